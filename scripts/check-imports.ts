@@ -1,0 +1,10 @@
+// Fails when an import of src goes against the architecture, or a file has grown too long.
+import path from "node:path";
+import { checkImports } from "./lib/import-rules.ts";
+
+const findings = checkImports(path.resolve(import.meta.dirname, ".."));
+for (const { file, line, message } of findings) console.error(`${file}:${line} ${message}`);
+if (findings.length > 0) {
+  console.error(`${findings.length} finding(s)`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,98 @@
+// The one command that proves the repository: `npm test`. Static checks first, then one run of all tests, whose summary
+// is the last thing printed. `node scripts/test.ts unit|package|chaos` runs a part, without the static checks.
+// With HOLDFAST_REQUIRE_BACKENDS=1 a backend that cannot be reached is a failure.
+import { readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import path from "node:path";
+import { reachBackends } from "./lib/backends.ts";
+import { root, run } from "./lib/run.ts";
+
+interface Step {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+const build: Step = { name: "build", command: "node", args: ["scripts/build.ts"] };
+const staticChecks: readonly Step[] = [
+  { name: "typecheck", command: "tsc", args: ["--noEmit"] },
+  { name: "lint", command: "oxlint", args: ["--type-aware", "--deny-warnings"] },
+  { name: "format", command: "prettier", args: ["--check", "--log-level", "warn", "."] },
+  { name: "imports", command: "node", args: ["scripts/check-imports.ts"] },
+  build,
+  { name: "exports", command: "node", args: ["scripts/check-exports.ts"] },
+  { name: "package", command: "node", args: ["scripts/check-package.ts"] },
+];
+
+interface Suite {
+  readonly steps: readonly Step[];
+  /** Whether a file, named from `tests/` on, belongs to it. */
+  readonly includes: (file: string) => boolean;
+}
+
+const isPackage = (file: string): boolean => file.startsWith("package/");
+const isChaos = (file: string): boolean => file.startsWith("chaos/");
+
+const suites: Readonly<Record<string, Suite>> = {
+  all: { steps: staticChecks, includes: () => true },
+  unit: { steps: [], includes: (file) => !isPackage(file) && !isChaos(file) },
+  package: { steps: [build], includes: isPackage },
+  chaos: { steps: [build], includes: isChaos },
+};
+
+async function main(name: string): Promise<number> {
+  const suite = suites[name];
+  if (!suite) {
+    console.error(`unknown part "${name}", known are ${Object.keys(suites).join(", ")}`);
+    return 2;
+  }
+  for (const step of suite.steps) {
+    const code = await timed(step);
+    if (code !== 0) return code;
+  }
+  if (!(await reportBackends())) return 1;
+
+  const files = testFiles().filter(suite.includes);
+  if (files.length === 0) {
+    console.error(`no tests in part "${name}"`);
+    return 1;
+  }
+  console.log(`== tests (${files.length} files)`);
+  const concurrency = Math.max(1, Math.min(4, availableParallelism()));
+  return run("node", [
+    "--test",
+    `--test-concurrency=${concurrency}`,
+    "--test-timeout=600000",
+    ...files.map((file) => `tests/${file}`),
+  ]);
+}
+
+function testFiles(): string[] {
+  return readdirSync(path.join(root, "tests"), { recursive: true, encoding: "utf8" })
+    .map((file) => file.replaceAll(path.sep, "/"))
+    .filter((file) => file.endsWith(".test.ts"))
+    .toSorted();
+}
+
+async function timed(step: Step): Promise<number> {
+  console.log(`== ${step.name}`);
+  const start = performance.now();
+  const code = await run(step.command, step.args);
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(`== ${step.name}: ${code === 0 ? "ok" : `FAILED with ${code}`} in ${seconds} s`);
+  return code;
+}
+
+/** Says which backends the tests run on. False when one is missing that has to be there. */
+async function reportBackends(): Promise<boolean> {
+  const reached = await reachBackends();
+  const missing = reached.filter((backend) => backend.missing !== undefined);
+  const names = reached.filter((backend) => backend.missing === undefined).map((backend) => backend.backend);
+  console.log(
+    `== backends: running on ${names.join(", ")}; ${missing.length === 0 ? "none is missing" : "NOT REACHED:"}`,
+  );
+  for (const { backend, missing: reason } of missing) console.log(`   ${backend}: ${reason}`);
+  return missing.length === 0 || process.env["HOLDFAST_REQUIRE_BACKENDS"] !== "1";
+}
+
+process.exitCode = await main(process.argv[2] ?? "all");

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { test } from "node:test";
+import { checkImports, maxLines } from "../../scripts/lib/import-rules.ts";
+
+function findingsIn(files: Record<string, string>): string[] {
+  const root = mkdtempSync(path.join(tmpdir(), "holdfast-imports-"));
+  try {
+    for (const [file, text] of Object.entries(files)) {
+      const target = path.join(root, "src", file);
+      mkdirSync(path.dirname(target), { recursive: true });
+      writeFileSync(target, text);
+    }
+    return checkImports(root).map(({ file, line, message }) => `${file}:${line} ${message}`);
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+test("the sources of this repository keep to the arrows", () => {
+  assert.deepEqual(checkImports(path.resolve(import.meta.dirname, "../..")), []);
+});
+
+test("imports along the arrows are accepted", () => {
+  const found = findingsIn({
+    "base/errors.ts": 'import { inspect } from "node:util";\nexport const e = inspect;\n',
+    "port/backend.ts": 'import type { E } from "../base/errors.ts";\nexport interface Backend { e: E }\n',
+    "port/index.ts": 'export type { Backend } from "./backend.ts";\nexport type * from "./backend.ts";\n',
+    "client/client.ts": 'import { e } from "../base/errors.ts";\nimport type { Backend } from "../port/index.ts";\n',
+    "state/store.ts": 'import { c } from "../client/client.ts";\nimport { j } from "../codec/json.ts";\n',
+    "backends/lmdb/driver.ts": 'export const load = () => import("lmdb");\n',
+    "backends/lmdb/backend.ts":
+      'import { load } from "./driver.ts";\nimport type { Backend } from "../../port/index.ts";\n',
+    "holdfast/registry.ts": 'export const lmdb = () => import("../backends/lmdb/backend.ts");\n',
+    "entries/lmdb.ts": 'export { s } from "../state/store.ts";\nexport { l } from "../backends/lmdb/backend.ts";\n',
+    "cli/main.ts": 'import { l } from "../entries/lmdb.ts";\n',
+    "testing/kit.ts": 'import { memory } from "../backends/memory/backend.ts";\n',
+  });
+  assert.deepEqual(found, []);
+});
+
+const refused: ReadonlyArray<[what: string, file: string, text: string, message: RegExp]> = [
+  ["base reaching up", "base/a.ts", 'import { c } from "../client/c.ts";', /:1 base must not import client/],
+  ["a feature using a feature", "state/a.ts", '\nexport * from "../lock/lock.ts";', /:2 state must not import lock/],
+  [
+    "a feature naming a feature's type",
+    "cache/a.ts",
+    'import type { L } from "../lock/l.ts";',
+    /cache must not import lock/,
+  ],
+  [
+    "a feature using a backend",
+    "lock/a.ts",
+    'import("../backends/memory/m.ts");',
+    /lock must not import backends\/memory/,
+  ],
+  [
+    "a backend using a feature",
+    "backends/null/a.ts",
+    'import { s } from "../../state/s.ts";',
+    /backends\/null must not import state/,
+  ],
+  [
+    "a backend using a backend",
+    "backends/null/a.ts",
+    'import { s } from "../memory/s.ts";',
+    /must not import backends\/memory/,
+  ],
+  ["a value from the port", "client/a.ts", 'import { p } from "../port/p.ts";', /may import types of port only/],
+  ["a value in the port", "port/a.ts", "export type A = 1;\nexport const a = 1;", /:2 the port holds types only/],
+  ["a class in the port", "port/a.ts", "export class A {}", /the port holds types only/],
+  [
+    "an eager backend",
+    "holdfast/a.ts",
+    'import { m } from "../backends/memory/m.ts";',
+    /must load backends\/memory with import\(\)/,
+  ],
+  [
+    "an eager driver",
+    "backends/lmdb/a.ts",
+    'import { open } from "lmdb";',
+    /driver "lmdb" must be loaded with import\(\)/,
+  ],
+  ["a driver's types", "backends/lmdb/a.ts", 'import type { Database } from "lmdb";', /driver "lmdb" must be loaded/],
+  ["a package outside a backend", "state/a.ts", 'await import("lmdb");', /only a backend may load a package/],
+  ["a computed import", "backends/lmdb/a.ts", "export const l = (n: string) => import(n);", /needs a plain string/],
+  ["a test runner in published code", "testing/a.ts", 'import { test } from "node:test";', /must not import node:test/],
+  ["the command line going inside", "cli/a.ts", 'import { s } from "../state/s.ts";', /cli must not import state/],
+  ["an import without .ts", "base/a.ts", 'import { b } from "./b.js";', /names its file with \.ts/],
+  ["an import that leaves src", "base/a.ts", 'import { b } from "../../scripts/b.ts";', /leaves src/],
+  ["an unknown folder", "misc/a.ts", "export const a = 1;", /no known layer \("misc"\)/],
+  ["a file that is too long", "base/a.ts", "// line\n".repeat(maxLines + 1), /more than 300: split it/],
+];
+
+for (const [what, file, text, message] of refused) {
+  test(`${what} is refused`, () => {
+    const found = findingsIn({ [file]: text });
+    assert.equal(found.length, 1, found.join("\n"));
+    assert.match(found[0] ?? "", message);
+  });
+}
+
+test("a file of the greatest length is accepted", () => {
+  assert.deepEqual(findingsIn({ "base/a.ts": "// line\n".repeat(maxLines) }), []);
+});
