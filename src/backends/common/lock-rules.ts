@@ -1,0 +1,207 @@
+import type { Holding, LockMode, LockOperation, LockState } from "../../port/index.ts";
+
+/** One hold. `until` is a moment of the backend's lease clock, in ms, as every time here. */
+export interface Hold {
+  readonly owner: string;
+  readonly mode: LockMode;
+  grant: number;
+  info: string;
+  until: number;
+}
+
+/** One place in the queue. */
+export interface Waiter {
+  readonly owner: string;
+  /** The session to tell of a grant. */
+  readonly session: string;
+  readonly mode: LockMode;
+  readonly limit: number | undefined;
+  readonly info: string;
+  /** How long a grant handed to it lasts until it is confirmed. */
+  readonly claimMs: number;
+  until: number;
+}
+
+/** An owner that may not acquire the lock. */
+export interface Mark {
+  readonly owner: string;
+  until: number;
+}
+
+/** Everything known of one lock. The functions below change it in place; expired parts are nothing until they are reaped. */
+export interface LockRecord {
+  /** The highest grant ever given, or 0. */
+  grant: number;
+  readonly holds: Hold[];
+  readonly queue: Waiter[];
+  readonly marks: Mark[];
+}
+
+export type Acquire = Extract<LockOperation, { op: "acquire" }>;
+
+/** What an acquire would meet. */
+export type Verdict = "granted" | "held" | "fenced";
+
+/** A lock that nobody has touched. */
+export function emptyLock(): LockRecord {
+  return { grant: 0, holds: [], queue: [], marks: [] };
+}
+
+/** Drops what has expired; whether there was any. Every other function expects a record that was reaped at `now`. */
+export function reap(record: LockRecord, now: number): boolean {
+  const held = drop(record.holds, now);
+  const waited = drop(record.queue, now);
+  const marked = drop(record.marks, now);
+  return held || waited || marked;
+}
+
+function drop(list: { readonly until: number }[], now: number): boolean {
+  let kept = 0;
+  for (let i = 0; i < list.length; i++) {
+    const one = list[i] as { readonly until: number };
+    if (one.until > now) list[kept++] = one;
+  }
+  if (kept === list.length) return false;
+  list.length = kept;
+  return true;
+}
+
+/** What `op` would meet, changing nothing. An owner that holds the lock is granted it again. */
+export function judge(record: LockRecord, op: Acquire): Verdict {
+  if (indexOf(record.marks, op.owner) >= 0) return "fenced";
+  if (indexOf(record.holds, op.owner) >= 0) return "granted";
+  return fits(record.holds, op.mode, op.limit) && aheadOf(record, op.owner) === 0 ? "granted" : "held";
+}
+
+/** Gives the lock to `op.owner`, for which {@link judge} said "granted"; the grant. `least` is max(floor, server µs). */
+export function give(record: LockRecord, op: Acquire, now: number, least: number): number {
+  const own = record.holds[indexOf(record.holds, op.owner)];
+  if (own) {
+    own.until = now + op.ttl;
+    own.info = op.info;
+    return own.grant;
+  }
+  leave(record, op.owner);
+  const grant = nextGrant(record, least);
+  record.holds.push({ owner: op.owner, mode: op.mode, grant, info: op.info, until: now + op.ttl });
+  return grant;
+}
+
+/** Puts `op.owner` into the queue, or renews its claim at its old place. */
+export function enqueue(record: LockRecord, op: Acquire, session: string, claimMs: number, now: number): void {
+  const { owner, mode, limit, info } = op;
+  const waiter: Waiter = { owner, session, mode, limit, info, claimMs, until: now + claimMs };
+  const place = indexOf(record.queue, owner);
+  if (place < 0) record.queue.push(waiter);
+  else record.queue[place] = waiter;
+}
+
+/** How many waiters come before `owner`. */
+export function aheadOf(record: LockRecord, owner: string): number {
+  const place = indexOf(record.queue, owner);
+  return place < 0 ? record.queue.length : place;
+}
+
+/** The hold of `owner` under `grant`: what a guard and an extension ask for. */
+export function holdOf(record: LockRecord, owner: string, grant: number): Hold | undefined {
+  const hold = record.holds[indexOf(record.holds, owner)];
+  return hold?.grant === grant ? hold : undefined;
+}
+
+/** Arms a hold anew and raises its grant; the grant. */
+export function extend(record: LockRecord, hold: Hold, now: number, ttl: number, raise: number | undefined): number {
+  hold.until = now + ttl;
+  if (raise !== undefined && raise > hold.grant) {
+    hold.grant = raise;
+    if (raise > record.grant) record.grant = raise;
+  }
+  return hold.grant;
+}
+
+/** Ends the owner's hold and place, and marks it if asked; whether it held. Call {@link handOff} after. */
+export function release(record: LockRecord, owner: string, now: number, markMs: number | undefined): boolean {
+  const place = indexOf(record.holds, owner);
+  if (place >= 0) record.holds.splice(place, 1);
+  leave(record, owner);
+  if (markMs !== undefined) {
+    const mark = record.marks[indexOf(record.marks, owner)];
+    if (!mark) record.marks.push({ owner, until: now + markMs });
+    else if (mark.until < now + markMs) mark.until = now + markMs;
+  }
+  return place >= 0;
+}
+
+/** Ends every hold and raises the grant above them. Call {@link handOff} after. */
+export function steal(record: LockRecord, least: number): void {
+  record.holds.length = 0;
+  nextGrant(record, least);
+}
+
+const nobody: readonly Waiter[] = [];
+
+/** Grants the lock to those at the head of the queue whom it fits, each for its claim; they are to be told. */
+export function handOff(record: LockRecord, now: number, least: number): readonly Waiter[] {
+  const { holds, queue } = record;
+  let granted = 0;
+  for (; granted < queue.length; granted++) {
+    const head = queue[granted] as Waiter;
+    if (!fits(holds, head.mode, head.limit)) break;
+    const { owner, mode, info, claimMs } = head;
+    holds.push({ owner, mode, grant: nextGrant(record, least), info, until: now + claimMs });
+  }
+  return granted === 0 ? nobody : queue.splice(0, granted);
+}
+
+/** Removes the places of every session that `gone` says is no more; whether there was any. Call {@link handOff} after. */
+export function reapSessions(record: LockRecord, gone: (session: string) => boolean): boolean {
+  const { queue } = record;
+  const before = queue.length;
+  let kept = 0;
+  for (let i = 0; i < before; i++) {
+    const waiter = queue[i] as Waiter;
+    if (!gone(waiter.session)) queue[kept++] = waiter;
+  }
+  queue.length = kept;
+  return kept !== before;
+}
+
+/** Live holders and waiters. */
+export function stateOf(record: LockRecord, now: number): LockState {
+  const holders: Holding[] = record.holds.map(({ owner, mode, grant, info, until }) => ({
+    owner,
+    mode,
+    grant,
+    info,
+    remainingMs: until - now,
+  }));
+  return { holders, waiting: record.queue.length };
+}
+
+/** When the last hold, claim or mark of the record ends; 0 for a record of nothing but its grant. */
+export function endOf(record: LockRecord): number {
+  let end = 0;
+  for (const hold of record.holds) if (hold.until > end) end = hold.until;
+  for (const waiter of record.queue) if (waiter.until > end) end = waiter.until;
+  for (const mark of record.marks) if (mark.until > end) end = mark.until;
+  return end;
+}
+
+function fits(holds: readonly Hold[], mode: LockMode, limit: number | undefined): boolean {
+  if (holds.length === 0) return limit === undefined || limit > 0;
+  // Either all holds are shared or there is one exclusive hold, so the first one tells.
+  return mode === "shared" && holds[0]?.mode === "shared" && (limit === undefined || holds.length < limit);
+}
+
+function nextGrant(record: LockRecord, least: number): number {
+  return (record.grant = Math.max(record.grant + 1, least));
+}
+
+function leave(record: LockRecord, owner: string): void {
+  const place = indexOf(record.queue, owner);
+  if (place >= 0) record.queue.splice(place, 1);
+}
+
+function indexOf(list: readonly { readonly owner: string }[], owner: string): number {
+  for (let i = 0; i < list.length; i++) if (list[i]?.owner === owner) return i;
+  return -1;
+}
