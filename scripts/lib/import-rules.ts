@@ -19,7 +19,7 @@ interface Layer {
 }
 
 const features = ["state", "lock", "cache"] as const;
-const backend: Layer = { may: ["base"], types: ["port"] };
+const backend: Layer = { may: ["base", "backends/common"], types: ["port"] };
 const feature: Layer = { may: ["base", "client", "codec"], types: ["port"] };
 
 /** The arrows of the architecture: a folder of `src` and what it may import. */
