@@ -1,0 +1,44 @@
+import { InvalidArgumentError } from "../base/errors.ts";
+import type { Key } from "../base/keys.ts";
+import type { Instance } from "./instance.ts";
+
+/**
+ * What a lease gives to those who write under it. The lock feature registers one for each lease; the state feature asks for
+ * it. Kept apart from the public Lease, so that its insides are not public.
+ */
+export interface LeaseGrip {
+  readonly instance: Instance;
+  /** Exclusive leases guard writes; those of semaphores and readers cannot. */
+  readonly exclusive: boolean;
+  /** The lock's name; its keys as locks of the port. */
+  readonly lock: string;
+  readonly locks: readonly Key[];
+  /** The owner that the store knows: the contender, not the local hand-off. */
+  readonly owner: string;
+  readonly grant: number;
+  readonly n: number;
+  /** Time left by the local deadline, in ms. */
+  remainingMs(): number;
+  /** Throws FencedError if the lease is lost, released or past its local deadline. */
+  assertHeld(): void;
+  /**
+   * Counts an operation that names the lease: a release waits until it is over. `settled(indeterminate)` is called once;
+   * an indeterminate one keeps the lease from being handed on in this process.
+   */
+  begin(): (indeterminate: boolean) => void;
+}
+
+const grips = new WeakMap<object, LeaseGrip>();
+
+/** Registers a lease's grip. */
+export function setGrip(lease: object, grip: LeaseGrip): void {
+  grips.set(lease, grip);
+}
+
+/** The grip of a lease that can guard a write of this instance; InvalidArgumentError otherwise. */
+export function gripOf(lease: unknown): LeaseGrip {
+  const grip = typeof lease === "object" && lease !== null ? grips.get(lease) : undefined;
+  if (!grip) throw new InvalidArgumentError("lease is not a lease of this process and this copy of the package");
+  if (!grip.exclusive) throw new InvalidArgumentError("a lease of a semaphore or of a reader cannot guard a write");
+  return grip;
+}

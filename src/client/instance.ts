@@ -1,0 +1,163 @@
+import { Emitter } from "../base/emitter.ts";
+import { UnavailableError } from "../base/errors.ts";
+import type { Time } from "../base/time.ts";
+import type { Backend, Group, Opened, Page, Query, Session, Signal, Subscription } from "../port/index.ts";
+import { checkSignal, timeoutMs, type Call, type CallOptions } from "./calls.ts";
+import { Coalescer, type Reply } from "./coalescer.ts";
+import type { HoldfastEvents } from "./events.ts";
+import { UnsupportedError } from "../base/errors.ts";
+
+/** Timeout of a call unless told otherwise, in ms. */
+export const DEFAULT_TIMEOUT = 5_000;
+
+/** A part of an instance that has something to finish when the instance closes. */
+export interface Closing {
+  /** Resolves when none of its user functions runs any more. New ones are refused from now on ({@link Instance.assertTaking}). */
+  drain?(): Promise<void>;
+  /** Aborts what still runs (`why: "closed"`) and releases what is held. Calls are still possible. Must not reject. */
+  end(): Promise<void>;
+}
+
+/**
+ * One instance of an application: a session of a backend, with everything that is the same for state, caches and locks.
+ * `connect` makes one; constructors on one backend share one.
+ */
+export class Instance {
+  readonly backend: Backend;
+  readonly session: Session;
+  readonly time: Time;
+  /** Default timeout of calls, in ms. */
+  readonly timeout: number;
+  readonly events: Emitter<HoldfastEvents>;
+  readonly #coalescer: Coalescer;
+  readonly #parts = new Set<Closing>();
+  #phase: "open" | "draining" | "closed" = "open";
+  #closed: Promise<void> | undefined;
+
+  static readonly #shared = new WeakMap<Backend, Instance>();
+
+  /** The instance that all constructors on this backend share. */
+  static shared(backend: Backend): Instance {
+    let instance = Instance.#shared.get(backend);
+    if (!instance) Instance.#shared.set(backend, (instance = new Instance(backend)));
+    return instance;
+  }
+
+  constructor(backend: Backend, options?: { readonly timeout?: number | undefined }) {
+    this.backend = backend;
+    this.time = backend.time;
+    this.timeout = options?.timeout ?? DEFAULT_TIMEOUT;
+    this.events = new Emitter();
+    this.session = backend.session();
+    this.#coalescer = new Coalescer(this.session, this.time, backend.name);
+  }
+
+  /** Resolves a call's options: checks them and starts its clock. */
+  call(options: CallOptions | undefined): Call {
+    const signal = checkSignal(options?.signal);
+    return { signal, deadline: this.time.monotonic() + timeoutMs(options?.timeout, this.timeout) };
+  }
+
+  /** A call of the instance's own, with the default timeout. */
+  ownCall(): Call {
+    return { signal: undefined, deadline: this.time.monotonic() + this.timeout };
+  }
+
+  /** Domain and capabilities, bounded by the call's deadline and signal. */
+  async opened(call: Call): Promise<Opened> {
+    this.assertOpen();
+    call.signal?.throwIfAborted();
+    return bounded(this.backend.open(), call, this.time, this.backend.name);
+  }
+
+  /** Runs one group; see {@link Coalescer.execute}. */
+  execute(group: Group, call: Call): Reply | Promise<Reply> {
+    this.assertOpen();
+    return this.#coalescer.execute(group, call);
+  }
+
+  /** One page of a listing, bounded by the call. */
+  async page(query: Query, call: Call): Promise<Page> {
+    this.assertOpen();
+    call.signal?.throwIfAborted();
+    return bounded(this.session.page(query, { deadline: call.deadline }), call, this.time, this.backend.name);
+  }
+
+  /** Subscribes to the session's signals; UnsupportedError where the backend has none. */
+  async subscribe(to: Subscription, listener: (signal: Signal) => void): Promise<() => void> {
+    this.assertOpen();
+    const { signals } = this.session;
+    if (!signals) throw new UnsupportedError(`${this.backend.name} has no signals`, { backend: this.backend.name });
+    return signals.subscribe(to, listener);
+  }
+
+  /** Throws UnavailableError once the instance is closed. */
+  assertOpen(): void {
+    if (this.#phase === "closed") throw new UnavailableError("this instance is closed", { backend: this.backend.name });
+  }
+
+  /** Throws UnavailableError once the instance is closing: what starts a user function or waits for a lock is refused from then on. */
+  assertTaking(): void {
+    if (this.#phase !== "open") throw new UnavailableError("this instance is closing", { backend: this.backend.name });
+  }
+
+  /** Registers a part to be closed with the instance; the returned function takes it out again. */
+  register(part: Closing): () => void {
+    this.#parts.add(part);
+    return () => {
+      this.#parts.delete(part);
+    };
+  }
+
+  /**
+   * Refuses new work, lets running functions finish for at most `drainMs`, aborts the rest, releases what is held, ends the
+   * session. Idempotent. The backend stays open: who made it closes it.
+   */
+  close(drainMs: number): Promise<void> {
+    return (this.#closed ??= this.#close(drainMs));
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    this.#phase = "draining";
+    const parts = [...this.#parts];
+    await this.#within(Promise.all(parts.map((part) => part.drain?.())), drainMs);
+    await this.#within(Promise.all([...this.#parts].map((part) => part.end())), this.timeout);
+    await this.#within(this.#coalescer.idle(), this.timeout);
+    this.#phase = "closed";
+    await this.session.close();
+  }
+
+  async #within(work: Promise<unknown>, ms: number): Promise<void> {
+    let timer: { clear(): void } | undefined;
+    const limit = new Promise<void>((resolve) => {
+      timer = this.time.after(ms, resolve, { ref: true });
+    });
+    try {
+      await Promise.race([work, limit]);
+    } finally {
+      timer?.clear();
+    }
+  }
+}
+
+/** `promise`, ended early by the call's signal or deadline. For reads only: what was asked goes on unobserved. */
+export async function bounded<T>(promise: Promise<T>, call: Call, time: Time, backend: string): Promise<T> {
+  const { signal, deadline } = call;
+  let timer: { clear(): void } | undefined;
+  let onAbort: (() => void) | undefined;
+  const end = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal?.reason as Error);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    timer = time.after(
+      deadline - time.monotonic(),
+      () => reject(new UnavailableError("timed out: nothing was changed", { backend })),
+      { ref: true },
+    );
+  });
+  try {
+    return await Promise.race([promise, end]);
+  } finally {
+    timer?.clear();
+    if (onAbort) signal?.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,46 @@
+import { IndeterminateError, isHoldfastError } from "../base/errors.ts";
+import type { Group, Operation } from "../port/index.ts";
+import type { Call } from "./calls.ts";
+import type { Reply } from "./coalescer.ts";
+import type { Instance } from "./instance.ts";
+
+/**
+ * Runs a group of record writes; where its reply was lost, finds out what became of it, never writing twice in silence.
+ *
+ * Writes on `{ id }` are sent once more: they applied now, or a record bears this very write's id, is success. Others are not
+ * sent again (a late first copy could overwrite a newer value, or apply after a delete): a record that bears the id is
+ * success. All else stays IndeterminateError.
+ */
+export function executeWrite(instance: Instance, group: Group, call: Call): Reply | Promise<Reply> {
+  const reply = instance.execute(group, call);
+  return reply instanceof Promise ? reply.catch((error: unknown) => recover(instance, group, call, error)) : reply;
+}
+
+async function recover(instance: Instance, group: Group, call: Call, error: unknown): Promise<Reply> {
+  if (!isHoldfastError(error, "INDETERMINATE")) throw error;
+  if (call.signal?.aborted || instance.time.monotonic() >= call.deadline) throw error;
+  const sets = group.ops.filter((op): op is SetOperation => op.op === "set");
+  const again = group.ops.every((op) => (op.op === "set" || op.op === "delete" ? op.if !== undefined && "id" in op.if : true));
+  const applied: Reply = { ok: true, results: group.ops.map((op) => (op.op === "delete" ? true : undefined)) };
+  const own = sets[0];
+  try {
+    if (again) {
+      const reply = await instance.execute(group, call);
+      if (reply.ok) return reply;
+      const op = group.ops[reply.at];
+      if (reply.why === "conflict" && op?.op === "set" && reply.current?.id === op.id) return applied;
+    } else if (own) {
+      const reply = await instance.execute({ ops: [{ op: "get", key: own.key }] }, call);
+      const found = reply.ok ? reply.results[0] : undefined;
+      if (typeof found === "object" && "id" in found && found.id === own.id) return applied;
+    }
+  } catch (second) {
+    throw new IndeterminateError("the reply to a write was lost, and so was the question what became of it", {
+      backend: instance.backend.name,
+      cause: second,
+    });
+  }
+  throw error;
+}
+
+type SetOperation = Extract<Operation, { op: "set" }>;

@@ -1,0 +1,95 @@
+import type { Key, Space } from "../base/keys.ts";
+import type { Time } from "../base/time.ts";
+import type { Capabilities } from "./capabilities.ts";
+import type { Group, Outcome, StoredRecord } from "./operations.ts";
+import type { Signals } from "./signals.ts";
+
+/**
+ * A server (or an embedded engine) with one way to reach it. Making one does no I/O and loads no driver.
+ *
+ * A backend knows records and locks by key; it knows no codec, no store, no retry. What it must do is proved by the port
+ * suite in `src/testing`.
+ */
+export interface Backend {
+  /** A short name for errors and tables, such as `"lmdb"`. */
+  readonly name: string;
+  /** Clocks and timers; the test kit replaces them. */
+  readonly time: Time;
+  /**
+   * Reaches the server; on the first call that needs it, and again by the backend itself after a reconnect. Concurrent and
+   * later calls share one attempt; one that failed may be made again. Rejects with UnavailableError (not reachable) or
+   * UnsupportedError / InvalidArgumentError (can never work: says why).
+   */
+  open(): Promise<Opened>;
+  /** A new instance on this backend. No I/O. */
+  session(): Session;
+  /** Ends what the backend opened itself, never a client that was handed in. Sessions end with it. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What is known once a backend is open. */
+export interface Opened {
+  /** An id kept in the server: two backends with the same domain see the same records, atomically together. */
+  readonly domain: string;
+  readonly capabilities: Capabilities;
+}
+
+/** One instance of an application on a backend: its local queues, its wake-up channel. */
+export interface Session {
+  /** Drawn by the client; names this instance in lock queues. */
+  readonly id: string;
+
+  /**
+   * Runs groups. Each is atomic by itself; one group's failure is never another's. Outcomes come in the order of the
+   * groups. The caller guarantees that no two groups of one call, or of calls in flight at the same time, write one key, or
+   * read a key another one writes (guards do not count as reads); so a backend may run them in any order and all at once.
+   *
+   * Never rejects, and settles soon after `deadline` at the latest: what went wrong is an outcome. Waits for {@link Backend.open} if it must. It keeps the process alive while
+   * it is pending.
+   */
+  execute(groups: readonly Group[], call: ExecuteCall): Promise<readonly Outcome[]>;
+
+  /**
+   * The same, at once, for a backend whose data is in this process's reach: `undefined` where it cannot (not open yet, or
+   * not a kind of group it can answer without waiting). Optional.
+   */
+  executeNow?(group: Group): Outcome | undefined;
+
+  /** Keys of a space in no particular order, in bounded pages. Every key there throughout is seen at least once. Rejects with a HoldfastError. */
+  page(query: Query, call: { readonly deadline: number }): Promise<Page>;
+
+  /** Wake-ups and change notices. Absent where the backend cannot tell (`push: false` and `watch: "none"`). */
+  readonly signals?: Signals;
+
+  /** Ends the instance: no more signals. What it holds stays until it expires. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What a backend must know of the calls behind a batch. */
+export interface ExecuteCall {
+  /** When nobody waits any more, by `time.monotonic()`. */
+  readonly deadline: number;
+  /**
+   * Asked exactly once for group `i`, synchronously before it is sent; `false` means that its caller is gone: do not send it,
+   * its outcome is `{ ok: false, why: "failed", sent: false }`.
+   */
+  claim(i: number): boolean;
+}
+
+/** Which keys to page through. On lock spaces (`lock`, `shared`, `once`) the records carry keys only. */
+export interface Query {
+  readonly space: Space;
+  readonly prefix: string;
+  /** At most so many records a page, 1 to 1000; a page may hold fewer, also none, and still have a cursor. */
+  readonly limit: number;
+  /** Opaque, from the page before. */
+  readonly cursor?: string | undefined;
+}
+
+export interface Page {
+  readonly records: readonly StoredRecord[];
+  /** Absent on the last page. */
+  readonly cursor?: string | undefined;
+}
+
+export type { Key, Space };

@@ -1,0 +1,33 @@
+/** What a backend promises. Features decide by this alone; what is not promised rejects with UnsupportedError. */
+export interface Capabilities {
+  /** `exact`: never two holders. `primary`: not while the primary lives. `advisory`: best effort. `none`: everybody is granted. */
+  readonly exclusion: "exact" | "primary" | "advisory" | "none";
+  /** `durable`: rises always. `clock`: rises as long as clocks allow when records are lost. `none`: there is no fence. */
+  readonly fence: "durable" | "clock" | "none";
+  /** Guarded writes. `atomic`: lease check and write are one step. `floor`: refused once a later holder touched the entry. */
+  readonly guard: "atomic" | "floor" | "none";
+  /** `linearizable`: a read sees every write acknowledged before it. `primary`: on the primary. `eventual`: later. */
+  readonly reads: "linearizable" | "primary" | "eventual";
+  /** Groups of several keys. `full`: any. `slot`: of one tag. `none`: single records only. */
+  readonly transact: "full" | "slot" | "none";
+  /** What an acknowledged write survives: nothing, the process, or a power cut of the machine. */
+  readonly durability: "none" | "process" | "disk";
+  /** Whose clock ends leases and entries. */
+  readonly clock: "server" | "machine";
+  /** The step of a record's ttl, in ms. */
+  readonly ttlGranularity: number;
+  /** Largest value, in bytes. */
+  readonly maxValue: number;
+  /** Waiters are woken when a lock is released. */
+  readonly push: boolean;
+  /** `log`: every change is told, a loss as a gap. `lossy`: changes may be missed, and a gap says when. */
+  readonly watch: "log" | "lossy" | "none";
+  /** Keys are listed. */
+  readonly list: boolean;
+  /** Round trips of a batch. */
+  readonly batchRoundTrips: number;
+  /** Who shares the data. */
+  readonly shared: "process" | "machine" | "network";
+  /** Most operations in a group. */
+  readonly maxGroup: number;
+}

@@ -1,0 +1,4 @@
+export type * from "./backend.ts";
+export type * from "./capabilities.ts";
+export type * from "./operations.ts";
+export type * from "./signals.ts";

@@ -1,0 +1,74 @@
+import type { Backend, Capabilities } from "../port/index.ts";
+
+/** Where a suite runs: a fresh, empty place, which several backends (clients of one server) can share. */
+export interface Place {
+  /** A new backend on this place: another client of the same data. The place closes it. */
+  backend(): Backend;
+  /** Lets that much of the server's time pass: a virtual clock moves, a real one is waited for. */
+  elapse(ms: number): Promise<void>;
+  /** Closes every backend it made and removes what they stored. */
+  close(): Promise<void>;
+}
+
+/** A backend under test. */
+export interface Subject {
+  /** Shown in the cases' titles, such as `"lmdb"`. */
+  readonly name: string;
+  /** Makes a fresh place. */
+  place(): Promise<Place>;
+  /**
+   * Shortest lease or ttl, in ms, that a case may rely on: large enough that a busy machine does not end it by itself.
+   * Cases count their times in it. Default 250; 1000 on a virtual clock.
+   */
+  readonly unit?: number | undefined;
+}
+
+/** What a case is given. */
+export interface CaseContext {
+  readonly place: Place;
+  readonly capabilities: Capabilities;
+  /** See {@link Subject.unit}, resolved. */
+  readonly unit: number;
+}
+
+/** One behaviour that must hold. */
+export interface Case {
+  readonly title: string;
+  /** The line of the contract it proves, such as `"locks 4: local hand-off"`. */
+  readonly proves: string;
+  /** Whether these capabilities promise it. Where they do not, the case does not run; a case of its own tests the refusal. */
+  readonly when?: ((capabilities: Capabilities) => boolean) | undefined;
+  run(context: CaseContext): Promise<void>;
+}
+
+/** A case bound to a subject, for any test runner: `for (const test of cases) it(test.title, test.run)`. */
+export interface BoundCase {
+  readonly title: string;
+  /** Why it does not apply to this subject; absent where it runs. */
+  readonly skip?: string | undefined;
+  run(): Promise<void>;
+}
+
+/** Binds a suite to a subject: each case gets a fresh place, closed whatever happens. */
+export async function bindSuite(suite: string, cases: readonly Case[], subject: Subject): Promise<readonly BoundCase[]> {
+  const probe = await subject.place();
+  let capabilities: Capabilities;
+  try {
+    ({ capabilities } = await probe.backend().open());
+  } finally {
+    await probe.close();
+  }
+  const unit = subject.unit ?? 250;
+  return cases.map((one) => ({
+    title: `${subject.name} › ${suite} › ${one.title} (${one.proves})`,
+    ...(one.when && !one.when(capabilities) ? { skip: `${subject.name} does not declare it` } : {}),
+    async run() {
+      const place = await subject.place();
+      try {
+        await one.run({ place, capabilities, unit });
+      } finally {
+        await place.close();
+      }
+    },
+  }));
+}
