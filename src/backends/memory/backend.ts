@@ -1,0 +1,172 @@
+import { InvalidArgumentError, UnavailableError } from "../../base/errors.ts";
+import { drawId } from "../../base/ids.ts";
+import type { Time } from "../../base/time.ts";
+import { utf8Length } from "../../base/keys.ts";
+import type {
+  Backend,
+  ExecuteCall,
+  Group,
+  Opened,
+  Outcome,
+  Page,
+  Query,
+  Session,
+  Signal,
+  Signals,
+  Subscription,
+} from "../../port/index.ts";
+import type { Ear, Listening } from "./bus.ts";
+import { capabilities, maxMessage } from "./limits.ts";
+import { MemoryServer } from "./server.ts";
+
+/** Which data a Memory backend is a client of. */
+export interface MemoryOptions {
+  /**
+   * Data that every backend of this name in the process shares, for as long as the process lives. Without it (and without
+   * `server`) the backend has data of its own.
+   */
+  readonly name?: string | undefined;
+  /** Data that is shared by handing it out. Not together with `name`. */
+  readonly server?: MemoryServer | undefined;
+  /** Clocks and timers of data of its own. The machine's unless told. Not together with `name` or `server`. */
+  readonly time?: Time | undefined;
+}
+
+const named = new Map<string, MemoryServer>();
+
+/** Everything in the memory of this process: exact, fast, and gone with it. Throws InvalidArgumentError for options that exclude each other. */
+export function memoryBackend(options: MemoryOptions = {}): Backend {
+  return new MemoryBackend(serverOf(options));
+}
+
+function serverOf({ name, server, time }: MemoryOptions): MemoryServer {
+  if ((name === undefined ? 0 : 1) + (server === undefined ? 0 : 1) + (time === undefined ? 0 : 1) > 1) {
+    throw new InvalidArgumentError(
+      "name, server and time exclude each other: data that is shared has a clock of its own",
+    );
+  }
+  if (server) return server;
+  if (name === undefined) return new MemoryServer({ time });
+  let shared = named.get(name);
+  if (!shared) named.set(name, (shared = new MemoryServer()));
+  return shared;
+}
+
+class MemoryBackend implements Backend {
+  readonly name = "memory";
+  readonly time: Time;
+  readonly #server: MemoryServer;
+  readonly #sessions = new Set<MemorySession>();
+  #closed = false;
+
+  constructor(server: MemoryServer) {
+    this.time = server.time;
+    this.#server = server;
+    server.attach();
+  }
+
+  async open(): Promise<Opened> {
+    if (this.#closed) throw closedError();
+    return { domain: this.#server.domain, capabilities };
+  }
+
+  session(): Session {
+    const session = new MemorySession(this.#server, () => this.#sessions.delete(session));
+    if (this.#closed) session.end();
+    else this.#sessions.add(session);
+    return session;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const session of [...this.#sessions]) session.end();
+    this.#server.detach();
+  }
+}
+
+class MemorySession implements Session {
+  readonly id: string = drawId();
+  readonly signals: Signals;
+  readonly #server: MemoryServer;
+  readonly #ear: Ear = new Set();
+  readonly #subscriptions = new Set<() => void>();
+  readonly #onEnd: () => void;
+  #ended = false;
+
+  constructor(server: MemoryServer, onEnd: () => void) {
+    this.#server = server;
+    this.#onEnd = onEnd;
+    this.signals = {
+      subscribe: (to, listener) => this.#subscribe(to, listener),
+      publish: (topic, body) => this.#publish(topic, body),
+    };
+  }
+
+  executeNow(group: Group): Outcome {
+    return this.#ended ? notSent(closedError()) : this.#server.run(group, this.#ear);
+  }
+
+  async execute(groups: readonly Group[], call: ExecuteCall): Promise<readonly Outcome[]> {
+    return groups.map((group, i) =>
+      call.claim(i)
+        ? this.executeNow(group)
+        : notSent(new UnavailableError("the call was given up", { backend: "memory" })),
+    );
+  }
+
+  async page(query: Query): Promise<Page> {
+    if (this.#ended) throw closedError();
+    return this.#server.page(query);
+  }
+
+  async close(): Promise<void> {
+    this.end();
+  }
+
+  /** What {@link close} does, at once. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const stop of [...this.#subscriptions]) stop();
+    this.#onEnd();
+  }
+
+  async #subscribe(to: Subscription, listener: (signal: Signal) => void): Promise<() => void> {
+    if (this.#ended) throw closedError();
+    const leave = this.#listen(to, listener);
+    const stop = (): void => {
+      leave();
+      this.#subscriptions.delete(stop);
+    };
+    this.#subscriptions.add(stop);
+    return stop;
+  }
+
+  #listen(to: Subscription, listener: (signal: Signal) => void): () => void {
+    if ("changes" in to) return this.#server.bus.onChange(to.changes, to.prefix, listener);
+    if ("topic" in to) return this.#server.bus.onTopic(to.topic, listener);
+    const one: Listening = { listener, live: true };
+    this.#ear.add(one);
+    return () => {
+      one.live = false;
+      this.#ear.delete(one);
+    };
+  }
+
+  async #publish(topic: string, body: string): Promise<void> {
+    if (this.#ended) throw closedError();
+    if (utf8Length(body) > maxMessage) {
+      throw new InvalidArgumentError(`a message is at most ${maxMessage} bytes`, { backend: "memory" });
+    }
+    this.#server.bus.publish(topic, body);
+  }
+}
+
+function notSent(error: Error): Outcome {
+  return { ok: false, why: "failed", sent: false, error };
+}
+
+function closedError(): UnavailableError {
+  return new UnavailableError("the backend is closed", { backend: "memory" });
+}

@@ -1,0 +1,2 @@
+export { memoryBackend, type MemoryOptions } from "./backend.ts";
+export { MemoryServer } from "./server.ts";

@@ -1,0 +1,23 @@
+import type { Capabilities } from "../../port/index.ts";
+
+/** Longest message to a topic, in bytes. */
+export const maxMessage = 32 * 1024;
+
+/** What Memory promises: everything, for as long as the process lives. */
+export const capabilities: Capabilities = {
+  exclusion: "exact",
+  fence: "durable",
+  guard: "atomic",
+  reads: "linearizable",
+  transact: "full",
+  durability: "none",
+  clock: "machine",
+  ttlGranularity: 1,
+  maxValue: 64 * 1024 * 1024,
+  push: true,
+  watch: "log",
+  list: true,
+  batchRoundTrips: 0,
+  shared: "process",
+  maxGroup: 4_096,
+};

@@ -1,0 +1,42 @@
+import type { Key, Space } from "../../base/keys.ts";
+
+/** What has a place in the order in which the items of a space were made. */
+export interface Placed {
+  readonly key: string;
+  /** Rises with every item of the space. */
+  readonly seq: number;
+}
+
+/** The items of one space. A `Map` iterates in the order of insertion, which is that of `seq`. */
+export interface Rows<Item extends Placed> {
+  readonly space: Space;
+  readonly items: Map<string, Item>;
+  nextSeq: number;
+}
+
+/** Items by space and key. */
+export class Table<Item extends Placed> {
+  readonly #spaces = new Map<string, Rows<Item>>();
+
+  get(key: Key): Item | undefined {
+    return this.#spaces.get(key.space.id)?.items.get(key.key);
+  }
+
+  /** The rows of a space, if there are any. */
+  peek(space: Space): Rows<Item> | undefined {
+    return this.#spaces.get(space.id);
+  }
+
+  /** The rows of a space, made if they are missing. */
+  rows(space: Space): Rows<Item> {
+    let rows = this.#spaces.get(space.id);
+    if (!rows) this.#spaces.set(space.id, (rows = { space, items: new Map(), nextSeq: 1 }));
+    return rows;
+  }
+
+  /** Removes an item, and the space's rows with the last one. */
+  remove(rows: Rows<Item>, key: string): void {
+    rows.items.delete(key);
+    if (rows.items.size === 0) this.#spaces.delete(rows.space.id);
+  }
+}
