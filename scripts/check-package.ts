@@ -7,7 +7,17 @@ const checks: ReadonlyArray<[command: string, args: readonly string[]]> = [
   // package is ESM only, and every Node that `engines` admits can `require` it, which tests/package proves.
   [
     "attw",
-    ["--pack", ".", "--profile", "node16", "--ignore-rules", "cjs-resolves-to-esm", "--format", "table-flipped", "--no-emoji"],
+    [
+      "--pack",
+      ".",
+      "--profile",
+      "node16",
+      "--ignore-rules",
+      "cjs-resolves-to-esm",
+      "--format",
+      "table-flipped",
+      "--no-emoji",
+    ],
   ],
   ["knip", []],
 ];

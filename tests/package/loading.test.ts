@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { after, before, describe, it } from "node:test";
+import { createConsumer, publicSpecifiers, type Consumer } from "./support/consumer.ts";
+import { nodeBinary, nodeVersions } from "./support/node-versions.ts";
+import { succeed } from "./support/process.ts";
+
+const names = `
+const namesOf = (module) => Object.keys(module).filter((name) => name !== "__esModule" && name !== "module.exports").sort();
+`;
+
+const imports = `${names}
+const result = {};
+for (const specifier of ${JSON.stringify(publicSpecifiers())}) result[specifier] = namesOf(await import(specifier));
+console.log(JSON.stringify(result));
+`;
+
+const requires = `${names}
+const result = {};
+for (const specifier of ${JSON.stringify(publicSpecifiers())}) result[specifier] = namesOf(require(specifier));
+console.log(JSON.stringify(result));
+`;
+
+// One process must never hold two copies of a class, whichever way it was loaded.
+const same = `
+const { createRequire } = await import("node:module");
+const require = createRequire(import.meta.url);
+const different = [];
+for (const specifier of ${JSON.stringify(publicSpecifiers())}) {
+  const imported = await import(specifier);
+  for (const [name, value] of Object.entries(require(specifier))) {
+    if (name in imported && imported[name] !== value) different.push(specifier + " " + name);
+  }
+}
+console.log(JSON.stringify(different));
+`;
+
+const withoutDriver = `
+import { connect, isHoldfastError } from "holdfast";
+import { lmdb, LmdbStateStore } from "holdfast/lmdb";
+await import("lmdb").then(() => { throw new Error("lmdb is installed"); }, () => undefined);
+const failures = [];
+const keep = (error) => failures.push({ ours: isHoldfastError(error), code: error.code, message: error.message });
+await connect("file:./data", { service: "s" }).catch(keep);
+await new LmdbStateStore(lmdb({ path: "./data" }), "orders", { service: "s" }).load("1").catch(keep);
+console.log(JSON.stringify(failures));
+`;
+
+const work = `
+import { connect } from "holdfast";
+const hf = await connect("memory:", { service: "s" });
+const orders = hf.state("orders");
+await orders.save("42", { paid: false });
+await hf.lock("orders").run("42", async (lease) => {
+  await orders.update("42", (order) => ({ ...order, paid: true }), { lease });
+}, { ttl: "10s" });
+const price = await hf.cache("prices", { ttl: "5m" }).getOrSet("btc", () => 7);
+console.log(JSON.stringify({ order: await orders.load("42"), price }));
+await hf.close();
+`;
+
+describe("the packed package, without lmdb and without peers", () => {
+  let consumer: Consumer;
+  before(async () => {
+    consumer = await createConsumer({ optional: false });
+    consumer.write("imports.mjs", imports);
+    consumer.write("requires.cjs", requires);
+    consumer.write("same.mjs", same);
+    consumer.write("without-driver.mjs", withoutDriver);
+    consumer.write("work.mjs", work);
+  });
+  after(() => consumer.remove());
+
+  it("installs nothing but itself", () => {
+    assert.ok(existsSync(path.join(consumer.folder, "node_modules/holdfast/dist/cli/main.js")));
+    assert.ok(!existsSync(path.join(consumer.folder, "node_modules/lmdb")));
+    assert.ok(!existsSync(path.join(consumer.folder, "node_modules/holdfast/src")));
+  });
+
+  for (const version of nodeVersions) {
+    describe(`on Node ${version}`, () => {
+      let node: string;
+      before(async () => {
+        node = await nodeBinary(version);
+      });
+      const run = async (file: string): Promise<unknown> =>
+        JSON.parse(await succeed(node, [file], { cwd: consumer.folder, timeoutMs: 30_000 }));
+
+      it("is the version that was asked for", async () => {
+        const actual = await succeed(node, ["--version"], { cwd: consumer.folder });
+        assert.ok(`${actual.trim()}.`.startsWith(`v${version}.`), actual);
+      });
+
+      it("imports and requires every subpath, with the same names", async () => {
+        const imported = (await run("imports.mjs")) as Record<string, string[]>;
+        assert.deepEqual(await run("requires.cjs"), imported);
+        for (const [specifier, exported] of Object.entries(imported)) {
+          assert.ok(exported.length > 0, `${specifier} exports nothing`);
+        }
+      });
+
+      it("gives import and require the same objects", async () => {
+        assert.deepEqual(await run("same.mjs"), []);
+      });
+
+      it("works on memory", async () => {
+        assert.deepEqual(await run("work.mjs"), { order: { paid: true }, price: 7 });
+      });
+
+      it("names the install command where lmdb is needed", async () => {
+        const failures = (await run("without-driver.mjs")) as Array<{ ours: boolean; code: string; message: string }>;
+        assert.equal(failures.length, 2);
+        for (const failure of failures) {
+          assert.ok(failure.ours, failure.message);
+          assert.equal(failure.code, "UNSUPPORTED");
+          assert.match(failure.message, /npm install lmdb/);
+        }
+      });
+    });
+  }
+});

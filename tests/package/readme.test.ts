@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { after, before, describe, it } from "node:test";
+import { root } from "../../scripts/lib/run.ts";
+import { createConsumer, publicSpecifiers, type Consumer } from "./support/consumer.ts";
+import { execute, succeed } from "./support/process.ts";
+import { readSnippets, type Snippet } from "./support/snippets.ts";
+
+const pages = ["README.md"];
+if (existsSync(path.join(root, "docs"))) {
+  pages.push(
+    ...readdirSync(path.join(root, "docs"))
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => `docs/${name}`),
+  );
+}
+
+const manifest = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")) as {
+  scripts: Record<string, string>;
+  optionalDependencies: Record<string, string>;
+};
+
+describe("the README", () => {
+  const text = readFileSync(path.join(root, "README.md"), "utf8");
+
+  it("begins with code by line 15", () => {
+    const first = text.split("\n").findIndex((line) => /^```(ts|js)\b/.test(line));
+    assert.ok(first >= 0 && first < 15, `the first code is on line ${first + 1}`);
+  });
+
+  it("names every subpath that holds a backend or a tool", () => {
+    for (const specifier of publicSpecifiers()) assert.ok(text.includes(specifier), `${specifier} is not named`);
+  });
+
+  it("gives the two commands that set the repository up", () => {
+    const commands = text.split("\n");
+    for (const command of ["npm ci && npm run demo", "npm ci && npm test"]) {
+      assert.ok(commands.includes(command), `no line "${command}"`);
+    }
+  });
+});
+
+for (const page of pages) {
+  describe(`the code of ${page}`, () => {
+    const snippets = readSnippets(readFileSync(path.join(root, page), "utf8"));
+    let consumer: Consumer;
+    before(async () => {
+      consumer = await createConsumer({ optional: true, packages: ["@types/node@20"] });
+      mkdirSync(path.join(consumer.folder, "shell"));
+    });
+    after(() => consumer.remove());
+
+    const files: Snippet[] = [];
+    const programs: string[] = [];
+    for (const snippet of snippets) {
+      const name = `line-${snippet.line}`;
+      if (snippet.language === "file") {
+        files.push(snippet);
+        it(`line ${snippet.line}: ${snippet.file} is stored`, () =>
+          store(path.join(consumer.folder, "shell"), [snippet]));
+      } else if (snippet.language === "sh") {
+        for (const command of commandsOf(snippet.code)) {
+          it(`line ${snippet.line}: ${command}`, () => runCommand(consumer, command));
+        }
+      } else {
+        const beside = [...files];
+        const file = `${name}/main.${extensionOf(snippet)}`;
+        if (snippet.language === "ts") programs.push(file);
+        it(`line ${snippet.line} runs`, async () => {
+          consumer.write(file, `${snippet.code}\n`);
+          store(path.join(consumer.folder, name), beside);
+          const cwd = path.join(consumer.folder, name);
+          await succeed(process.execPath, [path.basename(file)], { cwd, timeoutMs: 60_000 });
+        });
+      }
+    }
+
+    it("has the types that it claims", async () => {
+      const compilerOptions = {
+        target: "es2022",
+        lib: ["es2022", "esnext.disposable"],
+        module: "nodenext",
+        types: ["node"],
+        strict: true,
+        noEmit: true,
+      };
+      consumer.write("tsconfig.json", JSON.stringify({ compilerOptions, files: programs }));
+      if (programs.length === 0) return;
+      const compiler = path.join(root, "node_modules/.bin/tsc");
+      const { code, stdout } = await execute(compiler, ["-p", "tsconfig.json"], { cwd: consumer.folder });
+      assert.equal(code, 0, stdout);
+    });
+  });
+}
+
+function store(folder: string, files: readonly Snippet[]): void {
+  for (const { file, code } of files) {
+    assert.ok(file);
+    mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+    writeFileSync(path.join(folder, file), `${code}\n`);
+  }
+}
+
+function extensionOf(snippet: Snippet): string {
+  if (snippet.language === "ts") return "ts";
+  return /\brequire\(/.test(snippet.code) ? "cjs" : "mjs";
+}
+
+/** The commands of a block: comments and the prompt removed, a line that ends with `\` joined with the next. */
+function commandsOf(code: string): string[] {
+  return code
+    .replaceAll(/\\\n\s*/g, "")
+    .split("\n")
+    .map((line) =>
+      line
+        .replace(/^\$ /, "")
+        .replace(/(^|\s)#.*$/, "")
+        .trim(),
+    )
+    .filter((line) => line !== "");
+}
+
+/** Runs a command, except those that set up this repository or install packages: of these it checks what they name. */
+async function runCommand(consumer: Consumer, command: string): Promise<void> {
+  if (/^npm (ci|test|run)\b/.test(command)) {
+    for (const part of command.split("&&").map((text) => text.trim())) {
+      const script = /^npm (?:run )?([\w:]+)/.exec(part)?.[1] ?? "";
+      assert.ok(script === "ci" || script in manifest.scripts, `no script "${script}"`);
+    }
+  } else if (/^npm (install|i) /.test(command)) {
+    const known = new Set(["holdfast", ...Object.keys(manifest.optionalDependencies)]);
+    for (const name of command.split(/\s+/).slice(2)) assert.ok(known.has(name), `${name} is no package of ours`);
+  } else {
+    const cwd = path.join(consumer.folder, "shell");
+    const bin = [path.dirname(process.execPath), path.join(consumer.folder, "node_modules/.bin")];
+    await succeed("bash", ["-euo", "pipefail", "-c", command], { cwd, path: bin, timeoutMs: 120_000 });
+  }
+}

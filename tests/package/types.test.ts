@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import path from "node:path";
+import { after, before, describe, it } from "node:test";
+import { root } from "../../scripts/lib/run.ts";
+import { createConsumer, publicSpecifiers, type Consumer } from "./support/consumer.ts";
+import { execute } from "./support/process.ts";
+
+const everything = publicSpecifiers()
+  .map((specifier, index) => `import * as subpath${index} from "${specifier}";\nexport { subpath${index} };\n`)
+  .join("");
+
+const typed = `
+import { connect, type Entry, type Lease, type StateStore } from "holdfast";
+import { memory, MemoryLock, MemoryStateStore } from "holdfast/memory";
+
+interface Order { readonly sku: string; readonly paid: boolean }
+
+export async function use(): Promise<string> {
+  const hf = await connect("memory:", { service: "s" });
+  const orders: StateStore<Order> = hf.state<Order>("orders");
+  const version: string = await orders.save("42", { sku: "a", paid: false });
+  const order: Order | undefined = await orders.load("42");
+  const updated: Entry<Order> | undefined = await orders.update("42", (current) => ({ ...current, paid: true }));
+  const ran: number = await hf.lock("orders").run("42", async (lease: Lease) => Number(lease.fence), { ttl: "10s" });
+  const price: number = await hf.cache<number>("prices", { ttl: "5m" }).getOrSet("btc", ({ signal }) => (signal.aborted ? 0 : 1));
+  // @ts-expect-error: a value of another type
+  await orders.save("42", { sku: 1 });
+  // @ts-expect-error: no such option
+  await hf.lock("orders").tryAcquire("42", { timeToLive: 1 });
+  await hf.close();
+  return version + String(order?.sku) + String(updated?.version) + String(ran + price);
+}
+
+export function wire(): [MemoryStateStore<Order>, MemoryLock] {
+  const backend = memory();
+  return [new MemoryStateStore<Order>(backend, "orders", { service: "s" }), new MemoryLock(backend, "orders")];
+}
+`;
+
+const strict = {
+  target: "es2022",
+  lib: ["es2022", "esnext.disposable"],
+  types: ["node"],
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  skipLibCheck: false,
+  noEmit: true,
+};
+
+const settings: Readonly<Record<string, object>> = {
+  nodenext: { module: "nodenext", moduleResolution: "nodenext" },
+  node20: { module: "node20" },
+  bundler: { module: "esnext", moduleResolution: "bundler" },
+};
+
+describe("a typed consumer that checks the declarations of libraries", () => {
+  let consumer: Consumer;
+  before(async () => {
+    // The oldest line of the compiler that knows module "node20", beside the one that builds the package.
+    consumer = await createConsumer({ optional: false, packages: ["typescript@5.9", "@types/node@20"] });
+    consumer.write("everything.ts", everything);
+    consumer.write("required.cts", everything);
+    consumer.write("typed.ts", typed);
+    for (const [name, compilerOptions] of Object.entries(settings)) {
+      const include = name === "bundler" ? ["*.ts"] : ["*.ts", "*.cts"];
+      consumer.write(
+        `tsconfig.${name}.json`,
+        JSON.stringify({ compilerOptions: { ...strict, ...compilerOptions }, include }),
+      );
+    }
+  });
+  after(() => consumer.remove());
+
+  const compilers: ReadonlyArray<[label: string, bin: () => string]> = [
+    ["this repository's compiler", () => path.join(root, "node_modules/.bin/tsc")],
+    ["TypeScript 5.9", () => path.join(consumer.folder, "node_modules/.bin/tsc")],
+  ];
+  for (const [label, bin] of compilers) {
+    for (const name of Object.keys(settings)) {
+      it(`compiles with ${name} (${label})`, async () => {
+        const { code, stdout } = await execute(bin(), ["-p", `tsconfig.${name}.json`], { cwd: consumer.folder });
+        assert.equal(code, 0, stdout);
+      });
+    }
+  }
+});
