@@ -172,7 +172,7 @@ export function stateOf(record: LockRecord, now: number): LockState {
     mode,
     grant,
     info,
-    remainingMs: until - now,
+    remainingMs: Math.ceil(until - now),
   }));
   return { holders, waiting: record.queue.length };
 }

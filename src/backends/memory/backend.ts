@@ -15,7 +15,6 @@ import type {
   Signals,
   Subscription,
 } from "../../port/index.ts";
-import type { Ear, Listening } from "./bus.ts";
 import { capabilities, maxMessage } from "./limits.ts";
 import { MemoryServer } from "./server.ts";
 
@@ -89,7 +88,6 @@ class MemorySession implements Session {
   readonly id: string = drawId();
   readonly signals: Signals;
   readonly #server: MemoryServer;
-  readonly #ear: Ear = new Set();
   readonly #subscriptions = new Set<() => void>();
   readonly #onEnd: () => void;
   #ended = false;
@@ -104,7 +102,7 @@ class MemorySession implements Session {
   }
 
   executeNow(group: Group): Outcome {
-    return this.#ended ? notSent(closedError()) : this.#server.run(group, this.#ear);
+    return this.#ended ? notSent(closedError()) : this.#server.run(group, this.id);
   }
 
   async execute(groups: readonly Group[], call: ExecuteCall): Promise<readonly Outcome[]> {
@@ -146,12 +144,7 @@ class MemorySession implements Session {
   #listen(to: Subscription, listener: (signal: Signal) => void): () => void {
     if ("changes" in to) return this.#server.bus.onChange(to.changes, to.prefix, listener);
     if ("topic" in to) return this.#server.bus.onTopic(to.topic, listener);
-    const one: Listening = { listener, live: true };
-    this.#ear.add(one);
-    return () => {
-      one.live = false;
-      this.#ear.delete(one);
-    };
+    return this.#server.bus.onGrant(this.id, listener);
   }
 
   async #publish(topic: string, body: string): Promise<void> {

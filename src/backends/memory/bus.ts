@@ -11,13 +11,11 @@ interface ChangeListening extends Listening {
   readonly prefix: string;
 }
 
-/** What a session hears by: its subscriptions to grants. */
-export type Ear = Set<Listening>;
-
 /** Carries signals between the sessions of a server. Nothing is lost, so there is never a gap. */
 export class Bus {
   readonly #changes = new Map<string, Set<ChangeListening>>();
   readonly #topics = new Map<string, Set<Listening>>();
+  readonly #grants = new Map<string, Set<Listening>>();
   #due: { readonly to: Listening; readonly signal: Signal }[] = [];
 
   /** Listens for changes in a space; the returned function ends it. */
@@ -30,9 +28,14 @@ export class Bus {
     return join(this.#topics, topic, { listener, live: true });
   }
 
-  /** The lock was granted to `owner`, who waited. */
-  granted(ear: Ear, lock: Key, owner: string): void {
-    for (const one of ear) this.#tell(one, { type: "granted", lock, owner });
+  /** Listens for grants to waiters of a session; the returned function ends it. */
+  onGrant(session: string, listener: (signal: Signal) => void): () => void {
+    return join(this.#grants, session, { listener, live: true });
+  }
+
+  /** The lock was granted to `owner` of that session, who waited. */
+  granted(session: string, lock: Key, owner: string): void {
+    for (const one of this.#grants.get(session) ?? []) this.#tell(one, { type: "granted", lock, owner });
   }
 
   /** The record of `key` was written, deleted or has expired. */

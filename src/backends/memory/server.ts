@@ -3,12 +3,12 @@ import { drawId } from "../../base/ids.ts";
 import { utf8Length } from "../../base/keys.ts";
 import { systemTime, type Time } from "../../base/time.ts";
 import type { Group, Operation, Outcome, Page, Payload, Query, Result } from "../../port/index.ts";
-import { Bus, type Ear } from "./bus.ts";
+import { Bus } from "./bus.ts";
 import { DueQueue } from "./due-queue.ts";
 import { Floors, type Floor } from "./floors.ts";
 import { Instant } from "./instant.ts";
 import { capabilities } from "./limits.ts";
-import { isInUse, Locks, type LockRecord } from "./locks.ts";
+import { Locks, type LockRecord } from "./locks.ts";
 import { Pages } from "./pages.ts";
 import { handOut, Records, type Slot } from "./records.ts";
 
@@ -70,8 +70,8 @@ export class MemoryServer {
     if (--this.#clients === 0) for (const queue of this.#queues()) queue.pause();
   }
 
-  /** Runs a group at one instant: checks everything, then writes. @internal */
-  run(group: Group, ear: Ear): Outcome {
+  /** Runs a group of a session at one instant: checks everything, then writes. @internal */
+  run(group: Group, session: string): Outcome {
     const { guards, ops } = group;
     this.#instant.begin();
     if (ops.length > capabilities.maxGroup) return tooMany(ops.length);
@@ -84,7 +84,7 @@ export class MemoryServer {
     }
     const results: Result[] = [];
     for (let i = 0; i < ops.length; i++) {
-      const refusal = this.#check(ops[i] as Operation, i, ops.length, results, ear);
+      const refusal = this.#check(ops[i] as Operation, i, ops.length, results, session);
       if (refusal !== undefined) return refusal;
     }
     for (let i = 0; i < ops.length; i++) {
@@ -101,7 +101,7 @@ export class MemoryServer {
     if (kind === "lock" || kind === "shared" || kind === "once") {
       const now = this.#instant.monotonic;
       return this.#pages.read(this.#locks.table.peek(query.space), query, (lock) =>
-        isInUse(lock, now) ? { key: lock.key, id: "", value: "" } : undefined,
+        this.#locks.isInUse(lock, now) ? { key: lock.key, id: "", value: "" } : undefined,
       );
     }
     const now = this.#instant.wall;
@@ -111,7 +111,7 @@ export class MemoryServer {
   }
 
   /** Pushes the result of a read, and a place for that of a write; gives why the group is refused. */
-  #check(op: Operation, at: number, count: number, results: Result[], ear: Ear): Outcome | undefined {
+  #check(op: Operation, at: number, count: number, results: Result[], session: string): Outcome | undefined {
     let result: Result;
     switch (op.op) {
       case "get":
@@ -130,7 +130,7 @@ export class MemoryServer {
         break;
       case "acquire": {
         if (op.wait !== undefined && count > 1) return waitsInGroup();
-        const refusal = this.#locks.refuseAcquire(op, at, ear);
+        const refusal = this.#locks.refuseAcquire(op, at, session);
         if (refusal !== undefined) return refusal;
         break;
       }
