@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { root } from "../../../scripts/lib/run.ts";
 import { succeed } from "./process.ts";
@@ -17,9 +17,10 @@ export async function nodeFolder(version: NodeVersion): Promise<string> {
   if (existsSync(bin)) return bin;
   const fresh = `${home}.${process.pid}`;
   mkdirSync(fresh, { recursive: true });
+  writeFileSync(path.join(fresh, "package.json"), JSON.stringify({ private: true, allowScripts: { node: true } }));
   try {
     const args = ["install", "--prefix", fresh, "--no-save", "--prefer-offline", "--no-audit", "--no-fund"];
-    await succeed("npm", [...args, "--allow-scripts=node", `node@${version}`], { cwd: fresh });
+    await succeed("npm", [...args, `node@${version}`], { cwd: fresh });
     // Another test file may have been first: its copy is as good.
     if (!existsSync(bin)) renameSync(fresh, home);
   } finally {
