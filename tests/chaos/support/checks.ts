@@ -1,0 +1,87 @@
+import { findViolation } from "./linearizable.ts";
+import type { GuardedWrite, History, Hold, RegisterCall } from "./history.ts";
+
+/** What the store held at the end: the identity of each record's value, null where absent. */
+export type FinalState = ReadonlyMap<string, string | null>;
+
+/** Every violation of the contract in a history; empty where there is none. */
+export function checkHistory(history: History, final: FinalState): string[] {
+  return [
+    ...checkRegisters(history.calls, final),
+    ...checkHolds(history.holds),
+    ...checkGuardedWrites(history.writes, final),
+  ];
+}
+
+/** Each record is linearizable, and ends with the value of an acknowledged or unknown write. */
+export function checkRegisters(calls: readonly RegisterCall[], final: FinalState): string[] {
+  const problems: string[] = [];
+  for (const [key, own] of groupBy(calls, (call) => call.key)) {
+    const problem = findViolation(own, null, final.has(key) ? (final.get(key) as string | null) : undefined);
+    if (problem) problems.push(`record ${key} is not linearizable: ${problem}`);
+  }
+  return problems;
+}
+
+/** No two holders at one instant; fences rise in the order of the holds. */
+export function checkHolds(holds: readonly Hold[]): string[] {
+  const problems: string[] = [];
+  for (const [key, own] of groupBy(holds, (hold) => hold.key)) {
+    const ordered = [...own].sort((a, b) => (a.from < b.from ? -1 : 1));
+    let latest: Hold | undefined;
+    for (const hold of ordered) {
+      if (latest && hold.from < latest.until) problems.push(`lock ${key}: ${latest.holder} and ${hold.holder} held it at one time`);
+      // A hold that only began while another ended may have been granted before it: compare what was one after the other.
+      if (latest && hold.from >= latest.until && hold.fence <= latest.fence && hold.from > latest.from) {
+        problems.push(`lock ${key}: fence ${hold.fence} came after ${latest.fence}`);
+      }
+      if (!latest || hold.until > latest.until) latest = hold;
+    }
+  }
+  return problems;
+}
+
+/**
+ * Guarded writes of a record form one chain, made in the order of their fences: so no write of an earlier holder took effect
+ * after one of a later. Every acknowledged write is in the chain.
+ */
+export function checkGuardedWrites(writes: readonly GuardedWrite[], final: FinalState): string[] {
+  const problems: string[] = [];
+  for (const [key, own] of groupBy(writes, (write) => write.key)) {
+    const byId = new Map(own.map((write) => [write.id, write]));
+    const chain: GuardedWrite[] = [];
+    let at = final.get(key) ?? null;
+    while (at !== null) {
+      const write = byId.get(at);
+      if (!write) {
+        problems.push(`record ${key}: ${at} was never written`);
+        break;
+      }
+      chain.push(write);
+      at = write.previous ?? null;
+    }
+    chain.reverse();
+    const inChain = new Set(chain);
+    for (const write of own) {
+      if (write.outcome === "ok" && !inChain.has(write)) problems.push(`record ${key}: acknowledged write ${write.id} was lost`);
+      if ((write.outcome === "fenced" || write.outcome === "failed") && inChain.has(write)) {
+        problems.push(`record ${key}: write ${write.id} was refused and took effect`);
+      }
+    }
+    for (let i = 1; i < chain.length; i++) {
+      const [before, after] = [chain[i - 1] as GuardedWrite, chain[i] as GuardedWrite];
+      if (after.fence < before.fence) problems.push(`record ${key}: a late write under fence ${after.fence} came after ${before.fence}`);
+    }
+  }
+  return problems;
+}
+
+function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group) group.push(item);
+    else groups.set(key(item), [item]);
+  }
+  return groups;
+}
