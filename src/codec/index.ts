@@ -1,0 +1,3 @@
+export type { Codec } from "./codec.ts";
+export { decodeWith, encodeWith } from "./codec.ts";
+export { json } from "./json.ts";
