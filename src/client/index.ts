@@ -4,4 +4,5 @@ export { Diagnostics, type OperationMessage, type Source } from "./diagnostics.t
 export type { HoldfastEvents } from "./events.ts";
 export { gripOf, setGrip, type LeaseGrip } from "./grips.ts";
 export { bounded, DEFAULT_TIMEOUT, Instance, type Closing } from "./instance.ts";
+export type { OpenTransaction, TransactionFactory } from "./transactions.ts";
 export { executeWrite } from "./writes.ts";
