@@ -46,11 +46,15 @@ export interface BoundCase {
   readonly title: string;
   /** Why it does not apply to this subject; absent where it runs. */
   readonly skip?: string | undefined;
-  run(): Promise<void>;
+  readonly run: () => Promise<void>;
 }
 
 /** Binds a suite to a subject: each case gets a fresh place, closed whatever happens. */
-export async function bindSuite(suite: string, cases: readonly Case[], subject: Subject): Promise<readonly BoundCase[]> {
+export async function bindSuite(
+  suite: string,
+  cases: readonly Case[],
+  subject: Subject,
+): Promise<readonly BoundCase[]> {
   const probe = await subject.place();
   let capabilities: Capabilities;
   try {

@@ -1,0 +1,1 @@
+export { nullBackend } from "./backend.ts";

@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { isHoldfastError } from "../../base/errors.ts";
+import type { Capabilities } from "../../port/index.ts";
+import type { Case } from "../suite.ts";
+import { acquire, Client, excludes, keeps, lock, record } from "./client.ts";
+
+const key = lock("k");
+const long = 600_000;
+const patient = { ttl: long, claimMs: long };
+
+const pushes = (capabilities: Capabilities): boolean => excludes(capabilities) && capabilities.push;
+const watches = (capabilities: Capabilities): boolean => keeps(capabilities) && capabilities.watch !== "none";
+
+export const signalCases: readonly Case[] = [
+  {
+    title: "a release tells the client that waits first, and nobody else",
+    proves: "port: Signal granted",
+    when: pushes,
+    async run(context) {
+      const [a, b, c] = [Client.of(context), Client.of(context), Client.of(context)];
+      const [first, second] = [await b.listen({ grants: true }), await c.listen({ grants: true })];
+      await a.acquire(key, "a", { ttl: long });
+      await b.wait(key, "b", patient);
+      await c.wait(key, "c", patient);
+      await a.release(key, "a");
+      const signal = await first.granted("b");
+      assert.ok(signal.type === "granted" && signal.lock.key === "k" && signal.lock.space.id === key.space.id);
+      await b.acquire(key, "b", { ttl: long });
+      await b.release(key, "b");
+      await second.granted("c");
+      assert.ok(!second.signals.some((one) => one.type === "granted" && one.owner === "b"));
+      assert.ok(!first.signals.some((one) => one.type === "granted" && one.owner === "c"));
+    },
+  },
+  {
+    title: "a waiter of the releasing client itself is told too",
+    proves: "port: Signal granted",
+    when: pushes,
+    async run(context) {
+      const client = Client.of(context);
+      const heard = await client.listen({ grants: true });
+      await client.acquire(key, "a", { ttl: long });
+      await client.wait(key, "b", patient);
+      await client.release(key, "a");
+      await heard.granted("b");
+    },
+  },
+  {
+    title: "steal, expiry and a lapsed claim tell the next waiter as well",
+    proves: "port: passes the lock on as a release does",
+    when: pushes,
+    async run(context) {
+      const { unit, place } = context;
+      const [a, b] = [Client.of(context), Client.of(context)];
+      const heard = await b.listen({ grants: true });
+      await a.acquire(lock("stolen"), "a", { ttl: long });
+      await b.wait(lock("stolen"), "stolen", patient);
+      await a.steal(lock("stolen"));
+      await heard.granted("stolen");
+      await a.acquire(lock("expires"), "a", { ttl: unit });
+      await b.wait(lock("expires"), "expires", patient);
+      await place.elapse(unit + 1);
+      await heard.granted("expires");
+      await a.acquire(lock("lapses"), "a", { ttl: long });
+      await a.wait(lock("lapses"), "dead", { ttl: long, claimMs: 2 * unit });
+      await b.wait(lock("lapses"), "lapses", patient);
+      await a.release(lock("lapses"), "a");
+      await place.elapse(2 * unit + 1);
+      await heard.granted("lapses");
+    },
+  },
+  {
+    title: "all readers in front are told when a writer releases",
+    proves: "port: release",
+    when: pushes,
+    async run(context) {
+      const [a, b, c] = [Client.of(context), Client.of(context), Client.of(context)];
+      const [first, second] = [await b.listen({ grants: true }), await c.listen({ grants: true })];
+      await a.acquire(key, "w", { ttl: long });
+      await b.wait(key, "r1", { ...patient, mode: "shared" });
+      await c.wait(key, "r2", { ...patient, mode: "shared" });
+      await a.release(key, "w");
+      await Promise.all([first.granted("r1"), second.granted("r2")]);
+    },
+  },
+  {
+    title: "a waiter that asks again from another client is told there",
+    proves: "port: Subscription grants",
+    when: pushes,
+    async run(context) {
+      const [a, b, c] = [Client.of(context), Client.of(context), Client.of(context)];
+      const heard = await c.listen({ grants: true });
+      await a.acquire(key, "a", { ttl: long });
+      await b.wait(key, "moves", patient);
+      await c.wait(key, "moves", patient);
+      await a.release(key, "a");
+      await heard.granted("moves");
+      await c.acquire(key, "moves", { ttl: long });
+      await a.refused("held", { ops: [acquire(key, "a", { ttl: long })] });
+    },
+  },
+  {
+    title: "every acknowledged change is told from when subscribe resolved",
+    proves: "port: Signals.subscribe",
+    when: watches,
+    async run(context) {
+      const [writer, watcher] = [Client.of(context), Client.of(context)];
+      for (let round = 0; round < 5; round++) {
+        const heard = await watcher.listen({ changes: record("any").space, prefix: `${round}.` });
+        await writer.set(record(`${round}.first`), "v");
+        await heard.changed(`${round}.first`);
+        heard.stop();
+      }
+      const heard = await watcher.listen({ changes: record("any").space, prefix: "" });
+      const keys = Array.from({ length: 100 }, (_, i) => `k${i}`);
+      await Promise.all(keys.map(async (name) => writer.set(record(name), "v")));
+      for (const name of keys) await heard.changed(name);
+      heard.signals.length = 0;
+      await writer.ok({ op: "delete", key: record("k7") });
+      const signal = await heard.changed("k7");
+      assert.ok(signal.type === "changed" && signal.key.space.id === record("any").space.id);
+    },
+  },
+  {
+    title: "changes are told of that space and prefix only, to every client, also the writer",
+    proves: "port: Subscription changes",
+    when: watches,
+    async run(context) {
+      const clients = [Client.of(context), Client.of(context)];
+      const writer = clients[0] as Client;
+      const space = record("any").space;
+      const heard = await Promise.all(clients.map(async (client) => client.listen({ changes: space, prefix: "a%" })));
+      await writer.set(record("a%", "elsewhere"), "v");
+      for (const name of ["b", "a", "A%", "aX", "a%1"]) await writer.set(record(name), "v");
+      for (const one of heard) {
+        await one.changed("a%1");
+        const told = one.signals.flatMap((signal) => (signal.type === "changed" ? [signal.key] : []));
+        assert.ok(told.every((changed) => changed.key.startsWith("a%") && changed.space.id === space.id));
+      }
+    },
+  },
+  {
+    title: "the expiry of a record is told",
+    proves: "port: Signal changed",
+    when: (capabilities) => watches(capabilities) && capabilities.watch === "log",
+    async run(context) {
+      const client = Client.of(context);
+      await client.set(record("k"), "v", { ttl: context.unit });
+      const heard = await client.listen({ changes: record("k").space, prefix: "" });
+      await context.place.elapse(2 * context.unit);
+      await heard.changed("k");
+      assert.equal(await client.get(record("k")), undefined);
+    },
+  },
+  {
+    title: "a message reaches every subscriber of its topic, whole, also the sender's own",
+    proves: "port: Signals.publish",
+    when: watches,
+    async run(context) {
+      const clients = [Client.of(context), Client.of(context), Client.of(context)];
+      const sender = clients[0] as Client;
+      const heard = await Promise.all(clients.map(async (client) => client.listen({ topic: "t:1" })));
+      const bodies = ["", "ä😀\u0000'\"\\\n", "x".repeat(32 * 1_024)];
+      await sender.session.signals?.publish("t:2", "of another topic");
+      for (const body of bodies) await sender.session.signals?.publish("t:1", body);
+      for (const one of heard) {
+        for (const body of bodies) await one.message(body);
+        assert.ok(!one.signals.some((signal) => signal.type === "message" && signal.body === "of another topic"));
+      }
+      await assert.rejects(
+        async () => sender.session.signals?.publish("t:1", "ä".repeat(16 * 1_024 + 1)),
+        (error) => isHoldfastError(error),
+      );
+    },
+  },
+  {
+    title: "a subscription that was ended is told no more, the others are",
+    proves: "port: the returned function ends it",
+    when: watches,
+    async run(context) {
+      const client = Client.of(context);
+      const [ended, goesOn] = [await client.listen({ topic: "t" }), await client.listen({ topic: "t" })];
+      ended.stop();
+      ended.stop();
+      await client.session.signals?.publish("t", "after");
+      await goesOn.message("after");
+      assert.deepEqual(ended.signals, []);
+    },
+  },
+  {
+    title: "there are no signals where nothing is told",
+    proves: "port: Session.signals",
+    when: (capabilities) => !capabilities.push && capabilities.watch === "none",
+    async run(context) {
+      assert.equal(Client.of(context).session.signals, undefined);
+    },
+  },
+];
