@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { root } from "../../scripts/lib/run.ts";
-import { createConsumer, publicSpecifiers, type Consumer } from "./support/consumer.ts";
+import { createConsumer, type Consumer } from "./support/consumer.ts";
 import { execute, succeed } from "./support/process.ts";
 import { readSnippets, type Snippet } from "./support/snippets.ts";
 
@@ -27,10 +27,6 @@ describe("the README", () => {
   it("begins with code by line 15", () => {
     const first = text.split("\n").findIndex((line) => /^```(ts|js)\b/.test(line));
     assert.ok(first >= 0 && first < 15, `the first code is on line ${first + 1}`);
-  });
-
-  it("names every subpath that holds a backend or a tool", () => {
-    for (const specifier of publicSpecifiers()) assert.ok(text.includes(specifier), `${specifier} is not named`);
   });
 
   it("gives the two commands that set the repository up", () => {

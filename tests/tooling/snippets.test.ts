@@ -5,6 +5,8 @@ import { joinPrograms, readSnippets } from "../package/support/snippets.ts";
 const page = `
 # Title
 
+<!-- snippet: alone -->
+
 \`\`\`ts
 import { connect } from "holdfast";
 const hf = connect();
@@ -15,7 +17,7 @@ import { connect, type Lease } from "holdfast";
 interface Order { id: string }
 -->
 
-<!-- snippet: file handler.js -->
+<!-- file: handler.js -->
 
 \`\`\`js
 export default 1;
@@ -26,13 +28,6 @@ import { connect, KEEP } from "holdfast";
 let order: Order;
 \`\`\`
 
-Then:
-
-<!-- snippet: continue -->
-\`\`\`ts
-order = { id: "1" };
-\`\`\`
-
 \`\`\`text
 not code
 \`\`\`
@@ -40,20 +35,24 @@ not code
 \`\`\`sh
 npm ci && npm test
 \`\`\`
+
+\`\`\`ts
+order = { id: "1" };
+\`\`\`
 `;
 
-test("blocks are read with their setup, and joined where the page says so", () => {
+test("the TypeScript of a page is one program, but for blocks that stand alone", () => {
   assert.deepEqual(readSnippets(page), [
-    { line: 4, language: "ts", code: 'import { connect } from "holdfast";\nconst hf = connect();' },
-    { line: 16, language: "file", code: "export default 1;", file: "handler.js" },
+    { line: 6, language: "ts", code: 'import { connect } from "holdfast";\nconst hf = connect();' },
     {
-      line: 20,
+      line: 11,
       language: "ts",
       code:
         'import { connect, type Lease, KEEP } from "holdfast";\n' +
         'interface Order { id: string }\nlet order: Order;\norder = { id: "1" };',
     },
-    { line: 36, language: "sh", code: "npm ci && npm test" },
+    { line: 18, language: "file", code: "export default 1;", file: "handler.js" },
+    { line: 31, language: "sh", code: "npm ci && npm test" },
   ]);
 });
 
@@ -64,8 +63,11 @@ test("a name imported as a type and as a value is imported as a value", () => {
   );
 });
 
-test("a directive that means nothing is refused", () => {
-  assert.throws(() => readSnippets("<!-- snippet: skip -->\n```ts\n1;\n```\n"), /line 2: unknown directive "skip"/);
-  assert.throws(() => readSnippets("<!-- snippet: continue -->\n```ts\n1;\n```\n"), /line 2: nothing to continue/);
+test("a directive that means nothing, or a block without an end, is refused", () => {
+  assert.throws(
+    () => readSnippets("<!-- snippet: skip -->\n```ts\n1;\n```\n"),
+    /line 2: unknown directive "snippet: skip"/,
+  );
   assert.throws(() => readSnippets("```ts\n1;\n"), /line 1: the block does not end/);
+  assert.throws(() => readSnippets("<!-- snippet: setup\n1;\n"), /line 1: the block does not end/);
 });

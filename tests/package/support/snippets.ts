@@ -1,4 +1,4 @@
-/** A program or a command of a page, ready to be run. */
+/** What a page asks to be run or stored, in this order. */
 export interface Snippet {
   /** Line of the page on which it begins. */
   readonly line: number;
@@ -15,43 +15,28 @@ interface Block {
   readonly directive: string | undefined;
 }
 
-const known = new Set(["ts", "js", "sh"]);
-
 /**
- * Reads the snippets of a Markdown page. A block is a program of its own, unless a comment before it says otherwise:
+ * Reads the snippets of a Markdown page. The TypeScript blocks of a page are one program, in their order, unless a
+ * comment before a block says otherwise; a JavaScript or shell block is always a program of its own.
  *
- * - `<!-- snippet: continue -->`: it goes on with the program of the block before it.
- * - `<!-- snippet: file NAME -->`: it is a file, of any language, for the blocks that follow.
- * - `<!-- snippet: setup`, code, `-->`: code that is not shown, and begins each program after it.
+ * - `<!-- snippet: alone -->`: the block is a program of its own.
+ * - `<!-- file: NAME -->`: the block is a file, of any language, for the programs that follow.
+ * - `<!-- snippet: setup`, code, `-->`: code of the page's program that is not shown.
  */
 export function readSnippets(page: string): Snippet[] {
   const snippets: Snippet[] = [];
-  let setup = "";
-  for (const block of readBlocks(page)) {
-    if (block.directive === "setup") {
-      setup = joinPrograms(setup, block.code);
-      continue;
-    }
-    if (block.directive?.startsWith("file ")) {
-      snippets.push({
-        line: block.line,
-        language: "file",
-        code: block.code,
-        file: block.directive.slice("file ".length),
-      });
-      continue;
-    }
-    if (!known.has(block.language)) continue;
-    const language = block.language as Snippet["language"];
-    const last = snippets.at(-1);
-    if (block.directive === "continue") {
-      if (!last || last.language !== language) throw new Error(`line ${block.line}: nothing to continue`);
-      snippets[snippets.length - 1] = { ...last, code: joinPrograms(last.code, block.code) };
-    } else if (block.directive !== undefined) {
-      throw new Error(`line ${block.line}: unknown directive "${block.directive}"`);
-    } else {
-      const code = language === "sh" ? block.code : joinPrograms(setup, block.code);
-      snippets.push({ line: block.line, language, code });
+  let main: number | undefined;
+  for (const { line, language, code, directive } of readBlocks(page)) {
+    if (directive?.startsWith("file: ")) {
+      snippets.push({ line, language: "file", code, file: directive.slice("file: ".length) });
+    } else if (directive !== undefined && directive !== "snippet: alone" && directive !== "snippet: setup") {
+      throw new Error(`line ${line}: unknown directive "${directive}"`);
+    } else if (language === "sh" || language === "js" || (language === "ts" && directive === "snippet: alone")) {
+      snippets.push({ line, language, code });
+    } else if (language === "ts") {
+      const program = main === undefined ? undefined : snippets[main];
+      if (main === undefined || !program) main = snippets.push({ line, language, code }) - 1;
+      else snippets[main] = { ...program, code: joinPrograms(program.code, code) };
     }
   }
   return snippets;
@@ -62,23 +47,28 @@ function* readBlocks(page: string): Generator<Block> {
   let directive: string | undefined;
   for (let index = 0; index < lines.length; index++) {
     const line = lines[index] ?? "";
-    const comment = /^<!-- snippet: ([^>]*?) -->$/.exec(line);
+    const comment = /^<!-- ((?:snippet|file): [^>]*?) -->$/.exec(line);
     const fence = /^```(\w+)/.exec(line);
     if (comment) {
       directive = comment[1];
     } else if (line === "<!-- snippet: setup") {
-      const end = lines.indexOf("-->", index);
-      yield { line: index + 1, language: "ts", code: lines.slice(index + 1, end).join("\n"), directive: "setup" };
+      const end = endOf(lines, index, "-->");
+      yield { line: index + 1, language: "ts", code: lines.slice(index + 1, end).join("\n"), directive: line.slice(5) };
       index = end;
     } else if (fence) {
-      const end = lines.indexOf("```", index + 1);
-      if (end < 0) throw new Error(`line ${index + 1}: the block does not end`);
+      const end = endOf(lines, index, "```");
       const code = lines.slice(index + 1, end).join("\n");
       yield { line: index + 1, language: fence[1] ?? "", code, directive };
       directive = undefined;
       index = end;
     }
   }
+}
+
+function endOf(lines: readonly string[], start: number, mark: string): number {
+  const end = lines.indexOf(mark, start + 1);
+  if (end < 0) throw new Error(`line ${start + 1}: the block does not end`);
+  return end;
 }
 
 const importLine = /^import (type )?\{([^}]*)\} from "([^"]+)";[^\n]*\n?/gm;
