@@ -29,6 +29,8 @@ export class Instance {
   /** Default timeout of calls, in ms. */
   readonly timeout: number;
   readonly events: Emitter<HoldfastEvents>;
+  /** Domain and capabilities, once a call of {@link opened} has found them out. */
+  known: Opened | undefined;
   readonly #coalescer: Coalescer;
   readonly #parts = new Set<Closing>();
   #phase: "open" | "draining" | "closed" = "open";
@@ -67,7 +69,8 @@ export class Instance {
   async opened(call: Call): Promise<Opened> {
     this.assertOpen();
     call.signal?.throwIfAborted();
-    return bounded(this.backend.open(), call, this.time, this.backend.name);
+    this.known = await bounded(this.backend.open(), call, this.time, this.backend.name);
+    return this.known;
   }
 
   /** Runs one group; see {@link Coalescer.execute}. */

@@ -1,0 +1,286 @@
+import { InvalidArgumentError } from "../base/errors.ts";
+import { checkKey } from "../base/keys.ts";
+import { Diagnostics, type Call, type CallOptions, type Instance } from "../client/index.ts";
+import { Engine } from "./engine.ts";
+import type { CacheEvents, CacheStats } from "./events.ts";
+import { Load } from "./load.ts";
+import type { BulkLoader, Loader } from "./loaders.ts";
+import { Loads } from "./loads.ts";
+import {
+  checkKeys,
+  checkTags,
+  resolveCacheOptions,
+  resolveSetOptions,
+  type CacheOptions,
+  type GetOrSetOptions,
+  type SetOptions,
+} from "./options.ts";
+import { runLoad, type LoadPlan, type Run } from "./run-load.ts";
+import type { Entry, Kept } from "./tier.ts";
+
+const diagnostics = new Diagnostics("cache");
+
+/**
+ * What was expensive to compute, kept until its ttl, its tags, `delete` or `clear` end it.
+ *
+ * Reading and writing fail open: a store that is down, or a value that cannot be read, is a miss and an `error` event. What
+ * ends entries does not: `delete`, `invalidateTags` and `clear` reject where the store could not be told, since the old
+ * values would live on. Every call rejects with InvalidArgumentError for bad input, with its signal's reason when aborted, and with
+ * UnavailableError once the instance is closed.
+ */
+export class Cache<V = unknown> {
+  /** The name that was given. */
+  readonly name: string;
+  readonly #engine: Engine<V>;
+  readonly #loads: Loads<V>;
+  readonly #source: { readonly name: string; readonly service: string; readonly backend: string };
+
+  /** No I/O. Throws InvalidArgumentError. */
+  constructor(instance: Instance, name: string, options?: CacheOptions) {
+    const settings = resolveCacheOptions(options);
+    this.#engine = new Engine(instance, name, settings);
+    this.#loads = new Loads(instance);
+    this.name = name;
+    this.#source = { name, service: settings.service, backend: instance.backend.name };
+  }
+
+  /**
+   * The value, at once, from the in-process tier alone: with Memory. Undefined where there is none, or no such tier. Never
+   * asks a server or a file.
+   */
+  peek(key: string): V | undefined {
+    this.#engine.instance.assertOpen();
+    const found = this.#engine.tier.peek(checkKey(key));
+    return found ? this.#engine.value("peek", key, found)?.take() : undefined;
+  }
+
+  /** The value, or undefined. An abort only ends the wait. */
+  async get(key: string, options?: CallOptions): Promise<V | undefined> {
+    checkKey(key);
+    const call = this.#call(options);
+    return this.#observe("get", async () => {
+      const now = this.#engine.read("get", key, call);
+      return this.#engine.value("get", key, now instanceof Promise ? await now : now)?.take();
+    });
+  }
+
+  /** The values that are there, in the order of the keys. One round trip. An abort only ends the wait. */
+  async getMany(keys: Iterable<string>, options?: CallOptions): Promise<Map<string, V>> {
+    const checked = checkKeys(keys);
+    const call = this.#call(options);
+    return this.#observe("getMany", async () => {
+      const found = await Promise.all(checked.map(async (key) => this.#engine.read("getMany", key, call)));
+      const values = new Map<string, V>();
+      for (const [i, key] of checked.entries()) {
+        const value = this.#engine.value("getMany", key, found[i]);
+        if (value) values.set(key, value.take());
+      }
+      return values;
+    });
+  }
+
+  /** Whether there is an entry. Its value is not read, and nothing is counted. */
+  async has(key: string, options?: CallOptions): Promise<boolean> {
+    checkKey(key);
+    const call = this.#call(options);
+    return this.#observe("has", async () => (await this.#engine.read("has", key, call)) !== undefined);
+  }
+
+  /**
+   * Keeps a value, also over a load that is on its way; whether it was kept. Rejects with UnsupportedValueError for a value that
+   * the codec cannot store (undefined is one). An abort after it was sent: IndeterminateError.
+   */
+  async set(key: string, value: V, options?: SetOptions): Promise<boolean> {
+    return this.#set("set", [[checkKey(key), value]], options);
+  }
+
+  /** As `set`, for several; whether all of them were kept. Events tell which were not. Nothing is written if one is refused. */
+  async setMany(entries: Iterable<readonly [string, V]>, options?: SetOptions): Promise<boolean> {
+    if (typeof entries !== "object" || entries === null || !(Symbol.iterator in entries)) {
+      throw new InvalidArgumentError("entries must be an iterable of [key, value]");
+    }
+    const byKey = new Map<string, V>();
+    for (const [key, value] of entries) byKey.set(checkKey(key), value);
+    return this.#set("setMany", [...byKey], options);
+  }
+
+  /**
+   * Removes an entry; whether there was one. A load that is on its way, here or in another instance, does not bring it back,
+   * and whoever asks from now on waits for a new one. Rejects with UnavailableError (not removed) or IndeterminateError.
+   */
+  async delete(key: string, options?: CallOptions): Promise<boolean> {
+    checkKey(key);
+    const call = this.#call(options);
+    this.#loads.detach(key);
+    return this.#observe("delete", async () => {
+      const removed = await this.#engine.tier.remove(key, call);
+      if (removed) this.#engine.counts.deletes++;
+      return removed;
+    });
+  }
+
+  /**
+   * Ends every entry that bears one of these tags, in one step for the store, however many they are; loads that are on their
+   * way are not kept if they bear one. Rejects with UnavailableError (nothing ended) or IndeterminateError.
+   */
+  async invalidateTags(tags: readonly string[], options?: CallOptions): Promise<void> {
+    const checked = checkTags(tags);
+    const call = this.#call(options);
+    if (checked.length === 0) return;
+    // A load may still add tags, so none of those on their way can be joined by who asks from now on.
+    this.#loads.detachAll();
+    await this.#observe("invalidateTags", () => this.#engine.tier.invalidate(checked, call));
+  }
+
+  /** Ends every entry, at once whatever their number. Rejects with UnavailableError (nothing ended) or IndeterminateError. */
+  async clear(options?: CallOptions): Promise<void> {
+    const call = this.#call(options);
+    this.#loads.detachAll();
+    await this.#observe("clear", () => this.#engine.tier.clear(call));
+  }
+
+  /**
+   * The value, or what `loader` returns, which is kept. All who ask for the key in this process while it runs share one run;
+   * its error reaches all of them and is not kept. An abort ends the caller's own wait; the loader's signal aborts when nobody
+   * waits any more. `timeout` bounds the store, not the loader.
+   */
+  getOrSet(key: string, loader: Loader<V>, options?: GetOrSetOptions): Promise<V>;
+  getOrSet(key: string, loader: Loader<V, V | undefined>, options?: GetOrSetOptions): Promise<V | undefined>;
+  async getOrSet(key: string, loader: Loader<V, V | undefined>, options?: GetOrSetOptions): Promise<V | undefined> {
+    checkKey(key);
+    checkLoader(loader);
+    const entry = resolveSetOptions(options, this.#engine.settings);
+    const { signal } = this.#call(options);
+    return this.#observe("getOrSet", async () => {
+      const running = this.#loads.get(key);
+      if (running) {
+        this.#engine.counts.shared++;
+        return (await running.join(key, signal))?.take();
+      }
+      const call = this.#shared(options);
+      const now = this.#engine.read("getOrSet", key, call());
+      if (now && !(now instanceof Promise)) {
+        const value = this.#engine.value("getOrSet", key, now);
+        if (value) return value.take();
+      }
+      // A run of one: an undefined is as good as a missing key.
+      const run: Run<V> = async (_, context) => {
+        const stale = (): V | undefined => context.stale(key);
+        const value = await loader({
+          key,
+          signal: context.signal,
+          get stale() {
+            return stale();
+          },
+          set: context.set,
+          skip: context.skip,
+        });
+        return new Map(value === undefined ? [] : [[key, value]]);
+      };
+      const load = this.#start({ operation: "getOrSet", keys: [key], found: [now], run, entry, call });
+      return (await load.join(key, signal))?.take();
+    });
+  }
+
+  /**
+   * The values of `keys`, with one run of `loader` for all that are neither there nor being loaded. Keys that it gives no
+   * value for are missing in the result. One round trip to look, one to keep. Else as `getOrSet`.
+   */
+  async getOrSetMany(
+    keys: Iterable<string>,
+    loader: BulkLoader<V>,
+    options?: GetOrSetOptions,
+  ): Promise<Map<string, V>> {
+    const checked = checkKeys(keys);
+    checkLoader(loader);
+    const entry = resolveSetOptions(options, this.#engine.settings);
+    const { signal } = this.#call(options);
+    return this.#observe("getOrSetMany", async () => {
+      const joined = new Map<string, Load<V>>();
+      const own: string[] = [];
+      for (const key of checked) {
+        const running = this.#loads.get(key);
+        if (running) joined.set(key, running);
+        else own.push(key);
+      }
+      this.#engine.counts.shared += joined.size;
+      if (own.length > 0) {
+        const call = this.#shared(options);
+        const first = call();
+        const found = own.map((key) => this.#engine.read("getOrSetMany", key, first));
+        const load = this.#start({ operation: "getOrSetMany", keys: own, found, run: loader, entry, call });
+        for (const key of own) joined.set(key, load);
+      }
+      const handouts = await Promise.all(checked.map(async (key) => joined.get(key)?.join(key, signal)));
+      const values = new Map<string, V>();
+      for (const [i, key] of checked.entries()) {
+        const handout = handouts[i];
+        if (handout) values.set(key, handout.take());
+      }
+      return values;
+    });
+  }
+
+  /** Counts since this object was made. */
+  stats(): CacheStats {
+    return { ...this.#engine.counts };
+  }
+
+  /** Calls `listener` for each event of that name until the returned function is called. */
+  on<Name extends keyof CacheEvents>(event: Name, listener: (event: CacheEvents[Name]) => void): () => void {
+    return this.#engine.events.on(event, listener);
+  }
+
+  async #set(operation: string, values: readonly (readonly [string, V])[], options?: SetOptions): Promise<boolean> {
+    const engine = this.#engine;
+    const terms = resolveSetOptions(options, engine.settings);
+    const call = this.#call(options);
+    const entries: Entry[] = values.map(([key, value]) => ({ key, payload: engine.encode(key, value) }));
+    for (const { key } of entries) this.#loads.detach(key);
+    return this.#observe(operation, async () => {
+      let outcomes: readonly Kept[];
+      try {
+        outcomes = await engine.tier.write(entries, terms, call);
+      } catch (error) {
+        engine.failOpen(operation, entries.length === 1 ? entries[0]?.key : undefined, call, error);
+        return false;
+      }
+      let all = true;
+      for (const [i, { key }] of entries.entries()) {
+        const outcome = outcomes[i] as Kept;
+        if ("error" in outcome && call.signal?.aborted) throw outcome.error;
+        all = engine.written(operation, key, outcome) && all;
+      }
+      return all;
+    });
+  }
+
+  #start(plan: LoadPlan<V>): Load<V> {
+    const load = new Load<V>(plan.keys);
+    this.#loads.start(load, plan.keys);
+    void runLoad(this.#engine, this.#loads, load, plan);
+    return load;
+  }
+
+  #call(options: CallOptions | undefined): Call {
+    const { instance } = this.#engine;
+    instance.assertOpen();
+    const call = instance.call(options);
+    call.signal?.throwIfAborted();
+    return call;
+  }
+
+  /** Calls for all who wait: no caller's signal ends them. */
+  #shared(options: CallOptions | undefined): () => Call {
+    const timeout = options?.timeout;
+    return () => this.#engine.instance.call({ timeout });
+  }
+
+  #observe<T>(operation: string, fn: () => Promise<T>): Promise<T> {
+    return diagnostics.observe(this.#source, operation, fn);
+  }
+}
+
+function checkLoader(loader: unknown): void {
+  if (typeof loader !== "function") throw new InvalidArgumentError("loader must be a function");
+}

@@ -1,0 +1,106 @@
+import { Emitter } from "../base/emitter.ts";
+import { checkName } from "../base/keys.ts";
+import type { Call, Instance } from "../client/index.ts";
+import { decodeWith, encodeWith } from "../codec/index.ts";
+import type { Payload } from "../port/index.ts";
+import type { CacheEvents, CacheStats } from "./events.ts";
+import { isolated, type Handout } from "./isolation.ts";
+import type { CacheSettings } from "./options.ts";
+import { StoreTier } from "./store-tier.ts";
+import type { Found, Kept, Tier } from "./tier.ts";
+
+type Counts = { -readonly [Name in keyof CacheStats]: number };
+
+/** What the calls of a cache have in common: its tier, its values, its counts, and how it fails open. */
+export class Engine<V> {
+  readonly instance: Instance;
+  readonly name: string;
+  readonly settings: CacheSettings;
+  readonly tier: Tier;
+  readonly events = new Emitter<CacheEvents>();
+  readonly counts: Counts = {
+    hits: 0,
+    misses: 0,
+    loads: 0,
+    loadErrors: 0,
+    shared: 0,
+    sets: 0,
+    deletes: 0,
+    evictions: 0,
+    errors: 0,
+  };
+
+  constructor(instance: Instance, name: string, settings: CacheSettings) {
+    this.instance = instance;
+    this.name = checkName(name);
+    this.settings = settings;
+    this.tier = new StoreTier(instance, name, settings, {
+      evicted: (key) => {
+        this.counts.evictions++;
+        this.events.emit("evict", { key });
+      },
+      failed: (operation, key, error) => this.report(operation, key, error),
+    });
+  }
+
+  /** Reads an entry; a store that fails is one without it. Rejects when the caller has given up. */
+  read(operation: string, key: string, call: Call): Found | undefined | Promise<Found | undefined> {
+    try {
+      const found = this.tier.read(key, call);
+      return found instanceof Promise
+        ? found.catch((error: unknown) => this.failOpen(operation, key, call, error))
+        : found;
+    } catch (error) {
+      return this.failOpen(operation, key, call, error);
+    }
+  }
+
+  /** The value of an entry for those who asked for it, counted as a hit; a miss where there is none or it is unreadable. */
+  value(operation: string, key: string, found: Found | undefined): Handout<V> | undefined {
+    const handout = found && this.decode(operation, key, found.payload);
+    if (handout) {
+      this.counts.hits++;
+      if (this.events.has("hit")) this.events.emit("hit", { key });
+    } else {
+      this.counts.misses++;
+      if (this.events.has("miss")) this.events.emit("miss", { key });
+    }
+    return handout;
+  }
+
+  /** Undefined, and an event, where the payload cannot be read. */
+  decode(operation: string, key: string, payload: Payload): Handout<V> | undefined {
+    const where = { key, backend: this.instance.backend.name };
+    try {
+      return isolated(this.settings.isolate, () => decodeWith(this.settings.codec, payload, where) as V);
+    } catch (error) {
+      this.report(operation, key, error);
+      return undefined;
+    }
+  }
+
+  /** Throws UnsupportedValueError. */
+  encode(key: string, value: unknown): Payload {
+    return encodeWith(this.settings.codec, value, { key, backend: this.instance.backend.name });
+  }
+
+  /** Counts what was written and reports what was not; whether the entry was. */
+  written(operation: string, key: string, outcome: Kept): boolean {
+    if ("error" in outcome) this.report(operation, key, outcome.error);
+    else if (outcome.kept) this.counts.sets++;
+    return "kept" in outcome && outcome.kept;
+  }
+
+  /** What a failed call comes to: its error if the caller has given up, else nothing found and an event. */
+  failOpen(operation: string, key: string | undefined, call: Call, error: unknown): undefined {
+    if (call.signal?.aborted) throw error;
+    this.report(operation, key, error);
+    return undefined;
+  }
+
+  report(operation: string, key: string | undefined, error: unknown): void {
+    this.counts.errors++;
+    this.events.emit("error", { operation, key, error });
+    this.instance.events.emit("cacheError", { cache: this.name, operation, key, error });
+  }
+}

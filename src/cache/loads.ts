@@ -1,0 +1,61 @@
+import { UnavailableError } from "../base/errors.ts";
+import type { Instance } from "../client/index.ts";
+import type { Load } from "./load.ts";
+
+/** The loads of a cache that are on their way, by key. While there is one the instance waits for it when it closes. */
+export class Loads<V> {
+  readonly #instance: Instance;
+  /** Those that a caller may join. */
+  readonly #byKey = new Map<string, Load<V>>();
+  /** All of them, also those that a change has overtaken. */
+  readonly #running = new Set<Load<V>>();
+  #unregister: (() => void) | undefined;
+  #onIdle: (() => void)[] = [];
+
+  constructor(instance: Instance) {
+    this.#instance = instance;
+  }
+
+  /** The load of `key` that a caller may join. */
+  get(key: string): Load<V> | undefined {
+    const load = this.#byKey.get(key);
+    return load?.signal.aborted ? undefined : load;
+  }
+
+  start(load: Load<V>, keys: readonly string[]): void {
+    this.#unregister ??= this.#instance.register({ drain: () => this.#drain(), end: () => this.#end() });
+    this.#running.add(load);
+    for (const key of keys) this.#byKey.set(key, load);
+  }
+
+  /** Nobody joins the load of `key` from now on: its value is known, or something has changed since it began. */
+  detach(key: string, load?: Load<V>): void {
+    if (load === undefined || this.#byKey.get(key) === load) this.#byKey.delete(key);
+  }
+
+  /** Nobody joins a load that is on its way now. */
+  detachAll(): void {
+    this.#byKey.clear();
+  }
+
+  over(load: Load<V>): void {
+    this.#running.delete(load);
+    if (this.#running.size > 0) return;
+    this.#unregister?.();
+    this.#unregister = undefined;
+    const waiting = this.#onIdle;
+    this.#onIdle = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#running.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+  }
+
+  async #end(): Promise<void> {
+    const reason = new UnavailableError("the instance was closed while the loader ran", {
+      backend: this.#instance.backend.name,
+    });
+    for (const load of this.#running) load.abort(reason);
+  }
+}

@@ -1,0 +1,115 @@
+import { toMsOrNever, type Duration } from "../base/durations.ts";
+import { InvalidArgumentError } from "../base/errors.ts";
+import { checkKey, MAX_KEY_BYTES, utf8Length } from "../base/keys.ts";
+import type { CallOptions } from "../client/index.ts";
+import { json, type Codec } from "../codec/index.ts";
+import type { Isolate } from "./isolation.ts";
+
+/** Longest tag, in bytes of UTF-8: it is part of a key. */
+export const MAX_TAG_BYTES = MAX_KEY_BYTES - 1;
+/** Entries that the in-process tier holds unless told otherwise. */
+const DEFAULT_MAX_ITEMS = 10_000;
+
+/** What a cache is made with. */
+export interface CacheOptions {
+  /** Whose cache it is: the same service and name are the same entries. Default: `""`. */
+  readonly service?: string | undefined;
+  /**
+   * How long an entry lives, unless the call says so: milliseconds, a string such as `"5m"`, or `"never"` (it ends by
+   * `delete`, by its tags, by `clear`, or where the store makes room). No default: without it every write has to say.
+   */
+  readonly ttl?: Duration | "never" | undefined;
+  /**
+   * What keeps callers from changing each other's values. `"freeze"` (the default): plain objects and arrays are frozen,
+   * deeply, and may be shared; a value that holds a Map, a Set, a Date, bytes or an instance of a class cannot be frozen, so
+   * each caller gets a copy of its own. `"clone"`: always a copy of its own. `"reference"`: all who wait for one load get the
+   * loader's object itself.
+   */
+  readonly isolate?: Isolate | undefined;
+  /**
+   * Most entries in this process, where the data is kept in it (Memory): the one that was not used for longest makes room.
+   * Default: 10,000. What a server or a file holds is bounded by the entries' ttl.
+   */
+  readonly maxItems?: number | undefined;
+  /** How values are stored. Default: `json`. */
+  readonly codec?: Codec | undefined;
+}
+
+/** Options of `set` and `setMany`. */
+export interface SetOptions extends CallOptions {
+  /** How long the entry lives. Default: the cache's. */
+  readonly ttl?: Duration | "never" | undefined;
+  /** Names to invalidate it by: non-empty strings of at most 1,023 bytes of UTF-8. Default: none. */
+  readonly tags?: readonly string[] | undefined;
+}
+
+/** Options of `getOrSet` and `getOrSetMany`. Of callers who share a load, those of the first decide. */
+export type GetOrSetOptions = SetOptions;
+
+/** A cache's options, resolved. */
+export interface CacheSettings {
+  readonly service: string;
+  /** In ms, `Infinity` for never. */
+  readonly ttl: number | undefined;
+  readonly isolate: Isolate;
+  readonly maxItems: number;
+  readonly codec: Codec;
+}
+
+/** How an entry is written. */
+export interface EntrySettings {
+  /** In ms, `Infinity` for never. */
+  readonly ttl: number;
+  readonly tags: readonly string[];
+}
+
+export function resolveCacheOptions(options: CacheOptions = {}): CacheSettings {
+  const isolate = options.isolate ?? "freeze";
+  if (isolate !== "freeze" && isolate !== "clone" && isolate !== "reference") {
+    throw new InvalidArgumentError('isolate must be "freeze", "clone" or "reference"');
+  }
+  const maxItems = options.maxItems ?? DEFAULT_MAX_ITEMS;
+  if (!Number.isSafeInteger(maxItems) || maxItems < 1) {
+    throw new InvalidArgumentError("maxItems must be a whole number of at least 1");
+  }
+  return {
+    service: options.service ?? "",
+    ttl: options.ttl === undefined ? undefined : toMsOrNever(options.ttl, "ttl"),
+    isolate,
+    maxItems,
+    codec: options.codec ?? json,
+  };
+}
+
+/** Throws InvalidArgumentError where neither the call nor the cache says how long an entry lives. */
+export function resolveSetOptions(options: SetOptions | undefined, cache: CacheSettings): EntrySettings {
+  const ttl = options?.ttl === undefined ? cache.ttl : toMsOrNever(options.ttl, "ttl");
+  if (ttl === undefined) {
+    throw new InvalidArgumentError('ttl is required: give one to the cache or to the call, or "never"');
+  }
+  return { ttl, tags: checkTags(options?.tags ?? []) };
+}
+
+/** The tags, each once, in an array of our own. */
+export function checkTags(tags: unknown): readonly string[] {
+  if (!Array.isArray(tags)) throw new InvalidArgumentError("tags must be an array of strings");
+  const checked = new Set<string>();
+  for (const tag of tags as readonly unknown[]) {
+    const text = checkKey(tag, "tag");
+    if (utf8Length(text) > MAX_TAG_BYTES) {
+      throw new InvalidArgumentError(`tag must be at most ${MAX_TAG_BYTES} bytes of UTF-8`);
+    }
+    checked.add(text);
+  }
+  return [...checked];
+}
+
+/** The keys, each once. */
+export function checkKeys(keys: unknown): readonly string[] {
+  if (typeof keys !== "object" || keys === null || !(Symbol.iterator in keys)) {
+    throw new InvalidArgumentError("keys must be an iterable of strings");
+  }
+  const checked = new Set<string>();
+  for (const key of keys as Iterable<unknown>) checked.add(checkKey(key));
+  return [...checked];
+}

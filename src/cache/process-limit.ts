@@ -1,0 +1,68 @@
+import type { Space } from "../base/keys.ts";
+import type { Call, Instance } from "../client/index.ts";
+import type { Backend } from "../port/index.ts";
+import { RecentKeys } from "./recent-keys.ts";
+
+/** Keys of a page while the limit learns what is there already. */
+const PAGE = 1000;
+
+/**
+ * Bounds what one cache keeps in this process, where the backend's data is in it. Entries, what is left of deleted ones, and
+ * versions of tags are bounded apart, so that none of them crowds out another.
+ */
+export class ProcessLimit {
+  readonly entries: RecentKeys;
+  readonly deleted: RecentKeys;
+  readonly stamps: RecentKeys;
+
+  static readonly #limits = new WeakMap<Backend, Map<string, Promise<ProcessLimit>>>();
+
+  private constructor(max: number) {
+    this.entries = new RecentKeys(max);
+    this.deleted = new RecentKeys(max);
+    this.stamps = new RecentKeys(max);
+  }
+
+  /** The limit of a cache on a backend: one for all its objects, whose first decides how much it is. */
+  static of(instance: Instance, entries: Space, stamps: Space, max: number, call: Call): Promise<ProcessLimit> {
+    let limits = ProcessLimit.#limits.get(instance.backend);
+    if (!limits) {
+      limits = new Map();
+      ProcessLimit.#limits.set(instance.backend, limits);
+    }
+    const known = limits.get(entries.id);
+    if (known) return known;
+    const limit = ProcessLimit.#learn(instance, entries, stamps, max, call);
+    limits.set(entries.id, limit);
+    // One that could not be learned is learned by the next call.
+    limit.catch(() => limits.delete(entries.id));
+    return limit;
+  }
+
+  /** Data that is shared by name may hold entries of backends that are closed: they count too. */
+  static async #learn(
+    instance: Instance,
+    entries: Space,
+    stamps: Space,
+    max: number,
+    call: Call,
+  ): Promise<ProcessLimit> {
+    const limit = new ProcessLimit(max);
+    for (const [space, keys] of [
+      [entries, limit.entries],
+      [stamps, limit.stamps],
+    ] as const) {
+      let cursor: string | undefined;
+      do {
+        const page = await instance.page({ space, prefix: "", limit: PAGE, cursor }, call);
+        for (const { key } of page.records) {
+          const surplus = keys.use(key);
+          if (surplus !== undefined)
+            await instance.execute({ ops: [{ op: "delete", key: { space, key: surplus } }] }, call);
+        }
+        ({ cursor } = page);
+      } while (cursor !== undefined);
+    }
+    return limit;
+  }
+}

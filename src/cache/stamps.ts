@@ -1,0 +1,96 @@
+import { UnavailableError } from "../base/errors.ts";
+import { drawId } from "../base/ids.ts";
+import { space, type Key, type Space } from "../base/keys.ts";
+import type { Call, Instance, Reply } from "../client/index.ts";
+import type { Operation, StoredRecord } from "../port/index.ts";
+
+type SetOperation = Extract<Operation, { op: "set" }>;
+
+/** A stamp as it was read. */
+export interface StampRecord {
+  readonly key: Key;
+  readonly id: string;
+  /** By the server's wall clock; absent for never. */
+  readonly expiresAt?: number | undefined;
+}
+
+/** Of the cache as a whole. */
+export const CACHE_STAMP = "c";
+/** Of every invalidation of tags. */
+export const EPOCH_STAMP = "e";
+const TAG_PREFIX = "t";
+
+/** Shortest life of a stamp: long enough that those of short entries are seldom armed anew. */
+const SHORTEST_MS = 24 * 60 * 60_000;
+/** Kept in hand for clocks that differ. Too little only costs a miss: an entry whose stamp is gone is absent. */
+const MARGIN_MS = 60_000;
+
+/** The name of a tag's stamp. */
+export function tagStamp(tag: string): string {
+  return TAG_PREFIX + tag;
+}
+
+/** The stamps of one cache, as records in its store. Bounded: each has a ttl unless an entry that never ends bears it. */
+export class StampRecords {
+  readonly space: Space;
+  readonly #instance: Instance;
+  /** Told of each stamp that was read or written. */
+  readonly #onUse: (name: string) => void;
+
+  constructor(instance: Instance, service: string, name: string, onUse: (name: string) => void) {
+    this.space = space("stamp", service, name);
+    this.#instance = instance;
+    this.#onUse = onUse;
+  }
+
+  /** The stamps as they are now; those that are missing are made. All reads go together. */
+  read(names: readonly string[], call: Call): Promise<StampRecord[]> {
+    return Promise.all(names.map((name) => this.#read(name, call)));
+  }
+
+  /** Operations that give stamps a new version: what bears the old one is absent from then on. */
+  renewals(names: readonly string[]): SetOperation[] {
+    return names.map((name) => this.#make(name));
+  }
+
+  /**
+   * Lets stamps live at least as long as an entry of `ttl` that bears them. A stamp that changed stays as it is.
+   */
+  async outlive(stamps: readonly StampRecord[], ttl: number, call: Call): Promise<void> {
+    const needed = this.#instance.time.wall() + ttl + MARGIN_MS;
+    const short = stamps.filter(({ expiresAt }) => expiresAt !== undefined && expiresAt < needed);
+    // Twice as long as needed, so that not every write arms it.
+    const life = ttl === Infinity ? undefined : Math.max(SHORTEST_MS, 2 * ttl + MARGIN_MS);
+    await Promise.all(
+      short.map(async ({ key, id }) =>
+        this.#instance.execute({ ops: [{ op: "set", key, id, value: "", if: { id }, ttl: life }] }, call),
+      ),
+    );
+  }
+
+  #make(name: string): SetOperation {
+    this.#onUse(name);
+    return { op: "set", key: { space: this.space, key: name }, id: drawId(), value: "", ttl: SHORTEST_MS };
+  }
+
+  async #read(name: string, call: Call): Promise<StampRecord> {
+    const key = { space: this.space, key: name };
+    const found = recordOf(await this.#instance.execute({ ops: [{ op: "get", key }] }, call));
+    if (found) {
+      this.#onUse(name);
+      return { key, id: found.id, expiresAt: found.expiresAt };
+    }
+    const made = this.#make(name);
+    const reply = await this.#instance.execute({ ops: [{ ...made, if: { absent: true } }] }, call);
+    if (reply.ok) return { key, id: made.id, expiresAt: this.#instance.time.wall() + SHORTEST_MS };
+    if (reply.why === "conflict" && reply.current) {
+      return { key, id: reply.current.id, expiresAt: reply.current.expiresAt };
+    }
+    throw new UnavailableError("a stamp of the cache could not be made", { backend: this.#instance.backend.name });
+  }
+}
+
+/** The record that a group of one `get` found. */
+export function recordOf(reply: Reply): StoredRecord | undefined {
+  return reply.ok ? (reply.results[0] as StoredRecord | undefined) : undefined;
+}

@@ -1,0 +1,229 @@
+import { drawId } from "../base/ids.ts";
+import { space, type Key, type Space } from "../base/keys.ts";
+import { executeWrite, type Call, type Instance, type Reply } from "../client/index.ts";
+import type { Condition, Group, Opened, Operation, StoredRecord } from "../port/index.ts";
+import type { CacheSettings } from "./options.ts";
+import { ProcessLimit } from "./process-limit.ts";
+import { CACHE_STAMP, EPOCH_STAMP, recordOf, StampRecords, tagStamp, type StampRecord } from "./stamps.ts";
+import type { Entry, Found, Ground, Kept, Stamps, Terms, Tier } from "./tier.ts";
+
+/**
+ * A deleted entry leaves a record with no value, whose id starts with a character that no drawn id has: a load elsewhere that
+ * found no entry must not bring back what was deleted while it ran.
+ */
+const DELETED = "!";
+/** How long that record stays. A load that ran for longer and had found nothing is not kept. */
+export const DELETED_MS = 10 * 60_000;
+/** How much sooner such a load is given up, for the way to the store. */
+const DELETED_MARGIN_MS = 60_000;
+
+/** What the tier tells its cache of. */
+export interface TierEvents {
+  evicted(key: string): void;
+  failed(operation: string, key: string | undefined, error: unknown): void;
+}
+
+/** The store of the backend as a tier. */
+export class StoreTier implements Tier {
+  readonly #instance: Instance;
+  readonly #space: Space;
+  readonly #stamps: StampRecords;
+  readonly #maxItems: number;
+  readonly #events: TierEvents;
+  #limit: ProcessLimit | undefined;
+
+  constructor(instance: Instance, name: string, settings: CacheSettings, events: TierEvents) {
+    this.#instance = instance;
+    this.#space = space("cache", settings.service, name);
+    this.#stamps = new StampRecords(instance, settings.service, name, (stamp) => this.#useStamp(stamp));
+    this.#maxItems = settings.maxItems;
+    this.#events = events;
+  }
+
+  peek(key: string): Found | undefined {
+    const { known, session } = this.#instance;
+    if (!known || !isInProcess(known)) return undefined;
+    const outcome = session.executeNow?.({ ops: [this.#get(key, true)] });
+    return outcome?.ok ? this.#found(key, outcome.results[0] as StoredRecord | undefined) : undefined;
+  }
+
+  read(key: string, call: Call): Found | undefined | Promise<Found | undefined> {
+    const reply = this.#instance.execute({ ops: [this.#get(key, true)] }, call);
+    if (reply instanceof Promise) return reply.then((later) => this.#found(key, recordOf(later)));
+    return this.#found(key, recordOf(reply));
+  }
+
+  async prepare(keys: readonly string[], tags: readonly string[], call: Call): Promise<Ground> {
+    const since = this.#instance.time.monotonic();
+    const conditions = new Map<string, Condition>();
+    const stale = new Map<string, Found>();
+    const look = async (key: string): Promise<void> => {
+      // As it is, current or not: what is there now may be replaced, what comes later may not.
+      const record = recordOf(await this.#instance.execute({ ops: [this.#get(key, false)] }, call));
+      conditions.set(key, record ? { id: record.id } : { absent: true });
+      if (record && !isDeleted(record)) stale.set(key, { id: record.id, payload: record.value });
+    };
+    const [stamps] = await Promise.all([this.#readStamps(tags, call), ...keys.map(look)]);
+    return { since, tags, stamps, conditions, stale };
+  }
+
+  async keep(ground: Ground, entries: readonly Entry[], terms: Terms, call: Call): Promise<readonly Kept[]> {
+    const stamps: StampRecord[] = [ground.stamps.cache, ...ground.stamps.tags];
+    const checks: Operation[] = [];
+    const late = terms.tags.filter((tag) => !ground.tags.includes(tag));
+    if (late.length > 0) {
+      const { epoch } = ground.stamps;
+      const { capabilities } = await this.#instance.opened(call);
+      stamps.push(...(await this.#stamps.read(late.map(tagStamp), call)));
+      // These were read after the load, so no invalidation may have come since before it. Where a group cannot hold both
+      // records the entry bears the epoch itself, and ends with the next invalidation of whatever tag.
+      if (capabilities.transact === "full") checks.push({ op: "check", key: epoch.key, if: { id: epoch.id } });
+      else stamps.push(epoch);
+    }
+    const tooLate = this.#instance.time.monotonic() - ground.since > DELETED_MS - DELETED_MARGIN_MS;
+    return this.#write(entries, stamps, terms.ttl, call, (key) => {
+      const condition = ground.conditions.get(key);
+      if (!condition || (tooLate && "absent" in condition)) return undefined;
+      return { checks, if: condition };
+    });
+  }
+
+  async write(entries: readonly Entry[], terms: Terms, call: Call): Promise<readonly Kept[]> {
+    const { cache, tags } = await this.#readStamps(terms.tags, call);
+    return this.#write(entries, [cache, ...tags], terms.ttl, call, () => ({ checks: [] }));
+  }
+
+  async remove(key: string, call: Call): Promise<boolean> {
+    const mark: Operation = { op: "set", key: this.#key(key), id: DELETED + drawId(), value: "", ttl: DELETED_MS };
+    const limit = await this.#ensureLimit(call);
+    const record = recordOf(await this.#instance.execute({ ops: [this.#get(key, true), mark] }, call));
+    if (limit) {
+      limit.entries.delete(key);
+      const oldest = limit.deleted.use(key);
+      if (oldest !== undefined) void this.#discard(this.#key(oldest));
+    }
+    return record !== undefined && !isDeleted(record);
+  }
+
+  async invalidate(tags: readonly string[], call: Call): Promise<void> {
+    const renewals = this.#stamps.renewals([EPOCH_STAMP, ...tags.map(tagStamp)]);
+    const { capabilities } = await this.#instance.opened(call);
+    await this.#ensureLimit(call);
+    if (capabilities.transact !== "full") {
+      await Promise.all(renewals.map((renewal) => this.#renew([renewal], call)));
+      return;
+    }
+    // The epoch is in the first group: a load that reads a tag's new version finds the epoch changed as well.
+    for (let i = 0; i < renewals.length; i += capabilities.maxGroup) {
+      await this.#renew(renewals.slice(i, i + capabilities.maxGroup), call);
+    }
+  }
+
+  async clear(call: Call): Promise<void> {
+    await this.#renew(this.#stamps.renewals([CACHE_STAMP]), call);
+  }
+
+  async #renew(ops: readonly Operation[], call: Call): Promise<void> {
+    await executeWrite(this.#instance, { ops }, call);
+  }
+
+  async #write(
+    entries: readonly Entry[],
+    stamps: readonly StampRecord[],
+    ttl: number,
+    call: Call,
+    terms: (key: string) => { checks: readonly Operation[]; if?: Condition } | undefined,
+  ): Promise<readonly Kept[]> {
+    const limit = await this.#ensureLimit(call);
+    const bears = stamps.map(({ key, id }) => ({ key, id }));
+    const armed = this.#stamps.outlive(stamps, ttl, call);
+    const writes = entries.map(async ({ key, payload }): Promise<Kept> => {
+      const how = terms(key);
+      if (!how) return { kept: false };
+      const set: Operation = {
+        op: "set",
+        key: this.#key(key),
+        id: drawId(),
+        value: payload,
+        if: how.if,
+        ttl: ttl === Infinity ? undefined : ttl,
+        stamps: bears,
+      };
+      const kept = await this.#set({ ops: [...how.checks, set] }, call);
+      if (limit && "kept" in kept && kept.kept) {
+        limit.deleted.delete(key);
+        void this.#evict(limit.entries.use(key));
+      }
+      return kept;
+    });
+    const [kept] = await Promise.all([Promise.all(writes), armed]);
+    return kept;
+  }
+
+  async #set(group: Group, call: Call): Promise<Kept> {
+    try {
+      const reply: Reply = await executeWrite(this.#instance, group, call);
+      return { kept: reply.ok };
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  async #readStamps(tags: readonly string[], call: Call): Promise<Stamps> {
+    const [cache, epoch, ...rest] = await this.#stamps.read([CACHE_STAMP, EPOCH_STAMP, ...tags.map(tagStamp)], call);
+    return { cache: cache as StampRecord, epoch: epoch as StampRecord, tags: rest };
+  }
+
+  #get(key: string, stamped: boolean): Operation {
+    return { op: "get", key: this.#key(key), stamped };
+  }
+
+  #key(key: string): Key {
+    return { space: this.#space, key };
+  }
+
+  #found(key: string, record: StoredRecord | undefined): Found | undefined {
+    if (!record || isDeleted(record)) return undefined;
+    if (this.#limit) void this.#evict(this.#limit.entries.use(key));
+    return { id: record.id, payload: record.value };
+  }
+
+  /** What bounds this cache, where its data is in this process. */
+  async #ensureLimit(call: Call): Promise<ProcessLimit | undefined> {
+    if (this.#limit) return this.#limit;
+    const known = this.#instance.known ?? (await this.#instance.opened(call));
+    if (!isInProcess(known)) return undefined;
+    return (this.#limit = await ProcessLimit.of(this.#instance, this.#space, this.#stamps.space, this.#maxItems, call));
+  }
+
+  #useStamp(stamp: string): void {
+    // Without the stamp of the cache every entry would be gone, so it is never the one that makes room.
+    if (!this.#limit || stamp === CACHE_STAMP || stamp === EPOCH_STAMP) return;
+    const oldest = this.#limit.stamps.use(stamp);
+    if (oldest !== undefined) void this.#discard({ space: this.#stamps.space, key: oldest });
+  }
+
+  async #evict(key: string | undefined): Promise<void> {
+    if (key !== undefined && (await this.#discard(this.#key(key)))) this.#events.evicted(key);
+  }
+
+  /** Whether there was something to discard. */
+  async #discard(key: Key): Promise<boolean> {
+    try {
+      const reply = await this.#instance.execute({ ops: [{ op: "delete", key }] }, this.#instance.ownCall());
+      return reply.ok && reply.results[0] === true;
+    } catch (error) {
+      this.#events.failed("evict", key.space === this.#space ? key.key : undefined, error);
+      return false;
+    }
+  }
+}
+
+/** Whether the data is in this process and worth bounding: Null keeps none. */
+function isInProcess({ capabilities }: Opened): boolean {
+  return capabilities.shared === "process" && capabilities.reads !== "eventual";
+}
+
+function isDeleted(record: StoredRecord): boolean {
+  return record.id.startsWith(DELETED);
+}

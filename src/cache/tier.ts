@@ -1,0 +1,70 @@
+import type { Call } from "../client/index.ts";
+import type { Condition, Payload } from "../port/index.ts";
+import type { StampRecord } from "./stamps.ts";
+
+/** An entry as a tier holds it. */
+export interface Found {
+  readonly id: string;
+  readonly payload: Payload;
+}
+
+/** What a load stands on, read before it: its result is kept only while this holds. */
+export interface Ground {
+  /** When it was read, by `time.monotonic()`. */
+  readonly since: number;
+  readonly tags: readonly string[];
+  /** The versions of the cache, of its epoch and of the tags. */
+  readonly stamps: Stamps;
+  /** What the record of each key was. */
+  readonly conditions: ReadonlyMap<string, Condition>;
+  /** Entries that are there but no longer current, by key. */
+  readonly stale: ReadonlyMap<string, Found>;
+}
+
+/** Versions by what they are of. */
+export interface Stamps {
+  /** Changed by `clear`: every entry bears it. */
+  readonly cache: StampRecord;
+  /** Changed by every invalidation of tags: for tags that are known only after the load. */
+  readonly epoch: StampRecord;
+  readonly tags: readonly StampRecord[];
+}
+
+/** An entry to be written. */
+export interface Entry {
+  readonly key: string;
+  readonly payload: Payload;
+}
+
+/** How entries are written. */
+export interface Terms {
+  /** In ms, `Infinity` for never. */
+  readonly ttl: number;
+  readonly tags: readonly string[];
+}
+
+/**
+ * A place where a cache keeps its entries. So far there is one, the store of the backend; one in the process goes in front
+ * of it as a tier of its own. Calls end as the client's do; none of them fails open, which is left to the cache.
+ */
+export interface Tier {
+  /** The entry, if this tier is in the process and it is there. */
+  peek(key: string): Found | undefined;
+  /** The entry, if it is there and current. At once where the tier can. */
+  read(key: string, call: Call): Found | undefined | Promise<Found | undefined>;
+  /** Reads what a load of `keys` must stand on, in one round trip unless a stamp is missing. */
+  prepare(keys: readonly string[], tags: readonly string[], call: Call): Promise<Ground>;
+  /** Writes what was loaded on `ground`; one outcome an entry: false where a change that came in between has won. */
+  keep(ground: Ground, entries: readonly Entry[], terms: Terms, call: Call): Promise<readonly Kept[]>;
+  /** Writes entries, whatever is there; one outcome an entry. */
+  write(entries: readonly Entry[], terms: Terms, call: Call): Promise<readonly Kept[]>;
+  /** Removes an entry, so that no load that is on its way brings it back; whether there was one. */
+  remove(key: string, call: Call): Promise<boolean>;
+  /** Ends every entry with one of these tags, and what is being loaded with one of them. */
+  invalidate(tags: readonly string[], call: Call): Promise<void>;
+  /** Ends every entry, and what is being loaded. */
+  clear(call: Call): Promise<void>;
+}
+
+/** Whether an entry was written, or why that is not known. */
+export type Kept = { readonly kept: boolean } | { readonly error: unknown };
