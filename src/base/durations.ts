@@ -12,7 +12,12 @@ const longest = 9e12;
 export function toMs(value: unknown, what: string, options?: { readonly zero?: boolean }): number {
   const ms = typeof value === "string" ? parse(value) : value;
   if (typeof ms !== "number" || !Number.isFinite(ms) || ms < 0 || ms > longest || (ms === 0 && !options?.zero)) {
-    const shown = typeof value === "string" ? JSON.stringify(value.slice(0, 40)) : typeof value === "number" ? String(value) : typeof value;
+    const shown =
+      typeof value === "string"
+        ? JSON.stringify(value.slice(0, 40))
+        : typeof value === "number"
+          ? String(value)
+          : typeof value;
     throw new InvalidArgumentError(
       `${what} must be ${options?.zero ? "0 or " : ""}a positive, finite duration: milliseconds or a string such as "250ms", "10s", "5m", "1d"; got ${shown}`,
     );

@@ -44,7 +44,11 @@ export class HoldfastError extends Error {
 
   static {
     Object.defineProperty(HoldfastError.prototype, brand, { value: true });
-    Object.defineProperty(HoldfastError.prototype, "name", { value: "HoldfastError", writable: true, configurable: true });
+    Object.defineProperty(HoldfastError.prototype, "name", {
+      value: "HoldfastError",
+      writable: true,
+      configurable: true,
+    });
   }
 }
 
@@ -140,7 +144,8 @@ export class RunOnceFailedError extends HoldfastError {
 }
 
 /** The result of one entry of a batch, in the order of the entries. */
-export type BatchOutcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: HoldfastError };
+export type BatchOutcome<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: HoldfastError };
 
 /** Some entries of a batch failed. Those that succeeded stay; `outcomes` tells them apart. */
 export class BatchError extends HoldfastError {

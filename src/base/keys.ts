@@ -24,7 +24,8 @@ export function utf8Length(text: string): number {
 }
 
 function checked(value: unknown, what: string, max: number): string {
-  if (typeof value !== "string") throw new InvalidArgumentError(`${what} must be a string, got ${value === null ? "null" : typeof value}`);
+  if (typeof value !== "string")
+    throw new InvalidArgumentError(`${what} must be a string, got ${value === null ? "null" : typeof value}`);
   // A third of the limit in units can never exceed it in bytes, unless a lone surrogate is in it.
   const bytes = utf8Length(value);
   if (bytes < 0) throw new InvalidArgumentError(`${what} must be well-formed Unicode: it holds a lone surrogate`);
@@ -69,7 +70,15 @@ export type Kind =
   | "result";
 
 /** One letter a kind, part of every stored key: never change one. */
-const letters: Readonly<Record<Kind, string>> = { state: "s", cache: "c", stamp: "t", lock: "l", shared: "h", once: "o", result: "r" };
+const letters: Readonly<Record<Kind, string>> = {
+  state: "s",
+  cache: "c",
+  stamp: "t",
+  lock: "l",
+  shared: "h",
+  once: "o",
+  result: "r",
+};
 
 /** The records of one kind, service and name. */
 export interface Space {

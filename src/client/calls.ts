@@ -22,7 +22,10 @@ export interface Call {
 /** Refuses anything but an AbortSignal or undefined. */
 export function checkSignal(signal: unknown): AbortSignal | undefined {
   if (signal === undefined || signal === null) return undefined;
-  if (typeof (signal as AbortSignal).addEventListener !== "function" || typeof (signal as AbortSignal).aborted !== "boolean") {
+  if (
+    typeof (signal as AbortSignal).addEventListener !== "function" ||
+    typeof (signal as AbortSignal).aborted !== "boolean"
+  ) {
     throw new InvalidArgumentError("signal must be an AbortSignal");
   }
   return signal as AbortSignal;

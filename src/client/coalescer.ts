@@ -132,7 +132,12 @@ export class Coalescer {
       );
     } catch (error) {
       // The port forbids it; a backend that does it all the same loses no caller.
-      outcomes = batch.map((pending) => ({ ok: false, why: "failed", sent: pending.state === "sent", error: error as Error }));
+      outcomes = batch.map((pending) => ({
+        ok: false,
+        why: "failed",
+        sent: pending.state === "sent",
+        error: error as Error,
+      }));
     }
     for (let i = 0; i < batch.length; i++) this.#settle(batch[i] as Pending, outcomes[i] as Outcome);
   }
@@ -156,7 +161,12 @@ export class Coalescer {
     if (sent && groupWrites(pending.group)) {
       const cause: unknown = signal ? signal.reason : undefined;
       const why = signal ? "aborted" : "timed out";
-      pending.reject(new IndeterminateError(`${why} after the write was sent: its outcome is unknown`, { backend: this.#backend, cause }));
+      pending.reject(
+        new IndeterminateError(`${why} after the write was sent: its outcome is unknown`, {
+          backend: this.#backend,
+          cause,
+        }),
+      );
     } else if (signal) pending.reject(signal.reason);
     else pending.reject(new UnavailableError("timed out: nothing was changed", { backend: this.#backend }));
     if (waiting) {
@@ -182,7 +192,8 @@ export class Coalescer {
     const { error, sent } = outcome;
     if (!sent && isHoldfastError(error)) return error;
     const context = { backend: this.#backend, cause: error };
-    if (sent && groupWrites(group)) return new IndeterminateError("the reply to a write was lost: its outcome is unknown", context);
+    if (sent && groupWrites(group))
+      return new IndeterminateError("the reply to a write was lost: its outcome is unknown", context);
     if (isHoldfastError(error, "UNAVAILABLE")) return error;
     return new UnavailableError("the store could not be asked: nothing was changed", context);
   }

@@ -3,13 +3,23 @@ import type { LeaseLostReason } from "../base/errors.ts";
 /** What an instance tells of, by `on(event, listener)`. No event holds a value or a credential. */
 export interface HoldfastEvents {
   /** A lease ended before its release. */
-  readonly leaseLost: { readonly lock: string; readonly keys: readonly string[]; readonly owner: string; readonly why: LeaseLostReason };
+  readonly leaseLost: {
+    readonly lock: string;
+    readonly keys: readonly string[];
+    readonly owner: string;
+    readonly why: LeaseLostReason;
+  };
   /** A renewal could not be made; it is tried again while the lease lives. */
   readonly renewalFailed: { readonly lock: string; readonly keys: readonly string[]; readonly error: unknown };
   /** A lease could not be released: it ends with its ttl. */
   readonly releaseFailed: { readonly lock: string; readonly keys: readonly string[]; readonly error: unknown };
   /** A cache went on without its store: a miss, or a value that was not kept. */
-  readonly cacheError: { readonly cache: string; readonly operation: string; readonly key?: string | undefined; readonly error: unknown };
+  readonly cacheError: {
+    readonly cache: string;
+    readonly operation: string;
+    readonly key?: string | undefined;
+    readonly error: unknown;
+  };
   /** Signals may have been missed; watchers were told. */
   readonly gap: { readonly name: string };
   /** Something in the background failed and will be tried again. */

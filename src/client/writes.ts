@@ -20,7 +20,9 @@ async function recover(instance: Instance, group: Group, call: Call, error: unkn
   if (!isHoldfastError(error, "INDETERMINATE")) throw error;
   if (call.signal?.aborted || instance.time.monotonic() >= call.deadline) throw error;
   const sets = group.ops.filter((op): op is SetOperation => op.op === "set");
-  const again = group.ops.every((op) => (op.op === "set" || op.op === "delete" ? op.if !== undefined && "id" in op.if : true));
+  const again = group.ops.every((op) =>
+    op.op === "set" || op.op === "delete" ? op.if !== undefined && "id" in op.if : true,
+  );
   const applied: Reply = { ok: true, results: group.ops.map((op) => (op.op === "delete" ? true : undefined)) };
   const own = sets[0];
   try {

@@ -33,13 +33,23 @@ void test("a stale read, a lost write, a lost update, two creators and a value f
     "stale read": [[call(0, 1, save("a"), ok), call(2, 3, save("b"), ok), call(4, 5, load, found("a"))], "b"],
     "lost write": [[call(0, 1, save("a"), ok), call(2, 3, save("b"), ok)], "a"],
     "lost update": [
-      [call(0, 1, save("a"), ok), call(2, 5, { do: "update", id: "b" }, found("a")), call(3, 6, { do: "update", id: "c" }, found("a"))],
+      [
+        call(0, 1, save("a"), ok),
+        call(2, 5, { do: "update", id: "b" }, found("a")),
+        call(3, 6, { do: "update", id: "c" }, found("a")),
+      ],
       "c",
     ],
     "two creators": [[call(0, 5, { do: "create", id: "a" }, ok), call(1, 6, { do: "create", id: "b" }, ok)], "b"],
     "from nowhere": [[call(0, 1, load, found("x"))], null],
-    "a conflict without cause": [[call(0, 1, save("a"), ok), call(2, 3, { do: "replace", id: "b", expected: "a" }, { is: "conflict" })], "a"],
-    "deleted twice": [[call(0, 1, save("a"), ok), call(2, 3, { do: "delete" }, ok), call(4, 5, { do: "delete" }, ok)], null],
+    "a conflict without cause": [
+      [call(0, 1, save("a"), ok), call(2, 3, { do: "replace", id: "b", expected: "a" }, { is: "conflict" })],
+      "a",
+    ],
+    "deleted twice": [
+      [call(0, 1, save("a"), ok), call(2, 3, { do: "delete" }, ok), call(4, 5, { do: "delete" }, ok)],
+      null,
+    ],
     "an unknown write that took effect before it was made": [
       [call(0, 1, load, found("a")), call(2, undefined, save("a"), { is: "unknown" })],
       "a",
@@ -51,7 +61,13 @@ void test("a stale read, a lost write, a lost update, two creators and a value f
 });
 
 void test("two holders at one time and a fence that falls are found", () => {
-  const hold = (holder: string, fence: bigint, from: bigint, until: bigint): Hold => ({ key: "l", holder, fence, from, until });
+  const hold = (holder: string, fence: bigint, from: bigint, until: bigint): Hold => ({
+    key: "l",
+    holder,
+    fence,
+    from,
+    until,
+  });
   assert.deepEqual(checkHolds([hold("a", 1n, 0n, 5n), hold("b", 2n, 5n, 9n), hold("a", 3n, 10n, 10n)]), []);
   assert.equal(checkHolds([hold("a", 1n, 0n, 5n), hold("b", 2n, 4n, 9n)]).length, 1);
   assert.equal(checkHolds([hold("a", 2n, 0n, 5n), hold("b", 1n, 6n, 9n)]).length, 1);
@@ -59,7 +75,12 @@ void test("two holders at one time and a fence that falls are found", () => {
 });
 
 void test("a late write, a lost guarded write and a refused one that took effect are found", () => {
-  const write = (id: string, fence: bigint, previous: string | null, outcome: GuardedWrite["outcome"] = "ok"): GuardedWrite => ({
+  const write = (
+    id: string,
+    fence: bigint,
+    previous: string | null,
+    outcome: GuardedWrite["outcome"] = "ok",
+  ): GuardedWrite => ({
     key: "g",
     id,
     fence,
@@ -67,10 +88,25 @@ void test("a late write, a lost guarded write and a refused one that took effect
     outcome,
     start: 0n,
   });
-  const right = [write("a", 1n, null), write("b", 1n, "a"), write("c", 2n, "b"), write("x", 1n, "b", "fenced"), write("y", 2n, "c", "unknown")];
+  const right = [
+    write("a", 1n, null),
+    write("b", 1n, "a"),
+    write("c", 2n, "b"),
+    write("x", 1n, "b", "fenced"),
+    write("y", 2n, "c", "unknown"),
+  ];
   assert.deepEqual(checkGuardedWrites(right, new Map([["g", "c"]])), []);
   assert.deepEqual(checkGuardedWrites(right, new Map([["g", "y"]])), []);
-  assert.match(checkGuardedWrites([write("a", 2n, null), write("b", 1n, "a")], new Map([["g", "b"]])).join(), /late write/);
-  assert.match(checkGuardedWrites([write("a", 1n, null), write("b", 2n, null)], new Map([["g", "b"]])).join(), /was lost/);
-  assert.match(checkGuardedWrites([write("a", 1n, null, "fenced")], new Map([["g", "a"]])).join(), /refused and took effect/);
+  assert.match(
+    checkGuardedWrites([write("a", 2n, null), write("b", 1n, "a")], new Map([["g", "b"]])).join(),
+    /late write/,
+  );
+  assert.match(
+    checkGuardedWrites([write("a", 1n, null), write("b", 2n, null)], new Map([["g", "b"]])).join(),
+    /was lost/,
+  );
+  assert.match(
+    checkGuardedWrites([write("a", 1n, null, "fenced")], new Map([["g", "a"]])).join(),
+    /refused and took effect/,
+  );
 });

@@ -30,7 +30,8 @@ export function checkHolds(holds: readonly Hold[]): string[] {
     const ordered = [...own].sort((a, b) => (a.from < b.from ? -1 : 1));
     let latest: Hold | undefined;
     for (const hold of ordered) {
-      if (latest && hold.from < latest.until) problems.push(`lock ${key}: ${latest.holder} and ${hold.holder} held it at one time`);
+      if (latest && hold.from < latest.until)
+        problems.push(`lock ${key}: ${latest.holder} and ${hold.holder} held it at one time`);
       // A hold that only began while another ended may have been granted before it: compare what was one after the other.
       if (latest && hold.from >= latest.until && hold.fence <= latest.fence && hold.from > latest.from) {
         problems.push(`lock ${key}: fence ${hold.fence} came after ${latest.fence}`);
@@ -63,14 +64,16 @@ export function checkGuardedWrites(writes: readonly GuardedWrite[], final: Final
     chain.reverse();
     const inChain = new Set(chain);
     for (const write of own) {
-      if (write.outcome === "ok" && !inChain.has(write)) problems.push(`record ${key}: acknowledged write ${write.id} was lost`);
+      if (write.outcome === "ok" && !inChain.has(write))
+        problems.push(`record ${key}: acknowledged write ${write.id} was lost`);
       if ((write.outcome === "fenced" || write.outcome === "failed") && inChain.has(write)) {
         problems.push(`record ${key}: write ${write.id} was refused and took effect`);
       }
     }
     for (let i = 1; i < chain.length; i++) {
       const [before, after] = [chain[i - 1] as GuardedWrite, chain[i] as GuardedWrite];
-      if (after.fence < before.fence) problems.push(`record ${key}: a late write under fence ${after.fence} came after ${before.fence}`);
+      if (after.fence < before.fence)
+        problems.push(`record ${key}: a late write under fence ${after.fence} came after ${before.fence}`);
     }
   }
   return problems;

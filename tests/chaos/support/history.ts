@@ -55,11 +55,25 @@ export interface GuardedWrite {
 
 /** A line of a log: a call is written before it is made and after it returned, so a killed process leaves its open calls. */
 export type LogLine =
-  | { readonly t: "call"; readonly n: number; readonly at: string; readonly key: string; readonly action: RegisterAction }
+  | {
+      readonly t: "call";
+      readonly n: number;
+      readonly at: string;
+      readonly key: string;
+      readonly action: RegisterAction;
+    }
   | { readonly t: "reply"; readonly n: number; readonly at: string; readonly outcome: RegisterOutcome }
   | { readonly t: "hold"; readonly n: number; readonly at: string; readonly key: string; readonly fence: string }
   | { readonly t: "held"; readonly n: number; readonly at: string }
-  | { readonly t: "write"; readonly n: number; readonly at: string; readonly key: string; readonly id: string; readonly fence: string; readonly previous: string | null }
+  | {
+      readonly t: "write";
+      readonly n: number;
+      readonly at: string;
+      readonly key: string;
+      readonly id: string;
+      readonly fence: string;
+      readonly previous: string | null;
+    }
   | { readonly t: "written"; readonly n: number; readonly at: string; readonly outcome: GuardedWrite["outcome"] };
 
 export interface History {
@@ -77,12 +91,21 @@ export function readHistory(logs: readonly { readonly holder: string; readonly l
     const writes = new Map<number, { -readonly [K in keyof GuardedWrite]: GuardedWrite[K] }>();
     for (const line of lines) {
       const at = BigInt(line.at);
-      if (line.t === "call") calls.set(line.n, { key: line.key, action: line.action, start: at, outcome: { is: "unknown" } });
+      if (line.t === "call")
+        calls.set(line.n, { key: line.key, action: line.action, start: at, outcome: { is: "unknown" } });
       else if (line.t === "reply") Object.assign(must(calls.get(line.n)), { outcome: line.outcome, end: at });
-      else if (line.t === "hold") holds.set(line.n, { key: line.key, holder, fence: BigInt(line.fence), from: at, until: at });
+      else if (line.t === "hold")
+        holds.set(line.n, { key: line.key, holder, fence: BigInt(line.fence), from: at, until: at });
       else if (line.t === "held") must(holds.get(line.n)).until = at;
       else if (line.t === "write")
-        writes.set(line.n, { key: line.key, id: line.id, fence: BigInt(line.fence), start: at, outcome: "unknown", previous: line.previous });
+        writes.set(line.n, {
+          key: line.key,
+          id: line.id,
+          fence: BigInt(line.fence),
+          start: at,
+          outcome: "unknown",
+          previous: line.previous,
+        });
       else Object.assign(must(writes.get(line.n)), { outcome: line.outcome, end: at });
     }
     history.calls.push(...calls.values());

@@ -42,7 +42,11 @@ const never = 2n ** 62n;
  * outcome is right. After Wing & Gong (1993) with the memory of visited configurations of Lowe (2017).
  * Returns undefined, or what stood in the way: the calls at the deepest point that was reached.
  */
-export function findViolation(calls: readonly RegisterCall[], initial: State = null, final?: State): string | undefined {
+export function findViolation(
+  calls: readonly RegisterCall[],
+  initial: State = null,
+  final?: State,
+): string | undefined {
   const nodes: Node[] = calls
     .filter((call) => !(call.action.do === "load" && call.outcome.is === "unknown") && call.outcome.is !== "failed")
     .sort((a, b) => (a.start < b.start ? -1 : 1))
@@ -50,12 +54,15 @@ export function findViolation(calls: readonly RegisterCall[], initial: State = n
   const must = nodes.filter((node) => node.end !== never).length;
   const seen = new Set<string>();
   /** Calls before `low` are all done; `extra` are done beyond it. */
-  const stack: { low: number; extra: readonly number[]; state: State; done: number }[] = [{ low: 0, extra: [], state: initial, done: 0 }];
+  const stack: { low: number; extra: readonly number[]; state: State; done: number }[] = [
+    { low: 0, extra: [], state: initial, done: 0 },
+  ];
   let deepest = { done: -1, low: 0, state: initial, candidates: [] as Node[] };
 
   while (stack.length > 0) {
     const here = stack.pop() as (typeof stack)[number];
-    if (here.done === must && (final === undefined || final === here.state || reaches(nodes, here, final))) return undefined;
+    if (here.done === must && (final === undefined || final === here.state || reaches(nodes, here, final)))
+      return undefined;
     const extra = new Set(here.extra);
     // Whatever started before the first end among the open calls may be next.
     let firstEnd = never;
@@ -69,7 +76,9 @@ export function findViolation(calls: readonly RegisterCall[], initial: State = n
     }
     if (here.done > deepest.done) deepest = { done: here.done, low: here.low, state: here.state, candidates };
     // Calls of unknown outcome are tried last: the stack takes the last one pushed first.
-    const ordered = candidates.filter((node) => node.end === never).concat(candidates.filter((node) => node.end !== never).reverse());
+    const ordered = candidates
+      .filter((node) => node.end === never)
+      .concat(candidates.filter((node) => node.end !== never).reverse());
     for (const node of ordered) {
       if (node.call.start > firstEnd) continue;
       const state = step(here.state, node.call.action, node.call.outcome);
@@ -91,7 +100,11 @@ export function findViolation(calls: readonly RegisterCall[], initial: State = n
 }
 
 /** Whether calls of unknown outcome, which may take effect at any time, lead to the final state. */
-function reaches(nodes: readonly Node[], here: { readonly low: number; readonly extra: readonly number[] }, final: State): boolean {
+function reaches(
+  nodes: readonly Node[],
+  here: { readonly low: number; readonly extra: readonly number[] },
+  final: State,
+): boolean {
   const done = new Set(here.extra);
   return nodes.some((node) => {
     if (node.end !== never || node.index < here.low || done.has(node.index)) return false;
@@ -101,6 +114,8 @@ function reaches(nodes: readonly Node[], here: { readonly low: number; readonly 
 }
 
 function describe(at: { done: number; state: State; candidates: readonly Node[] }, must: number): string {
-  const shown = at.candidates.slice(0, 8).map((node) => `${JSON.stringify(node.call.action)} -> ${JSON.stringify(node.call.outcome)}`);
+  const shown = at.candidates
+    .slice(0, 8)
+    .map((node) => `${JSON.stringify(node.call.action)} -> ${JSON.stringify(node.call.outcome)}`);
   return `after ${at.done} of ${must} calls the record is ${at.state ?? "absent"}, and none of these fits: ${shown.join("; ")}`;
 }

@@ -40,7 +40,9 @@ export async function runNemesis(options: NemesisOptions): Promise<History> {
     const log = `${options.logs}/${name}.jsonl`;
     const { url, registers, locks, fibers, ttl } = options;
     const config = { url, log, name, seed: options.seed * 100 + started, registers, locks, fibers, ttl };
-    const child = fork(fileURLToPath(new URL("worker.ts", import.meta.url)), [JSON.stringify(config)], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    const child = fork(fileURLToPath(new URL("worker.ts", import.meta.url)), [JSON.stringify(config)], {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
     const worker: Worker = { name, log, child };
     all.push(worker);
     await once(child, "message");

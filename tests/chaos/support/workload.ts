@@ -1,4 +1,11 @@
-import { ConflictError, FencedError, IndeterminateError, isHoldfastError, type Holdfast, type Lease } from "../../../src/entries/index.ts";
+import {
+  ConflictError,
+  FencedError,
+  IndeterminateError,
+  isHoldfastError,
+  type Holdfast,
+  type Lease,
+} from "../../../src/entries/index.ts";
 import type { GuardedWrite, LogLine, RegisterAction, RegisterOutcome } from "./history.ts";
 import { Random } from "./random.ts";
 
@@ -83,7 +90,11 @@ export async function runWorkload(hf: Holdfast, options: WorkloadOptions): Promi
 
   async function hold(random: Random): Promise<void> {
     const key = `g${random.int(0, options.locks)}`;
-    const lease = await lock.tryAcquire(key, { ttl: options.ttl, wait: random.int(0, options.ttl), renew: random.next() < 0.5 });
+    const lease = await lock.tryAcquire(key, {
+      ttl: options.ttl,
+      wait: random.int(0, options.ttl),
+      renew: random.next() < 0.5,
+    });
     if (!lease) return;
     const held = n++;
     options.log({ t: "hold", n: held, at: now(), key, fence: lease.fence.toString() });
@@ -107,7 +118,15 @@ export async function runWorkload(hf: Holdfast, options: WorkloadOptions): Promi
     const entry = await guarded.loadEntry(key, { lease });
     const call = n++;
     const id = `${options.name}-${call}`;
-    options.log({ t: "write", n: call, at: now(), key, id, fence: lease.fence.toString(), previous: entry?.value.id ?? null });
+    options.log({
+      t: "write",
+      n: call,
+      at: now(),
+      key,
+      id,
+      fence: lease.fence.toString(),
+      previous: entry?.value.id ?? null,
+    });
     let outcome: GuardedWrite["outcome"] = "ok";
     try {
       await guarded.save(key, { id }, { lease });
@@ -133,7 +152,10 @@ export async function runWorkload(hf: Holdfast, options: WorkloadOptions): Promi
 }
 
 /** What the store holds at the end, by record: those of both stores, whose keys differ. */
-export async function finalState(hf: Holdfast, options: Pick<WorkloadOptions, "registers" | "locks">): Promise<Map<string, string | null>> {
+export async function finalState(
+  hf: Holdfast,
+  options: Pick<WorkloadOptions, "registers" | "locks">,
+): Promise<Map<string, string | null>> {
   const final = new Map<string, string | null>();
   for (const [store, letter, count] of [
     ["registers", "r", options.registers],

@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { deferred, type Deferred } from "../../src/base/async.ts";
+import { isHoldfastError, UnsupportedError } from "../../src/base/errors.ts";
+import { space } from "../../src/base/keys.ts";
+import { Coalescer } from "../../src/client/coalescer.ts";
+import type { ExecuteCall, Group, Operation, Outcome, Session } from "../../src/port/index.ts";
+import { virtualTime } from "../../src/testing/virtual-time.ts";
+
+const records = space("state", "test", "coalescer");
+const get = (key: string): Group => ({ ops: [{ op: "get", key: { space: records, key } }] });
+const set = (key: string, value = "v"): Group => ({
+  ops: [{ op: "set", key: { space: records, key }, id: "id", value }],
+});
+const keys = (groups: readonly Group[]) =>
+  groups.map(({ ops }) => ops.map((op: Operation) => ("key" in op ? op.key.key : "")).join("+"));
+
+interface Batch {
+  readonly groups: readonly Group[];
+  readonly call: ExecuteCall;
+  readonly reply: Deferred<readonly Outcome[]>;
+}
+
+/** A session whose replies the test gives, so that what happens in between can be seen. */
+function harness() {
+  const batches: Batch[] = [];
+  const time = virtualTime();
+  const session: Session = {
+    id: "session",
+    execute(groups, call) {
+      const reply = deferred<readonly Outcome[]>();
+      batches.push({ groups, call, reply });
+      return reply.promise;
+    },
+    page: () => Promise.reject(new UnsupportedError("no pages here")),
+    close: () => Promise.resolve(),
+  };
+  const coalescer = new Coalescer(session, time, "test");
+  const call = (signal?: AbortSignal, ms = 1_000) => ({ signal, deadline: time.monotonic() + ms });
+  return { batches, coalescer, call, time };
+}
+
+const turnOfTheLoop = () => new Promise((resolve) => setImmediate(resolve));
+const allOk = (batch: Batch) => {
+  batch.groups.forEach((_, i) => batch.call.claim(i));
+  batch.reply.resolve(batch.groups.map(({ ops }) => ({ ok: true, results: ops.map(() => undefined) })));
+};
+const batchAt = (batches: Batch[], i: number) => batches[i] as Batch;
+
+void test("calls of a tick, also of promise callbacks in it, go as one batch", async () => {
+  const { batches, coalescer, call } = harness();
+  const replies = [coalescer.execute(get("a"), call()), coalescer.execute(set("b"), call())];
+  const later = Promise.resolve()
+    .then(() => undefined)
+    .then(() => coalescer.execute(get("c"), call()));
+  await turnOfTheLoop();
+  assert.deepEqual(
+    batches.map(({ groups }) => keys(groups)),
+    [["a", "b", "c"]],
+  );
+  allOk(batchAt(batches, 0));
+  await Promise.all([...replies, later]);
+});
+
+void test("a batch holds at most 256 operations and 1 MiB", async () => {
+  const { batches, coalescer, call } = harness();
+  const replies = Array.from({ length: 600 }, (_, i) => coalescer.execute(get(`k${i}`), call()));
+  await turnOfTheLoop();
+  assert.deepEqual(
+    batches.map(({ groups }) => groups.length),
+    [256, 256, 88],
+  );
+  batches.splice(0).forEach(allOk);
+  const large = Array.from({ length: 5 }, (_, i) => coalescer.execute(set(`l${i}`, "x".repeat(400_000)), call()));
+  await turnOfTheLoop();
+  assert.deepEqual(
+    batches.map(({ groups }) => groups.length),
+    [2, 2, 1],
+  );
+  batches.splice(0).forEach(allOk);
+  await Promise.all([...replies, ...large]);
+});
+
+void test("a key is written by one group at a time, and a read waits for the write before it", async () => {
+  const { batches, coalescer, call } = harness();
+  const replies = [
+    coalescer.execute(set("a"), call()),
+    coalescer.execute(get("a"), call()),
+    coalescer.execute(set("a"), call()),
+    coalescer.execute(get("b"), call()),
+  ];
+  await turnOfTheLoop();
+  assert.deepEqual(
+    batches.map(({ groups }) => keys(groups)),
+    [["a", "b"]],
+  );
+  allOk(batchAt(batches, 0));
+  await turnOfTheLoop();
+  assert.deepEqual(keys(batchAt(batches, 1).groups), ["a"]);
+  assert.equal(batchAt(batches, 1).groups[0]?.ops[0]?.op, "get");
+  allOk(batchAt(batches, 1));
+  await turnOfTheLoop();
+  assert.equal(batchAt(batches, 2).groups[0]?.ops[0]?.op, "set");
+  allOk(batchAt(batches, 2));
+  await Promise.all(replies);
+});
+
+void test("aborted before it is sent: the signal's reason, never claimed, and those behind it go on", async () => {
+  const { batches, coalescer, call } = harness();
+  const controller = new AbortController();
+  const aborted = coalescer.execute(set("a"), call(controller.signal)) as Promise<unknown>;
+  const behind = coalescer.execute(get("a"), call());
+  controller.abort(new Error("enough"));
+  await assert.rejects(aborted, /enough/);
+  await turnOfTheLoop();
+  assert.equal(batchAt(batches, 0).call.claim(0), false);
+  batchAt(batches, 0).reply.resolve([{ ok: false, why: "failed", sent: false, error: new Error("not sent") }]);
+  await turnOfTheLoop();
+  allOk(batchAt(batches, 1));
+  await behind;
+});
+
+void test("aborted or timed out after it was sent: a write is indeterminate, a read is not, and the key stays taken until the reply", async () => {
+  const { batches, coalescer, call, time } = harness();
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const write = coalescer.execute(set("a"), call(controller.signal)) as Promise<unknown>;
+  const read = coalescer.execute(get("b"), call(controller.signal)) as Promise<unknown>;
+  const slow = coalescer.execute(set("c"), call(undefined, 200)) as Promise<unknown>;
+  const slowRead = coalescer.execute(get("d"), call(undefined, 200)) as Promise<unknown>;
+  await turnOfTheLoop();
+  const batch = batchAt(batches, 0);
+  batch.groups.forEach((_, i) => assert.equal(batch.call.claim(i), true));
+  controller.abort(reason);
+  await assert.rejects(write, (error: Error) => isHoldfastError(error, "INDETERMINATE") && error.cause === reason);
+  await assert.rejects(read, reason);
+  const rejected = Promise.all([
+    assert.rejects(slow, (error) => isHoldfastError(error, "INDETERMINATE")),
+    assert.rejects(slowRead, (error) => isHoldfastError(error, "UNAVAILABLE")),
+  ]);
+  await time.advance(300);
+  await rejected;
+  const behind = coalescer.execute(get("a"), call());
+  await turnOfTheLoop();
+  assert.equal(batches.length, 1, "the write may still be on its way");
+  batch.reply.resolve(batch.groups.map(() => ({ ok: true, results: [undefined] })));
+  await turnOfTheLoop();
+  allOk(batchAt(batches, 1));
+  await behind;
+  await coalescer.idle();
+});
+
+void test("a failure of one is not its neighbour's; what it was says whether it happened", async () => {
+  const { batches, coalescer, call } = harness();
+  const refused = coalescer.execute(set("a"), call()) as Promise<unknown>;
+  const unsent = coalescer.execute(set("b"), call()) as Promise<unknown>;
+  const lost = coalescer.execute(set("c"), call()) as Promise<unknown>;
+  const fine = coalescer.execute(set("d"), call()) as Promise<unknown>;
+  await turnOfTheLoop();
+  const { reply, call: sent, groups } = batchAt(batches, 0);
+  groups.forEach((_, i) => sent.claim(i));
+  reply.resolve([
+    { ok: false, why: "failed", sent: false, error: new UnsupportedError("too large") },
+    { ok: false, why: "failed", sent: false, error: new Error("no connection") },
+    { ok: false, why: "failed", sent: true, error: new Error("connection lost") },
+    { ok: true, results: [undefined] },
+  ]);
+  await assert.rejects(refused, (error) => isHoldfastError(error, "UNSUPPORTED"));
+  await assert.rejects(unsent, (error) => isHoldfastError(error, "UNAVAILABLE"));
+  await assert.rejects(lost, (error) => isHoldfastError(error, "INDETERMINATE"));
+  await fine;
+});
+
+void test("a session that rejects against the port's word loses no caller", async () => {
+  const { batches, coalescer, call } = harness();
+  const reply = coalescer.execute(set("a"), call()) as Promise<unknown>;
+  await turnOfTheLoop();
+  batchAt(batches, 0).call.claim(0);
+  batchAt(batches, 0).reply.reject(new Error("bug"));
+  await assert.rejects(reply, (error) => isHoldfastError(error, "INDETERMINATE"));
+  await coalescer.idle();
+});

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { space } from "../../src/base/keys.ts";
+import { groupWrites, KeyOrder, writes, type Turn } from "../../src/client/key-order.ts";
+import type { Group, Operation } from "../../src/port/index.ts";
+
+const records = space("state", "test", "order");
+const get = (key: string): Operation => ({ op: "get", key: { space: records, key } });
+const del = (key: string): Operation => ({ op: "delete", key: { space: records, key } });
+const keyOf = (op: Operation): string => ("key" in op ? op.key.key : op.lock.key);
+
+interface Tracked extends Turn {
+  readonly index: number;
+}
+
+function turn(index: number, ...ops: Operation[]): Tracked {
+  return { index, group: { ops }, missing: 0 };
+}
+
+void test("readers of a key go together, a writer goes alone, and each in its order", () => {
+  const order = new KeyOrder();
+  const admitted: number[] = [];
+  const admit = (next: Turn) => void admitted.push((next as Tracked).index);
+  const turns = [
+    turn(0, get("a")),
+    turn(1, get("a")),
+    turn(2, del("a")),
+    turn(3, get("a")),
+    turn(4, get("b")),
+  ] as const;
+  assert.deepEqual(
+    turns.map((each) => order.enter(each)),
+    [true, true, false, false, true],
+  );
+  assert.equal(order.idle({ ops: [get("a")] }), false, "a reader does not overtake the writer that waits");
+  order.leave(turns[0], admit);
+  assert.deepEqual(admitted, []);
+  order.leave(turns[1], admit);
+  assert.deepEqual(admitted, [2]);
+  order.leave(turns[2], admit);
+  assert.deepEqual(admitted, [2, 3]);
+  order.leave(turns[3], admit);
+  assert.equal(order.idle({ ops: [del("a")] }), true);
+});
+
+void test("a turn that withdraws lets those behind it go", () => {
+  const order = new KeyOrder();
+  const admitted: number[] = [];
+  const admit = (next: Turn) => void admitted.push((next as Tracked).index);
+  const [first, both, last] = [turn(0, del("a")), turn(1, del("a"), del("b")), turn(2, get("b"))];
+  order.enter(first);
+  assert.equal(order.enter(both), false);
+  assert.equal(order.enter(last), false, "it stands behind a turn that waits for another key");
+  order.withdraw(both, admit);
+  assert.deepEqual(admitted, [2]);
+  order.leave(last, admit);
+  order.leave(first, admit);
+  assert.equal(order.idle({ ops: [del("a"), del("b")] }), true);
+});
+
+void test("property: never a writer beside another turn on its key, never out of order, never stuck", () => {
+  const groups = fc.array(
+    fc.uniqueArray(fc.record({ key: fc.constantFrom("a", "b", "c", "d"), write: fc.boolean() }), {
+      selector: (op) => op.key,
+      minLength: 1,
+      maxLength: 4,
+    }),
+    { minLength: 1, maxLength: 30 },
+  );
+  fc.assert(
+    fc.property(groups, fc.infiniteStream(fc.nat()), (specs, choices) => {
+      const order = new KeyOrder();
+      const active = new Set<Tracked>();
+      const started: Tracked[] = [];
+      const admit = (next: Turn): void => {
+        const tracked = next as Tracked;
+        for (const other of active) {
+          for (const op of tracked.group.ops) {
+            const clash = other.group.ops.find((theirs) => keyOf(theirs) === keyOf(op));
+            assert.ok(!clash || (!writes(clash) && !writes(op)), "a writer is not alone");
+          }
+        }
+        active.add(tracked);
+        started.push(tracked);
+      };
+      const pick = () => choices.next().value as number;
+      let withdrawn = 0;
+      const queued = new Set<Tracked>();
+      specs.forEach((spec, index) => {
+        const tracked = turn(index, ...spec.map(({ key, write }) => (write ? del(key) : get(key))));
+        if (order.enter(tracked)) admit(tracked);
+        else queued.add(tracked);
+        for (const one of started) queued.delete(one);
+        if (pick() % 3 === 0 && active.size > 0) {
+          const done = [...active][pick() % active.size] as Tracked;
+          active.delete(done);
+          order.leave(done, admit);
+        }
+        for (const one of started) queued.delete(one);
+        if (pick() % 5 === 0 && queued.size > 0) {
+          const gone = [...queued][pick() % queued.size] as Tracked;
+          queued.delete(gone);
+          withdrawn++;
+          order.withdraw(gone, admit);
+        }
+      });
+      while (active.size > 0) {
+        const done = [...active][pick() % active.size] as Tracked;
+        active.delete(done);
+        order.leave(done, admit);
+      }
+      assert.equal(started.length + withdrawn, specs.length, "somebody waits forever");
+      // Of two turns on one key, one of which writes it, the earlier one starts first.
+      for (const [i, later] of started.entries()) {
+        for (const before of started.slice(i + 1)) {
+          if (before.index > later.index) continue;
+          const clash = before.group.ops.some((op) =>
+            later.group.ops.some((own) => keyOf(own) === keyOf(op) && (writes(op) || writes(own))),
+          );
+          assert.ok(!clash, `turn ${later.index} overtook ${before.index}`);
+        }
+      }
+      const everything: Group = { ops: ["a", "b", "c", "d"].map(del) };
+      assert.ok(groupWrites(everything) && order.idle(everything));
+    }),
+  );
+});
