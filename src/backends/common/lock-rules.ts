@@ -7,6 +7,8 @@ export interface Hold {
   grant: number;
   info: string;
   until: number;
+  /** The session that was handed the lock and has not confirmed it yet by an acquire. */
+  pending: string | undefined;
 }
 
 /** One place in the queue. */
@@ -79,11 +81,12 @@ export function give(record: LockRecord, op: Acquire, now: number, least: number
   if (own) {
     own.until = now + op.ttl;
     own.info = op.info;
+    own.pending = undefined;
     return own.grant;
   }
   leave(record, op.owner);
   const grant = nextGrant(record, least);
-  record.holds.push({ owner: op.owner, mode: op.mode, grant, info: op.info, until: now + op.ttl });
+  record.holds.push({ owner: op.owner, mode: op.mode, grant, info: op.info, until: now + op.ttl, pending: undefined });
   return grant;
 }
 
@@ -146,23 +149,27 @@ export function handOff(record: LockRecord, now: number, least: number): readonl
   for (; granted < queue.length; granted++) {
     const head = queue[granted] as Waiter;
     if (!fits(holds, head.mode, head.limit)) break;
-    const { owner, mode, info, claimMs } = head;
-    holds.push({ owner, mode, grant: nextGrant(record, least), info, until: now + claimMs });
+    const { owner, session, mode, info, claimMs } = head;
+    holds.push({ owner, mode, grant: nextGrant(record, least), info, until: now + claimMs, pending: session });
   }
   return granted === 0 ? nobody : queue.splice(0, granted);
 }
 
-/** Removes the places of every session that `gone` says is no more; whether there was any. Call {@link handOff} after. */
+/**
+ * Removes the places and the unconfirmed holds of every session that `gone` says is no more; whether there was any. Call
+ * {@link handOff} after.
+ */
 export function reapSessions(record: LockRecord, gone: (session: string) => boolean): boolean {
-  const { queue } = record;
-  const before = queue.length;
-  let kept = 0;
-  for (let i = 0; i < before; i++) {
-    const waiter = queue[i] as Waiter;
-    if (!gone(waiter.session)) queue[kept++] = waiter;
-  }
-  queue.length = kept;
-  return kept !== before;
+  const waited = keep(record.queue, (waiter) => !gone(waiter.session));
+  const held = keep(record.holds, (hold) => hold.pending === undefined || !gone(hold.pending));
+  return waited || held;
+}
+
+function keep<T>(list: T[], wanted: (one: T) => boolean): boolean {
+  const kept = list.filter(wanted);
+  if (kept.length === list.length) return false;
+  list.splice(0, list.length, ...kept);
+  return true;
 }
 
 /** Live holders and waiters. */
