@@ -1,0 +1,86 @@
+/** One way of doing the same work: called with the number of operations to do. */
+export interface Contender {
+  readonly name: string;
+  readonly run: (operations: number) => Promise<void> | void;
+}
+
+export interface Figure {
+  readonly name: string;
+  /** Median over the rounds. */
+  readonly opsPerSecond: number;
+}
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+
+/**
+ * Runs the contenders in turn, round after round, so that a change of the machine's speed meets them all. The first round warms
+ * up. Ratios are the median of the ratios round by round.
+ */
+export async function compare(
+  title: string,
+  contenders: readonly Contender[],
+  options: { readonly operations: number; readonly rounds?: number },
+): Promise<Figure[]> {
+  const rounds = options.rounds ?? 7;
+  const seconds = contenders.map(() => [] as number[]);
+  for (let round = 0; round <= rounds; round++) {
+    for (const [i, contender] of contenders.entries()) {
+      globalThis.gc?.();
+      const start = performance.now();
+      await contender.run(options.operations);
+      if (round > 0) (seconds[i] as number[]).push((performance.now() - start) / 1000);
+    }
+  }
+  const figures = contenders.map(({ name }, i) => ({
+    name,
+    opsPerSecond: options.operations / median(seconds[i] as number[]),
+  }));
+  console.log(`\n${title}`);
+  const own = seconds[0] as number[];
+  for (const [i, { name, opsPerSecond }] of figures.entries()) {
+    const ratio = median((seconds[i] as number[]).map((time, round) => time / (own[round] as number)));
+    const beside = i === 0 ? "" : `   ${(contenders[0] as Contender).name} is ${ratio.toFixed(2)}x of it`;
+    console.log(`  ${name.padEnd(44)} ${format(opsPerSecond).padStart(9)}/s${beside}`);
+  }
+  return figures;
+}
+
+/** Runs `each` so that `inFlight` are on their way at any time. */
+export async function inFlight(
+  operations: number,
+  width: number,
+  each: (i: number) => Promise<unknown>,
+): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < operations) await each(next++);
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+}
+
+export function format(value: number): string {
+  if (value >= 1e6) return `${(value / 1e6).toFixed(2)} M`;
+  if (value >= 1e3) return `${(value / 1e3).toFixed(1)} k`;
+  return value.toFixed(1);
+}
+
+/** An order of about one kilobyte. */
+export const order = {
+  id: "order-4711",
+  customer: {
+    name: "Ann Example",
+    email: "ann@example.org",
+    address: { street: "1 Long Road", city: "Somewhere", zip: "12345" },
+  },
+  lines: Array.from({ length: 8 }, (_, i) => ({
+    sku: `sku-${i}`,
+    title: `A thing of kind ${i}`,
+    quantity: i + 1,
+    price: 9.95 * (i + 1),
+    taxed: i % 2 === 0,
+  })),
+  notes: "leave it at the door",
+  paid: false,
+  createdAt: "2026-01-01T00:00:00.000Z",
+};
