@@ -21,9 +21,6 @@ export interface Codec {
   decode(data: string | Uint8Array): unknown;
 }
 
-/** In Node.js since 20, in TypeScript's library of ES2024. */
-type WellFormable = string & { isWellFormed(): boolean };
-
 type Where = Pick<ErrorContext, "key" | "backend">;
 
 /**
@@ -43,7 +40,7 @@ export function encodeWith(codec: Codec, value: unknown, where?: Where): string 
     throw unsupported(codec, "failed to encode the value", where, error);
   }
   if (typeof data === "string") {
-    if ((data as WellFormable).isWellFormed()) return data;
+    if (data.isWellFormed()) return data;
     throw unsupported(codec, "returned text that holds a lone surrogate", where);
   }
   // A copy, for a codec may return the caller's own bytes or a buffer that it uses again.

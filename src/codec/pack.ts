@@ -91,6 +91,7 @@ function packKind(value: object, walk: Walk): unknown {
 }
 
 function packStep(value: unknown, step: Step, walk: Walk): unknown {
+  if (typeof value === "string") return value;
   walk.path.push(step);
   const packed = packAny(value, walk);
   walk.path.pop();
