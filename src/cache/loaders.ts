@@ -16,9 +16,9 @@ export interface LoadContext<V> {
   /** The value that was there and is no longer current, where the store still has it: invalidated by a tag or by `clear`. */
   readonly stale: V | undefined;
   /** Sets the ttl of the entry and adds tags to it, both checked at once. May be called until the loader has returned. */
-  set(options: LateOptions): void;
+  readonly set: (options: LateOptions) => void;
   /** The value is returned to all who wait, and not kept. */
-  skip(): void;
+  readonly skip: () => void;
 }
 
 /** What a loader of several keys is given. `set` and `skip` are for all of them. */

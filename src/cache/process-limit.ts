@@ -2,7 +2,10 @@ import type { Space } from "../base/keys.ts";
 import type { Call, Instance } from "../client/index.ts";
 import type { Backend } from "../port/index.ts";
 import { RecentKeys } from "./recent-keys.ts";
+import { isTagStamp } from "./stamps.ts";
 
+/** Tags that may be known for each entry that may be kept. */
+const TAGS_PER_ENTRY = 10;
 /** Keys of a page while the limit learns what is there already. */
 const PAGE = 1000;
 
@@ -20,7 +23,7 @@ export class ProcessLimit {
   private constructor(max: number) {
     this.entries = new RecentKeys(max);
     this.deleted = new RecentKeys(max);
-    this.stamps = new RecentKeys(max);
+    this.stamps = new RecentKeys(max * TAGS_PER_ENTRY);
   }
 
   /** The limit of a cache on a backend: one for all its objects, whose first decides how much it is. */
@@ -56,6 +59,7 @@ export class ProcessLimit {
       do {
         const page = await instance.page({ space, prefix: "", limit: PAGE, cursor }, call);
         for (const { key } of page.records) {
+          if (space === stamps && !isTagStamp(key)) continue;
           const surplus = keys.use(key);
           if (surplus !== undefined)
             await instance.execute({ ops: [{ op: "delete", key: { space, key: surplus } }] }, call);

@@ -14,7 +14,7 @@ export interface StampRecord {
   readonly expiresAt?: number | undefined;
 }
 
-/** Of the cache as a whole. */
+/** Of the cache as a whole. It and the epoch are no tag's: there is one of each. */
 export const CACHE_STAMP = "c";
 /** Of every invalidation of tags. */
 export const EPOCH_STAMP = "e";
@@ -28,6 +28,10 @@ const MARGIN_MS = 60_000;
 /** The name of a tag's stamp. */
 export function tagStamp(tag: string): string {
   return TAG_PREFIX + tag;
+}
+
+export function isTagStamp(stamp: string): boolean {
+  return stamp.startsWith(TAG_PREFIX);
 }
 
 /** The stamps of one cache, as records in its store. Bounded: each has a ttl unless an entry that never ends bears it. */

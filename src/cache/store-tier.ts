@@ -4,7 +4,7 @@ import { executeWrite, type Call, type Instance, type Reply } from "../client/in
 import type { Condition, Group, Opened, Operation, StoredRecord } from "../port/index.ts";
 import type { CacheSettings } from "./options.ts";
 import { ProcessLimit } from "./process-limit.ts";
-import { CACHE_STAMP, EPOCH_STAMP, recordOf, StampRecords, tagStamp, type StampRecord } from "./stamps.ts";
+import { CACHE_STAMP, EPOCH_STAMP, isTagStamp, recordOf, StampRecords, tagStamp, type StampRecord } from "./stamps.ts";
 import type { Entry, Found, Ground, Kept, Stamps, Terms, Tier } from "./tier.ts";
 
 /**
@@ -198,7 +198,7 @@ export class StoreTier implements Tier {
 
   #useStamp(stamp: string): void {
     // Without the stamp of the cache every entry would be gone, so it is never the one that makes room.
-    if (!this.#limit || stamp === CACHE_STAMP || stamp === EPOCH_STAMP) return;
+    if (!this.#limit || !isTagStamp(stamp)) return;
     const oldest = this.#limit.stamps.use(stamp);
     if (oldest !== undefined) void this.#discard({ space: this.#stamps.space, key: oldest });
   }

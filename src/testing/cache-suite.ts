@@ -1,0 +1,8 @@
+import { changeCases } from "./cache/changes.ts";
+import { failureCases } from "./cache/failures.ts";
+import { loadCases } from "./cache/loads.ts";
+import { valueCases } from "./cache/values.ts";
+import type { Case } from "./suite.ts";
+
+/** What a cache must do on every backend. Bind them to a backend with `bindSuite`. */
+export const cacheCases: readonly Case[] = [...valueCases, ...loadCases, ...changeCases, ...failureCases];

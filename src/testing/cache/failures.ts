@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { drawId } from "../../base/ids.ts";
+import { Cache, type CacheEvents } from "../../cache/index.ts";
+import { Instance } from "../../client/index.ts";
+import type { Case } from "../suite.ts";
+import type { Space } from "../../base/keys.ts";
+import { behind, cacheOf, entries, failing, gate, inProcess, keeps, stamps } from "./client.ts";
+
+/** Failures, ends and bounds. */
+export const failureCases: readonly Case[] = [
+  {
+    title: "a value that cannot be read is a miss of that key alone, and is replaced",
+    proves: "caches: a value that cannot be read is a miss and an event",
+    when: keeps,
+    async run(context) {
+      const cache = cacheOf<number>(context);
+      const errors: CacheEvents["error"][] = [];
+      cache.on("error", (event) => errors.push(event));
+      await cache.setMany([
+        ["good", 1],
+        ["bad", 2],
+      ]);
+      await behind(context, [
+        { op: "set", key: { space: entries, key: "bad" }, id: drawId(), value: "{not json", ttl: 600_000 },
+      ]);
+      assert.deepEqual([...(await cache.getMany(["good", "bad"]))], [["good", 1]]);
+      assert.equal(await cache.get("bad"), undefined);
+      assert.deepEqual(
+        errors.map(({ operation, key, error }) => [operation, key, (error as { code?: string }).code]),
+        [
+          ["getMany", "bad", "CORRUPT_VALUE"],
+          ["get", "bad", "CORRUPT_VALUE"],
+        ],
+      );
+      assert.equal(await cache.getOrSet("bad", () => 3), 3);
+      assert.equal(await cacheOf(context).get("bad"), 3);
+    },
+  },
+  {
+    title: "without its store a cache goes on: misses, and loads that are not kept",
+    proves: "caches: a store that is down is a miss and an event",
+    async run({ place }) {
+      let down = true;
+      const instance = new Instance(failing(place.backend(), () => down));
+      const told: string[] = [];
+      instance.events.on("cacheError", ({ cache, operation, key }) => told.push(`${cache} ${operation} ${key}`));
+      const cache = new Cache<number>(instance, "values", { ttl: "1h" });
+      assert.equal(await cache.get("k"), undefined);
+      assert.equal(await cache.has("k"), false);
+      assert.deepEqual([...(await cache.getMany(["k"]))], []);
+      assert.equal(await cache.set("k", 1), false);
+      assert.equal(await cache.setMany([["k", 1]]), false);
+      assert.equal(cache.peek("k"), undefined);
+      assert.equal(await cache.getOrSet("k", () => 2), 2);
+      assert.deepEqual([...(await cache.getOrSetMany(["k"], () => new Map([["k", 3]])))], [["k", 3]]);
+      for (const operation of ["get", "has", "getMany", "set", "setMany", "getOrSet", "getOrSetMany"]) {
+        assert.ok(told.includes(`values ${operation} k`), operation);
+      }
+      assert.equal(cache.stats().errors, told.length);
+      // What ends entries must not fail in silence: the old values would live on.
+      await assert.rejects(cache.delete("k"), { code: "UNAVAILABLE" });
+      await assert.rejects(cache.invalidateTags(["t"]), { code: "UNAVAILABLE" });
+      await assert.rejects(cache.clear(), { code: "UNAVAILABLE" });
+      down = false;
+      assert.equal(await cache.set("k", 4), true);
+    },
+  },
+  {
+    title: "a store that comes back during a load does not keep it",
+    proves: "caches: stamped with versions taken before the load",
+    when: keeps,
+    async run(context) {
+      let down = true;
+      const instance = new Instance(failing(context.place.backend(), () => down));
+      const cache = new Cache<string>(instance, "values", { ttl: "1h" });
+      const { load, started, end } = gate<string>();
+      const value = cache.getOrSet("k", load);
+      await started;
+      down = false;
+      end.resolve("loaded");
+      assert.equal(await value, "loaded");
+      assert.equal(await cache.has("k"), false);
+    },
+  },
+  {
+    title: "closing waits for a load, and refuses calls from then on",
+    proves: "every call 7: close",
+    async run({ place }) {
+      const instance = new Instance(place.backend());
+      const cache = new Cache<string>(instance, "values", { ttl: "1h" });
+      const { load, started, end } = gate<string>();
+      const value = cache.getOrSet("k", load);
+      await started;
+      const closed = instance.close(600_000);
+      await assert.rejects(
+        cache.getOrSet("another", () => assert.fail("no new loads")),
+        { code: "UNAVAILABLE" },
+      );
+      end.resolve("loaded");
+      assert.equal(await value, "loaded");
+      await closed;
+      await assert.rejects(cache.get("k"), { code: "UNAVAILABLE" });
+      await assert.rejects(cache.set("k", "value"), { code: "UNAVAILABLE" });
+      assert.throws(() => cache.peek("k"), { code: "UNAVAILABLE" });
+    },
+  },
+  {
+    title: "closing gives up a load that takes too long",
+    proves: "every call 7: close",
+    async run({ place }) {
+      const instance = new Instance(place.backend());
+      const cache = new Cache<string>(instance, "values", { ttl: "1h" });
+      const { load, started } = gate<string>();
+      let signal: AbortSignal | undefined;
+      const value = cache.getOrSet("k", async (given) => {
+        ({ signal } = given);
+        return load();
+      });
+      await started;
+      const refused = assert.rejects(value, { code: "UNAVAILABLE" });
+      const closed = instance.close(1);
+      await place.elapse(10);
+      await Promise.all([refused, closed]);
+      assert.equal(signal?.aborted, true);
+    },
+  },
+  {
+    title: "in this process a cache is bounded, and what was not used for longest makes room",
+    proves: "caches: the in-process tier holds 10,000 items unless told",
+    when: inProcess,
+    async run(context) {
+      const backend = context.place.backend();
+      const cache = new Cache<number>(new Instance(backend), "values", { ttl: "never", maxItems: 3 });
+      const evicted: string[] = [];
+      cache.on("evict", ({ key }) => evicted.push(key));
+      await cache.setMany([
+        ["a", 1],
+        ["b", 2],
+        ["c", 3],
+      ]);
+      assert.equal(await cache.get("a"), 1);
+      await cache.set("d", 4);
+      assert.deepEqual([...(await cache.getMany(["c", "b", "d", "a"])).keys()], ["c", "d", "a"]);
+      assert.equal(cache.peek("c"), 3);
+      await cache.getOrSet("e", () => 5);
+      assert.deepEqual([...(await cache.getMany(["c", "d", "a", "e"])).keys()], ["c", "a", "e"]);
+      assert.deepEqual(evicted, ["b", "d"]);
+      for (let i = 0; i < 50; i++) await cache.delete(`gone ${i}`);
+      assert.equal((await cache.getMany(["c", "a", "e"])).size, 3);
+      for (let i = 0; i < 50; i++) await cache.set(`new ${i}`, i, { tags: [`tag ${i}`] });
+      assert.deepEqual([...(await cache.getMany(["c", "new 47", "new 48", "new 49"])).values()], [47, 48, 49]);
+      const other = new Instance(backend);
+      const count = async (space: Space): Promise<number> => {
+        const { records } = await other.page({ space, prefix: "", limit: 1_000 }, other.ownCall());
+        return records.length;
+      };
+      assert.equal(await count(entries), 6, "entries, and what is left of deleted ones");
+      assert.ok((await count(stamps)) <= 2 + 30, "stamps");
+    },
+  },
+];
