@@ -216,6 +216,8 @@ describe("json: nesting", () => {
 
   test("a call from near the end of the stack is refused, not a crash", () => {
     const value = nested(90, 1, (inner) => [inner]);
+    // Compiling a function takes stack too: what runs at its end has to have run before.
+    assert.throws(() => json.encode([value, () => 1]), isUnsupportedValue);
     let refused = false;
     const recurse = (): void => {
       try {
