@@ -1,0 +1,40 @@
+import { InvalidArgumentError } from "../base/errors.ts";
+import { checkKey } from "../base/keys.ts";
+import type { Condition } from "../port/index.ts";
+import type { If } from "./options.ts";
+
+/** Longest version, in characters; longer ones were never given out. */
+const longestVersion = 64;
+
+/** What `if` says, for the port. Throws InvalidArgumentError for what is no condition, or an entry of another key. */
+export function resolveCondition(condition: If | undefined, key: string): Condition | undefined {
+  if (condition === undefined) return undefined;
+  if (typeof condition !== "object" || condition === null) {
+    throw new InvalidArgumentError("if must be { absent: true }, { version } or an entry", { key });
+  }
+  const { absent, version, key: entryKey } = condition as { absent?: unknown; version?: unknown; key?: unknown };
+  if (absent !== undefined) {
+    if (absent !== true || version !== undefined) {
+      throw new InvalidArgumentError("if must be { absent: true } or { version }, not both and nothing else", { key });
+    }
+    return { absent: true };
+  }
+  if (typeof version !== "string" || version === "" || version.length > longestVersion) {
+    throw new InvalidArgumentError("if.version must be a version that this store gave", { key });
+  }
+  if (entryKey !== undefined && entryKey !== key)
+    throw new InvalidArgumentError("if is an entry of another key", { key });
+  return { id: version };
+}
+
+/** As {@link resolveCondition}, for what needs an entry to act on. */
+export function resolveVersion(condition: If | undefined, key: string): Condition | undefined {
+  const resolved = resolveCondition(condition, key);
+  if (resolved && "absent" in resolved) throw new InvalidArgumentError("delete takes no { absent: true }", { key });
+  return resolved;
+}
+
+/** Refuses what is no prefix; an absent one is empty. */
+export function resolvePrefix(prefix: unknown): string {
+  return prefix === undefined || prefix === "" ? "" : checkKey(prefix, "prefix");
+}

@@ -1,0 +1,135 @@
+import { ConflictError, FencedError, InvalidArgumentError } from "../base/errors.ts";
+import { checkKey, space, utf8Length, type Key, type Space } from "../base/keys.ts";
+import { executeWrite, type Call, type Instance, type Reply, type Source } from "../client/index.ts";
+import type { Condition, Opened, Operation, Payload, Result, StoredRecord } from "../port/index.ts";
+import { entryOf, type Entry } from "./entry.ts";
+import { Host } from "./host.ts";
+import { resolveOptions, type StateStoreOptions } from "./options.ts";
+import { protectionOf, type Protection } from "./protection.ts";
+import { Values, type Encoded } from "./values.ts";
+
+type SetOperation = Extract<Operation, { op: "set" }>;
+
+/** What every call of one store needs: where its records are, what they are, how a request is made. */
+export class StoreCore<T> {
+  readonly instance: Instance;
+  readonly host: Host;
+  readonly space: Space;
+  readonly source: Source;
+  readonly values: Values<T>;
+  /** In ms; `undefined`: entries do not expire. */
+  readonly ttl: number | undefined;
+
+  constructor(instance: Instance, name: string, options: StateStoreOptions<T> | undefined) {
+    const resolved = resolveOptions(options);
+    this.instance = instance;
+    this.host = Host.of(instance);
+    this.space = space("state", resolved.service, name);
+    this.source = { name, service: resolved.service, backend: instance.backend.name };
+    this.values = new Values(resolved, instance.backend.name);
+    this.ttl = resolved.ttl;
+  }
+
+  /** The address of a key. Throws InvalidArgumentError for what is none. */
+  at(key: string): Key {
+    return { space: this.space, key: checkKey(key) };
+  }
+
+  /** What the lease of a call does, if there is one. */
+  protection(lease: unknown, opened: Opened, call: Call): Protection | Promise<Protection> | undefined {
+    return lease === undefined ? undefined : protectionOf(lease, this.instance, opened, call);
+  }
+
+  /** The record of a key; through another instance of the same store, if one is given. */
+  read(
+    key: Key,
+    call: Call,
+    protection?: Protection | undefined,
+    instance: Instance = this.instance,
+  ): StoredRecord | undefined | Promise<StoredRecord | undefined> {
+    const get = { op: "get", key } as const;
+    if (protection) return this.#readUnder(protection, get, call);
+    const reply = instance.execute({ ops: [get] }, call);
+    if (reply instanceof Promise) return reply.then((late) => this.passed(late, key.key) as StoredRecord | undefined);
+    return this.passed(reply, key.key) as StoredRecord | undefined;
+  }
+
+  async #readUnder(
+    protection: Protection,
+    get: Operation & { readonly key: Key },
+    call: Call,
+  ): Promise<StoredRecord | undefined> {
+    const group = protection.cover([get], [get.key]);
+    const reply = await protection.send(() => this.instance.execute(group, call));
+    return this.passed(reply, get.key.key) as StoredRecord | undefined;
+  }
+
+  /** Sends one write of one key; a refusal is the reply's, but a lease that is over is FencedError. */
+  write(op: Operation & { readonly key: Key }, call: Call, protection: Protection | undefined): Reply | Promise<Reply> {
+    if (!protection) return executeWrite(this.instance, { ops: [op] }, call);
+    const group = protection.cover([op], [op.key]);
+    return protection
+      .send(() => executeWrite(this.instance, group, call))
+      .then((reply) => this.unfenced(reply, op.key.key));
+  }
+
+  /** The operation that stores an encoded value. */
+  set(
+    key: Key,
+    { id, payload }: Encoded,
+    condition: Condition | undefined,
+    ttl: number | "keep" | undefined,
+  ): SetOperation {
+    return { op: "set", key, id, value: payload, if: condition, ttl };
+  }
+
+  /** Refuses a value over the backend's limit. */
+  checkSize(payload: Payload, key: string, opened: Opened): void {
+    const { maxValue } = opened.capabilities;
+    // Three bytes a unit at most: counted only where that leaves it open.
+    if (payload.length * 3 <= maxValue) return;
+    const bytes = typeof payload === "string" ? utf8Length(payload) : payload.byteLength;
+    if (bytes <= maxValue) return;
+    const { backend } = this.source;
+    throw new InvalidArgumentError(`the value is ${bytes} bytes, and ${backend} takes at most ${maxValue}`, {
+      backend,
+      key,
+    });
+  }
+
+  /** The results of a reply that must not be a refusal; the last is that of the call's own operation. */
+  passed(reply: Reply, key: string): Result {
+    if (reply.ok) return reply.results[reply.results.length - 1];
+    if (reply.why === "conflict")
+      throw this.conflict(
+        key,
+        reply.current ? "the entry is there, and not of the version asked for" : "there is no entry",
+      );
+    throw this.fenced(key);
+  }
+
+  /** A reply that is no refusal of the lease. */
+  unfenced(reply: Reply, key: string): Reply {
+    if (!reply.ok && reply.why === "fenced") throw this.fenced(key);
+    return reply;
+  }
+
+  /** The entry of a record. */
+  entry(record: StoredRecord): Entry<T> | Promise<Entry<T>> {
+    const value = this.values.decode(record);
+    return value instanceof Promise ? value.then((late) => entryOf(record, late)) : entryOf(record, value);
+  }
+
+  /** When something written now expires, by this machine's clock. */
+  expiry(ttl: number | undefined): number | undefined {
+    return ttl === undefined ? undefined : this.instance.time.wall() + ttl;
+  }
+
+  conflict(key: string, why: string): ConflictError {
+    return new ConflictError(`${why}: nothing was written`, { backend: this.source.backend, key });
+  }
+
+  fenced(key: string): FencedError {
+    return new FencedError("the lease is no longer held: nothing was written", { backend: this.source.backend, key });
+  }
+}

@@ -1,0 +1,69 @@
+import type { Key } from "../base/keys.ts";
+import type { Operation, StoredRecord } from "../port/index.ts";
+import type { StoreCore } from "./core.ts";
+import { Entry } from "./entry.ts";
+import type { Encoded } from "./values.ts";
+
+/** A write that a transaction holds back; `null` deletes. */
+export type Write = (Encoded & { readonly ttl: number | "keep" | undefined }) | null;
+
+/** What a transaction knows of one key: the record as it was read, if it was, and what is to become of it. */
+export class Item<T> {
+  readonly core: StoreCore<T>;
+  readonly key: Key;
+  /** Whether the record was read: it is then checked at the end, also where there was none. */
+  read = false;
+  record: StoredRecord | undefined;
+  write: Write | undefined;
+  /** Counts the writes, so that an update notices one that came between. */
+  revision = 0;
+  /** A read on its way. */
+  reading: Promise<void> | undefined;
+  /** The last of the writes whose values are still being checked by an asynchronous schema. */
+  writing: Promise<void> | undefined;
+
+  constructor(core: StoreCore<T>, key: Key) {
+    this.core = core;
+    this.key = key;
+  }
+
+  /** The record is this one, or there is none. */
+  found(record: StoredRecord | undefined): void {
+    this.read = true;
+    this.record = record;
+  }
+
+  /** Whether there is an entry, as the transaction sees it. */
+  get exists(): boolean {
+    return this.write === undefined ? this.record !== undefined : this.write !== null;
+  }
+
+  /** The value as the transaction sees it, as a copy. */
+  value(): T | undefined | Promise<T> {
+    if (this.write) return this.core.values.reopen(this.write.payload, this.key.key);
+    return this.write === null || !this.record ? undefined : this.core.values.decode(this.record);
+  }
+
+  /** The entry as the transaction sees it. */
+  entry(value: T): Entry<T> {
+    const { write, record, core } = this;
+    const id = write ? write.id : (record as StoredRecord).id;
+    const ttl = write ? write.ttl : "keep";
+    return new Entry(this.key.key, value, id, ttl === "keep" ? record?.expiresAt : core.expiry(ttl));
+  }
+
+  /** How long a value written now lives, where nothing else is told: what remains of the one that it replaces. */
+  get remainder(): number | "keep" | undefined {
+    if (this.write) return this.write.ttl;
+    return this.write === undefined && this.record ? "keep" : this.core.ttl;
+  }
+
+  /** What the commit does for this key; `undefined` if it was only named. */
+  operation(): Operation | undefined {
+    const { key, write, record, read } = this;
+    const seen = !read ? undefined : record ? { id: record.id } : ({ absent: true } as const);
+    if (write) return this.core.set(key, write, seen, write.ttl);
+    if (write === undefined || (read && !record)) return seen && { op: "check", key, if: seen };
+    return { op: "delete", key, if: seen };
+  }
+}

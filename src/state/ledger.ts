@@ -1,0 +1,153 @@
+import { InvalidArgumentError } from "../base/errors.ts";
+import { keyId, type Key } from "../base/keys.ts";
+import type { Call, Instance } from "../client/index.ts";
+import type { Opened, StoredRecord } from "../port/index.ts";
+import { Host } from "./host.ts";
+import { Item } from "./items.ts";
+import type { Protection } from "./protection.ts";
+import { coreOf, type StateStore } from "./store.ts";
+import type { Encoded } from "./values.ts";
+
+/** The limits of a transaction. */
+export interface TransactionTerms {
+  readonly opened: Opened;
+  readonly protection: Protection | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** For each request, in ms. */
+  readonly timeout: number;
+  /** A record that is known already. */
+  readonly known?: Found | undefined;
+}
+
+/** The record of a key, as it is. */
+export interface Found {
+  readonly key: Key;
+  readonly record: StoredRecord | undefined;
+}
+
+/** What a transaction has read and is to write, and the calls that are under way. */
+export class Ledger {
+  readonly items = new Map<string, Item<unknown>>();
+  readonly #instance: Instance;
+  readonly #terms: TransactionTerms;
+  #unsettled = 0;
+  #onSettled: (() => void) | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #ended = false;
+
+  constructor(instance: Instance, terms: TransactionTerms) {
+    this.#instance = instance;
+    this.#terms = terms;
+  }
+
+  /** What is known of a key of a store. Throws InvalidArgumentError for what is no key of a store of this backend. */
+  item<T>(store: StateStore<T>, rawKey: string): Item<T> {
+    if (this.#ended)
+      throw new InvalidArgumentError("the transaction is over: it must not be used after its function ended");
+    const core = coreOf(store);
+    const key = core.at(rawKey);
+    const id = keyId(key);
+    const known = this.items.get(id);
+    if (known) return known as Item<T>;
+    const item = new Item(core, key);
+    if (core.instance !== this.#instance && core.instance.backend !== this.#instance.backend) {
+      item.reading = this.track(this.#verify(item));
+    }
+    const { known: fresh } = this.#terms;
+    if (fresh && keyId(fresh.key) === id) item.found(fresh.record);
+    this.items.set(id, item as Item<unknown>);
+    return item;
+  }
+
+  /** Waits for what must be known before the item is used; nothing where it is. */
+  ready<T>(item: Item<T>): Promise<void> | undefined {
+    if (item.reading ?? item.writing) return item.reading ?? item.writing;
+    if (item.read || item.write !== undefined) return undefined;
+    const record = item.core.read(item.key, this.call(), undefined, this.#instance);
+    if (record instanceof Promise) return (item.reading = this.#read(item, record));
+    item.found(record);
+    return undefined;
+  }
+
+  /** Holds a write back; `null` deletes. */
+  put<T>(item: Item<T>, encoded: Encoded | null | Promise<Encoded>, ttl: number | "keep" | undefined): void {
+    if (!(encoded instanceof Promise) && !item.writing) return this.#apply(item, encoded, ttl);
+    // In the order of the calls, however long a schema takes.
+    const writing: Promise<void> = Promise.all([encoded, item.writing]).then(([late]) => {
+      if (item.writing === writing) item.writing = undefined;
+      this.#apply(item, late, ttl);
+    });
+    item.writing = this.track(writing);
+  }
+
+  /** Counts a call; one that fails is noticed also where nobody awaits it. */
+  track<R>(work: Promise<R>): Promise<R> {
+    this.#unsettled++;
+    work.then(this.#succeeded, this.#failed);
+    return work;
+  }
+
+  /** Resolves when no call is under way; rejects if one failed. */
+  async settled(): Promise<void> {
+    while (this.#unsettled > 0) await new Promise<void>((resolve) => (this.#onSettled = resolve));
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  /** Takes no more calls. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  /** Something that was read and is no longer so. */
+  async stale(): Promise<Found | undefined> {
+    const call = this.call();
+    const read = [...this.items.values()].filter((item) => item.read);
+    const checks = await Promise.all(read.map((item) => this.#check(item, call)));
+    return checks.find((found) => found !== undefined);
+  }
+
+  /** The limits of one request. */
+  call(): Call {
+    const { signal, timeout } = this.#terms;
+    return { signal, deadline: this.#instance.time.monotonic() + timeout };
+  }
+
+  async #check({ key, record }: Item<unknown>, call: Call): Promise<Found | undefined> {
+    const condition = record ? { id: record.id } : ({ absent: true } as const);
+    const reply = await this.#instance.execute({ ops: [{ op: "check", key, if: condition }] }, call);
+    return !reply.ok && reply.why === "conflict" ? { key, record: reply.current } : undefined;
+  }
+
+  async #read<T>(item: Item<T>, record: Promise<StoredRecord | undefined>): Promise<void> {
+    try {
+      item.found(await record);
+    } finally {
+      item.reading = undefined;
+    }
+  }
+
+  /** Refuses a store of another server. */
+  async #verify<T>(item: Item<T>): Promise<void> {
+    const host = Host.of(item.core.instance);
+    const { domain } = host.known ?? (await host.ready(this.call()));
+    if (domain !== this.#terms.opened.domain) {
+      throw new InvalidArgumentError("a transaction takes only stores of its own backend", { key: item.key.key });
+    }
+    item.reading = undefined;
+  }
+
+  #apply<T>(item: Item<T>, encoded: Encoded | null, ttl: number | "keep" | undefined): void {
+    if (encoded) item.core.checkSize(encoded.payload, item.key.key, this.#terms.opened);
+    item.write = encoded && { ...encoded, ttl };
+    item.revision++;
+  }
+
+  readonly #succeeded = (): void => {
+    if (--this.#unsettled === 0) this.#onSettled?.();
+  };
+
+  readonly #failed = (error: unknown): void => {
+    this.#failure ??= { error };
+    this.#succeeded();
+  };
+}

@@ -1,0 +1,130 @@
+import { InvalidArgumentError } from "../base/errors.ts";
+import type { Key } from "../base/keys.ts";
+import { refuseForgotten, type Call } from "../client/index.ts";
+import type { Opened, Operation, StoredRecord } from "../port/index.ts";
+import type { StoreCore } from "./core.ts";
+import { Entry } from "./entry.ts";
+import { checkFunction, resolveTtl, type UpdateOptions } from "./options.ts";
+import type { Protection } from "./protection.ts";
+import { KEEP, REMOVE, type Verdict } from "./symbols.ts";
+import { isThenable } from "./thenable.ts";
+
+/** What decides about an entry; it may run several times. */
+export type Change<T> = (current: T | undefined) => T | Verdict | Promise<T | Verdict>;
+
+/** The write that a function asked for, and the entry that it leaves if it succeeds. */
+interface Step<T> {
+  readonly op: Operation & { readonly key: Key };
+  readonly entry: Entry<T> | undefined;
+}
+
+/**
+ * Reads, has `fn` decide, writes on the condition that nothing changed meanwhile, and does it again on a conflict, until the
+ * deadline. The time that `fn` takes does not count against the requests, but no new try starts after the deadline.
+ */
+export async function modify<T>(
+  core: StoreCore<T>,
+  rawKey: string,
+  fn: Change<T>,
+  options: UpdateOptions | undefined,
+  creates: boolean,
+): Promise<Entry<T> | undefined> {
+  refuseForgotten(options, "lease");
+  checkFunction(fn);
+  const { instance, host } = core;
+  instance.assertTaking();
+  const call = instance.call(options);
+  const key = core.at(rawKey);
+  const ttl = resolveTtl(options?.ttl, "keep" as const);
+  const opened = host.known ?? (await host.ready(call));
+  const protection = core.protection(options?.lease, opened, call);
+  const update = new Update(core, key, fn, ttl, opened, call);
+  const taken = host.turns.take(key, call);
+  const turn = taken instanceof Promise ? await taken : taken;
+  host.running.enter();
+  try {
+    return await update.run(creates, protection instanceof Promise ? await protection : protection);
+  } finally {
+    host.running.leave();
+    turn.end();
+  }
+}
+
+class Update<T> {
+  readonly #core: StoreCore<T>;
+  readonly #key: Key;
+  readonly #fn: Change<T>;
+  readonly #ttl: number | "keep" | undefined;
+  readonly #opened: Opened;
+  readonly #call: Call;
+  /** The call as its requests see it: put off by the time that the function took. */
+  #request: Call;
+
+  constructor(
+    core: StoreCore<T>,
+    key: Key,
+    fn: Change<T>,
+    ttl: number | "keep" | undefined,
+    opened: Opened,
+    call: Call,
+  ) {
+    this.#core = core;
+    this.#key = key;
+    this.#fn = fn;
+    this.#ttl = ttl;
+    this.#opened = opened;
+    this.#call = this.#request = call;
+  }
+
+  async run(creates: boolean, protection: Protection | undefined): Promise<Entry<T> | undefined> {
+    const core = this.#core;
+    let record = await core.read(this.#key, this.#call, protection);
+    for (;;) {
+      if (!record && !creates) return undefined;
+      const next = await this.#decide(record);
+      if (next === KEEP) return record && core.entry(record);
+      if (next === REMOVE && !record) return undefined;
+      const step = await this.#step(next, record);
+      const sent = core.write(step.op, this.#request, protection);
+      const reply = sent instanceof Promise ? await sent : sent;
+      if (reply.ok) return step.entry;
+      if (reply.why !== "conflict") throw core.fenced(this.#key.key);
+      record = reply.current;
+      if (core.instance.time.monotonic() >= this.#call.deadline) {
+        throw core.conflict(this.#key.key, "the entry kept being changed by others until the timeout");
+      }
+    }
+  }
+
+  async #decide(record: StoredRecord | undefined): Promise<T | Verdict> {
+    const { instance, host, values } = this.#core;
+    const { signal, deadline } = this.#request;
+    const current = record && values.decode(record);
+    const value = current instanceof Promise ? await current : current;
+    const start = instance.time.monotonic();
+    const made = this.#fn(value);
+    const next = isThenable(made) ? await host.running.until(made, signal) : made;
+    this.#request = { signal, deadline: deadline + instance.time.monotonic() - start };
+    return next;
+  }
+
+  async #step(next: T | Verdict, record: StoredRecord | undefined): Promise<Step<T>> {
+    const core = this.#core;
+    const key = this.#key;
+    if (next === undefined) {
+      throw new InvalidArgumentError("the function returned undefined: return the new value, KEEP or REMOVE", {
+        key: key.key,
+      });
+    }
+    const condition = record ? { id: record.id } : ({ absent: true } as const);
+    if (next === REMOVE) return { op: { op: "delete", key, if: condition }, entry: undefined };
+    const encoding = core.values.encode(next, key.key);
+    const encoded = encoding instanceof Promise ? await encoding : encoding;
+    core.checkSize(encoded.payload, key.key, this.#opened);
+    const kept = this.#ttl === "keep";
+    const ttl = kept && !record ? core.ttl : this.#ttl;
+    const expiresAt = ttl === "keep" ? record?.expiresAt : core.expiry(ttl);
+    const entry = new Entry(key.key, core.values.reopen(encoded.payload, key.key), encoded.id, expiresAt);
+    return { op: core.set(key, encoded, condition, ttl), entry };
+  }
+}

@@ -1,0 +1,162 @@
+import { toMsOrNever, type Duration } from "../base/durations.ts";
+import { InvalidArgumentError } from "../base/errors.ts";
+import type { CallOptions } from "../client/index.ts";
+import { json, type Codec } from "../codec/index.ts";
+import type { Entry, Version } from "./entry.ts";
+import type { StandardSchema } from "./standard-schema.ts";
+
+/** How a state store keeps its entries. */
+export interface StateStoreOptions<T> {
+  /** Parts the records of applications that share a store. Default: empty. At most 256 bytes. */
+  readonly service?: string | undefined;
+  /** How long an entry lives after it was saved, unless `save` says otherwise. Default: `"never"`, it does not expire. */
+  readonly ttl?: Duration | "never" | undefined;
+  /**
+   * Checks values on save, and on load after `migrate`. What it gives is what is stored or returned, so it must accept its own
+   * output. A value that it refuses rejects `save` with InvalidArgumentError and `load` with CorruptValueError.
+   */
+  readonly schema?: StandardSchema<T> | undefined;
+  /** The version of the values' shape that this code writes: a positive integer, 1 unless told. Raise it when the shape changes. */
+  readonly version?: number | undefined;
+  /**
+   * Brings a value that an earlier version wrote to the present shape, on every load until it is saved again. Without it such
+   * a value is taken as it is.
+   */
+  readonly migrate?: ((value: unknown, fromVersion: number) => unknown) | undefined;
+  /** How values become text or bytes. Default: JSON that keeps more than JSON does. */
+  readonly codec?: Codec | undefined;
+}
+
+/** A condition on an entry: that there is none, or that it still is of a version. */
+export type If = { readonly absent: true } | IfVersion;
+/** That an entry still is of a version. */
+export type IfVersion = { readonly version: Version } | Entry<unknown>;
+
+/** What a write that a lease guards takes. */
+export interface LeaseOption {
+  /**
+   * Writes only while this lease is held; else FencedError. A lease of the same store may be on any lock; one of another
+   * server must be on the entry's own name and key. An own property that is `undefined` is refused.
+   */
+  readonly lease?: object;
+}
+
+/** Options of `loadEntry`. */
+export interface LoadEntryOptions extends CallOptions, LeaseOption {}
+
+/** What becomes of one entry on `save`. */
+export interface SaveTerms {
+  /** Writes only if there is no entry, or if it is of that version still; else ConflictError. */
+  readonly if?: If;
+  /** How long the entry lives. Default: the store's. */
+  readonly ttl?: Duration | "never" | undefined;
+}
+
+/** Options of `save`. */
+export interface SaveOptions extends CallOptions, LeaseOption, SaveTerms {}
+
+/** One entry for `saveMany`. */
+export interface SaveEntry<T> extends SaveTerms {
+  readonly key: string;
+  readonly value: T;
+}
+
+/** Options of `saveMany`. */
+export interface SaveManyOptions extends CallOptions, LeaseOption {
+  /** How long the entries live. Default: the store's. */
+  readonly ttl?: Duration | "never" | undefined;
+}
+
+/** Options of `update` and `upsert`. */
+export interface UpdateOptions extends CallOptions, LeaseOption {
+  /** How long the entry lives from now on. Default: what remains of it; the store's for one that `upsert` creates. */
+  readonly ttl?: Duration | "never" | undefined;
+}
+
+/** Options of `delete`. */
+export interface DeleteOptions extends CallOptions, LeaseOption {
+  /** Deletes only if the entry is of that version still; else, also if it is missing, ConflictError. */
+  readonly if?: IfVersion;
+}
+
+/** Options of `list`. */
+export interface ListOptions extends CallOptions {
+  /** Only keys that start with it. */
+  readonly prefix?: string | undefined;
+  /** At most so many entries. Default: all. */
+  readonly limit?: number | undefined;
+}
+
+/** Options of `listPage`. */
+export interface ListPageOptions extends CallOptions {
+  /** Only keys that start with it; the same for every page of a listing. */
+  readonly prefix?: string | undefined;
+  /** Where to go on: what the page before gave. Opaque. */
+  readonly cursor?: string | undefined;
+  /** At most so many entries a page, 1 to 1,000. Default: 100. A page may hold fewer and still have a next one. */
+  readonly limit?: number | undefined;
+}
+
+/** One page of a listing. */
+export interface EntryPage<T> {
+  readonly entries: readonly Entry<T>[];
+  /** Where to go on. Absent on the last page. */
+  readonly cursor?: string;
+}
+
+/** Options of `watch`. */
+export interface WatchOptions extends CallOptions {
+  /** Only keys that start with it. */
+  readonly prefix?: string | undefined;
+  /** Yields every entry first, and again after a gap. Default: false. */
+  readonly initial?: boolean | undefined;
+}
+
+/** Options of a store, resolved once. */
+export interface ResolvedStateStoreOptions<T> {
+  readonly service: string;
+  /** In ms; `undefined`: entries do not expire. */
+  readonly ttl: number | undefined;
+  readonly schema: StandardSchema<T> | undefined;
+  readonly version: number;
+  readonly migrate: ((value: unknown, fromVersion: number) => unknown) | undefined;
+  readonly codec: Codec;
+}
+
+/** Checks a store's options and fills in the defaults. */
+export function resolveOptions<T>(options: StateStoreOptions<T> = {}): ResolvedStateStoreOptions<T> {
+  const { version = 1, schema, migrate, codec = json } = options;
+  if (!Number.isSafeInteger(version) || version < 1 || version > 1e9) {
+    throw new InvalidArgumentError("version must be a positive integer of at most 1,000,000,000");
+  }
+  if (migrate !== undefined && typeof migrate !== "function")
+    throw new InvalidArgumentError("migrate must be a function");
+  if (schema !== undefined && typeof schema["~standard"]?.validate !== "function") {
+    throw new InvalidArgumentError("schema must implement Standard Schema version 1");
+  }
+  if (typeof codec.encode !== "function" || typeof codec.decode !== "function") {
+    throw new InvalidArgumentError("codec must have the functions encode and decode");
+  }
+  return { service: options.service ?? "", ttl: resolveTtl(options.ttl, undefined), schema, version, migrate, codec };
+}
+
+/** A ttl in ms, `undefined` for none, or `fallback` where none is told. */
+export function resolveTtl<F>(ttl: Duration | "never" | undefined, fallback: F): number | undefined | F {
+  if (ttl === undefined) return fallback;
+  const ms = toMsOrNever(ttl, "ttl");
+  return ms === Infinity ? undefined : ms;
+}
+
+/** A count within bounds, or `fallback` where none is told. */
+export function resolveLimit(limit: number | undefined, fallback: number, most: number): number {
+  if (limit === undefined) return fallback;
+  if (!Number.isSafeInteger(limit) || limit < 1 || limit > most) {
+    throw new InvalidArgumentError(`limit must be an integer from 1 to ${most}`);
+  }
+  return limit;
+}
+
+/** Refuses what is not a function. */
+export function checkFunction(fn: unknown, what = "fn"): void {
+  if (typeof fn !== "function") throw new InvalidArgumentError(`${what} must be a function, got ${typeof fn}`);
+}

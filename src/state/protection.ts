@@ -1,0 +1,102 @@
+import { InvalidArgumentError, isHoldfastError, UnsupportedError } from "../base/errors.ts";
+import type { Key } from "../base/keys.ts";
+import { gripOf, type Call, type Instance, type LeaseGrip } from "../client/index.ts";
+import type { Group, Guard, Opened, Operation } from "../port/index.ts";
+import { Host } from "./host.ts";
+import { tagOf } from "./tags.ts";
+
+/** How long a floor is kept at least, in ms. */
+const keepFloor = 86_400_000;
+
+/**
+ * How a lease guards what is written under it. Where lease and entry are of one store, by a guard: the lease is checked
+ * with the write, atomically. Else by a floor: the entry remembers the highest fence that it was used under.
+ */
+export class Protection {
+  readonly #grip: LeaseGrip;
+  readonly #opened: Opened;
+  readonly #byFloor: boolean;
+
+  constructor(grip: LeaseGrip, opened: Opened, byFloor: boolean) {
+    this.#grip = grip;
+    this.#opened = opened;
+    this.#byFloor = byFloor;
+  }
+
+  /** The operations as a group under the lease; `keys` are those that it must cover. Guards and floors come first. */
+  cover(ops: readonly Operation[], keys: readonly Key[]): Group {
+    if (!this.#byFloor) return { guards: this.#guards(keys), ops };
+    return { ops: [...keys.map((key) => this.#floor(key)), ...ops] };
+  }
+
+  /** Sends something that names the lease, if that is still held; a release waits until it is over. */
+  async send<R>(request: () => R | Promise<R>): Promise<R> {
+    this.#grip.assertHeld();
+    const settled = this.#grip.begin();
+    let indeterminate = false;
+    try {
+      return await request();
+    } catch (error) {
+      indeterminate = isHoldfastError(error, "INDETERMINATE");
+      throw error;
+    } finally {
+      settled(indeterminate);
+    }
+  }
+
+  #guards(keys: readonly Key[]): readonly Guard[] {
+    const { locks, owner, grant } = this.#grip;
+    let near = locks;
+    if (this.#opened.capabilities.transact === "slot") {
+      const tags = new Set(keys.map(({ key }) => tagOf(key)));
+      near = locks.filter(({ key }) => tags.has(tagOf(key)));
+      if (near.length === 0) {
+        throw new InvalidArgumentError("the lease must hold a key of the entry's own tag", { key: keys[0]?.key });
+      }
+    }
+    return near.map((lock) => ({ lock, owner, grant }));
+  }
+
+  #floor(key: Key): Operation {
+    const { lock, locks, grant, n } = this.#grip;
+    const { name, service } = key.space;
+    const own = lock === name && locks.some((one) => one.key === key.key && one.space.service === service);
+    if (!own) {
+      throw new InvalidArgumentError(
+        "a lease of another server guards only the entry of its own service, name and key",
+        {
+          key: key.key,
+        },
+      );
+    }
+    return { op: "floor", key, grant, n, keepMs: Math.max(keepFloor, Math.ceil(this.#grip.remainingMs())) };
+  }
+}
+
+/**
+ * What a lease does for a call on `instance`. Throws or rejects with InvalidArgumentError for what cannot guard there, FencedError
+ * for a lease that is over, UnsupportedError where the backend has no guarded writes.
+ */
+export function protectionOf(
+  lease: unknown,
+  instance: Instance,
+  opened: Opened,
+  call: Call,
+): Protection | Promise<Protection> {
+  const grip = gripOf(lease);
+  const { guard } = opened.capabilities;
+  if (guard === "none") {
+    const { name } = instance.backend;
+    throw new UnsupportedError(`${name} cannot guard a write by a lease`, { backend: name });
+  }
+  grip.assertHeld();
+  if (grip.instance === instance) return new Protection(grip, opened, guard === "floor");
+  return foreign(grip, opened, call);
+}
+
+async function foreign(grip: LeaseGrip, opened: Opened, call: Call): Promise<Protection> {
+  const host = Host.of(grip.instance);
+  const { domain } = host.known ?? (await host.ready(call));
+  if (domain === opened.domain) throw new InvalidArgumentError("a lease guards only in the instance that made it");
+  return new Protection(grip, opened, true);
+}

@@ -1,0 +1,63 @@
+import { UnavailableError } from "../base/errors.ts";
+import type { Closing, Instance } from "../client/index.ts";
+
+/** The functions of the application that run inside of an instance's updates and transactions: they end before it closes. */
+export class Running implements Closing {
+  readonly #backend: string;
+  readonly #stops = new Set<(error: Error) => void>();
+  #count = 0;
+  #onIdle: (() => void)[] = [];
+
+  constructor(instance: Instance) {
+    this.#backend = instance.backend.name;
+    instance.register(this);
+  }
+
+  /** A call that runs functions starts. */
+  enter(): void {
+    this.#count++;
+  }
+
+  /** It is over. */
+  leave(): void {
+    if (--this.#count > 0) return;
+    const waiting = this.#onIdle;
+    this.#onIdle = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** What a function gives, unless the signal or the instance's end comes first; it then runs on unobserved. */
+  until<R>(work: PromiseLike<R>, signal: AbortSignal | undefined): Promise<R> {
+    return new Promise<R>((resolve, reject) => {
+      const onAbort = (): void => reject(signal?.reason as Error);
+      const undo = (): void => {
+        this.#stops.delete(reject);
+        signal?.removeEventListener("abort", onAbort);
+      };
+      this.#stops.add(reject);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      if (signal?.aborted) onAbort();
+      work.then(
+        (value) => {
+          undo();
+          resolve(value);
+        },
+        (error: unknown) => {
+          undo();
+          reject(error as Error);
+        },
+      );
+    });
+  }
+
+  async drain(): Promise<void> {
+    if (this.#count > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+  }
+
+  async end(): Promise<void> {
+    const error = new UnavailableError("the instance was closed while the function ran: nothing was written", {
+      backend: this.#backend,
+    });
+    for (const stop of this.#stops) stop(error);
+  }
+}

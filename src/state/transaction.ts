@@ -1,0 +1,226 @@
+import type { Duration } from "../base/durations.ts";
+import { InvalidArgumentError } from "../base/errors.ts";
+import type { Key } from "../base/keys.ts";
+import { executeWrite, type Instance } from "../client/index.ts";
+import type { Group, Guard, Operation, Result, StoredRecord } from "../port/index.ts";
+import type { Entry } from "./entry.ts";
+import { checkGroup } from "./groups.ts";
+import type { Item } from "./items.ts";
+import { Ledger, type Found, type TransactionTerms } from "./ledger.ts";
+import { checkFunction, resolveTtl } from "./options.ts";
+import type { StateStore } from "./store.ts";
+import { KEEP, REMOVE, type Verdict } from "./symbols.ts";
+
+/** How a transaction keeps what it writes. */
+export interface TransactionSaveOptions {
+  /** How long the entry lives. Default: the store's; for `update` and `upsert` what remains of it. */
+  readonly ttl?: Duration | "never" | undefined;
+}
+
+/** What else goes into a transaction's group. */
+export interface Extra {
+  readonly ops?: readonly Operation[];
+  readonly guards?: readonly Guard[];
+}
+
+/** What became of a commit. */
+export type Commit =
+  | { readonly ok: true; /** Those of the extra operations. */ readonly results: readonly Result[] }
+  | {
+      readonly ok: false;
+      readonly why: "conflict" | "fenced" | "held";
+      /** What was refused; `undefined` for a guard. */
+      readonly op: Operation | undefined;
+      /** The record that a conflict was with. */
+      readonly current: StoredRecord | undefined;
+    };
+
+/** Tries of an update that other calls of the same transaction undo. */
+const mostTries = 1_000;
+
+/**
+ * Reads and writes of several entries that take effect together or not at all. Its writes are held back and its reads see
+ * them; what it read, also that there was nothing, is checked when it commits.
+ *
+ * A call that fails makes the transaction fail, whether it was awaited or not. Usable only while its function runs.
+ */
+export class Transaction {
+  readonly #instance: Instance;
+  readonly #terms: TransactionTerms;
+  readonly #ledger: Ledger;
+
+  /** @internal */
+  constructor(instance: Instance, terms: TransactionTerms) {
+    this.#instance = instance;
+    this.#terms = terms;
+    this.#ledger = new Ledger(instance, terms);
+  }
+
+  /** The value of an entry, or `undefined`. A copy of the caller's own. */
+  load<T>(store: StateStore<T>, key: string): Promise<T | undefined> {
+    return this.#ledger.track(this.#load(store, key));
+  }
+
+  /** An entry, or `undefined`. One that this transaction wrote has the version that it is to have. */
+  loadEntry<T>(store: StateStore<T>, key: string): Promise<Entry<T> | undefined> {
+    return this.#ledger.track(this.#loadEntry(store, key));
+  }
+
+  /** The values of those keys that have an entry, in one request. */
+  loadMany<T>(store: StateStore<T>, keys: Iterable<string>): Promise<Map<string, T>> {
+    return this.#ledger.track(this.#loadMany(store, keys));
+  }
+
+  /**
+   * Writes an entry when the transaction commits. The value is taken as it is now, there is nothing to await. Throws what
+   * `StateStore.save` rejects bad input with.
+   */
+  save<T>(store: StateStore<T>, key: string, value: T, options?: TransactionSaveOptions): void {
+    refuseTerms(options);
+    const item = this.#ledger.item(store, key);
+    const ttl = resolveTtl(options?.ttl, item.core.ttl);
+    this.#ledger.put(item, item.core.values.encode(value, key), ttl);
+  }
+
+  /** Changes an entry that is there; see `StateStore.update`. */
+  update<T>(
+    store: StateStore<T>,
+    key: string,
+    fn: (current: T) => T | Verdict | Promise<T | Verdict>,
+    options?: TransactionSaveOptions,
+  ): Promise<Entry<T> | undefined> {
+    const change = (current: T | undefined): ReturnType<typeof fn> => (current === undefined ? KEEP : fn(current));
+    return this.#ledger.track(this.#modify(store, key, fn, change, options));
+  }
+
+  /** Changes or creates an entry; see `StateStore.upsert`. */
+  upsert<T>(
+    store: StateStore<T>,
+    key: string,
+    fn: (current: T | undefined) => T | Verdict | Promise<T | Verdict>,
+    options?: TransactionSaveOptions,
+  ): Promise<Entry<T> | undefined> {
+    return this.#ledger.track(this.#modify(store, key, fn, fn, options));
+  }
+
+  /** Deletes an entry, if there is one, when the transaction commits. There is nothing to await. */
+  delete<T>(store: StateStore<T>, key: string): void {
+    this.#ledger.put(this.#ledger.item(store, key), null, undefined);
+  }
+
+  /** @internal Resolves when no call of the transaction is under way; rejects if one failed. */
+  settled(): Promise<void> {
+    return this.#ledger.settled();
+  }
+
+  /** @internal Takes no more calls. */
+  end(): void {
+    this.#ledger.end();
+  }
+
+  /** @internal Something that was read and is no longer so. */
+  stale(): Promise<Found | undefined> {
+    return this.#ledger.stale();
+  }
+
+  /** @internal The group of everything that was read and written, with what else belongs to it. Changes nothing here. */
+  build(extra: Extra = {}): Group {
+    const { protection } = this.#terms;
+    const ops: Operation[] = [];
+    const written: Key[] = [];
+    for (const item of this.#ledger.items.values()) {
+      const op = item.operation();
+      if (op) ops.push(op);
+      if (item.write !== undefined) written.push(item.key);
+    }
+    if (extra.ops) ops.push(...extra.ops);
+    const group: Group = protection && ops.length > 0 ? protection.cover(ops, written) : { ops };
+    return extra.guards ? { ops: group.ops, guards: [...(group.guards ?? []), ...extra.guards] } : group;
+  }
+
+  /**
+   * @internal Sends the group. What the store refuses is the result; rejects with UnsupportedError for a group that the
+   * backend cannot run, before anything is sent, and else as every write does.
+   */
+  async commit(extra?: Extra): Promise<Commit> {
+    const { opened, protection } = this.#terms;
+    const group = this.build(extra);
+    checkGroup(group, opened, this.#instance.backend.name);
+    const [first] = group.ops;
+    // A single record that was only read is what it was at that moment: there is nothing to compare it with.
+    const nothing = !first || (first.op === "check" && group.ops.length === 1 && !group.guards);
+    if (nothing) return { ok: true, results: [] };
+    const send = (): ReturnType<typeof executeWrite> => executeWrite(this.#instance, group, this.#ledger.call());
+    const reply = await (protection ? protection.send(send) : send());
+    if (reply.ok) return { ok: true, results: extra?.ops ? reply.results.slice(-extra.ops.length) : [] };
+    const current = reply.why === "conflict" ? reply.current : undefined;
+    return { ok: false, why: reply.why, op: group.ops[reply.at], current };
+  }
+
+  async #load<T>(store: StateStore<T>, key: string): Promise<T | undefined> {
+    return this.#value(this.#ledger.item(store, key));
+  }
+
+  async #value<T>(item: Item<T>): Promise<T | undefined> {
+    for (let wait = this.#ledger.ready(item); wait; wait = this.#ledger.ready(item)) await wait;
+    return item.value();
+  }
+
+  async #loadEntry<T>(store: StateStore<T>, key: string): Promise<Entry<T> | undefined> {
+    const item = this.#ledger.item(store, key);
+    const value = await this.#value(item);
+    return item.exists ? item.entry(value as T) : undefined;
+  }
+
+  async #loadMany<T>(store: StateStore<T>, keys: Iterable<string>): Promise<Map<string, T>> {
+    const items = Array.from(new Set(keys), (key) => this.#ledger.item(store, key));
+    const values = await Promise.all(items.map((item) => this.#value(item)));
+    const found = new Map<string, T>();
+    for (const [i, value] of values.entries()) {
+      if (value !== undefined) found.set((items[i] as Item<T>).key.key, value);
+    }
+    return found;
+  }
+
+  async #modify<T>(
+    store: StateStore<T>,
+    key: string,
+    fn: unknown,
+    change: (current: T | undefined) => T | Verdict | Promise<T | Verdict>,
+    options: TransactionSaveOptions | undefined,
+  ): Promise<Entry<T> | undefined> {
+    refuseTerms(options);
+    checkFunction(fn);
+    const ledger = this.#ledger;
+    const item = ledger.item(store, key);
+    const told = resolveTtl(options?.ttl, "keep" as const);
+    for (let tries = 0; tries < mostTries; tries++) {
+      const current = await this.#value(item);
+      const { revision } = item;
+      const next = await change(current);
+      if (item.revision !== revision) continue;
+      if (next === KEEP) return item.exists ? item.entry((await item.value()) as T) : undefined;
+      if (next === REMOVE) {
+        if (item.exists) ledger.put(item, null, undefined);
+        return undefined;
+      }
+      if (next === undefined) {
+        throw new InvalidArgumentError("the function returned undefined: return the new value, KEEP or REMOVE", {
+          key,
+        });
+      }
+      const encoded = await item.core.values.encode(next, key);
+      if (item.revision !== revision) continue;
+      ledger.put(item, encoded, told === "keep" ? item.remainder : told);
+      return item.entry(item.core.values.reopen(encoded.payload, key));
+    }
+    throw new InvalidArgumentError("the function of an update must not write the same key itself", { key });
+  }
+}
+
+/** What a transaction reads is checked anyway, and its lease is that of the whole. */
+function refuseTerms(options: object | undefined): void {
+  if (options !== undefined && ("if" in options || "lease" in options)) {
+    throw new InvalidArgumentError("single writes of a transaction take no if and no lease");
+  }
+}
