@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { createConsumer, type Consumer } from "./support/consumer.ts";
+import { nodeBinary, nodeVersions } from "./support/node-versions.ts";
+import { succeed } from "./support/process.ts";
+
+// What the writer of a backend writes to run the published suites with no test runner at all.
+const program = `
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { lmdb } from "holdfast/lmdb";
+import { memory } from "holdfast/memory";
+import * as testing from "holdfast/testing";
+
+function place(make, remove = () => undefined) {
+  const made = [];
+  return {
+    backend: () => (made.push(make()), made.at(-1)),
+    elapse: (ms) => pause(ms),
+    close: async () => {
+      await Promise.all(made.map((backend) => backend.close()));
+      await remove();
+    },
+  };
+}
+const subjects = {
+  memory: async () => {
+    const name = "p" + Math.random();
+    return place(() => memory({ name }));
+  },
+  lmdb: async () => {
+    const path = await mkdtemp(join(tmpdir(), "holdfast-suite-"));
+    return place(() => lmdb({ path }), () => rm(path, { recursive: true, force: true }));
+  },
+};
+
+const subject = { name: process.argv[2], place: subjects[process.argv[2]] };
+const ran = {};
+const failed = [];
+for (const [name, cases] of Object.entries(testing).filter(([name]) => name.endsWith("Cases"))) {
+  const bound = (await testing.bindSuite(name, cases, subject)).filter((one) => one.skip === undefined);
+  ran[name] = bound.length;
+  const worker = async () => {
+    for (let one = bound.shift(); one; one = bound.shift()) {
+      await one.run().catch((error) => failed.push(one.title + ": " + (error.stack ?? error)));
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, worker));
+}
+console.log(JSON.stringify({ ran, failed }));
+`;
+
+const suites = ["portCases", "stateCases", "lockCases", "cacheCases"];
+
+describe("the published conformance suites", () => {
+  let consumer: Consumer;
+  before(async () => {
+    consumer = await createConsumer({ optional: true });
+    consumer.write("suites.mjs", program);
+  });
+  after(() => consumer.remove());
+
+  // The Node that runs this has passed them in tests/conformance.
+  for (const version of nodeVersions.filter((each) => each !== "24")) {
+    for (const subject of ["memory", "lmdb"]) {
+      it(`hold on ${subject} with Node ${version}`, async () => {
+        const node = await nodeBinary(version);
+        const printed = await succeed(node, ["suites.mjs", subject], { cwd: consumer.folder, timeoutMs: 400_000 });
+        const { ran, failed } = JSON.parse(printed) as { ran: Record<string, number>; failed: string[] };
+        assert.deepEqual(failed, []);
+        for (const suite of suites) assert.ok((ran[suite] ?? 0) >= 10, `${suite}: ${ran[suite]} cases ran`);
+      });
+    }
+  }
+});
