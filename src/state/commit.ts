@@ -50,7 +50,8 @@ async function send(instance: Instance, ops: readonly Operation[], lease: object
   checkGroup(group, opened, backend.name);
   const reply = await protection.send(() => executeWrite(instance, group, call));
   if (reply.ok) return;
-  if (reply.why !== "conflict") throw new FencedError("the lease is no longer held: nothing was written", { backend: backend.name });
+  if (reply.why !== "conflict")
+    throw new FencedError("the lease is no longer held: nothing was written", { backend: backend.name });
   throw new ConflictError("an entry was changed by another: nothing was written", { backend: backend.name });
 }
 
@@ -64,7 +65,8 @@ function operationOf({ store, key: rawKey, base, write }: Step, versions: (Versi
     return condition ? { op: "check", key, if: condition } : { op: "get", key };
   }
   const encoded = core.values.encode(write.value, rawKey);
-  if (encoded instanceof Promise) throw new UnsupportedError("a schema that is checked asynchronously cannot be part of a group");
+  if (encoded instanceof Promise)
+    throw new UnsupportedError("a schema that is checked asynchronously cannot be part of a group");
   const { known } = core.host;
   if (known) core.checkSize(encoded.payload, rawKey, known);
   versions.push(encoded.id);

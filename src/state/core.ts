@@ -44,7 +44,7 @@ export class StoreCore<T> {
   read(
     key: Key,
     call: Call,
-    protection?: Protection | undefined,
+    protection?: Protection,
     instance: Instance = this.instance,
   ): StoredRecord | undefined | Promise<StoredRecord | undefined> {
     const get = { op: "get", key } as const;

@@ -24,7 +24,8 @@ export class Entry<T> {
 
   /** A plain object of the same fields. */
   toJSON(): { key: string; value: T; version: Version; expiresAt?: number } {
-    return { ...this };
+    const { key, value, version, expiresAt } = this;
+    return expiresAt === undefined ? { key, value, version } : { key, value, version, expiresAt };
   }
 }
 

@@ -23,3 +23,4 @@ export { StateStore } from "./store.ts";
 export { KEEP, REMOVE, type Verdict } from "./symbols.ts";
 export { transact, type TransactOptions } from "./transact.ts";
 export { Transaction, type Commit, type Extra, type TransactionSaveOptions } from "./transaction.ts";
+export { transactionFactory } from "./factory.ts";

@@ -8,13 +8,12 @@ import type { Protection } from "./protection.ts";
 import { coreOf, type StateStore } from "./store.ts";
 import type { Encoded } from "./values.ts";
 
-/** The limits of a transaction. */
+/** What a transaction is under. */
 export interface TransactionTerms {
-  readonly opened: Opened;
-  readonly protection: Protection | undefined;
-  readonly signal: AbortSignal | undefined;
-  /** For each request, in ms. */
-  readonly timeout: number;
+  /** The limits of a request that starts now. */
+  readonly call: () => Call;
+  /** What its lease does, if it has one. */
+  readonly protection?: Protection | undefined;
   /** A record that is known already. */
   readonly known?: Found | undefined;
 }
@@ -50,12 +49,11 @@ export class Ledger {
     const known = this.items.get(id);
     if (known) return known as Item<T>;
     const item = new Item(core, key);
-    if (core.instance !== this.#instance && core.instance.backend !== this.#instance.backend) {
-      item.reading = this.track(this.#verify(item));
-    }
+    const own = core.instance === this.#instance || core.instance.backend === this.#instance.backend;
+    if (!own) item.reading = this.track(this.#verify(item));
     const { known: fresh } = this.#terms;
     if (fresh && keyId(fresh.key) === id) item.found(fresh.record);
-    this.items.set(id, item as Item<unknown>);
+    this.items.set(id, item);
     return item;
   }
 
@@ -63,7 +61,7 @@ export class Ledger {
   ready<T>(item: Item<T>): Promise<void> | undefined {
     if (item.reading ?? item.writing) return item.reading ?? item.writing;
     if (item.read || item.write !== undefined) return undefined;
-    const record = item.core.read(item.key, this.call(), undefined, this.#instance);
+    const record = item.core.read(item.key, this.#terms.call(), undefined, this.#instance);
     if (record instanceof Promise) return (item.reading = this.#read(item, record));
     item.found(record);
     return undefined;
@@ -100,16 +98,10 @@ export class Ledger {
 
   /** Something that was read and is no longer so. */
   async stale(): Promise<Found | undefined> {
-    const call = this.call();
+    const call = this.#terms.call();
     const read = [...this.items.values()].filter((item) => item.read);
     const checks = await Promise.all(read.map((item) => this.#check(item, call)));
     return checks.find((found) => found !== undefined);
-  }
-
-  /** The limits of one request. */
-  call(): Call {
-    const { signal, timeout } = this.#terms;
-    return { signal, deadline: this.#instance.time.monotonic() + timeout };
   }
 
   async #check({ key, record }: Item<unknown>, call: Call): Promise<Found | undefined> {
@@ -128,16 +120,19 @@ export class Ledger {
 
   /** Refuses a store of another server. */
   async #verify<T>(item: Item<T>): Promise<void> {
-    const host = Host.of(item.core.instance);
-    const { domain } = host.known ?? (await host.ready(this.call()));
-    if (domain !== this.#terms.opened.domain) {
+    const [own, other] = await Promise.all([this.#instance, item.core.instance].map((one) => this.#opened(one)));
+    if (own?.domain !== other?.domain) {
       throw new InvalidArgumentError("a transaction takes only stores of its own backend", { key: item.key.key });
     }
     item.reading = undefined;
   }
 
+  async #opened(instance: Instance): Promise<Opened> {
+    const host = Host.of(instance);
+    return host.known ?? host.ready(this.#terms.call());
+  }
+
   #apply<T>(item: Item<T>, encoded: Encoded | null, ttl: number | "keep" | undefined): void {
-    if (encoded) item.core.checkSize(encoded.payload, item.key.key, this.#terms.opened);
     item.write = encoded && { ...encoded, ttl };
     item.revision++;
   }

@@ -42,9 +42,9 @@ export class Running implements Closing {
           undo();
           resolve(value);
         },
-        (error: unknown) => {
+        (error: Error) => {
           undo();
-          reject(error as Error);
+          reject(error);
         },
       );
     });

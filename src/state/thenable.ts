@@ -18,8 +18,12 @@ export function whenAll<Item, R>(
     } catch (error) {
       if (!late) throw error;
       // Those that are under way must have somebody who waits for them.
-      results.push(Promise.reject(error as Error));
+      results.push(failure(error));
     }
   }
   return late ? Promise.all(results) : (results as readonly R[]);
+}
+
+async function failure(error: unknown): Promise<never> {
+  throw error;
 }

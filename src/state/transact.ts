@@ -1,5 +1,5 @@
 import { ConflictError, FencedError } from "../base/errors.ts";
-import { Diagnostics, refuseForgotten, timeoutMs, type CallOptions, type Instance } from "../client/index.ts";
+import { Diagnostics, refuseForgotten, type CallOptions, type Instance } from "../client/index.ts";
 import { Host } from "./host.ts";
 import type { Found, TransactionTerms } from "./ledger.ts";
 import { checkFunction, type LeaseOption } from "./options.ts";
@@ -40,23 +40,19 @@ async function run<R>(
   const host = Host.of(instance);
   const call = instance.call(options);
   const opened = host.known ?? (await host.ready(call));
-  const protection =
-    options?.lease === undefined ? undefined : await protectionOf(options.lease, instance, opened, call);
   const terms: TransactionTerms = {
-    opened,
-    protection,
-    signal: call.signal,
-    timeout: timeoutMs(options?.timeout, instance.timeout),
+    call: () => instance.call(options),
+    protection: options?.lease === undefined ? undefined : await protectionOf(options.lease, instance, opened, call),
   };
   host.running.enter();
   try {
-    let tried = await attempt(instance, host, fn, terms);
+    let tried = await attempt(instance, host, fn, terms, call.signal);
     while ("conflict" in tried) {
       const { conflict } = tried;
       if (instance.time.monotonic() >= call.deadline) throw kept(instance, conflict);
       const turn = await host.turns.take(conflict.key, call);
       try {
-        tried = await attempt(instance, host, fn, { ...terms, known: conflict });
+        tried = await attempt(instance, host, fn, { ...terms, known: conflict }, call.signal);
       } finally {
         turn.end();
       }
@@ -73,13 +69,14 @@ async function attempt<R>(
   host: Host,
   fn: (tx: Transaction) => R | Promise<R>,
   terms: TransactionTerms,
+  signal: AbortSignal | undefined,
 ): Promise<{ readonly value: R } | { readonly conflict: Found }> {
   const tx = new Transaction(instance, terms);
   let value: R;
   try {
-    value = await host.running.until(play(fn, tx), terms.signal);
+    value = await host.running.until(play(fn, tx), signal);
   } catch (error) {
-    const conflict = terms.signal?.aborted ? undefined : await changed(tx);
+    const conflict = signal?.aborted ? undefined : await changed(tx);
     if (conflict) return { conflict };
     throw error;
   } finally {

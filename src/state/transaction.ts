@@ -1,10 +1,11 @@
 import type { Duration } from "../base/durations.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import type { Key } from "../base/keys.ts";
-import { executeWrite, type Instance } from "../client/index.ts";
+import { executeWrite, type Call, type Instance } from "../client/index.ts";
 import type { Group, Guard, Operation, Result, StoredRecord } from "../port/index.ts";
 import type { Entry } from "./entry.ts";
 import { checkGroup } from "./groups.ts";
+import { Host } from "./host.ts";
 import type { Item } from "./items.ts";
 import { Ledger, type Found, type TransactionTerms } from "./ledger.ts";
 import { checkFunction, resolveTtl } from "./options.ts";
@@ -139,18 +140,23 @@ export class Transaction {
   }
 
   /**
-   * @internal Sends the group. What the store refuses is the result; rejects with UnsupportedError for a group that the
-   * backend cannot run, before anything is sent, and else as every write does.
+   * @internal Sends the group. What the store refuses is the result. Rejects with InvalidArgumentError or UnsupportedError for
+   * what the backend cannot keep or cannot run as one group, before anything is sent, and else as every write does.
    */
-  async commit(extra?: Extra): Promise<Commit> {
-    const { opened, protection } = this.#terms;
+  async commit(extra?: Extra, call: Call = this.#terms.call()): Promise<Commit> {
+    const { protection } = this.#terms;
+    const host = Host.of(this.#instance);
+    const opened = host.known ?? (await host.ready(call));
+    for (const { core, key, write } of this.#ledger.items.values()) {
+      if (write) core.checkSize(write.payload, key.key, opened);
+    }
     const group = this.build(extra);
     checkGroup(group, opened, this.#instance.backend.name);
     const [first] = group.ops;
     // A single record that was only read is what it was at that moment: there is nothing to compare it with.
     const nothing = !first || (first.op === "check" && group.ops.length === 1 && !group.guards);
     if (nothing) return { ok: true, results: [] };
-    const send = (): ReturnType<typeof executeWrite> => executeWrite(this.#instance, group, this.#ledger.call());
+    const send = (): ReturnType<typeof executeWrite> => executeWrite(this.#instance, group, call);
     const reply = await (protection ? protection.send(send) : send());
     if (reply.ok) return { ok: true, results: extra?.ops ? reply.results.slice(-extra.ops.length) : [] };
     const current = reply.why === "conflict" ? reply.current : undefined;
