@@ -139,6 +139,7 @@ export const changeCases: readonly Case[] = [
       await two.invalidateTags(["a"]);
       const keys = ["ab", "b1", "b2", "c", "none"];
       assert.deepEqual([...(await one.getMany(keys)).keys()], ["b1", "b2", "c", "none"]);
+      assert.equal(await two.delete("ab"), false);
       await two.invalidateTags(["b", "c", "unused"]);
       assert.deepEqual([...(await one.getMany(keys)).keys()], ["none"]);
       assert.equal(await other.get("ab"), 6);
@@ -206,6 +207,7 @@ export const changeCases: readonly Case[] = [
       assert.equal(await cache.getOrSet("k", ({ stale }) => (stale ?? 0) + 1, { tags: ["t"] }), 2);
       await cache.delete("k");
       assert.equal(await cache.getOrSet("k", ({ stale }) => stale ?? 7), 7);
+      assert.equal(cache.stats().errors, 0);
     },
   },
 ];

@@ -147,6 +147,13 @@ export const failureCases: readonly Case[] = [
       assert.deepEqual(evicted, ["b", "d"]);
       for (let i = 0; i < 50; i++) await cache.delete(`gone ${i}`);
       assert.equal((await cache.getMany(["c", "a", "e"])).size, 3);
+      await cache.delete("e");
+      await cache.set("f", 6);
+      assert.equal((await cache.getMany(["c", "a", "f"])).size, 3, "a deleted entry takes no room");
+      await cache.delete("a");
+      await cache.set("a", 7);
+      for (let i = 0; i < 3; i++) await cache.delete(`gone ${i}`);
+      assert.equal(await cache.get("a"), 7, "an entry is no longer deleted when it was set again");
       for (let i = 0; i < 50; i++) await cache.set(`new ${i}`, i, { tags: [`tag ${i}`] });
       assert.deepEqual([...(await cache.getMany(["c", "new 47", "new 48", "new 49"])).values()], [47, 48, 49]);
       const other = new Instance(backend);

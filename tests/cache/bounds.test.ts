@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { space } from "../../src/base/keys.ts";
+import { Cache } from "../../src/cache/index.ts";
+import { Instance } from "../../src/client/index.ts";
+import { stand } from "./support.ts";
+
+const entries = space("cache", "", "values");
+
+describe("a cache in this process", () => {
+  it("holds 10,000 entries unless told", async () => {
+    const { backend } = stand();
+    const instance = new Instance(backend());
+    const values = new Cache<number>(instance, "values", { ttl: "never" });
+    const keys = Array.from({ length: 10_050 }, (_, i) => `key ${i}`);
+    await values.setMany(keys.map((key, i) => [key, i] as const));
+    assert.equal((await values.getMany(keys)).size, 10_000);
+    assert.equal(values.stats().evictions, 50);
+  });
+
+  it("shares its bound with its other objects, and counts what closed ones have left", async () => {
+    const { backend, records } = stand();
+    const first = backend();
+    const left = new Cache<number>(new Instance(first), "values", { ttl: "never", maxItems: 4 });
+    for (const key of ["a", "b", "c", "d"]) await left.set(key, 1);
+    await first.close();
+    const second = backend();
+    const one = new Cache<number>(new Instance(second), "values", { ttl: "never", maxItems: 4 });
+    const two = new Cache<number>(new Instance(second), "values", { ttl: "never", maxItems: 4 });
+    await one.set("e", 1);
+    await two.set("f", 1);
+    assert.equal((await records(entries)).length, 4);
+    assert.equal(await one.get("a"), undefined);
+    assert.equal(await one.get("f"), 1);
+  });
+
+  it("refuses what is no bound", () => {
+    const instance = new Instance(stand().backend());
+    for (const maxItems of [0, -1, 1.5, Number.NaN, Infinity, "10" as unknown as number]) {
+      assert.throws(() => new Cache(instance, "values", { maxItems }), { code: "INVALID_ARGUMENT" });
+    }
+    assert.throws(() => new Cache(instance, "values", { isolate: "copy" as "clone" }), { code: "INVALID_ARGUMENT" });
+    assert.throws(() => new Cache(instance, ""), { code: "INVALID_ARGUMENT" });
+    assert.throws(() => new Cache(instance, "values", { ttl: "-1s" }), { code: "INVALID_ARGUMENT" });
+  });
+});
