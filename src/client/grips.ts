@@ -35,9 +35,14 @@ export function setGrip(lease: object, grip: LeaseGrip): void {
   grips.set(lease, grip);
 }
 
+/** The grip of a lease, also of one that cannot guard a write; `undefined` for what is no lease of this copy of the package. */
+export function findGrip(lease: unknown): LeaseGrip | undefined {
+  return typeof lease === "object" && lease !== null ? grips.get(lease) : undefined;
+}
+
 /** The grip of a lease that can guard a write of this instance; InvalidArgumentError otherwise. */
 export function gripOf(lease: unknown): LeaseGrip {
-  const grip = typeof lease === "object" && lease !== null ? grips.get(lease) : undefined;
+  const grip = findGrip(lease);
   if (!grip) throw new InvalidArgumentError("lease is not a lease of this process and this copy of the package");
   if (!grip.exclusive) throw new InvalidArgumentError("a lease of a semaphore or of a reader cannot guard a write");
   return grip;

@@ -111,7 +111,9 @@ export const conditionCases: readonly Case[] = [
       await Promise.all(
         clients.map(async (client) => {
           let seen = await client.get(key);
+          let tries = 0;
           for (let done = 0; done < each;) {
+            assert.ok(++tries < 5_000, "a writer is never served");
             const id = drawId();
             const value = String(Number(seen?.value) + 1);
             const outcome = await client.group({ ops: [{ op: "set", key, id, value, if: { id: seen?.id ?? "" } }] });

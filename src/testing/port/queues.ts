@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Case } from "../suite.ts";
 import { acquire, Client, excludes, lock } from "./client.ts";
 
@@ -177,8 +178,10 @@ export const queueCases: readonly Case[] = [
         clients.map(async (client, c) => {
           for (let round = 0; round < rounds; round++) {
             const owner = `${c}.${round}`;
-            while (!(await client.tryAcquire(key, owner, patient)).ok)
-              await new Promise((resolve) => setImmediate(resolve));
+            for (let tries = 0; !(await client.tryAcquire(key, owner, patient)).ok; tries++) {
+              assert.ok(tries < 3_000, "a waiter is never served");
+              await nextTurn();
+            }
             assert.equal(++holding, 1, "two holders");
             await client.inspect(key);
             holding--;
