@@ -1,0 +1,247 @@
+import { isHoldfastError } from "../base/errors.ts";
+import { drawId } from "../base/ids.ts";
+import type { Key } from "../base/keys.ts";
+import type { Expiring } from "../client/deadlines.ts";
+import type { Reply } from "../client/index.ts";
+import type { Granted, Group, LockMode, LockState } from "../port/index.ts";
+import { marginMs, type Moment } from "./margin.ts";
+import { releaseInBackground } from "./releasing.ts";
+import type { LockTable } from "./table.ts";
+import { claimMs } from "./table.ts";
+
+const firstPauseMs = 20;
+const longestPauseMs = 500;
+
+/** What to ask the store for. */
+export interface Ask {
+  readonly mode: LockMode;
+  readonly limit: number | undefined;
+  readonly ttlMs: number;
+  readonly info: string;
+  /** Whether to queue if the lock is not free. */
+  readonly waits: boolean;
+  readonly timeoutMs: number;
+}
+
+/** What the store granted to a campaign. */
+export interface Won {
+  readonly owner: string;
+  readonly grant: number;
+  readonly sent: Moment;
+  readonly ask: Ask;
+  /** Set if an earlier request may yet arrive: the release must refuse the owner for that long. */
+  readonly markMs: number | undefined;
+}
+
+/** On whose behalf a campaign asks. */
+export interface Candidate {
+  /** Whether anybody still wants the lock. */
+  readonly wanted: boolean;
+  /** What to ask for now. Called only while it is wanted. */
+  ask(): Ask;
+  /** The lock is held from now on, and the campaign over. */
+  won(won: Won): void;
+  /** The lock was not free. With `ask.waits` the campaign goes on, else it asks on behalf of the next. */
+  refused(state: LockState, ask: Ask): void;
+  /** The store could not be asked. The campaign is over. */
+  failed(error: unknown): void;
+  /** Nobody wanted the lock any more. The campaign is over. */
+  left(): void;
+}
+
+/** One contender for one lock: an owner id of its own, from its first request until it is granted or gives up. */
+export class Campaign implements Expiring {
+  readonly lock: Key;
+  /** Absent in the schedule unless a wake-up is planned. */
+  deadline = Infinity;
+  owner: string;
+  readonly #table: LockTable;
+  readonly #candidate: Candidate;
+  #phase: "idle" | "asking" | "waiting" | "over" = "idle";
+  /** In the store's queue, as far as known. */
+  #queued = false;
+  /** The last request, for the store's queue keeps its mode and limit. */
+  #asked: Ask | undefined;
+  /** Set once the reply to a request of this owner was lost: a late copy of it may take effect until the owner is refused. */
+  #markMs: number | undefined;
+  /** Woken while a request was under way. */
+  #again = false;
+  #troubleSince: number | undefined;
+  #pauseMs = firstPauseMs;
+
+  constructor(table: LockTable, lock: Key, candidate: Candidate, owner = drawId()) {
+    this.#table = table;
+    this.lock = lock;
+    this.#candidate = candidate;
+    this.owner = owner;
+  }
+
+  /** Whether the store has said that the lock is not free, and the campaign waits for it. */
+  get waiting(): boolean {
+    return this.#queued && this.#phase !== "over";
+  }
+
+  /** Starts it. */
+  start(): void {
+    this.#request();
+  }
+
+  /** Something may have changed: asks now. */
+  wake(): void {
+    if (this.#phase === "asking") this.#again = true;
+    else if (this.#phase === "waiting") this.#request();
+  }
+
+  /** Called by the schedule. */
+  expire(): void {
+    this.deadline = Infinity;
+    this.wake();
+  }
+
+  /** Nobody wants the lock any more: leaves no ghost. A request under way is undone when its fate is known. */
+  quit(): void {
+    if (this.#phase !== "asking") this.#leave();
+  }
+
+  #request(): void {
+    this.#sleep(undefined);
+    // A loop, for a store in this process answers at once.
+    for (let again = true; again;) {
+      if (!this.#candidate.wanted) return this.#leave();
+      again = this.#send(this.#candidate.ask());
+    }
+  }
+
+  /** Sends a request; true if it was answered at once, and is to be followed by another. */
+  #send(ask: Ask): boolean {
+    if (this.#queued && (ask.mode !== this.#asked?.mode || ask.limit !== this.#asked.limit)) this.#startOver();
+    this.#phase = "asking";
+    this.#again = false;
+    this.#asked = ask;
+    const { time, instance } = this.#table;
+    const sent: Moment = { mono: time.monotonic(), wall: time.wall() };
+    let reply: Reply | Promise<Reply>;
+    try {
+      reply = instance.execute(this.#group(ask), { signal: undefined, deadline: sent.mono + ask.timeoutMs });
+    } catch (error) {
+      this.#fail(error, ask, sent);
+      return false;
+    }
+    if (!(reply instanceof Promise)) return this.#settle(reply, ask, sent);
+    reply.then(
+      (settled) => {
+        if (this.#settle(settled, ask, sent)) this.#request();
+      },
+      (error: unknown) => this.#fail(error, ask, sent),
+    );
+    return false;
+  }
+
+  #group(ask: Ask): Group {
+    const { mode, limit, ttlMs: ttl, info } = ask;
+    const wait = ask.waits ? { claimMs } : undefined;
+    return { ops: [{ op: "acquire", lock: this.lock, owner: this.owner, mode, limit, ttl, wait, info }] };
+  }
+
+  /** Takes a reply; true if it is to ask again at once. */
+  #settle(reply: Reply, ask: Ask, sent: Moment): boolean {
+    this.#phase = "idle";
+    this.#troubleSince = undefined;
+    this.#pauseMs = firstPauseMs;
+    if (reply.ok) return this.#granted(reply.results[0] as Granted, ask, sent);
+    if (reply.why !== "held") {
+      this.#startOver();
+      return true;
+    }
+    this.#queued ||= ask.waits;
+    this.#candidate.refused(reply.state, ask);
+    if (!ask.waits || this.#again) return true;
+    if (this.#candidate.wanted) this.#wait(reply.state);
+    else this.#leave();
+    return false;
+  }
+
+  /** Takes a grant; true if it is to ask again at once. */
+  #granted({ grant }: Granted, ask: Ask, sent: Moment): boolean {
+    const { time } = this.#table;
+    const passed = Math.max(time.monotonic() - sent.mono, time.wall() - sent.wall);
+    this.#queued = true; // whatever happens now, the owner is to be released
+    if (passed >= ask.ttlMs - marginMs(ask.ttlMs)) {
+      // It may have ended already: not a lease.
+      this.#startOver();
+      return true;
+    }
+    if (!this.#candidate.wanted) {
+      this.#leave();
+      return false;
+    }
+    this.#end();
+    this.#candidate.won({ owner: this.owner, grant, sent, ask, markMs: this.#markMs });
+    return false;
+  }
+
+  /** Gives the owner up and goes on under a new one. */
+  #startOver(): void {
+    this.#release();
+    this.#table.dismiss(this);
+    this.owner = drawId();
+    this.#queued = false;
+    this.#markMs = undefined;
+  }
+
+  #wait(state: LockState): void {
+    this.#phase = "waiting";
+    this.#table.enlist(this);
+    const { time } = this.#table;
+    const holderEnds = state.holders.reduce((least, one) => Math.min(least, one.remainingMs), Infinity);
+    this.#sleep(Math.min(time.monotonic() + holderEnds, this.#table.nextRefresh()));
+    this.#table.listen(this.#onListening);
+  }
+
+  /** A grant given before it was listened for may have been missed. */
+  readonly #onListening = (): void => this.wake();
+
+  #sleep(until: number | undefined): void {
+    if (this.deadline !== Infinity) this.#table.schedule.delete(this);
+    this.deadline = until ?? Infinity;
+    if (until !== undefined) this.#table.schedule.add(this);
+  }
+
+  #fail(error: unknown, ask: Ask, sent: Moment): void {
+    this.#phase = "idle";
+    const lost = isHoldfastError(error, "INDETERMINATE");
+    if (lost) this.#markMs = Math.max(this.#markMs ?? 0, ask.ttlMs);
+    if (!this.#candidate.wanted) return this.#leave();
+    const now = this.#table.time.monotonic();
+    this.#troubleSince ??= sent.mono;
+    // To ask again is safe, for it is the same owner. A first request that was not even sent is not repeated.
+    const passes = lost || ((this.#queued || this.#markMs !== undefined) && isHoldfastError(error, "UNAVAILABLE"));
+    if (passes && now + this.#pauseMs < this.#troubleSince + ask.timeoutMs && this.#table.isOpen()) {
+      this.#phase = "waiting";
+      this.#sleep(now + this.#pauseMs);
+      this.#pauseMs = Math.min(2 * this.#pauseMs, longestPauseMs);
+      return;
+    }
+    this.#end();
+    this.#release();
+    this.#candidate.failed(error);
+  }
+
+  #leave(): void {
+    if (this.#phase === "over") return;
+    this.#end();
+    this.#release();
+    this.#candidate.left();
+  }
+
+  #release(): void {
+    if (!this.#queued && this.#markMs === undefined) return;
+    releaseInBackground(this.#table, [this.lock], this.owner, this.#markMs);
+  }
+
+  #end(): void {
+    this.#phase = "over";
+    this.#sleep(undefined);
+    this.#table.dismiss(this);
+  }
+}

@@ -1,0 +1,69 @@
+import { isHoldfastError } from "../base/errors.ts";
+import type { Gate } from "./gate.ts";
+import { runUnder } from "./gate.ts";
+import type { Lease } from "./lease.ts";
+import type { Terms } from "./options.ts";
+
+const firstPauseMs = 100;
+const longestPauseMs = 5_000;
+
+/** What a leader runs. */
+export type LeaderFunction<R> = (lease: Lease, signal: AbortSignal) => R | PromiseLike<R>;
+
+/** Campaigns until `fn` has finished as the leader, or the signal, or the end of the instance; see `Lock.elect`. */
+export async function elect<R>(gate: Gate, name: string, fn: LeaderFunction<R>, terms: Terms): Promise<R | undefined> {
+  const { table } = gate;
+  const { signal } = terms;
+  const isOver = (): boolean => signal?.aborted === true || !table.isTaking();
+  for (let pauseMs = firstPauseMs; !isOver();) {
+    let lease: Lease;
+    try {
+      lease = (await gate.enter(name, { terms, mode: "exclusive", limit: undefined, quiet: false })) as Lease;
+    } catch (error) {
+      if (isOver()) break;
+      if (!isHoldfastError(error, "UNAVAILABLE") && !isHoldfastError(error, "INDETERMINATE")) throw error;
+      table.report("campaign for an election", error);
+      await pause(gate, pauseMs, signal);
+      pauseMs = Math.min(2 * pauseMs, longestPauseMs);
+      continue;
+    }
+    pauseMs = firstPauseMs;
+    const led = await lead(gate, lease, fn, signal);
+    if (led) return led.value;
+  }
+  return undefined;
+}
+
+/** Leads once: the function's value, or undefined if the lease was lost meanwhile, or the signal ended it. */
+async function lead<R>(
+  gate: Gate,
+  lease: Lease,
+  fn: LeaderFunction<R>,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly value: R } | undefined> {
+  const lost = lease.signal;
+  const over = signal ? AbortSignal.any([lost, signal]) : lost;
+  try {
+    const value = await runUnder(gate.table, lease, async (held) => fn(held, over));
+    return lost.aborted ? undefined : { value };
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) return undefined;
+    if (!lost.aborted) throw error;
+    // It was told to stop, and how it did so is not what the caller waits for.
+    if (error !== lost.reason) gate.table.report("lead after a lost election", error);
+    return undefined;
+  }
+}
+
+/** Ends early when the signal does. Keeps the process alive: the caller waits. */
+async function pause(gate: Gate, ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      timer.clear();
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = gate.table.time.after(ms, done, { ref: true });
+    signal?.addEventListener("abort", done);
+  });
+}

@@ -1,0 +1,231 @@
+import { InvalidArgumentError } from "../base/errors.ts";
+import { checkKey, checkService, space, type Key, type Space } from "../base/keys.ts";
+import {
+  checkSignal,
+  Diagnostics,
+  type CallOptions,
+  type Instance,
+  type Source,
+  type TransactionFactory,
+} from "../client/index.ts";
+import { elect, type LeaderFunction } from "./elect.ts";
+import { Gate, leaseOf, runUnder, tryRunUnder, type TryRun } from "./gate.ts";
+import type { Holder } from "./holder.ts";
+import type { Lease } from "./lease.ts";
+import { inspect, list, steal } from "./looking.ts";
+import { defaultTerms, termsOf, type AcquireDefaults, type AcquireOptions, type Terms } from "./options.ts";
+import { RunOnce, runOnceTerms, type RunOnceContext, type RunOnceOptions, type RunOnceResult } from "./run-once.ts";
+import { Several } from "./several.ts";
+import { checkPermits, SharedLock, type ReadWriteLock, type Semaphore } from "./shared.ts";
+import { LockTable } from "./table.ts";
+import { Refusal, timeoutError } from "./waiter.ts";
+
+/** What a lock is made with; the rest are defaults of its calls. */
+export interface LockOptions<Tx = unknown> extends AcquireDefaults {
+  /** Whose lock it is: the same service and name are the same locks. Default `""`. */
+  readonly service?: string | undefined;
+  /** @internal Makes the transactions that `runOnce` hands to its function. */
+  readonly transactions?: TransactionFactory<Tx> | undefined;
+}
+
+/** One key, or several that are taken together. */
+export type Keys = string | readonly string[];
+
+const diagnostics = new Diagnostics("lock");
+
+/** Locks by key, shared by all who use the same backend, service and name. */
+export class Lock<Tx = unknown> {
+  /** The name that its users agree on. */
+  readonly name: string;
+  readonly #instance: Instance;
+  readonly #table: LockTable;
+  readonly #locks: Gate;
+  readonly #once: Gate;
+  readonly #shared: Gate;
+  readonly #results: Space;
+  readonly #source: Source;
+  readonly #terms: Terms;
+  readonly #tryTerms: Terms;
+  readonly #transactions: TransactionFactory<Tx> | undefined;
+
+  /** Made by `hf.lock(name)` and by the constructors of backends. No I/O. Throws InvalidArgumentError. */
+  constructor(instance: Instance, name: string, options?: LockOptions<Tx>) {
+    const service = checkService(options?.service ?? "");
+    const lockSpace = space("lock", service, name);
+    this.name = name;
+    this.#instance = instance;
+    this.#terms = defaultTerms(options, instance.timeout);
+    this.#tryTerms = { ...this.#terms, waitMs: 0 };
+    this.#transactions = options?.transactions;
+    this.#table = LockTable.of(instance);
+    this.#locks = new Gate(this.#table, lockSpace);
+    this.#once = new Gate(this.#table, space("once", service, name));
+    this.#shared = new Gate(this.#table, space("shared", service, name));
+    this.#results = space("result", service, name);
+    this.#source = { name, service, backend: instance.backend.name };
+  }
+
+  /**
+   * Waits for the lock, first come first served. Several keys are taken together, each once, in an order in which callers of
+   * one call each never wait in a circle. Not reentrant: a call that waits for a lease of its own caller times out.
+   *
+   * Rejects with LockTimeoutError after `wait`, `signal.reason` (nothing is held then, also if a request was under way),
+   * UnavailableError or IndeterminateError if the store did not answer within `timeout`.
+   */
+  acquire(keys: Keys, options?: AcquireOptions): Promise<Lease> {
+    if (!diagnostics.active) return this.#acquire(keys, options);
+    return diagnostics.observe(this.#source, "acquire", () => this.#acquire(keys, options));
+  }
+
+  /** The same without waiting unless `wait` is given; undefined where {@link acquire} rejects with LockTimeoutError. */
+  tryAcquire(keys: Keys, options?: AcquireOptions): Promise<Lease | undefined> {
+    return diagnostics.observe(this.#source, "tryAcquire", async () => leaseOf(await this.#try(keys, options)));
+  }
+
+  /**
+   * Runs `fn` under the lock and releases it. Settles as `fn` does: a lease that was lost meanwhile is told by
+   * `lease.signal`, and refused by what is guarded, but does not reject. Rejects as {@link acquire} does without running `fn`.
+   */
+  run<R>(keys: Keys, fn: (lease: Lease) => R | PromiseLike<R>, options?: AcquireOptions): Promise<R> {
+    if (!diagnostics.active) return this.#run(keys, fn, options);
+    return diagnostics.observe(this.#source, "run", () => this.#run(keys, fn, options));
+  }
+
+  /** The same without waiting unless `wait` is given, and told instead of rejected where the lock is not free. */
+  tryRun<R>(
+    keys: Keys,
+    fn: (lease: Lease) => R | PromiseLike<R>,
+    options?: AcquireOptions,
+  ): Promise<TryRun<R, Holder>> {
+    return diagnostics.observe(this.#source, "tryRun", async () => {
+      checkFunction(fn);
+      return tryRunUnder(this.#table, this.#try(keys, options), fn);
+    });
+  }
+
+  /**
+   * Runs `fn` unless a run of that id has completed within `keep`, and gives its result to all who ask. One run at a time;
+   * across a crash at least once, see `onCrash`. Ids are shared with {@link elect}'s names.
+   *
+   * The caller whose run fails gets its error; those who waited for it get RunOnceFailedError; later ones run it again. Rejects
+   * with UnsupportedValueError if the result cannot be stored (the run counts as done), FencedError if the lease was lost
+   * before the result was stored, IndeterminateError, or as {@link acquire} does without running `fn`.
+   */
+  runOnce<R>(
+    id: string,
+    fn: (context: RunOnceContext<Tx>) => R | PromiseLike<R>,
+    options?: RunOnceOptions,
+  ): Promise<RunOnceResult<R>> {
+    return diagnostics.observe(this.#source, "runOnce", async () => {
+      checkFunction(fn);
+      const terms = runOnceTerms(options, termsOf(options, this.#terms));
+      return new RunOnce(this.#once, this.#results, checkKey(id, "id"), fn, terms, this.#transactions).result();
+    });
+  }
+
+  /** Who holds a key's lock, or undefined. Exact for holders of this instance, else as of their last renewal. */
+  inspect(key: string, options?: CallOptions): Promise<Holder | undefined> {
+    return diagnostics.observe(this.#source, "inspect", async () => {
+      const lock = this.#lock(key);
+      return inspect(this.#table, lock, this.#instance.call(options));
+    });
+  }
+
+  /**
+   * Who holds locks of this name now, in no particular order; no snapshot, one may be told twice. Throws UnsupportedError where the backend does not
+   * list. `options.timeout` bounds each request.
+   */
+  list(options?: CallOptions): AsyncIterableIterator<Holder> {
+    checkSignal(options?.signal);
+    return list(this.#table, this.#locks.space, () => this.#instance.call(options));
+  }
+
+  /**
+   * Ends a key's lease, whoever holds it, and passes the lock on: writes guarded by that lease are refused at once, its
+   * signal aborts at its next renewal (at once in this instance). `reason` is told to holders in this instance. Gives the
+   * holder that there was.
+   */
+  forceRelease(key: string, reason: string, options?: CallOptions): Promise<Holder | undefined> {
+    return diagnostics.observe(this.#source, "forceRelease", async () => {
+      const lock = this.#lock(key);
+      if (typeof reason !== "string" || reason === "") throw new InvalidArgumentError("reason must say why");
+      return steal(this.#table, lock, reason, this.#instance.call(options));
+    });
+  }
+
+  /** A semaphore: at most `permits` holders of that name at a time. Users who give other permits each go by their own. */
+  semaphore(name: string, options: { readonly permits: number }): Semaphore {
+    const permits = checkPermits((options as { permits?: unknown } | undefined)?.permits);
+    const lock = this.#side(checkKey(name, "name"), "shared", permits);
+    return Object.assign(lock, { permits });
+  }
+
+  /** A read/write lock: readers together, or one writer. A semaphore of the same name is the same lock. */
+  readWrite(name: string): ReadWriteLock {
+    checkKey(name, "name");
+    return { read: this.#side(name, "shared", undefined), write: this.#side(name, "exclusive", undefined) };
+  }
+
+  #side(name: string, mode: "shared" | "exclusive", limit: number | undefined): SharedLock {
+    return new SharedLock(this.#shared, this.#source, name, mode, limit, this.#terms);
+  }
+
+  /**
+   * Campaigns for the leadership of that name, runs `fn` while it leads, and campaigns again after a loss. `fn` gets the lease
+   * and a signal that aborts on a loss and with `options.signal`; it is to end then. Resolves with its value when it ends by
+   * itself, with undefined after `options.signal` aborted or the instance began to close. Rejects as `fn` does while it leads.
+   * The lease is renewed without end unless `maxHold` is given. Names are shared with {@link runOnce}'s ids.
+   */
+  elect<R>(name: string, fn: LeaderFunction<R>, options?: Omit<AcquireOptions, "wait">): Promise<R | undefined> {
+    return diagnostics.observe(this.#source, "elect", async () => {
+      checkFunction(fn);
+      const terms = { ...termsOf({ ...options, maxHold: options?.maxHold ?? "never" }, this.#terms), waitMs: Infinity };
+      return elect(this.#once, checkKey(name, "name"), fn, terms);
+    });
+  }
+
+  async #run<R>(keys: Keys, fn: (lease: Lease) => R | PromiseLike<R>, options: AcquireOptions | undefined): Promise<R> {
+    checkFunction(fn);
+    return runUnder(this.#table, await this.#acquire(keys, options), fn);
+  }
+
+  async #acquire(keys: Keys, options: AcquireOptions | undefined): Promise<Lease> {
+    // Not quiet: what is no lease is an error.
+    return (await this.#enter(keys, termsOf(options, this.#terms), false)) as Lease;
+  }
+
+  #try(keys: Keys, options: AcquireOptions | undefined): Promise<Lease | Refusal> {
+    return this.#enter(keys, termsOf(options, this.#tryTerms), true);
+  }
+
+  #enter(keys: Keys, terms: Terms, quiet: boolean): Promise<Lease | Refusal> {
+    if (typeof keys === "string") return this.#enterOne(keys, terms, quiet);
+    if (!Array.isArray(keys) || keys.length === 0)
+      throw new InvalidArgumentError("keys must be a key or a list of keys");
+    const locks = Array.from(new Set<string>(keys), (key) => this.#lock(key));
+    const [first] = locks as [Key];
+    return locks.length === 1 ? this.#enterOne(first.key, terms, quiet) : this.#enterSeveral(locks, terms, quiet);
+  }
+
+  #enterOne(key: string, terms: Terms, quiet: boolean): Promise<Lease | Refusal> {
+    return this.#locks.enter(checkKey(key), { terms, mode: "exclusive", limit: undefined, quiet });
+  }
+
+  async #enterSeveral(locks: readonly Key[], terms: Terms, quiet: boolean): Promise<Lease | Refusal> {
+    this.#locks.admit(terms);
+    const deadline = this.#table.time.monotonic() + terms.timeoutMs;
+    await this.#table.learn({ signal: terms.signal, deadline });
+    const outcome = await new Several(this.#table, locks, terms).take();
+    if (quiet || !(outcome instanceof Refusal)) return outcome;
+    const key = outcome.holder?.key ?? (locks[0] as Key).key;
+    throw timeoutError(outcome, key, terms.waitMs, this.#instance.backend.name);
+  }
+
+  #lock(key: string): Key {
+    return { space: this.#locks.space, key: checkKey(key) };
+  }
+}
+
+function checkFunction(fn: unknown): void {
+  if (typeof fn !== "function") throw new InvalidArgumentError("fn must be a function");
+}

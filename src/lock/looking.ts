@@ -1,0 +1,44 @@
+import { UnsupportedError } from "../base/errors.ts";
+import type { Key, Space } from "../base/keys.ts";
+import type { Call } from "../client/index.ts";
+import type { LockState } from "../port/index.ts";
+import { holderOf, type Holder } from "./holder.ts";
+import type { LockTable } from "./table.ts";
+
+/** Keys asked for at a time. */
+const pageSize = 200;
+
+/** Who holds a lock. */
+export async function inspect(table: LockTable, lock: Key, call: Call): Promise<Holder | undefined> {
+  const reply = await table.instance.execute({ ops: [{ op: "inspect", lock }] }, call);
+  const state = reply.ok ? (reply.results[0] as LockState) : undefined;
+  // Only what the store confirms: a hand-off that it was not told of is known here.
+  const queue = table.queueOf(lock);
+  if (!state || !queue) return holderOf(lock.key, state);
+  const here = queue.holder(state.waiting);
+  if (here && state.holders.some((one) => here.owner.startsWith(`${one.owner}/`))) return here;
+  return holderOf(lock.key, state, queue.waitingBeside(state.waiting));
+}
+
+/** Every lock of a space that is held. */
+export async function* list(table: LockTable, space: Space, call: () => Call): AsyncGenerator<Holder> {
+  const first = call();
+  const { list: lists } = await table.learn(first);
+  if (!lists) throw new UnsupportedError("this backend does not list", { backend: table.instance.backend.name });
+  for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+    const page = await table.instance.page({ space, prefix: "", limit: pageSize, cursor }, call());
+    const keys = page.records.map((record) => record.key);
+    const holders = await Promise.all(keys.map((key) => inspect(table, { space, key }, call())));
+    for (const holder of holders) if (holder) yield holder;
+    cursor = page.cursor;
+  }
+}
+
+/** Ends every hold of a lock; the holder that there was. */
+export async function steal(table: LockTable, lock: Key, reason: string, call: Call): Promise<Holder | undefined> {
+  const before = table.queueOf(lock)?.holder(0);
+  const reply = await table.instance.execute({ ops: [{ op: "steal", lock }] }, call);
+  const state = reply.ok ? (reply.results[0] as LockState) : undefined;
+  table.force(lock, reason, state);
+  return before ?? holderOf(lock.key, state);
+}

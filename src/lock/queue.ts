@@ -1,0 +1,290 @@
+import { UnavailableError } from "../base/errors.ts";
+import type { Key } from "../base/keys.ts";
+import type { LockState } from "../port/index.ts";
+import { Campaign, type Ask, type Candidate, type Won } from "./campaign.ts";
+import { Hold } from "./hold.ts";
+import { fenceOf, Holder, holderOf } from "./holder.ts";
+import { isOfThisProcess, writeInfo } from "./info.ts";
+import { Lease } from "./lease.ts";
+import { askMs } from "./options.ts";
+import type { LockTable } from "./table.ts";
+import { Tenure, type Home } from "./tenure.ts";
+import { Refusal, timeoutError, Waiter, type Request } from "./waiter.ts";
+
+/**
+ * Most turns under one grant: enough that a round trip to the store costs each of them little, and a quarter of what a fence
+ * can count.
+ */
+const maxTurns = 256;
+/** No turn is handed on later than this after the grant, in ms: what waits elsewhere waits for one turn longer than this. */
+const maxBatchMs = 1_000;
+
+/**
+ * Those of one instance who want one lock, first come first served, behind one contender at the store. Exclusive turns are
+ * handed on here, under one grant; leases that are shared, and those of a store that excludes nobody, have a grant each.
+ */
+export class LocalQueue implements Home, Candidate {
+  readonly #table: LockTable;
+  readonly #lock: Key;
+  readonly #handsOver: boolean;
+  #first: Waiter | undefined;
+  #last: Waiter | undefined;
+  #size = 0;
+  #campaign: Campaign | undefined;
+  /** Held and handed on here. */
+  #tenure: Tenure | undefined;
+  #turnsLeft = 0;
+  #batchEnd = 0;
+  #going = false;
+  /** What the store last told those who were refused. */
+  #state: LockState | undefined;
+
+  constructor(table: LockTable, lock: Key, handsOver: boolean) {
+    this.#table = table;
+    this.#lock = lock;
+    this.#handsOver = handsOver;
+  }
+
+  /** Waits for a turn: a lease, a {@link Refusal} for a quiet request, or a rejection. */
+  enter(request: Request): Promise<Lease | Refusal> {
+    return new Promise((resolve, reject) => {
+      const waiter = new Waiter(this, request, resolve, reject);
+      const { waitMs } = request.terms;
+      if (waitMs === 0 && this.#isTaken()) return this.#refuse(waiter);
+      this.#append(waiter);
+      this.#go();
+      // What a store in this process answered at once needs no timer.
+      if (waiter.queued) this.#arm(waiter, waitMs);
+    });
+  }
+
+  /** The turn being served and how many wait here, as `inspect` shows them. */
+  holder(remoteWaiting: number): Holder | undefined {
+    const tenure = this.#tenure;
+    const hold = tenure?.current;
+    if (!tenure || !hold || !tenure.check()) return undefined;
+    return new Holder({
+      key: this.#lock.key,
+      owner: `${tenure.owner}/${hold.n}`,
+      label: hold.terms.label,
+      fence: fenceOf(tenure.grant, hold.n),
+      remainingMs: tenure.remainingMs(),
+      waiting: this.waitingBeside(remoteWaiting),
+    });
+  }
+
+  /** Everybody who waits: `remote` contenders at the store, of which this queue may be one, and those here. */
+  waitingBeside(remote: number): number {
+    return this.#campaign?.waiting ? Math.max(0, remote - 1) + this.#size : remote + this.#size;
+  }
+
+  /** The instance closes. */
+  refuseAll(): void {
+    this.#rejectAll(new UnavailableError("this instance is closing", { backend: this.#table.instance.backend.name }));
+    this.#campaign?.quit();
+  }
+
+  // What a campaign asks.
+
+  get wanted(): boolean {
+    return this.#size > 0;
+  }
+
+  ask(): Ask {
+    const { terms, mode, limit } = (this.#first as Waiter).request;
+    const info = writeInfo(0, terms.label);
+    return { mode, limit, ttlMs: askMs(terms), info, waits: terms.waitMs > 0, timeoutMs: terms.timeoutMs };
+  }
+
+  won({ owner, grant, sent, ask, markMs }: Won): void {
+    this.#campaign = undefined;
+    const home = this.#handsOver ? this : undefined;
+    const { mode, ttlMs, info } = ask;
+    const granting = { table: this.#table, locks: [this.#lock], mode, owner, grant, sent, ttlMs, home, markMs };
+    const tenure = new Tenure(granting, info);
+    const head = this.#first as Waiter;
+    if (home) {
+      this.#tenure = tenure;
+      this.#turnsLeft = Math.min(this.#size, maxTurns);
+      this.#batchEnd = this.#table.time.monotonic() + maxBatchMs;
+    } else if (head.request.mode !== mode || head.request.limit !== ask.limit) {
+      // Whom it was for has left meanwhile.
+      void tenure.release(head.request.terms.timeoutMs);
+      return this.#go();
+    }
+    if (ttlMs === askMs(head.request.terms)) this.#serve(tenure, head, 0, sent.mono);
+    else this.#handOn(tenure, 0);
+    if (home) this.#refuseTries();
+    this.#go();
+  }
+
+  refused(state: LockState, ask: Ask): void {
+    this.#state = state;
+    this.#refuseTries(ask.waits ? undefined : ask);
+  }
+
+  failed(error: unknown): void {
+    this.#campaign = undefined;
+    this.#rejectAll(error);
+    this.#go();
+  }
+
+  left(): void {
+    this.#campaign = undefined;
+    this.#go();
+  }
+
+  // What a tenure asks.
+
+  pass(tenure: Tenure, hold: Hold): boolean {
+    if (this.#size === 0 || this.#turnsLeft === 0 || this.#table.time.monotonic() > this.#batchEnd) return false;
+    this.#handOn(tenure, hold.n + 1);
+    return true;
+  }
+
+  ended(tenure: Tenure): void {
+    if (this.#tenure !== tenure) return;
+    this.#tenure = undefined;
+    this.#go();
+  }
+
+  /** Gives the head of the queue its turn, after an extension if what remains is too little for it. */
+  #handOn(tenure: Tenure, n: number): void {
+    const head = this.#first as Waiter;
+    const { renew, ttlMs, maxHoldMs } = head.request.terms;
+    const remainingMs = tenure.remainingMs();
+    if (!renew || remainingMs < ttlMs / 2 || remainingMs > maxHoldMs) {
+      this.#table.background(this.#extendFirst(tenure, n));
+      return;
+    }
+    this.#serve(tenure, head, n, this.#table.time.monotonic());
+    // Not behind each of many quick turns: a sixteenth of the ttl is no loss.
+    if (remainingMs < (ttlMs * 15) / 16) tenure.renew();
+  }
+
+  async #extendFirst(tenure: Tenure, n: number): Promise<void> {
+    tenure.current = undefined;
+    try {
+      for (let head = this.#first; head; head = this.#first) {
+        const { terms } = head.request;
+        const extendedMs = askMs(terms);
+        const since = this.#table.time.monotonic();
+        await tenure.extend(extendedMs, terms.timeoutMs);
+        const next = this.#first;
+        // The one it was extended for may have left meanwhile.
+        if (next && askMs(next.request.terms) === extendedMs) return this.#serve(tenure, next, n, since);
+      }
+      void tenure.release(this.#table.instance.timeout);
+    } catch (error) {
+      // Whoever waits asks the store anew, and is told if that fails as well.
+      tenure.lose("expired", { release: true, cause: error });
+    }
+  }
+
+  #serve(tenure: Tenure, waiter: Waiter, n: number, since: number): void {
+    this.#turnsLeft--;
+    this.#remove(waiter);
+    const hold = new Hold(tenure, n, waiter.request.terms, since);
+    tenure.serve(hold);
+    waiter.resolve(new Lease(hold));
+  }
+
+  /** Asks the store if somebody wants the lock and nobody does so yet. */
+  #go(): void {
+    if (this.#going) return;
+    this.#going = true;
+    // A loop, for a store in this process answers at once.
+    while (this.#size > 0 && !this.#tenure && !this.#campaign) {
+      const campaign = new Campaign(this.#table, this.#lock, this);
+      this.#campaign = campaign;
+      campaign.start();
+    }
+    this.#going = false;
+    if (this.#size > 0 || this.#tenure || this.#campaign) return;
+    const queues = this.#table.queuesOf(this.#lock.space.id);
+    if (queues.get(this.#lock.key) === this) queues.delete(this.#lock.key);
+  }
+
+  // Those who wait.
+
+  timedOut(waiter: Waiter): void {
+    this.#remove(waiter);
+    this.#refuse(waiter);
+    if (this.#size === 0) this.#campaign?.quit();
+  }
+
+  aborted(waiter: Waiter): void {
+    this.#remove(waiter);
+    waiter.reject(waiter.request.terms.signal?.reason);
+    if (this.#size === 0) this.#campaign?.quit();
+  }
+
+  /** Whether one who tries once is refused without asking the store. */
+  #isTaken(): boolean {
+    return this.#tenure?.check() === true || this.#campaign?.waiting === true;
+  }
+
+  /** Refuses those who try once; with `ask`, only those who asked for the same. */
+  #refuseTries(ask?: Ask): void {
+    let next: Waiter | undefined;
+    for (let waiter = this.#first; waiter; waiter = next) {
+      next = waiter.next;
+      const { terms, mode, limit } = waiter.request;
+      if (terms.waitMs > 0 || (ask && (mode !== ask.mode || limit !== ask.limit))) continue;
+      this.#remove(waiter);
+      this.#refuse(waiter);
+    }
+  }
+
+  #refuse(waiter: Waiter): void {
+    const { key } = this.#lock;
+    const here = this.holder(this.#state?.waiting ?? 0);
+    const holder = here ?? holderOf(key, this.#state);
+    const own = here !== undefined || (this.#state?.holders.some((one) => isOfThisProcess(one.owner)) ?? false);
+    const refusal = new Refusal(holder, own);
+    const { quiet, terms } = waiter.request;
+    if (quiet) waiter.resolve(refusal);
+    else waiter.reject(timeoutError(refusal, key, terms.waitMs, this.#table.instance.backend.name));
+  }
+
+  #rejectAll(error: unknown): void {
+    for (let waiter = this.#first; waiter; waiter = this.#first) {
+      this.#remove(waiter);
+      waiter.reject(error);
+    }
+  }
+
+  #append(waiter: Waiter): void {
+    waiter.queued = true;
+    waiter.previous = this.#last;
+    if (this.#last) this.#last.next = waiter;
+    else this.#first = waiter;
+    this.#last = waiter;
+    this.#size++;
+  }
+
+  #arm(waiter: Waiter, waitMs: number): void {
+    const { signal } = waiter.request.terms;
+    waiter.armed = true;
+    this.#table.waiting();
+    if (waitMs > 0 && waitMs < Infinity) {
+      waiter.deadline = this.#table.time.monotonic() + waitMs;
+      this.#table.schedule.add(waiter);
+    }
+    signal?.addEventListener("abort", waiter, { once: true });
+  }
+
+  #remove(waiter: Waiter): void {
+    const { previous, next } = waiter;
+    if (previous) previous.next = next;
+    else this.#first = next;
+    if (next) next.previous = previous;
+    else this.#last = previous;
+    waiter.queued = false;
+    this.#size--;
+    if (!waiter.armed) return;
+    this.#table.waited();
+    if (waiter.deadline !== Infinity) this.#table.schedule.delete(waiter);
+    waiter.request.terms.signal?.removeEventListener("abort", waiter);
+  }
+}

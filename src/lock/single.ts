@@ -1,0 +1,60 @@
+import { deferred } from "../base/async.ts";
+import type { Key } from "../base/keys.ts";
+import type { LockState } from "../port/index.ts";
+import { Campaign, type Ask, type Candidate, type Won } from "./campaign.ts";
+import type { LockTable } from "./table.ts";
+
+/** What became of a {@link Single}: granted, or the last state that refused it. */
+export type SingleResult = { readonly won: Won } | { readonly won: undefined; readonly state: LockState | undefined };
+
+/** A campaign for one lock on behalf of one caller, under an owner that the caller chose. */
+export class Single implements Candidate {
+  wanted = true;
+  readonly #ask: Ask;
+  readonly #campaign: Campaign;
+  readonly #result = deferred<SingleResult>();
+  #state: LockState | undefined;
+
+  constructor(table: LockTable, lock: Key, owner: string, ask: Ask) {
+    this.#ask = ask;
+    this.#campaign = new Campaign(table, lock, this, owner);
+  }
+
+  /** Asks, and waits if that was asked for. Rejects if the store could not be asked. */
+  run(): Promise<SingleResult> {
+    this.#campaign.start();
+    return this.#result.promise;
+  }
+
+  /** Gives up. What is granted all the same is released. */
+  stop(): void {
+    this.wanted = false;
+    this.#result.resolve({ won: undefined, state: this.#state });
+    this.#campaign.quit();
+  }
+
+  ask(): Ask {
+    return this.#ask;
+  }
+
+  won(won: Won): void {
+    this.wanted = false;
+    this.#result.resolve({ won });
+  }
+
+  refused(state: LockState, ask: Ask): void {
+    this.#state = state;
+    if (ask.waits) return;
+    this.wanted = false;
+    this.#result.resolve({ won: undefined, state });
+  }
+
+  failed(error: unknown): void {
+    this.wanted = false;
+    this.#result.reject(error);
+  }
+
+  left(): void {
+    this.#result.resolve({ won: undefined, state: this.#state });
+  }
+}

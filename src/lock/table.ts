@@ -1,0 +1,206 @@
+import { isHoldfastError } from "../base/errors.ts";
+import { keyId, type Key } from "../base/keys.ts";
+import type { Time, Timer } from "../base/time.ts";
+import { Deadlines } from "../client/deadlines.ts";
+import type { Call, Closing, Instance } from "../client/index.ts";
+import type { Capabilities, LockState, Signal } from "../port/index.ts";
+import type { Campaign } from "./campaign.ts";
+import type { LocalQueue } from "./queue.ts";
+import type { Tenure } from "./tenure.ts";
+
+/** How long a waiter's place in the store's queue, and a grant handed to it, last unless refreshed, in ms. */
+export const claimMs = 2_000;
+/** How often a waiter asks where nobody wakes it, in ms. */
+const pollMs = 100;
+const longestTimer = 2 ** 31 - 1;
+
+/** Everything that the locks of one instance share: their queues, their schedule, what must end when the instance closes. */
+export class LockTable implements Closing {
+  readonly instance: Instance;
+  readonly time: Time;
+  /** Ends of leases and of waits, renewals and wake-ups: many on few timers, so those that are due together go together. */
+  readonly schedule: Deadlines;
+  /** What is held by this instance. */
+  readonly tenures = new Set<Tenure>();
+  /** Known once the backend was opened. */
+  capabilities: Capabilities | undefined;
+  readonly #queues = new Map<string, Map<string, LocalQueue>>();
+  readonly #campaigns = new Map<string, Campaign>();
+  readonly #background = new Set<Promise<unknown>>();
+  #waiters = 0;
+  #awake: Timer | undefined;
+  #running = 0;
+  #onRest: (() => void)[] = [];
+  #listening: "no" | "starting" | "live" = "no";
+  #onLive: (() => void)[] = [];
+  #unsubscribe: (() => void) | undefined;
+
+  static readonly #tables = new WeakMap<Instance, LockTable>();
+
+  static of(instance: Instance): LockTable {
+    let table = LockTable.#tables.get(instance);
+    if (!table) LockTable.#tables.set(instance, (table = new LockTable(instance)));
+    return table;
+  }
+
+  private constructor(instance: Instance) {
+    this.instance = instance;
+    this.time = instance.time;
+    this.schedule = new Deadlines(instance.time);
+    instance.register(this);
+  }
+
+  /** The capabilities, after opening the backend if that has not been done. */
+  async learn(call: Call): Promise<Capabilities> {
+    return (this.capabilities ??= (await this.instance.opened(call)).capabilities);
+  }
+
+  /** The local queues of a space, by key. */
+  queuesOf(spaceId: string): Map<string, LocalQueue> {
+    let queues = this.#queues.get(spaceId);
+    if (!queues) this.#queues.set(spaceId, (queues = new Map()));
+    return queues;
+  }
+
+  /** The local queue of a lock, if anybody of this instance uses it. */
+  queueOf(lock: Key): LocalQueue | undefined {
+    return this.#queues.get(lock.space.id)?.get(lock.key);
+  }
+
+  /** Counts a call that waits: while there is one, the process stays alive. */
+  waiting(): void {
+    if (++this.#waiters === 1) this.#stayAwake();
+  }
+
+  /** Ends what {@link waiting} counted. */
+  waited(): void {
+    if (--this.#waiters > 0) return;
+    this.#awake?.clear();
+    this.#awake = undefined;
+  }
+
+  #stayAwake(): void {
+    this.#awake = this.time.after(longestTimer, () => this.#stayAwake(), { ref: true });
+  }
+
+  /** A function of the user's runs from now on; an instance that closes lets it finish. */
+  started(): void {
+    this.#running++;
+  }
+
+  /** It has finished. */
+  finished(): void {
+    if (--this.#running === 0) for (const rested of this.#onRest.splice(0)) rested();
+  }
+
+  /** Keeps what goes on without a caller, so that closing can wait for it. It must not reject. */
+  background(work: Promise<unknown>): void {
+    this.#background.add(work);
+    void work.finally(() => this.#background.delete(work));
+  }
+
+  /** Resolves after `ms`; with `ref`, the process stays alive until then. */
+  async pause(ms: number, options: { readonly ref: boolean }): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.time.after(ms, resolve, options);
+    });
+  }
+
+  /** A campaign waits in the store's queue: it is woken when it is granted the lock. */
+  enlist(campaign: Campaign): void {
+    this.#campaigns.set(campaign.owner, campaign);
+  }
+
+  /** A campaign is over. */
+  dismiss(campaign: Campaign): void {
+    this.#campaigns.delete(campaign.owner);
+  }
+
+  /**
+   * When waiting campaigns ask again if nothing wakes them: on a grid, so that those of a process go in one call. Within five
+   * eighths of a claim, so that one lost call does not cost the place.
+   */
+  nextRefresh(): number {
+    const step = this.capabilities?.push === false ? pollMs : claimMs / 2;
+    return Math.ceil((this.time.monotonic() + step / 4) / step) * step;
+  }
+
+  /**
+   * Listens for grants from now on; calls `onLive` if that begins just now. Where it fails, waiters go by their timers and the
+   * next one tries again.
+   */
+  listen(onLive: () => void): void {
+    if (this.#listening === "live" || this.capabilities?.push !== true || !this.instance.session.signals) return;
+    this.#onLive.push(onLive);
+    if (this.#listening === "starting") return;
+    this.#listening = "starting";
+    this.background(this.#subscribe());
+  }
+
+  async #subscribe(): Promise<void> {
+    try {
+      this.#unsubscribe = await this.instance.subscribe({ grants: true }, (signal) => this.#hear(signal));
+      this.#listening = "live";
+    } catch (error) {
+      this.#listening = "no";
+      this.report("listen for grants", error);
+    }
+    const told = this.#onLive.splice(0);
+    if (this.#listening === "live") for (const onLive of told) onLive();
+  }
+
+  #hear(signal: Signal): void {
+    if (signal.type === "granted") {
+      const campaign = this.#campaigns.get(signal.owner);
+      if (campaign && keyId(campaign.lock) === keyId(signal.lock)) campaign.wake();
+    } else if (signal.type === "gap") {
+      for (const campaign of [...this.#campaigns.values()]) campaign.wake();
+    }
+  }
+
+  /** The store was told to end these holds of a lock: those of this instance need not wait to be told so. */
+  force(lock: Key, reason: string, ended: LockState | undefined): void {
+    for (const tenure of [...this.tenures]) {
+      const held = ended?.holders.some(({ owner, grant }) => owner === tenure.owner && grant === tenure.grant);
+      if (held && tenure.locks.some((one) => keyId(one) === keyId(lock))) tenure.lose("forced", { reason });
+    }
+  }
+
+  /** Whether the store can still be asked: what failed before the instance closed is not tried again after. */
+  isOpen(): boolean {
+    try {
+      this.instance.assertOpen();
+      return true;
+    } catch (error) {
+      if (isHoldfastError(error, "UNAVAILABLE")) return false;
+      throw error;
+    }
+  }
+
+  /** Whether the instance still takes calls that wait or run functions. */
+  isTaking(): boolean {
+    try {
+      this.instance.assertTaking();
+      return true;
+    } catch (error) {
+      if (isHoldfastError(error, "UNAVAILABLE")) return false;
+      throw error;
+    }
+  }
+
+  /** Tells of a failure that no caller waits for. */
+  report(what: string, error: unknown): void {
+    this.instance.events.emit("error", { what, error });
+  }
+
+  async drain(): Promise<void> {
+    for (const queues of this.#queues.values()) for (const queue of [...queues.values()]) queue.refuseAll();
+    if (this.#running > 0) await new Promise<void>((resolve) => this.#onRest.push(resolve));
+  }
+
+  async end(): Promise<void> {
+    for (const tenure of [...this.tenures]) tenure.lose("closed");
+    while (this.#background.size > 0) await Promise.all(this.#background);
+    this.#unsubscribe?.();
+  }
+}

@@ -1,0 +1,308 @@
+import { isHoldfastError, LeaseLostError, type LeaseLostReason } from "../base/errors.ts";
+import type { Key } from "../base/keys.ts";
+import type { Expiring } from "../client/deadlines.ts";
+import type { Reply } from "../client/index.ts";
+import type { Group, LockMode } from "../port/index.ts";
+import type { Hold } from "./hold.ts";
+import { writeInfo } from "./info.ts";
+import { marginMs, type Moment } from "./margin.ts";
+import type { Terms } from "./options.ts";
+import { releaseInBackground, releaseLocks, type ReleaseResult } from "./releasing.ts";
+import type { LockTable } from "./table.ts";
+
+/** Shortest pause before a renewal that failed is tried again, in ms. */
+const shortestRetryMs = 20;
+
+/** Who is told when a tenure is passed on or over: the local queue behind it. */
+export interface Home {
+  /** Hands the tenure on to a waiter of this process; false if it is to be released instead. */
+  pass(tenure: Tenure, hold: Hold): boolean;
+  /** The tenure is over: lost, or being released. */
+  ended(tenure: Tenure): void;
+}
+
+/** What a tenure is held for: a lease, or a part of one that is still being gathered. */
+export interface Turn {
+  /** Local hand-offs of the grant before it. */
+  readonly n: number;
+  readonly terms: Terms;
+  /** By `time.monotonic()`. */
+  readonly since: number;
+  /** What a renewal arms. */
+  readonly ttlMs: number;
+  /** The error that ended it, if it was lost. */
+  readonly lost: LeaseLostError | undefined;
+  /** Called when it is first renewed. */
+  weaken(): void;
+  /** It is lost. */
+  lose(why: LeaseLostReason, losing?: Losing): void;
+}
+
+/** More of a loss. */
+export interface Losing {
+  /** The store may still hold it: it is released. */
+  readonly release?: boolean | undefined;
+  /** Why it was forced. */
+  readonly reason?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** What the store granted. */
+export interface Granting {
+  readonly table: LockTable;
+  /** One lock, or several that were granted together and raised to one grant. */
+  readonly locks: readonly Key[];
+  readonly mode: LockMode;
+  /** The contender. */
+  readonly owner: string;
+  readonly grant: number;
+  /** Before the request was sent. */
+  readonly sent: Moment;
+  readonly ttlMs: number;
+  readonly home?: Home | undefined;
+  /** Set if a request of the owner may yet arrive: the release refuses the owner for that long. */
+  readonly markMs?: number | undefined;
+}
+
+/** A grant of the store, held by this instance: its local deadline, its renewal, the turns served under it, its end. */
+export class Tenure implements Expiring {
+  readonly table: LockTable;
+  readonly locks: readonly Key[];
+  readonly mode: LockMode;
+  readonly owner: string;
+  readonly grant: number;
+  /** The turn being served; absent between two turns while the store is asked. */
+  current: Turn | undefined;
+  /** When it is next looked after; see {@link Expiring}. */
+  deadline = Infinity;
+  readonly #home: Home | undefined;
+  /** See {@link Granting.markMs}. */
+  readonly markMs: number | undefined;
+  #sentMono: number;
+  #sentWall: number;
+  #ttlMs: number;
+  #lifeMs: number;
+  #scheduled = false;
+  #over = false;
+  #renewing = false;
+  #retryAt = 0;
+  /** Extensions whose fate is open: the store may hold on longer than known here. */
+  #open = 0;
+  /** What the store tells of the holder. */
+  #told: string;
+
+  constructor(granting: Granting, told: string) {
+    const { sent, ttlMs } = granting;
+    this.table = granting.table;
+    this.locks = granting.locks;
+    this.mode = granting.mode;
+    this.owner = granting.owner;
+    this.grant = granting.grant;
+    this.#home = granting.home;
+    this.markMs = granting.markMs;
+    this.#told = told;
+    this.#sentMono = sent.mono;
+    this.#sentWall = sent.wall;
+    this.#ttlMs = ttlMs;
+    this.#lifeMs = ttlMs - marginMs(ttlMs);
+    this.table.tenures.add(this);
+  }
+
+  /** The lock's name. */
+  get name(): string {
+    return (this.locks[0] as Key).space.name;
+  }
+
+  get keys(): readonly string[] {
+    return this.locks.map((lock) => lock.key);
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Time left by the local clocks: whichever went further since before the store was asked, less a margin. */
+  remainingMs(): number {
+    if (this.#over) return 0;
+    const { time } = this.table;
+    const mono = time.monotonic() - this.#sentMono;
+    const wall = time.wall() - this.#sentWall;
+    return this.#lifeMs - (mono > wall ? mono : wall);
+  }
+
+  /** Whether it is held; one that is found past its deadline is lost at once. */
+  check(): boolean {
+    if (this.#over) return false;
+    if (this.remainingMs() > 0) return true;
+    this.lose(this.#whyExpired());
+    return false;
+  }
+
+  /** Starts a turn. */
+  serve(turn: Turn): void {
+    this.current = turn;
+    this.plan();
+  }
+
+  /** Ends a turn: passes the tenure on in this process, or releases it. */
+  free(hold: Hold): ReleaseResult | Promise<ReleaseResult> {
+    if (!this.check()) return "lost";
+    if (this.#home && !hold.doubtful && this.#home.pass(this, hold)) return "released";
+    return this.release(hold.terms.timeoutMs);
+  }
+
+  /** Releases it at the store. */
+  release(timeoutMs: number): ReleaseResult | Promise<ReleaseResult> {
+    const { table, locks, owner } = this;
+    this.#end();
+    const deadline = table.time.monotonic() + timeoutMs;
+    const result = releaseLocks({ table, locks, owner, deadline, markMs: this.markMs, awaited: true });
+    if (result instanceof Promise) table.background(result);
+    this.#home?.ended(this);
+    return result;
+  }
+
+  /** It is lost: the turn is told, waiters of this process ask the store again. */
+  lose(why: LeaseLostReason, options?: Losing): void {
+    if (this.#over) return;
+    const hold = this.current;
+    this.#end();
+    // An extension under way may yet arm the ttl of a lease that nobody holds, and only one of several may have been lost.
+    if (options?.release || this.#open > 0 || this.markMs !== undefined || this.locks.length > 1) {
+      releaseInBackground(this.table, this.locks, this.owner, this.markMs);
+    }
+    this.current = undefined;
+    hold?.lose(why, options);
+    this.#home?.ended(this);
+  }
+
+  /** Ends it here and leaves it to another tenure of the same owner. */
+  dissolve(): void {
+    this.#end();
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#unschedule();
+    this.table.tenures.delete(this);
+  }
+
+  /** A lease was collected without having been released. */
+  forgotten(hold: Hold): void {
+    if (this.current === hold) this.lose("expired", { release: true, reason: "it was forgotten" });
+  }
+
+  /**
+   * Arms the ttl anew at the store. Rejects with LeaseLostError if the store no longer holds it, else as any call: then it is
+   * held as long as before.
+   */
+  async extend(ttlMs: number, timeoutMs: number): Promise<void> {
+    const { time, instance } = this.table;
+    const hold = this.current;
+    const mono = time.monotonic();
+    const wall = time.wall();
+    const told = hold ? writeInfo(hold.n, hold.terms.label) : this.#told;
+    // A shorter life counts from now on, whatever becomes of the request.
+    if (ttlMs - marginMs(ttlMs) < this.remainingMs()) this.#arm(mono, wall, ttlMs);
+    const call = { signal: undefined, deadline: mono + timeoutMs };
+    const ask = async (lock: Key): Promise<Reply> => instance.execute(this.#extension(lock, ttlMs, told), call);
+    this.#open++;
+    let replies: readonly Reply[];
+    try {
+      replies = await Promise.all(this.locks.map(ask));
+    } catch (error) {
+      if (this.locks.length === 1 && !isHoldfastError(error, "INDETERMINATE")) this.#open--;
+      throw hold?.lost ?? error;
+    }
+    this.#open--;
+    if (!replies.every((reply) => reply.ok)) this.lose("forced");
+    if (this.#over) throw hold?.lost ?? new LeaseLostError("the lock was lost", { why: "forced", key: this.keys[0] });
+    this.#told = told;
+    this.#arm(mono, wall, ttlMs);
+  }
+
+  /** Where the holder has changed since the store was told, an acquire of the same owner under guard tells it anew. */
+  #extension(lock: Key, ttl: number, told: string): Group {
+    const { owner, grant, mode } = this;
+    if (told !== this.#told && mode === "exclusive" && this.table.capabilities?.guard === "atomic") {
+      return { guards: [{ lock, owner, grant }], ops: [{ op: "acquire", lock, owner, mode, ttl, info: told }] };
+    }
+    return { ops: [{ op: "extend", lock, owner, grant, ttl }] };
+  }
+
+  #arm(mono: number, wall: number, ttlMs: number): void {
+    this.#sentMono = mono;
+    this.#sentWall = wall;
+    this.#ttlMs = ttlMs;
+    this.#lifeMs = ttlMs - marginMs(ttlMs);
+  }
+
+  /** Sees to it that it is looked after in time: to renew it, or to tell that it has ended. */
+  plan(): void {
+    if (this.#over) return;
+    const end = this.#sentMono + this.#lifeMs;
+    const renewal = this.#renewable() ? Math.max(this.#retryAt, this.#sentMono + this.#ttlMs / 3) : end;
+    const at = Math.min(end, renewal);
+    if (at === this.deadline) return;
+    this.#unschedule();
+    this.deadline = at;
+    this.#scheduled = true;
+    this.table.schedule.add(this);
+  }
+
+  #unschedule(): void {
+    if (this.#scheduled) this.table.schedule.delete(this);
+    this.#scheduled = false;
+    this.deadline = Infinity;
+  }
+
+  /** Called by the schedule. */
+  expire(): void {
+    this.#scheduled = false;
+    this.deadline = Infinity;
+    if (!this.check()) return;
+    const now = this.table.time.monotonic();
+    if (this.#renewable() && now >= Math.max(this.#retryAt, this.#sentMono + this.#ttlMs / 3)) this.renew();
+    else this.plan();
+  }
+
+  #renewable(): boolean {
+    const hold = this.current;
+    if (!hold || this.#renewing || !hold.terms.renew) return false;
+    return this.#sentMono + this.#ttlMs + 1 < hold.since + hold.terms.maxHoldMs;
+  }
+
+  #whyExpired(): LeaseLostReason {
+    const hold = this.current;
+    if (!hold?.terms.renew) return "expired";
+    return this.#sentMono + this.#ttlMs + 1 >= hold.since + hold.terms.maxHoldMs ? "maxHold" : "expired";
+  }
+
+  /** Starts an extension on behalf of the turn being served, unless one is under way. */
+  renew(): void {
+    const hold = this.current;
+    if (!hold || this.#renewing) return;
+    this.#renewing = true;
+    hold.weaken();
+    const left = hold.since + hold.terms.maxHoldMs - this.table.time.monotonic();
+    // Half of what remains, so that one request that is never answered leaves time for another.
+    const timeoutMs = Math.min(hold.terms.timeoutMs, this.remainingMs() / 2);
+    this.table.background(this.#renew(Math.max(1, Math.min(hold.ttlMs, Math.floor(left))), timeoutMs));
+    this.plan();
+  }
+
+  async #renew(ttlMs: number, timeoutMs: number): Promise<void> {
+    try {
+      await this.extend(ttlMs, timeoutMs);
+    } catch (error) {
+      if (!this.#over) {
+        this.table.instance.events.emit("renewalFailed", { lock: this.name, keys: this.keys, error });
+        const pauseMs = Math.min(this.#ttlMs / 9, this.remainingMs() / 4);
+        this.#retryAt = this.table.time.monotonic() + Math.max(shortestRetryMs, pauseMs);
+      }
+    } finally {
+      this.#renewing = false;
+      this.plan();
+    }
+  }
+}
