@@ -1,0 +1,53 @@
+import type { PeerRecord } from "./meta.ts";
+
+/** What the backend itself asks of the commit thread, beside the groups of its callers. */
+export type Command =
+  /** Has changes of a space (its id) or messages to a topic told to this process; the result is where the log stands. */
+  | { readonly do: "watch"; readonly what: Watched; readonly on: boolean }
+  /** Tells `body` to everybody who listens to the topic. */
+  | { readonly do: "publish"; readonly topic: string; readonly body: string }
+  /** Removes what a process that is no more has left: places in queues, watches. */
+  | { readonly do: "bury"; readonly peer: string }
+  /** Registers this process again, when others took it for dead. */
+  | { readonly do: "enter"; readonly peer: PeerRecord }
+  /** Removes what has expired, a bounded number. */
+  | { readonly do: "sweep" };
+
+/** What may be watched: a space's id, or a topic. */
+export type Watched = { readonly space: string } | { readonly topic: string };
+
+/** What the commit thread is started with. */
+export interface WorkerStart {
+  readonly file: string;
+  readonly mapSize: number;
+  readonly peer: PeerRecord;
+}
+
+/** The first message of the commit thread, and one behind each batch. */
+export type WorkerMessage =
+  | { readonly type: "ready"; readonly epoch: number }
+  | { readonly type: "refused"; readonly error: WiredError }
+  | {
+      readonly type: "done";
+      /** The batch's own buffer, to be used again. */
+      readonly buffer: ArrayBuffer;
+      /** Outcomes that are not just "ok, nothing to tell": group, outcome, group, outcome, ... */
+      readonly outcomes: readonly unknown[];
+      /** Processes that have something to read in the log. */
+      readonly ping: readonly string[];
+    };
+
+/** An error as it crosses threads. */
+export interface WiredError {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string | number | undefined;
+}
+
+/** A group of which nothing, or with `sent` nobody knows what, took effect. */
+export interface WiredFailure {
+  readonly ok: false;
+  readonly why: "failed";
+  readonly sent: boolean;
+  readonly error: WiredError;
+}

@@ -1,0 +1,260 @@
+import type { Time, Timer } from "../../base/time.ts";
+import { UnavailableError } from "../../base/errors.ts";
+import type { ExecuteCall, Group, Outcome, Result } from "../../port/index.ts";
+import type { Command, WiredFailure, WorkerMessage } from "./commands.ts";
+import { notSent, toError, unclaimed, unknown } from "./failures.ts";
+import { BatchWriter } from "./wire.ts";
+import type { WorkerHost } from "./worker-host.ts";
+
+/** Limits of a batch: what it holds up other processes and the event loop. */
+const maxOps = 256;
+const maxBytes = 1024 * 1024;
+
+/** One call: its outcomes so far. */
+interface Job {
+  readonly call: ExecuteCall;
+  readonly outcomes: Outcome[];
+  readonly entries: Entry[];
+  left: number;
+  readonly settle: (outcomes: Outcome[]) => void;
+}
+
+/** One group, or a command of our own. */
+interface Entry {
+  readonly job: Job;
+  readonly index: number;
+  readonly work: Group | Command;
+  readonly session: string;
+  state: "waiting" | "sent" | "settled";
+}
+
+interface Batch {
+  readonly writer: BatchWriter;
+  readonly entries: Entry[];
+  readonly starts: number[];
+  ops: number;
+}
+
+/**
+ * The queue in front of the commit thread. One batch is with the thread, the next one is gathered and encoded meanwhile; what
+ * does not fit waits. Every call ends by its deadline, whatever the thread does.
+ */
+export class Commits {
+  readonly #time: Time;
+  readonly #onPing: (peers: readonly string[]) => void;
+  readonly #jobs = new Set<Job>();
+  #queue: Entry[] = [];
+  #taken = 0;
+  #next: Batch;
+  #sent: Batch | undefined;
+  #spare: ArrayBuffer | undefined;
+  #host: WorkerHost | undefined;
+  #alarm: { readonly at: number; readonly timer: Timer } | undefined;
+
+  constructor(time: Time, onPing: (peers: readonly string[]) => void) {
+    this.#time = time;
+    this.#onPing = onPing;
+    this.#next = this.#batch();
+  }
+
+  /** Runs those groups of a call whose `outcomes` are still missing, and settles the call when all are there. */
+  submit(
+    groups: readonly Group[],
+    session: string,
+    call: ExecuteCall,
+    outcomes: Outcome[],
+  ): Promise<readonly Outcome[]> {
+    return new Promise((settle) => {
+      const job: Job = { call, outcomes, entries: [], left: 0, settle };
+      for (let index = 0; index < groups.length; index++) {
+        if (!outcomes[index]) this.#add(job, index, groups[index] as Group, session);
+      }
+      this.#start(job);
+    });
+  }
+
+  /** Runs a command of our own. */
+  async command(command: Command, deadline: number): Promise<Result> {
+    const [outcome] = await new Promise<Outcome[]>((settle) => {
+      const job: Job = { call: { deadline, claim: () => true }, outcomes: [], entries: [], left: 0, settle };
+      this.#add(job, 0, command, "");
+      this.#start(job);
+    });
+    if (outcome?.ok) return outcome.results[0];
+    throw outcome?.why === "failed" ? outcome.error : new Error(`a command cannot end in ${outcome?.why}`);
+  }
+
+  /** The commit thread is there: what waits goes out. */
+  attach(host: WorkerHost): void {
+    this.#host = host;
+    host.keepAlive(this.#jobs.size > 0);
+    this.#pump();
+  }
+
+  /** The commit thread is gone. Nobody knows what became of its batch; the rest waits for the next thread. */
+  detach(): boolean {
+    const lost = this.#sent;
+    this.#host = undefined;
+    this.#sent = undefined;
+    for (const entry of lost?.entries ?? []) {
+      this.#settle(entry, unknown("the lmdb backend's thread ended before it said what became of the write"));
+    }
+    return this.#jobs.size > 0;
+  }
+
+  /** Fails all that was not sent. */
+  fail(error: Error): void {
+    const waiting = [...this.#next.entries, ...this.#queue.slice(this.#taken)];
+    this.#next = this.#batch();
+    this.#queue = [];
+    this.#taken = 0;
+    for (const entry of waiting) this.#settle(entry, notSent(error));
+  }
+
+  /** Takes the thread's answer. */
+  done({ buffer, outcomes, ping }: Extract<WorkerMessage, { type: "done" }>): void {
+    const batch = this.#sent;
+    this.#sent = undefined;
+    // A buffer that grew for one large value is not kept.
+    if (buffer.byteLength <= 2 * maxBytes) this.#spare = buffer;
+    this.#pump();
+    if (ping.length > 0) this.#onPing(ping);
+    if (!batch) return;
+    for (let i = 0; i < outcomes.length; i += 2) {
+      this.#settle(batch.entries[outcomes[i] as number] as Entry, received(outcomes[i + 1] as Outcome | WiredFailure));
+    }
+    for (const entry of batch.entries) {
+      if (entry.state === "sent") this.#settle(entry, plain("ops" in entry.work ? entry.work.ops.length : 1));
+    }
+  }
+
+  #add(job: Job, index: number, work: Group | Command, session: string): void {
+    const entry: Entry = { job, index, work, session, state: "waiting" };
+    job.entries.push(entry);
+    job.left++;
+    this.#queue.push(entry);
+  }
+
+  #start(job: Job): void {
+    if (job.left === 0) {
+      job.settle(job.outcomes);
+      return;
+    }
+    this.#jobs.add(job);
+    if (this.#jobs.size === 1) this.#host?.keepAlive(true);
+    if (!this.#alarm || job.call.deadline < this.#alarm.at) this.#setAlarm(job.call.deadline);
+    this.#pump();
+  }
+
+  /** Encodes what fits into the next batch, and sends it if the thread is free. */
+  #pump(): void {
+    this.#gather();
+    while (this.#host && !this.#sent && this.#next.entries.length > 0) {
+      const batch = this.#next;
+      let live = 0;
+      for (const [i, entry] of batch.entries.entries()) {
+        if (entry.state === "waiting" && entry.job.call.claim(entry.index)) {
+          entry.state = "sent";
+          live++;
+          continue;
+        }
+        batch.writer.skip(batch.starts[i] as number);
+        if (entry.state === "waiting") this.#settle(entry, unclaimed());
+      }
+      this.#next = this.#batch();
+      if (live > 0) {
+        this.#sent = batch;
+        this.#host.post(batch.writer.buffer, batch.writer.length);
+      } else this.#spare = batch.writer.buffer;
+      this.#gather();
+    }
+  }
+
+  #gather(): void {
+    const batch = this.#next;
+    while (this.#taken < this.#queue.length) {
+      const entry = this.#queue[this.#taken] as Entry;
+      const ops = "ops" in entry.work ? entry.work.ops.length + (entry.work.guards?.length ?? 0) : 1;
+      if (batch.entries.length > 0 && (batch.ops + ops > maxOps || batch.writer.length > maxBytes)) break;
+      this.#taken++;
+      if (entry.state !== "waiting") continue;
+      const start =
+        "ops" in entry.work ? batch.writer.group(entry.work, entry.session) : batch.writer.command(entry.work);
+      batch.starts.push(start);
+      batch.entries.push(entry);
+      batch.ops += ops;
+    }
+    if (this.#taken === this.#queue.length) {
+      this.#queue = [];
+      this.#taken = 0;
+    } else if (this.#taken > 4_096) {
+      this.#queue = this.#queue.slice(this.#taken);
+      this.#taken = 0;
+    }
+  }
+
+  #batch(): Batch {
+    const writer = new BatchWriter(this.#spare);
+    this.#spare = undefined;
+    return { writer, entries: [], starts: [], ops: 0 };
+  }
+
+  #settle(entry: Entry, outcome: Outcome): void {
+    if (entry.state === "settled") return;
+    entry.state = "settled";
+    const { job } = entry;
+    job.outcomes[entry.index] = outcome;
+    if (--job.left > 0) return;
+    this.#jobs.delete(job);
+    if (this.#jobs.size === 0) this.#host?.keepAlive(false);
+    job.settle(job.outcomes);
+  }
+
+  #setAlarm(at: number): void {
+    this.#alarm?.timer.clear();
+    const timer = this.#time.after(at - this.#time.monotonic(), () => this.#expire());
+    this.#alarm = { at, timer };
+  }
+
+  /** Ends the calls whose deadline has passed; the thread may be held up by a process that was stopped in its commit. */
+  #expire(): void {
+    this.#alarm = undefined;
+    const now = this.#time.monotonic();
+    let next = Infinity;
+    for (const job of [...this.#jobs]) {
+      if (job.call.deadline > now) {
+        next = Math.min(next, job.call.deadline);
+        continue;
+      }
+      for (const entry of job.entries) {
+        this.#settle(
+          entry,
+          entry.state === "sent"
+            ? unknown("no answer in time: a process that shares the directory may be stopped inside a commit")
+            : notSent(
+                new UnavailableError("not sent in time: the lmdb backend is behind or not open yet", {
+                  backend: "lmdb",
+                }),
+              ),
+        );
+      }
+    }
+    if (next < Infinity) this.#setAlarm(next);
+  }
+}
+
+function received(outcome: Outcome | WiredFailure): Outcome {
+  if (outcome.ok || outcome.why !== "failed") return outcome;
+  const error = toError(outcome.error);
+  return outcome.sent ? unknown(error.message, error) : notSent(error);
+}
+
+const plainOutcomes: Outcome[] = [];
+
+/** "ok" with nothing to tell, shared by all groups of that many operations. */
+function plain(ops: number): Outcome {
+  return (plainOutcomes[ops] ??= Object.freeze({
+    ok: true as const,
+    results: Object.freeze(Array.from({ length: ops }, () => undefined)),
+  }));
+}

@@ -1,0 +1,234 @@
+import { InvalidArgumentError } from "../../base/errors.ts";
+import { drawId } from "../../base/ids.ts";
+import type { Time, Timer } from "../../base/time.ts";
+import { Commits } from "./commits.ts";
+import type { Directory } from "./directory.ts";
+import { loadDriver, openTables, type Tables } from "./driver.ts";
+import { due } from "./expiry-index.ts";
+import { closedError, toError } from "./failures.ts";
+import { metaKeys, readMeta, suffixes, type PeerRecord } from "./meta.ts";
+import { Peers } from "./peers.ts";
+import { Reads } from "./reads.ts";
+import { SignalHub } from "./signal-hub.ts";
+import { WorkerHost } from "./worker-host.ts";
+
+/** Names this process, or this thread of it, in every directory. The ids of its sessions start with it. */
+export const self = drawId();
+
+/** How often expired records are looked for, and how soon where somebody watches, in ms. */
+const sweepEvery = 1_000;
+const sweepSoon = 100;
+/** How long a command of our own may take. */
+const commandTimeout = 60_000;
+
+/** What a process has of one directory: one commit thread, one way to read, one socket, shared by all its backends. */
+export class Engine {
+  readonly directory: Directory;
+  readonly commits: Commits;
+  readonly signals: SignalHub;
+  readonly #time: Time;
+  readonly #mapSize: number;
+  readonly #peers: Peers;
+  readonly #after: Promise<void> | undefined;
+  #listening: Promise<void> | undefined;
+  #opening: Promise<void> | undefined;
+  #host: WorkerHost | undefined;
+  #tables: Tables | undefined;
+  #sweeper: Timer | undefined;
+  #closed = false;
+  /** Reads from the directory, while it is open. */
+  reads: Reads | undefined;
+
+  /** Opens nothing before `after`: the end of the engine that had the directory before. */
+  constructor(directory: Directory, time: Time, mapSize: number, after: Promise<void> | undefined) {
+    this.directory = directory;
+    this.#after = after;
+    this.#time = time;
+    this.#mapSize = mapSize;
+    this.commits = new Commits(time, (peers) => this.#wake(peers));
+    this.signals = new SignalHub({
+      time,
+      tables: () => this.#tables,
+      command: (command) => this.commits.command(command, time.monotonic() + commandTimeout),
+      onFirst: () => this.link(),
+      onPatience: () => this.#checkSelf(),
+    });
+    this.#peers = new Peers({
+      directory: directory.sockets,
+      self,
+      onPing: () => this.signals.look(),
+      onDeath: (peer) => void this.#bury(peer),
+    });
+  }
+
+  /** Opens what is not open. Concurrent calls share one attempt. */
+  open(): Promise<void> {
+    if (this.#closed) return Promise.reject(closedError());
+    if (this.reads) return Promise.resolve();
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #open(): Promise<void> {
+    const driver = await loadDriver();
+    await this.#after;
+    this.#listening ??= this.#peers.listen();
+    try {
+      await this.#listening;
+    } catch (error) {
+      this.#listening = undefined;
+      throw error;
+    }
+    const peer: PeerRecord = { id: self, socket: this.#peers.socket };
+    const host = await WorkerHost.start(
+      { file: this.directory.file, mapSize: this.#mapSize, peer },
+      (done) => this.commits.done(done),
+      (gone) => this.#lost(gone),
+    );
+    if (this.#closed) {
+      await host.close();
+      throw closedError();
+    }
+    this.#host = host;
+    try {
+      this.#tables = openTables(driver, this.directory.file, this.#mapSize, false);
+    } catch (error) {
+      this.#host = undefined;
+      await host.close();
+      throw toError(error as Error);
+    }
+    this.reads = new Reads(this.#tables, host.epoch);
+    this.commits.attach(host);
+    this.#planSweep();
+  }
+
+  /** The commit thread ended by itself: everything is opened anew, at once if calls wait. */
+  #lost(host: WorkerHost): void {
+    if (this.#host !== host) return;
+    this.#host = undefined;
+    this.reads = undefined;
+    // The thread may have left the environment it shared with us inside a transaction.
+    void this.#tables?.root.close();
+    this.#tables = undefined;
+    this.#sweeper?.clear();
+    this.commits.detach();
+    if (!this.#closed)
+      void this.reopen().then(
+        () => this.signals.renew(),
+        () => this.signals.gap(),
+      );
+  }
+
+  /** As {@link open}, for calls that already wait: they fail when it does. */
+  reopen(): Promise<void> {
+    return this.open().catch((error: unknown) => {
+      this.commits.fail(toError(error as Error));
+      throw error;
+    });
+  }
+
+  /** Connects to every process that has the directory open, so that the death of each is seen. */
+  link(): void {
+    const tables = this.#tables;
+    if (!tables) return;
+    tables.root.resetReadTxn();
+    const ids = suffixes(tables.meta, metaKeys.peers, 1_000).filter((id) => id !== self);
+    this.#peers.link(ids.map((id) => this.#peer(id)).filter((peer) => peer !== undefined));
+    tables.root.resetReadTxn();
+  }
+
+  /** Publishes to a topic. */
+  async publish(topic: string, body: string): Promise<void> {
+    if (Buffer.byteLength(body) > 32 * 1024)
+      throw new InvalidArgumentError("a message must be at most 32 KiB", { backend: "lmdb" });
+    await this.open();
+    await this.commits.command({ do: "publish", topic, body }, this.#time.monotonic() + commandTimeout);
+  }
+
+  /** Lets the commit thread finish what was sent, and closes everything. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#sweeper?.clear();
+    this.commits.fail(closedError());
+    await this.#opening?.catch(() => undefined);
+    const host = this.#host;
+    if (host) {
+      // What this process registered; it is found dead otherwise, which costs others a look.
+      await this.commits.command({ do: "bury", peer: self }, this.#time.monotonic() + 1_000).catch(() => undefined);
+      this.#host = undefined;
+      this.commits.detach();
+    }
+    this.reads = undefined;
+    const tables = this.#tables;
+    this.#tables = undefined;
+    await tables?.root.close();
+    await host?.close();
+    if (this.#listening) await this.#peers.close();
+  }
+
+  #peer(id: string): PeerRecord | undefined {
+    return this.#tables && readMeta<PeerRecord>(this.#tables.meta, metaKeys.peer(id));
+  }
+
+  #wake(ids: readonly string[]): void {
+    for (const id of ids) {
+      if (id === self) this.signals.look();
+      else {
+        this.#tables?.root.resetReadTxn();
+        const peer = this.#peer(id);
+        if (peer) this.#peers.ping(peer);
+      }
+    }
+  }
+
+  /** Clears up behind a dead process, unless another has. */
+  async #bury(peer: string): Promise<void> {
+    this.signals.look();
+    try {
+      for (let more = true; more;) {
+        this.#tables?.root.resetReadTxn();
+        if (!this.#peer(peer)) return;
+        more = (await this.commits.command({ do: "bury", peer }, this.#time.monotonic() + commandTimeout)) === true;
+      }
+    } catch {
+      return; // what it left expires by itself
+    }
+  }
+
+  /** Others may have taken us for dead, when our socket's file was removed. */
+  #checkSelf(): void {
+    const tables = this.#tables;
+    if (!tables) return;
+    tables.root.resetReadTxn();
+    if (this.#peer(self)) return;
+    const deadline = this.#time.monotonic() + commandTimeout;
+    const peer: PeerRecord = { id: self, socket: this.#peers.socket };
+    void this.commits.command({ do: "enter", peer }, deadline).then(
+      () => this.signals.renew(),
+      () => this.signals.gap(),
+    );
+  }
+
+  #planSweep(): void {
+    this.#sweeper?.clear();
+    this.#sweeper = this.#time.after(this.signals.watching ? sweepSoon : sweepEvery, () => void this.#sweep());
+  }
+
+  async #sweep(): Promise<void> {
+    try {
+      const tables = this.#tables;
+      if (!tables) return;
+      tables.root.resetReadTxn();
+      const found = due(tables.expiry, Date.now(), 1).length > 0;
+      tables.root.resetReadTxn();
+      if (found) await this.commits.command({ do: "sweep" }, this.#time.monotonic() + commandTimeout);
+    } catch {
+      return; // the next one is planned all the same
+    } finally {
+      if (this.#tables) this.#planSweep();
+    }
+  }
+}

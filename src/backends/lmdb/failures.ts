@@ -1,0 +1,65 @@
+import {
+  HoldfastError,
+  IndeterminateError,
+  InvalidArgumentError,
+  isHoldfastError,
+  UnavailableError,
+} from "../../base/errors.ts";
+import type { Outcome } from "../../port/index.ts";
+import type { WiredError } from "./commands.ts";
+
+const context = { backend: "lmdb" } as const;
+
+/** Codes of the driver and the system that say what to do about them. */
+const advice: ReadonlyMap<string | number, string> = new Map<string | number, string>([
+  [28, "the disk is full: free space in the directory's file system"],
+  [122, "the disk quota is used up: free space in the directory's file system"],
+  [27, "the file may not grow further: raise the file size limit of the process"],
+  [-30792, "the map of the data file could not grow: free address space, or raise the memory limit of the process"],
+  [-30790, "too many processes read the directory: close some"],
+  [5, "the disk reported an error: check the device, then open the directory again"],
+  [13, "the data files may not be written: grant read and write permission on the directory and the files in it"],
+  [1, "the data files may not be written: grant read and write permission on the directory and the files in it"],
+  [30, "the file system is mounted read-only: mount it writable or choose another path"],
+  [11, "the data files are locked by another program: end it or choose another path"],
+]);
+
+/** Codes of a data file that can never work. */
+const foreign = new Set<string | number>([-30793, -30794, -30784, -30796, -30797]);
+
+/** What a failure of the driver means to the caller; nothing took effect. */
+export function toError(error: WiredError | Error): HoldfastError {
+  if (isHoldfastError(error)) return error;
+  const code = "code" in error ? (error as WiredError).code : undefined;
+  if (code !== undefined && foreign.has(code)) {
+    return new InvalidArgumentError(
+      "the directory's data files are of another program or version, or damaged: choose another path, or restore them",
+      { ...context, cause: error },
+    );
+  }
+  const known = code === undefined ? undefined : advice.get(code);
+  return new UnavailableError(known ?? `the data could not be written or read: ${error.message}`, {
+    ...context,
+    cause: error,
+  });
+}
+
+/** The outcome of a group that had no effect. */
+export function notSent(error: Error): Outcome {
+  return { ok: false, why: "failed", sent: false, error };
+}
+
+/** The outcome of a group that may have had its effect. */
+export function unknown(why: string, cause?: unknown): Outcome {
+  return { ok: false, why: "failed", sent: true, error: new IndeterminateError(why, { ...context, cause }) };
+}
+
+/** The outcome of a call on a backend that was closed. */
+export function closedError(): UnavailableError {
+  return new UnavailableError("the lmdb backend was closed", context);
+}
+
+/** The outcome of a group whose caller was gone before it was sent. */
+export function unclaimed(): Outcome {
+  return notSent(new UnavailableError("nobody waits for it any more", context));
+}

@@ -1,0 +1,1 @@
+export { lmdbBackend, type LmdbOptions } from "./backend.ts";

@@ -1,0 +1,87 @@
+import type { LmdbKey, LmdbStore } from "./driver.ts";
+import { emptyLock, reap, type Hold, type LockRecord, type Mark, type Waiter } from "../common/lock-rules.ts";
+
+/** A lock as stored: its rules' record, and when the sweep will look at it. */
+export interface StoredLock {
+  readonly record: LockRecord;
+  /** Wall time of its entry in the expiry index, or 0. */
+  sweepAt: number;
+  /** Sessions that wait, or were handed the lock and have not confirmed it, as stored. */
+  readonly waiting: readonly string[];
+  /** Whether it was there. */
+  readonly stored: boolean;
+}
+
+/** Arrays instead of objects, since a lock is written on every acquire. Absent values are null. */
+type Encoded = readonly [
+  epoch: number,
+  sweepAt: number,
+  grant: number,
+  holds: readonly (readonly [
+    owner: string,
+    shared: 0 | 1,
+    grant: number,
+    info: string,
+    until: number,
+    pending: string | null,
+  ])[],
+  queue: readonly (readonly [
+    owner: string,
+    session: string,
+    shared: 0 | 1,
+    limit: number | null,
+    info: string,
+    claimMs: number,
+    until: number,
+  ])[],
+  marks: readonly (readonly [owner: string, until: number])[],
+];
+
+/** The lock under `key`, reaped at `now`. Of another boot (epoch) only its grant is left. */
+export function readLock(locks: LmdbStore, key: LmdbKey, epoch: number, now: number): StoredLock {
+  const bytes = locks.getBinaryFast(key);
+  if (!bytes) return { record: emptyLock(), sweepAt: 0, waiting: [], stored: false };
+  const text = Buffer.prototype.toString.call(bytes, "utf8", 0, locks.lastSize);
+  const [storedEpoch, sweepAt, grant, holds, queue, marks] = JSON.parse(text) as Encoded;
+  if (storedEpoch !== epoch) return { record: { ...emptyLock(), grant }, sweepAt, waiting: [], stored: true };
+  const record: LockRecord = {
+    grant,
+    holds: holds.map(([owner, shared, held, info, until, pending]): Hold => {
+      return { owner, mode: shared ? "shared" : "exclusive", grant: held, info, until, pending: pending ?? undefined };
+    }),
+    queue: queue.map(([owner, session, shared, limit, info, claimMs, until]): Waiter => {
+      const mode = shared ? "shared" : "exclusive";
+      return { owner, session, mode, limit: limit ?? undefined, info, claimMs, until };
+    }),
+    marks: marks.map(([owner, until]): Mark => ({ owner, until })),
+  };
+  const waiting = sessionsOf(record);
+  reap(record, now);
+  return { record, sweepAt, waiting, stored: true };
+}
+
+/** The bytes of a lock. */
+export function encodeLock(lock: StoredLock, epoch: number): Buffer {
+  const { grant, holds, queue, marks } = lock.record;
+  const encoded: Encoded = [
+    epoch,
+    lock.sweepAt,
+    grant,
+    holds.map((hold) => {
+      return [hold.owner, hold.mode === "shared" ? 1 : 0, hold.grant, hold.info, hold.until, hold.pending ?? null];
+    }),
+    queue.map(({ owner, session, mode, limit, info, claimMs, until }) => {
+      return [owner, session, mode === "shared" ? 1 : 0, limit ?? null, info, claimMs, until];
+    }),
+    marks.map(({ owner, until }) => [owner, until]),
+  ];
+  return Buffer.from(JSON.stringify(encoded));
+}
+
+/** Sessions that wait for the lock or have yet to confirm it, each once. */
+export function sessionsOf(record: LockRecord): readonly string[] {
+  if (record.queue.length === 0 && record.holds.every((hold) => hold.pending === undefined)) return [];
+  const sessions = new Set(record.queue.map((waiter) => waiter.session));
+  for (const hold of record.holds) if (hold.pending !== undefined) sessions.add(hold.pending);
+  return [...sessions];
+}

@@ -1,0 +1,122 @@
+import { holdOf, stateOf } from "../common/lock-rules.ts";
+import type { Condition, Group, Key, Outcome, Page, Query, Result, StoredRecord } from "../../port/index.ts";
+import { keyId } from "../../base/keys.ts";
+import { leaseNow } from "./clock.ts";
+import type { LmdbStore, Tables } from "./driver.ts";
+import { idOf, isExpired, readRecord, stampsOf } from "./layout.ts";
+import { readLock } from "./lock-table.ts";
+
+/** Whether a group only reads, so that it needs no commit. */
+export function onlyReads(group: Group): boolean {
+  for (const { op } of group.ops) if (op !== "get" && op !== "check" && op !== "inspect") return false;
+  return true;
+}
+
+/**
+ * Reads in the calling thread, each group from one fresh snapshot. A snapshot is reused until it is reset, and one that
+ * stays open keeps the file from reusing space: so it is reset before and after.
+ */
+export class Reads {
+  readonly #tables: Tables;
+  readonly #epoch: number;
+
+  constructor(tables: Tables, epoch: number) {
+    this.#tables = tables;
+    this.#epoch = epoch;
+  }
+
+  /** Runs a group that {@link onlyReads}. */
+  group(group: Group): Outcome {
+    const { root } = this.#tables;
+    root.resetReadTxn();
+    try {
+      const only = group.ops.length === 1 && !group.guards ? group.ops[0] : undefined;
+      if (only?.op === "get" && !only.stamped) return { ok: true, results: [this.#get(only.key, Date.now())] };
+      return this.#run(group);
+    } finally {
+      root.resetReadTxn();
+    }
+  }
+
+  #run(group: Group): Outcome {
+    const wall = Date.now();
+    const now = leaseNow();
+    const guards = group.guards ?? [];
+    for (const [i, { lock, owner, grant }] of guards.entries()) {
+      const { record } = readLock(this.#tables.locks, keyId(lock), this.#epoch, now);
+      if (!holdOf(record, owner, grant)) return { ok: false, why: "fenced", at: -1 - i };
+    }
+    const results: Result[] = [];
+    for (const [at, op] of group.ops.entries()) {
+      if (op.op === "get") results.push(op.stamped ? this.#stamped(op.key, wall) : this.#get(op.key, wall));
+      else if (op.op === "inspect") {
+        results.push(stateOf(readLock(this.#tables.locks, keyId(op.lock), this.#epoch, now).record, now));
+      } else if (op.op === "check") {
+        if (!this.#holds(op.key, op.if, wall))
+          return { ok: false, why: "conflict", at, current: this.#get(op.key, wall) };
+        results.push(undefined);
+      }
+    }
+    return { ok: true, results };
+  }
+
+  #get(key: Key, wall: number): StoredRecord | undefined {
+    const { records } = this.#tables;
+    const bytes = records.getBinaryFast(keyId(key));
+    if (bytes === undefined || isExpired(bytes, wall)) return undefined;
+    return readRecord(key.key, bytes, records.lastSize);
+  }
+
+  #stamped(key: Key, wall: number): StoredRecord | undefined {
+    const { records } = this.#tables;
+    const bytes = records.getBinaryFast(keyId(key));
+    if (bytes === undefined || isExpired(bytes, wall)) return undefined;
+    const record = readRecord(key.key, bytes, records.lastSize);
+    return stampsOf(bytes).every((stamp) => isCurrent(records, stamp.key, stamp.id, wall)) ? record : undefined;
+  }
+
+  #holds(key: Key, wanted: Condition, wall: number): boolean {
+    const bytes = this.#tables.records.getBinaryFast(keyId(key));
+    const id = bytes && !isExpired(bytes, wall) ? idOf(bytes) : undefined;
+    return "absent" in wanted ? id === undefined : id === wanted.id;
+  }
+
+  /** A page of a space, in the order of the keys' bytes. The cursor is the last key looked at. */
+  page(query: Query): Page {
+    const { root, locks, records } = this.#tables;
+    const { id, kind } = query.space;
+    const prefix = Buffer.from(id + query.prefix);
+    const store = kind === "lock" || kind === "shared" || kind === "once" ? locks : records;
+    // Behind a key come only longer ones: its bytes and a zero are where the next one may start.
+    const start = query.cursor ? Buffer.concat([Buffer.from(query.cursor, "base64url"), Buffer.from([0])]) : prefix;
+    const end = Buffer.concat([prefix, Buffer.from([255])]);
+    root.resetReadTxn();
+    try {
+      const keys = [...store.getKeys({ start, end, limit: query.limit })];
+      const found = keys
+        .map((key) => this.#listed(store, key, Buffer.byteLength(id)))
+        .filter((record) => record !== undefined);
+      const last = keys.length < query.limit ? undefined : keys.at(-1);
+      return { records: found, cursor: last?.toString("base64url") };
+    } finally {
+      root.resetReadTxn();
+    }
+  }
+
+  #listed(store: LmdbStore, bytes: Buffer, space: number): StoredRecord | undefined {
+    const key = bytes.toString("utf8", space);
+    if (store === this.#tables.locks) {
+      const { record } = readLock(store, bytes, this.#epoch, leaseNow());
+      return record.holds.length + record.queue.length > 0 ? { key, id: "", value: "" } : undefined;
+    }
+    const found = store.getBinaryFast(bytes);
+    if (!found || isExpired(found, Date.now())) return undefined;
+    return readRecord(key, found, store.lastSize);
+  }
+}
+
+/** Whether the live record under the key id `key` has the version `id`. */
+export function isCurrent(records: LmdbStore, key: string, id: string, wall: number): boolean {
+  const bytes = records.getBinaryFast(key);
+  return bytes !== undefined && !isExpired(bytes, wall) && idOf(bytes) === id;
+}

@@ -1,0 +1,97 @@
+import { reapSessions } from "../common/lock-rules.ts";
+import type { Outcome, Result } from "../../port/index.ts";
+import { sweepFloor } from "./apply.ts";
+import type { Command } from "./commands.ts";
+import { due } from "./expiry-index.ts";
+import { isExpired } from "./layout.ts";
+import { head } from "./log.ts";
+import { metaKeys, readMeta, suffixes, writeMeta } from "./meta.ts";
+import { peerOf, type Transaction } from "./transaction.ts";
+
+/** Most records that a sweep or a burial touches in one transaction. */
+const step = 256;
+/** For how long a process that has swept is the one to go on. */
+const turnMs = 10_000;
+
+/** Runs a command; its result is a number or a truth, as the command says. */
+export function runCommand(tx: Transaction, command: Command, self: string): Outcome {
+  return { ok: true, results: [resultOf(tx, command, self) as Result] };
+}
+
+function resultOf(tx: Transaction, command: Command, self: string): unknown {
+  const { meta } = tx.tables;
+  switch (command.do) {
+    case "watch": {
+      const key = metaKeys.watch(self, command.what);
+      if (command.on) writeMeta(meta, key, 1);
+      else meta.remove(key);
+      tx.watchesChanged();
+      // The position as of now: what this transaction tells comes behind it.
+      return head(meta);
+    }
+    case "publish":
+      tx.publish(command.topic, command.body);
+      return true;
+    case "bury":
+      return bury(tx, command.peer);
+    case "enter":
+      writeMeta(meta, metaKeys.peer(command.peer.id), command.peer);
+      return true;
+    case "sweep":
+      return sweep(tx, self);
+  }
+}
+
+/** Removes a step of what process `peer` left; whether there is more. */
+function bury(tx: Transaction, peer: string): boolean {
+  const { meta } = tx.tables;
+  const waits = suffixes(meta, metaKeys.waits(peer), step);
+  for (const text of waits) {
+    const key = Buffer.from(text);
+    const lock = tx.lock(key);
+    reapSessions(lock.record, (session) => peerOf(session) === peer);
+    tx.passOn(key, lock);
+    tx.saveLock(key, lock);
+    meta.remove(metaKeys.waits(peer) + text);
+  }
+  if (waits.length === step) return true;
+  const watched = `${metaKeys.watching}${peer}\n`;
+  const watches = suffixes(meta, watched, step);
+  for (const what of watches) meta.remove(watched + what);
+  if (watches.length > 0) tx.watchesChanged();
+  if (watches.length === step) return true;
+  meta.remove(metaKeys.peer(peer));
+  return false;
+}
+
+interface Turn {
+  readonly epoch: number;
+  readonly peer: string;
+  readonly until: number;
+}
+
+/** Removes a step of what has expired; whether there is more for this process to do now. */
+function sweep(tx: Transaction, self: string): boolean {
+  const { meta, expiry, records } = tx.tables;
+  const turn = readMeta<Turn>(meta, metaKeys.sweeper);
+  if (turn && turn.peer !== self && turn.epoch === tx.epoch && turn.until > tx.now) return false;
+  const entries = due(expiry, tx.wall, step);
+  if (entries.length === 0) return false;
+  const next: Turn = { epoch: tx.epoch, peer: self, until: tx.now + turnMs };
+  writeMeta(meta, metaKeys.sweeper, next);
+  for (const { raw, at, kind, key } of entries) {
+    if (kind === "record") {
+      const bytes = records.getBinaryFast(key);
+      if (bytes && isExpired(bytes, tx.wall)) {
+        records.remove(key);
+        tx.changedBare(key);
+      }
+    } else if (kind === "floor") sweepFloor(tx, key, at);
+    else {
+      const lock = tx.lock(key);
+      if (lock.stored && Math.ceil(lock.sweepAt) === at) tx.sweepLock(key, lock);
+    }
+    expiry.remove(raw);
+  }
+  return entries.length === step;
+}

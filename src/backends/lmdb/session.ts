@@ -1,0 +1,147 @@
+import { InvalidArgumentError, UnavailableError } from "../../base/errors.ts";
+import { drawId } from "../../base/ids.ts";
+import type { Space } from "../../base/keys.ts";
+import type { Time, Timer } from "../../base/time.ts";
+import type {
+  ExecuteCall,
+  Group,
+  Outcome,
+  Page,
+  Query,
+  Session,
+  Signal,
+  Signals,
+  Subscription,
+} from "../../port/index.ts";
+import { self, type Engine } from "./engine.ts";
+import { notSent, toError, unclaimed } from "./failures.ts";
+import { onlyReads } from "./reads.ts";
+
+/** Most operations and guards in a group: what one transaction holds others up. */
+export const maxGroup = 256;
+/** Largest value, in bytes. */
+export const maxValue = 16 * 1024 * 1024;
+
+/** An instance on the directory. */
+export class LmdbSession implements Session {
+  readonly id = `${self}/${drawId()}`;
+  readonly signals: Signals;
+  readonly #time: Time;
+  readonly #engine: () => Engine;
+  readonly #opened: () => Engine | undefined;
+  readonly #onClose: () => void;
+  /** Spaces of the locks this session waited for, to name them in grants. */
+  readonly #spaces = new Map<string, Space>();
+  #closed = false;
+
+  /** `engine` makes the engine or throws; `opened` is the one there is. */
+  constructor(time: Time, engine: () => Engine, opened: () => Engine | undefined, onClose: () => void) {
+    this.#time = time;
+    this.#engine = engine;
+    this.#opened = opened;
+    this.#onClose = onClose;
+    this.signals = {
+      subscribe: (to, listener) => this.#subscribe(to, listener),
+      publish: async (topic, body) => this.#engine().publish(topic, body),
+    };
+  }
+
+  async execute(groups: readonly Group[], call: ExecuteCall): Promise<readonly Outcome[]> {
+    let engine: Engine;
+    try {
+      engine = this.#engine();
+    } catch (error) {
+      return groups.map(() => notSent(toError(error as Error)));
+    }
+    const outcomes: Outcome[] = [];
+    const { reads } = engine;
+    for (const [i, group] of groups.entries()) {
+      const refused = this.#refused(group);
+      if (refused) outcomes[i] = notSent(refused);
+      else if (reads && onlyReads(group)) outcomes[i] = call.claim(i) ? readNow(() => reads.group(group)) : unclaimed();
+    }
+    const settled = engine.commits.submit(groups, this.id, call, outcomes);
+    // Fails what was just queued, should it not open; it ends by its deadline anyhow.
+    if (!reads) engine.reopen().catch(() => undefined);
+    return settled;
+  }
+
+  executeNow(group: Group): Outcome | undefined {
+    if (this.#closed || !onlyReads(group)) return undefined;
+    const reads = this.#opened()?.reads;
+    return reads && readNow(() => reads.group(group));
+  }
+
+  async page(query: Query, call: { readonly deadline: number }): Promise<Page> {
+    const engine = this.#engine();
+    if (!engine.reads) await this.#before(engine.open(), call.deadline);
+    try {
+      if (engine.reads) return engine.reads.page(query);
+    } catch (error) {
+      throw toError(error as Error);
+    }
+    throw new UnavailableError("the lmdb backend is not open", { backend: "lmdb" });
+  }
+
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#opened()?.signals.drop(this.id);
+      this.#onClose();
+    }
+    return Promise.resolve();
+  }
+
+  /** Waits for `opening`, until the deadline. */
+  async #before(opening: Promise<void>, deadline: number): Promise<void> {
+    let timer: Timer | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = this.#time.after(deadline - this.#time.monotonic(), () => {
+        reject(new UnavailableError("the directory could not be opened in time", { backend: "lmdb" }));
+      });
+    });
+    try {
+      await Promise.race([opening, late]);
+    } finally {
+      timer?.clear();
+    }
+  }
+
+  async #subscribe(to: Subscription, listener: (signal: Signal) => void): Promise<() => void> {
+    const engine = this.#engine();
+    await engine.open();
+    return engine.signals.subscribe(this.id, to, listener, (lock) => this.#spaceOf(lock));
+  }
+
+  #spaceOf(lock: string): Space | undefined {
+    // No space's id is a prefix of another's.
+    for (const space of this.#spaces.values()) if (lock.startsWith(space.id)) return space;
+    return undefined;
+  }
+
+  /** What is wrong with a group; remembers the spaces of locks that it waits for. */
+  #refused(group: Group): InvalidArgumentError | undefined {
+    if (group.ops.length + (group.guards?.length ?? 0) > maxGroup) {
+      return new InvalidArgumentError(`a group may hold at most ${maxGroup} operations`, { backend: "lmdb" });
+    }
+    for (const op of group.ops) {
+      if (op.op === "acquire" && op.wait) this.#spaces.set(op.lock.space.id, op.lock.space);
+      else if (op.op === "set" && op.value.length * 3 > maxValue && Buffer.byteLength(op.value) > maxValue) {
+        return new InvalidArgumentError(`a value may have at most ${maxValue} bytes`, {
+          backend: "lmdb",
+          key: op.key.key,
+        });
+      }
+    }
+    return undefined;
+  }
+}
+
+/** Runs a read whose failure is an outcome. */
+function readNow(read: () => Outcome): Outcome {
+  try {
+    return read();
+  } catch (error) {
+    return notSent(toError(error as Error));
+  }
+}

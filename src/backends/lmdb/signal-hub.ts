@@ -1,0 +1,204 @@
+import type { Time, Timer } from "../../base/time.ts";
+import type { Space } from "../../base/keys.ts";
+import { InvalidArgumentError } from "../../base/errors.ts";
+import type { Signal, Subscription } from "../../port/index.ts";
+import type { Command, Watched } from "./commands.ts";
+import type { Tables } from "./driver.ts";
+import { head, readLog, type LogEntry } from "./log.ts";
+
+/** Entries read of the log at a time, so that the event loop is not held up. */
+const pageSize = 128;
+/** How often the log is looked at though nobody said so: what a lost wake-up costs at most, in ms. */
+const patience = 500;
+/** Most bytes of a topic's name. */
+const maxTopic = 1_024;
+
+type Listener = (signal: Signal) => void;
+
+interface Subscriber {
+  readonly session: string;
+  readonly to: Subscription;
+  readonly listener: Listener;
+  /** Where it began: what is in the log before is not for it. */
+  readonly from: number;
+  /** The space of a lock it waits for, by the lock's key id. */
+  readonly spaceOf: (keyId: string) => Space | undefined;
+}
+
+interface HubOptions {
+  readonly time: Time;
+  tables(): Tables | undefined;
+  command(command: Command): Promise<unknown>;
+  /** Somebody listens now: others should see our end, and we theirs. */
+  onFirst(): void;
+  /** Called with each look at the log that nobody asked for. */
+  onPatience(): void;
+}
+
+/** Reads the log for all sessions of the process, and tells each what is for it. */
+export class SignalHub {
+  readonly #options: HubOptions;
+  readonly #subscribers = new Set<Subscriber>();
+  readonly #watched = new Map<string, { readonly what: Watched; count: number; ready: Promise<number> }>();
+  #at = 0;
+  #reading = false;
+  #timer: Timer | undefined;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+  }
+
+  /** Whether anybody watches records, so that what expires should be told soon. */
+  get watching(): boolean {
+    return this.#watched.size > 0;
+  }
+
+  /** Adds a subscriber once what it wants is registered; ends it with the function returned. */
+  async subscribe(
+    session: string,
+    to: Subscription,
+    listener: Listener,
+    spaceOf: (keyId: string) => Space | undefined,
+  ): Promise<() => void> {
+    const what = watchedBy(to);
+    const registered = what && (await this.#watch(what));
+    const subscriber: Subscriber = { session, to, listener, spaceOf, from: registered ?? this.#head() };
+    // Whoever comes first decides where reading starts; later ones skip what is before them.
+    if (this.#subscribers.size === 0) {
+      this.#at = subscriber.from;
+      this.#options.onFirst();
+      this.#wait();
+    }
+    this.#subscribers.add(subscriber);
+    this.look();
+    return () => {
+      if (!this.#subscribers.delete(subscriber)) return;
+      if (what) this.#unwatch(what);
+      if (this.#subscribers.size === 0) this.#timer?.clear();
+    };
+  }
+
+  /** Ends what a session subscribed to. */
+  drop(session: string): void {
+    for (const subscriber of [...this.#subscribers]) {
+      if (subscriber.session !== session) continue;
+      this.#subscribers.delete(subscriber);
+      const what = watchedBy(subscriber.to);
+      if (what) this.#unwatch(what);
+    }
+    if (this.#subscribers.size === 0) this.#timer?.clear();
+  }
+
+  /** Reads on in the log. */
+  look(): void {
+    if (this.#reading || this.#subscribers.size === 0) return;
+    const tables = this.#options.tables();
+    if (!tables) return;
+    this.#reading = true;
+    let more = false;
+    try {
+      tables.root.resetReadTxn();
+      const { entries, next, missed } = readLog(tables.log, tables.meta, this.#at, pageSize);
+      tables.root.resetReadTxn();
+      this.#at = next;
+      if (missed) this.gap();
+      for (const { at, entry } of entries) this.#tell(at, entry);
+      more = entries.length === pageSize;
+    } finally {
+      this.#reading = false;
+    }
+    if (more) setImmediate(() => this.look()).unref();
+  }
+
+  /** Something may have been missed. */
+  gap(): void {
+    for (const { listener } of [...this.#subscribers]) listener({ type: "gap" });
+  }
+
+  /** The commit thread started anew, or others took us for dead: registers everything again. */
+  async renew(): Promise<void> {
+    for (const watch of this.#watched.values()) {
+      watch.ready = this.#register(watch.what);
+      await watch.ready;
+    }
+    this.gap();
+    this.look();
+  }
+
+  #tell(at: number, entry: LogEntry): void {
+    for (const { session, to, listener, from, spaceOf } of [...this.#subscribers]) {
+      if (at <= from) continue;
+      if (entry.type === "granted") {
+        if (!("grants" in to) || entry.session !== session) continue;
+        const space = spaceOf(entry.lock);
+        if (space)
+          listener({ type: "granted", lock: { space, key: entry.lock.slice(space.id.length) }, owner: entry.owner });
+      } else if (entry.type === "message") {
+        if ("topic" in to && to.topic === entry.topic) listener({ type: "message", body: entry.body });
+      } else if ("changes" in to && entry.key.startsWith(to.changes.id + to.prefix)) {
+        listener({ type: "changed", key: { space: to.changes, key: entry.key.slice(to.changes.id.length) } });
+      }
+    }
+  }
+
+  async #watch(what: Watched): Promise<number> {
+    const name = nameOf(what);
+    const known = this.#watched.get(name);
+    if (known) {
+      known.count++;
+      await known.ready;
+      return this.#head();
+    }
+    const watch = { what, count: 1, ready: this.#register(what) };
+    this.#watched.set(name, watch);
+    try {
+      return await watch.ready;
+    } catch (error) {
+      if (this.#watched.get(name) === watch) this.#watched.delete(name);
+      throw error;
+    }
+  }
+
+  async #register(what: Watched): Promise<number> {
+    return (await this.#options.command({ do: "watch", what, on: true })) as number;
+  }
+
+  #unwatch(what: Watched): void {
+    const name = nameOf(what);
+    const watch = this.#watched.get(name);
+    if (!watch || --watch.count > 0) return;
+    this.#watched.delete(name);
+    // Should it fail, others tell us a little too much until this process ends.
+    this.#options.command({ do: "watch", what, on: false }).catch(() => undefined);
+  }
+
+  #head(): number {
+    const tables = this.#options.tables();
+    if (!tables) return this.#at;
+    tables.root.resetReadTxn();
+    return head(tables.meta);
+  }
+
+  #wait(): void {
+    this.#timer?.clear();
+    this.#timer = this.#options.time.after(patience, () => {
+      if (this.#subscribers.size === 0) return;
+      this.#options.onPatience();
+      this.look();
+      this.#wait();
+    });
+  }
+}
+
+function watchedBy(to: Subscription): Watched | undefined {
+  if ("grants" in to) return undefined;
+  if ("changes" in to) return { space: to.changes.id };
+  if (Buffer.byteLength(to.topic) > maxTopic) {
+    throw new InvalidArgumentError(`a topic must be at most ${maxTopic} bytes`, { backend: "lmdb" });
+  }
+  return { topic: to.topic };
+}
+
+function nameOf(what: Watched): string {
+  return "space" in what ? `s${what.space}` : `t${what.topic}`;
+}

@@ -1,0 +1,87 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import { UnavailableError, UnsupportedError } from "../../base/errors.ts";
+import type { WorkerMessage, WorkerStart } from "./commands.ts";
+import { toError } from "./failures.ts";
+import type { WorkerRequest } from "./worker.ts";
+
+/** How long the thread may take to end, in ms. */
+const closeTimeout = 5_000;
+
+type Done = Extract<WorkerMessage, { type: "done" }>;
+
+/** The commit thread, seen from the main thread. It keeps the process alive only while told to. */
+export class WorkerHost {
+  readonly epoch: number;
+  readonly #worker: Worker;
+
+  private constructor(worker: Worker, epoch: number) {
+    this.#worker = worker;
+    this.epoch = epoch;
+  }
+
+  /** Starts the thread; rejects when it cannot open the data. `onExit` is called when it ends afterwards, for whatever reason. */
+  static start(
+    start: WorkerStart,
+    onDone: (done: Done) => void,
+    onExit: (host: WorkerHost) => void,
+  ): Promise<WorkerHost> {
+    // The file beside this one, as source or compiled.
+    const url = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
+    if (url.protocol !== "file:" || !existsSync(fileURLToPath(url))) {
+      throw new UnsupportedError(
+        "the lmdb backend's thread was not found beside its code, as happens when the package is bundled: leave holdfast out of the bundle (external)",
+        { backend: "lmdb" },
+      );
+    }
+    return new Promise((resolve, reject) => {
+      const worker = new Worker(url, { workerData: start, name: "holdfast-lmdb" });
+      let host: WorkerHost | undefined;
+      let crash: unknown;
+      worker.on("error", (error) => {
+        crash = error;
+      });
+      worker.on("exit", () => {
+        if (host) onExit(host);
+        else
+          reject(
+            new UnavailableError("the lmdb backend's thread ended while it started", { backend: "lmdb", cause: crash }),
+          );
+      });
+      worker.on("message", (message: WorkerMessage) => {
+        if (message.type === "done") onDone(message);
+        else if (message.type === "ready") resolve((host = new WorkerHost(worker, message.epoch)));
+        else {
+          worker.removeAllListeners("exit");
+          void worker.terminate();
+          reject(toError(message.error));
+        }
+      });
+    });
+  }
+
+  /** Hands a batch over; the buffer moves. */
+  post(buffer: ArrayBuffer, length: number): void {
+    this.#worker.postMessage({ buffer, length } satisfies WorkerRequest, [buffer]);
+  }
+
+  /** Whether a call waits for it. */
+  keepAlive(wanted: boolean): void {
+    if (wanted) this.#worker.ref();
+    else this.#worker.unref();
+  }
+
+  /** Lets it close its files and end; stops waiting when another process holds it up. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      const given = setTimeout(resolve, closeTimeout);
+      this.#worker.removeAllListeners("exit");
+      this.#worker.once("exit", () => {
+        clearTimeout(given);
+        resolve();
+      });
+      this.#worker.postMessage("close" satisfies WorkerRequest);
+    });
+  }
+}

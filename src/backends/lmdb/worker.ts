@@ -1,0 +1,150 @@
+import { parentPort, workerData } from "node:worker_threads";
+import type { Outcome } from "../../port/index.ts";
+import { applyGroup } from "./apply.ts";
+import { bootId, sameBoot } from "./clock.ts";
+import type { Command, WiredError, WiredFailure, WorkerMessage, WorkerStart } from "./commands.ts";
+import { loadDriver, openTables, transact, type Tables } from "./driver.ts";
+import { metaKeys, readMeta, writeMeta } from "./meta.ts";
+import { runCommand } from "./run-command.ts";
+import { Transaction, WatchCache } from "./transaction.ts";
+import { BatchReader, code } from "./wire.ts";
+
+/*
+ * The commit thread: every write of the process goes through it, one batch at a time, so that the event loop waits neither
+ * for a disk nor for another process.
+ */
+const start = workerData as WorkerStart;
+const watches = new WatchCache();
+
+/** What became of a batch: outcomes worth telling, by group, and whom to wake. */
+interface Batch {
+  readonly outcomes: unknown[];
+  readonly ping: Set<string>;
+}
+
+interface Failure {
+  readonly error: unknown;
+  /** It may have become visible nonetheless. */
+  readonly sent: boolean;
+}
+
+/** Runs a batch as one transaction; where that throws, each group as its own, so that one spoils no other. */
+function run(tables: Tables, epoch: number, read: BatchReader): Batch {
+  const batch: Batch = { outcomes: [], ping: new Set() };
+  const starts = read.starts();
+  const all = starts.map((_, i) => i).filter((i) => (starts[i] as number) >= 0);
+  const failed = attempt(tables, epoch, read, starts, all, batch);
+  if (!failed) return batch;
+  for (const i of all) {
+    const alone = all.length === 1 || failed.sent ? failed : attempt(tables, epoch, read, starts, [i], batch);
+    if (alone) batch.outcomes.push(i, failure(alone));
+  }
+  return batch;
+}
+
+/** Runs some groups of a batch as one transaction. When it fails, nothing of it is in `batch`. */
+function attempt(
+  tables: Tables,
+  epoch: number,
+  read: BatchReader,
+  starts: readonly number[],
+  groups: readonly number[],
+  batch: Batch,
+): Failure | undefined {
+  const outcomes: unknown[] = [];
+  let ping: readonly string[] = [];
+  let number = -1;
+  let complete = false;
+  try {
+    transact(tables.root, () => {
+      const tx = new Transaction(tables, epoch, watches);
+      for (const i of groups) {
+        const outcome = runGroup(tx, read, starts[i] as number);
+        if (outcome) outcomes.push(i, outcome);
+      }
+      ping = tx.finish();
+      number = tables.root.getWriteTxnId();
+      complete = true;
+    });
+  } catch (error) {
+    watches.forget();
+    return { error, sent: complete && !undone(tables, number) };
+  }
+  batch.outcomes.push(...outcomes);
+  for (const peer of ping) batch.ping.add(peer);
+  return undefined;
+}
+
+function runGroup(tx: Transaction, read: BatchReader, at: number): Outcome | undefined {
+  const { guards, ops, code: first } = read.open(at);
+  if (first !== code.command || guards > 0) return applyGroup(tx, read, guards, ops);
+  read.byte();
+  return runCommand(tx, JSON.parse(read.string()) as Command, start.peer.id);
+}
+
+/** Whether the transaction of that number, whose commit failed, surely never became visible: its number is free again. */
+function undone(tables: Tables, number: number): boolean {
+  let next = 0;
+  try {
+    transact(tables.root, () => {
+      next = tables.root.getWriteTxnId();
+    });
+  } catch {
+    return false; // not known
+  }
+  return next === number;
+}
+
+function failure({ error, sent }: Failure): WiredFailure {
+  return { ok: false, why: "failed", sent, error: wired(error) };
+}
+
+function wired(error: unknown): WiredError {
+  if (!(error instanceof Error)) return { name: "Error", message: String(error) };
+  const { name, message } = error;
+  return { name, message, code: (error as { code?: string | number }).code };
+}
+
+interface Boot {
+  readonly id: string;
+  readonly epoch: number;
+}
+
+/** Registers this process, and counts the boots: leases of an earlier epoch are over. */
+function enter(tables: Tables): number {
+  const id = bootId();
+  let epoch = 0;
+  transact(tables.root, () => {
+    const boot = readMeta<Boot>(tables.meta, metaKeys.boot);
+    epoch = boot && sameBoot(boot.id, id) ? boot.epoch : (boot?.epoch ?? 0) + 1;
+    if (epoch !== boot?.epoch) writeMeta(tables.meta, metaKeys.boot, { id, epoch } satisfies Boot);
+    writeMeta(tables.meta, metaKeys.peer(start.peer.id), start.peer);
+  });
+  return epoch;
+}
+
+/** A request: a batch, or `close`. */
+export type WorkerRequest = { readonly buffer: ArrayBuffer; readonly length: number } | "close";
+
+function send(message: WorkerMessage, transfer: ArrayBuffer[] = []): void {
+  parentPort?.postMessage(message, transfer);
+}
+
+async function main(): Promise<void> {
+  const driver = await loadDriver();
+  const tables = openTables(driver, start.file, start.mapSize, true);
+  const epoch = enter(tables);
+  parentPort?.on("message", (request: WorkerRequest) => {
+    if (request === "close") {
+      parentPort?.close();
+      void tables.root.close();
+      return;
+    }
+    const { buffer, length } = request;
+    const { outcomes, ping } = run(tables, epoch, new BatchReader(buffer, length));
+    send({ type: "done", buffer, outcomes, ping: [...ping] }, [buffer]);
+  });
+  send({ type: "ready", epoch });
+}
+
+main().catch((error: unknown) => send({ type: "refused", error: wired(error) }));
