@@ -1,1 +1,87 @@
-export {};
+export {
+  BatchError,
+  ConflictError,
+  CorruptValueError,
+  FencedError,
+  HoldfastError,
+  IndeterminateError,
+  InvalidArgumentError,
+  isHoldfastError,
+  LeaseLostError,
+  LockTimeoutError,
+  RunOnceFailedError,
+  SchemaVersionError,
+  UnavailableError,
+  UnsupportedError,
+  UnsupportedValueError,
+} from "../base/errors.ts";
+export type { BatchOutcome, ErrorCode, ErrorContext, HolderInfo, LeaseLostReason } from "../base/errors.ts";
+export type { Duration } from "../base/durations.ts";
+export type {
+  BulkLoadContext,
+  BulkLoader,
+  Cache,
+  CacheEvents,
+  CacheOptions,
+  CacheStats,
+  GetOrSetOptions,
+  Isolate,
+  LateOptions,
+  LoadContext,
+  Loader,
+  LoadOutcome,
+  SetOptions,
+} from "../cache/index.ts";
+export type { CallOptions, HoldfastEvents, OperationMessage } from "../client/index.ts";
+export { json, type Codec } from "../codec/index.ts";
+export { connect } from "../holdfast/connect.ts";
+export type { Holdfast } from "../holdfast/holdfast.ts";
+export type { ConnectOptions } from "../holdfast/options.ts";
+export type { Backend, Capabilities } from "../port/index.ts";
+export { KEEP, REMOVE } from "../state/symbols.ts";
+export type {
+  Change,
+  DeleteOptions,
+  Entry,
+  EntryPage,
+  If,
+  IfVersion,
+  LeaseOption,
+  ListOptions,
+  ListPageOptions,
+  LoadEntryOptions,
+  SaveEntry,
+  SaveManyOptions,
+  SaveOptions,
+  SaveTerms,
+  SchemaIssue,
+  SchemaResult,
+  StandardSchema,
+  StateStore,
+  StateStoreOptions,
+  Transaction,
+  TransactionSaveOptions,
+  TransactOptions,
+  UpdateOptions,
+  Verdict,
+  Version,
+  WatchOptions,
+} from "../state/index.ts";
+export type {
+  AcquireDefaults,
+  AcquireOptions,
+  Holder,
+  Keys,
+  LeaderFunction,
+  Lease,
+  Lock,
+  LockOptions,
+  ReadWriteLock,
+  ReleaseResult,
+  RunOnceContext,
+  RunOnceOptions,
+  RunOnceResult,
+  Semaphore,
+  SharedLock,
+  TryRun,
+} from "../lock/index.ts";

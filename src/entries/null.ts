@@ -1,1 +1,32 @@
-export {};
+import { Cache, type CacheOptions } from "../cache/index.ts";
+import { Instance } from "../client/index.ts";
+import { Lock, type LockOptions } from "../lock/index.ts";
+import type { Backend } from "../port/index.ts";
+import { StateStore, transactionFactory, type StateStoreOptions, type Transaction } from "../state/index.ts";
+
+export { nullBackend } from "../backends/null/index.ts";
+
+/** A state store that accepts every write and keeps nothing. All that is made on one backend is one instance. */
+export class NullStateStore<T = unknown> extends StateStore<T> {
+  /** No I/O. Throws InvalidArgumentError. */
+  constructor(backend: Backend, name: string, options?: StateStoreOptions<T>) {
+    super(Instance.shared(backend), name, options);
+  }
+}
+
+/** A cache that keeps nothing: every load runs. All that is made on one backend is one instance. */
+export class NullCache<V = unknown> extends Cache<V> {
+  /** No I/O. Throws InvalidArgumentError. */
+  constructor(backend: Backend, name: string, options?: CacheOptions) {
+    super(Instance.shared(backend), name, options);
+  }
+}
+
+/** A lock that is granted to everybody. All that is made on one backend is one instance. */
+export class NullLock extends Lock<Transaction> {
+  /** No I/O. Throws InvalidArgumentError. */
+  constructor(backend: Backend, name: string, options?: LockOptions<Transaction>) {
+    const instance = Instance.shared(backend);
+    super(instance, name, { ...options, transactions: transactionFactory(instance) });
+  }
+}

@@ -1,0 +1,165 @@
+import { space } from "../base/keys.ts";
+import { Cache, type CacheOptions } from "../cache/index.ts";
+import { Instance, type CallOptions, type HoldfastEvents } from "../client/index.ts";
+import { Lock, type Lease, type LockOptions } from "../lock/index.ts";
+import type { Capabilities, Opened } from "../port/index.ts";
+import {
+  sendGroup,
+  StateStore,
+  transact,
+  transactionFactory,
+  type SentGroup,
+  type StateStoreOptions,
+  type Step,
+  type TransactOptions,
+  type Transaction,
+} from "../state/index.ts";
+import { Named } from "./named.ts";
+import type { ConnectSettings } from "./options.ts";
+import { closeOwn, type Reached } from "./registry.ts";
+
+/** What a name's options are without what `connect` gives them. */
+type Own<Options> = Omit<Options, "service" | "transactions">;
+
+/**
+ * One instance of an application: its stores, caches and locks in one place. Made by `connect`.
+ *
+ * A name stands for one object: `state`, `cache` and `lock` make it at their first call and give the same at later ones, which
+ * name the same options (compared one by one with `Object.is`) or none. Other options are refused with InvalidArgumentError.
+ * Names are few and known when the program is written; what varies is a key.
+ */
+export class Holdfast {
+  /** The service that was given to `connect`. */
+  readonly service: string;
+  /** The backend's name, such as `"lmdb"`. */
+  readonly backend: string;
+  /** An id kept in the store: two instances with the same domain see the same records. */
+  readonly domain: string;
+  /** What the backend promises. */
+  readonly capabilities: Capabilities;
+  readonly #main: Instance;
+  readonly #caches: Instance;
+  readonly #settings: ConnectSettings;
+  readonly #own: readonly Reached[];
+  readonly #stateStores = new Named<StateStore<unknown>>("state store");
+  readonly #cachesByName = new Named<Cache<unknown>>("cache");
+  readonly #locks = new Named<Lock<Transaction>>("lock");
+  #closed: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(parts: Parts, opened: Opened, settings: ConnectSettings) {
+    this.service = settings.service;
+    this.backend = parts.main.backend.name;
+    this.domain = opened.domain;
+    this.capabilities = opened.capabilities;
+    this.#main = parts.main;
+    this.#caches = parts.caches;
+    this.#own = parts.reached;
+    this.#settings = settings;
+  }
+
+  /** The state store of that name. No I/O. Throws InvalidArgumentError. */
+  state<T = unknown>(name: string, options?: Own<StateStoreOptions<T>>): StateStore<T> {
+    const make = (): StateStore<unknown> =>
+      new StateStore<T>(this.#main, name, { ...options, service: this.service }) as StateStore<unknown>;
+    return this.#stateStores.get(name, options, make) as StateStore<T>;
+  }
+
+  /** The cache of that name. No I/O. Throws InvalidArgumentError. */
+  cache<V = unknown>(name: string, options?: Own<CacheOptions>): Cache<V> {
+    const make = (): Cache => new Cache(this.#caches, name, { ...options, service: this.service });
+    return this.#cachesByName.get(name, options, make) as Cache<V>;
+  }
+
+  /** The lock of that name. No I/O. Throws InvalidArgumentError. */
+  lock(name: string, options?: Own<LockOptions>): Lock<Transaction> {
+    const make = (): Lock<Transaction> => {
+      const transactions = transactionFactory(this.#main);
+      return new Lock(this.#main, name, { ...options, service: this.service, transactions });
+    };
+    return this.#locks.get(name, options, make);
+  }
+
+  /**
+   * Runs `fn` and commits what it wrote through `tx` as one atomic step if all that it read is still so; else runs it again,
+   * until the timeout. If `fn` throws, nothing is written and its error is thrown.
+   *
+   * Rejects with ConflictError, FencedError (with `lease`), UnsupportedError where the backend cannot write these keys together,
+   * IndeterminateError, or what `fn` throws.
+   */
+  transact<R>(fn: (tx: Transaction) => R | Promise<R>, options?: TransactOptions): Promise<R> {
+    return transact(this.#main, fn, options);
+  }
+
+  /** @internal Sends a group of entries that its caller has prepared, all or nothing, under a lease of this instance. */
+  sendGroup(steps: readonly Step[], lease: Lease): SentGroup {
+    return sendGroup(this.#main, steps, lease);
+  }
+
+  /** Calls `listener` for each event of that name until the returned function is called. */
+  on<Name extends keyof HoldfastEvents>(event: Name, listener: (event: HoldfastEvents[Name]) => void): () => void {
+    const ends = this.#instances().map((instance) => instance.events.on(event, listener));
+    return () => {
+      for (const end of ends) end();
+    };
+  }
+
+  /**
+   * Reads from the store, and from that of the caches if it is another one; the time it took in ms. Rejects with
+   * UnavailableError where one does not answer within the timeout, and with the signal's reason when aborted.
+   */
+  async ping(options?: CallOptions): Promise<number> {
+    const key = { space: space("state", this.service, "ping"), key: "ping" };
+    const start = this.#main.time.monotonic();
+    await Promise.all(
+      this.#instances().map(async (instance) =>
+        instance.execute({ ops: [{ op: "get", key }] }, instance.call(options)),
+      ),
+    );
+    return this.#main.time.monotonic() - start;
+  }
+
+  /**
+   * Refuses new work, lets running functions finish for at most `drain`, aborts the rest (a lease's `signal` says
+   * `why: "closed"`), releases what is held, and closes what `connect` opened; a backend that was handed in stays open.
+   * Idempotent. Calls from then on reject with UnavailableError.
+   */
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  /** As {@link close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all(this.#instances().map(async (instance) => instance.close(this.#settings.drain)));
+    await closeOwn(this.#own);
+  }
+
+  #instances(): readonly Instance[] {
+    return this.#caches === this.#main ? [this.#main] : [this.#main, this.#caches];
+  }
+}
+
+/** What a Holdfast works on. */
+interface Parts {
+  readonly main: Instance;
+  /** The same, or another one. */
+  readonly caches: Instance;
+  readonly reached: readonly Reached[];
+}
+
+/** Makes a Holdfast on what was reached, the caches' backend last if they have one of their own, once all of it answers. */
+export async function openHoldfast(reached: readonly Reached[], settings: ConnectSettings): Promise<Holdfast> {
+  const instances = reached.map(({ backend }) => new Instance(backend, { timeout: settings.timeout }));
+  try {
+    const [opened] = await Promise.all(instances.map(async (instance) => instance.opened(instance.ownCall())));
+    const main = instances[0] as Instance;
+    return new Holdfast({ main, caches: instances[1] ?? main, reached }, opened as Opened, settings);
+  } catch (error) {
+    await Promise.all(instances.map(async (instance) => instance.close(0)));
+    throw error;
+  }
+}
