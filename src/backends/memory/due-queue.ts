@@ -37,6 +37,11 @@ export class DueQueue<Item extends Due> {
     this.#visit = visit;
   }
 
+  /** Entries in the heap, stale ones included. */
+  get size(): number {
+    return this.#items.length;
+  }
+
   /** Has `item` visited at `at`, or earlier if it is queued for earlier: `visit` then schedules it again. */
   schedule(item: Item, at: number): void {
     if (item.queuedAt <= at) return;
