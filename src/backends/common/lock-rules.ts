@@ -155,6 +155,19 @@ export function handOff(record: LockRecord, now: number, least: number): readonl
   return granted === 0 ? nobody : queue.splice(0, granted);
 }
 
+/** Whether {@link handOff} would grant the lock to anybody. */
+export function passes({ holds, queue }: LockRecord): boolean {
+  const [head] = queue;
+  return head !== undefined && fits(holds, head.mode, head.limit);
+}
+
+/** When a lock that somebody waits for may pass on by itself: the first hold's or the head's end; Infinity if never. */
+export function nextTurn({ holds, queue }: LockRecord): number {
+  let at = queue[0]?.until ?? Infinity;
+  if (at < Infinity) for (const hold of holds) at = Math.min(at, hold.until);
+  return at;
+}
+
 /**
  * Removes the places and the unconfirmed holds of every session that `gone` says is no more; whether there was any. Call
  * {@link handOff} after.

@@ -202,8 +202,7 @@ function lockOperation(
     case "release":
       return (): boolean => {
         const held = release(record, op.owner, tx.now, op.markMs);
-        tx.passOn(key, lock);
-        // Nothing to end, no one to pass it on to and no mark: a lock that was never there stays so.
+        // Nothing to end, nobody to pass it on to and no mark: a lock that was never there stays so.
         if (lock.stored || op.markMs !== undefined) tx.saveLock(key, lock);
         return held;
       };
@@ -212,7 +211,6 @@ function lockOperation(
         const before = stateOf(record, tx.now);
         if (lock.stored) {
           steal(record, tx.leastGrant(lock));
-          tx.passOn(key, lock);
           tx.saveLock(key, lock);
         }
         return before;

@@ -10,6 +10,8 @@ export type Command =
   | { readonly do: "bury"; readonly peer: string }
   /** Registers this process again, when others took it for dead. */
   | { readonly do: "enter"; readonly peer: PeerRecord }
+  /** Passes on locks whose holder or first waiter has expired. */
+  | { readonly do: "turn"; readonly locks: readonly string[] }
   /** Removes what has expired, a bounded number. */
   | { readonly do: "sweep" };
 
@@ -35,6 +37,8 @@ export type WorkerMessage =
       readonly outcomes: readonly unknown[];
       /** Processes that have something to read in the log. */
       readonly ping: readonly string[];
+      /** Locks that somebody waits for, and the ms until each may pass on by itself: lock, ms, lock, ms, ... */
+      readonly turns: readonly (string | number)[];
     };
 
 /** An error as it crosses threads. */

@@ -10,6 +10,8 @@ import type { WorkerHost } from "./worker-host.ts";
 const maxOps = 256;
 const maxBytes = 1024 * 1024;
 
+type Done = Extract<WorkerMessage, { type: "done" }>;
+
 /** One call: its outcomes so far. */
 interface Job {
   readonly call: ExecuteCall;
@@ -41,7 +43,7 @@ interface Batch {
  */
 export class Commits {
   readonly #time: Time;
-  readonly #onPing: (peers: readonly string[]) => void;
+  readonly #onDone: (done: Done) => void;
   readonly #jobs = new Set<Job>();
   #queue: Entry[] = [];
   #taken = 0;
@@ -51,9 +53,10 @@ export class Commits {
   #host: WorkerHost | undefined;
   #alarm: { readonly at: number; readonly timer: Timer } | undefined;
 
-  constructor(time: Time, onPing: (peers: readonly string[]) => void) {
+  /** `onDone` is called with each answer of the thread, before the calls in it are settled. */
+  constructor(time: Time, onDone: (done: Done) => void) {
     this.#time = time;
-    this.#onPing = onPing;
+    this.#onDone = onDone;
     this.#next = this.#batch();
   }
 
@@ -112,13 +115,14 @@ export class Commits {
   }
 
   /** Takes the thread's answer. */
-  done({ buffer, outcomes, ping }: Extract<WorkerMessage, { type: "done" }>): void {
+  done(answer: Done): void {
+    const { buffer, outcomes } = answer;
     const batch = this.#sent;
     this.#sent = undefined;
     // A buffer that grew for one large value is not kept.
     if (buffer.byteLength <= 2 * maxBytes) this.#spare = buffer;
     this.#pump();
-    if (ping.length > 0) this.#onPing(ping);
+    this.#onDone(answer);
     if (!batch) return;
     for (let i = 0; i < outcomes.length; i += 2) {
       this.#settle(batch.entries[outcomes[i] as number] as Entry, received(outcomes[i + 1] as Outcome | WiredFailure));

@@ -10,6 +10,7 @@ import { metaKeys, readMeta, suffixes, type PeerRecord } from "./meta.ts";
 import { Peers } from "./peers.ts";
 import { Reads } from "./reads.ts";
 import { SignalHub } from "./signal-hub.ts";
+import { Turns } from "./turns.ts";
 import { WorkerHost } from "./worker-host.ts";
 
 /** Names this process, or this thread of it, in every directory. The ids of its sessions start with it. */
@@ -29,6 +30,7 @@ export class Engine {
   readonly #time: Time;
   readonly #mapSize: number;
   readonly #peers: Peers;
+  readonly #turns: Turns;
   readonly #after: Promise<void> | undefined;
   #listening: Promise<void> | undefined;
   #opening: Promise<void> | undefined;
@@ -45,7 +47,15 @@ export class Engine {
     this.#after = after;
     this.#time = time;
     this.#mapSize = mapSize;
-    this.commits = new Commits(time, (peers) => this.#wake(peers));
+    this.commits = new Commits(time, ({ ping, turns }) => {
+      if (ping.length > 0) this.#wake(ping);
+      for (let i = 0; i < turns.length; i += 2) this.#turns.plan(turns[i] as string, turns[i + 1] as number);
+    });
+    this.#turns = new Turns(
+      time,
+      (lock) => this.reads?.turn(lock),
+      (locks) => this.commits.command({ do: "turn", locks }, time.monotonic() + commandTimeout),
+    );
     this.signals = new SignalHub({
       time,
       tables: () => this.#tables,
@@ -152,6 +162,7 @@ export class Engine {
     if (this.#closed) return;
     this.#closed = true;
     this.#sweeper?.clear();
+    this.#turns.clear();
     this.commits.fail(closedError());
     await this.#opening?.catch(() => undefined);
     const host = this.#host;

@@ -1,5 +1,6 @@
-import { holdOf, stateOf } from "../common/lock-rules.ts";
+import { holdOf, nextTurn, passes, stateOf } from "../common/lock-rules.ts";
 import type { Condition, Group, Key, Outcome, Page, Query, Result, StoredRecord } from "../../port/index.ts";
+import { InvalidArgumentError } from "../../base/errors.ts";
 import { keyId } from "../../base/keys.ts";
 import { leaseNow } from "./clock.ts";
 import type { LmdbStore, Tables } from "./driver.ts";
@@ -25,8 +26,8 @@ export class Reads {
     this.#epoch = epoch;
   }
 
-  /** Runs a group that {@link onlyReads}. */
-  group(group: Group): Outcome {
+  /** Runs a group that {@link onlyReads}; `undefined` when it finds a lock that must be passed on first, which is a write. */
+  group(group: Group): Outcome | undefined {
     const { root } = this.#tables;
     root.resetReadTxn();
     try {
@@ -38,7 +39,7 @@ export class Reads {
     }
   }
 
-  #run(group: Group): Outcome {
+  #run(group: Group): Outcome | undefined {
     const wall = Date.now();
     const now = leaseNow();
     const guards = group.guards ?? [];
@@ -50,7 +51,9 @@ export class Reads {
     for (const [at, op] of group.ops.entries()) {
       if (op.op === "get") results.push(op.stamped ? this.#stamped(op.key, wall) : this.#get(op.key, wall));
       else if (op.op === "inspect") {
-        results.push(stateOf(readLock(this.#tables.locks, keyId(op.lock), this.#epoch, now).record, now));
+        const { record } = readLock(this.#tables.locks, keyId(op.lock), this.#epoch, now);
+        if (passes(record)) return undefined;
+        results.push(stateOf(record, now));
       } else if (op.op === "check") {
         if (!this.#holds(op.key, op.if, wall))
           return { ok: false, why: "conflict", at, current: this.#get(op.key, wall) };
@@ -81,14 +84,31 @@ export class Reads {
     return "absent" in wanted ? id === undefined : id === wanted.id;
   }
 
+  /** In how many ms the lock under that key id may pass on by itself; 0 for now, Infinity for never. */
+  turn(lock: string): number {
+    const { root, locks } = this.#tables;
+    root.resetReadTxn();
+    try {
+      const now = leaseNow();
+      const { record } = readLock(locks, lock, this.#epoch, now);
+      return passes(record) ? 0 : nextTurn(record) - now;
+    } finally {
+      root.resetReadTxn();
+    }
+  }
+
   /** A page of a space, in the order of the keys' bytes. The cursor is the last key looked at. */
   page(query: Query): Page {
     const { root, locks, records } = this.#tables;
+    if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > 1_000) {
+      throw new InvalidArgumentError("limit must be a whole number from 1 to 1000", { backend: "lmdb" });
+    }
     const { id, kind } = query.space;
     const prefix = Buffer.from(id + query.prefix);
     const store = kind === "lock" || kind === "shared" || kind === "once" ? locks : records;
     // Behind a key come only longer ones: its bytes and a zero are where the next one may start.
-    const start = query.cursor ? Buffer.concat([Buffer.from(query.cursor, "base64url"), Buffer.from([0])]) : prefix;
+    const after = query.cursor === undefined ? undefined : lastKey(query.cursor, prefix);
+    const start = after ? Buffer.concat([after, Buffer.from([0])]) : prefix;
     const end = Buffer.concat([prefix, Buffer.from([255])]);
     root.resetReadTxn();
     try {
@@ -113,6 +133,13 @@ export class Reads {
     if (!found || isExpired(found, Date.now())) return undefined;
     return readRecord(key, found, store.lastSize);
   }
+}
+
+/** The key that a cursor of ours names. */
+function lastKey(cursor: string, prefix: Buffer): Buffer {
+  const key = Buffer.from(cursor, "base64url");
+  if (key.toString("base64url") === cursor && key.subarray(0, prefix.length).equals(prefix)) return key;
+  throw new InvalidArgumentError("cursor must be one that a page of the same space and prefix gave", { backend: "lmdb" });
 }
 
 /** Whether the live record under the key id `key` has the version `id`. */

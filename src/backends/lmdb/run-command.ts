@@ -37,6 +37,10 @@ function resultOf(tx: Transaction, command: Command, self: string): unknown {
     case "enter":
       writeMeta(meta, metaKeys.peer(command.peer.id), command.peer);
       return true;
+    case "turn":
+      // Looking at it is what passes it on.
+      for (const lock of command.locks) tx.lock(Buffer.from(lock));
+      return true;
     case "sweep":
       return sweep(tx, self);
   }
@@ -50,7 +54,6 @@ function bury(tx: Transaction, peer: string): boolean {
     const key = Buffer.from(text);
     const lock = tx.lock(key);
     reapSessions(lock.record, (session) => peerOf(session) === peer);
-    tx.passOn(key, lock);
     tx.saveLock(key, lock);
     meta.remove(metaKeys.waits(peer) + text);
   }

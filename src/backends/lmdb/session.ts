@@ -14,7 +14,7 @@ import type {
   Subscription,
 } from "../../port/index.ts";
 import { self, type Engine } from "./engine.ts";
-import { notSent, toError, unclaimed } from "./failures.ts";
+import { closedError, notSent, toError, unclaimed } from "./failures.ts";
 import { onlyReads } from "./reads.ts";
 
 /** Most operations and guards in a group: what one transaction holds others up. */
@@ -42,14 +42,14 @@ export class LmdbSession implements Session {
     this.#onClose = onClose;
     this.signals = {
       subscribe: (to, listener) => this.#subscribe(to, listener),
-      publish: async (topic, body) => this.#engine().publish(topic, body),
+      publish: async (topic, body) => this.#live().publish(topic, body),
     };
   }
 
   async execute(groups: readonly Group[], call: ExecuteCall): Promise<readonly Outcome[]> {
     let engine: Engine;
     try {
-      engine = this.#engine();
+      engine = this.#live();
     } catch (error) {
       return groups.map(() => notSent(toError(error as Error)));
     }
@@ -58,7 +58,10 @@ export class LmdbSession implements Session {
     for (const [i, group] of groups.entries()) {
       const refused = this.#refused(group);
       if (refused) outcomes[i] = notSent(refused);
-      else if (reads && onlyReads(group)) outcomes[i] = call.claim(i) ? readNow(() => reads.group(group)) : unclaimed();
+      else if (reads && onlyReads(group)) {
+        const outcome = readNow(() => reads.group(group));
+        if (outcome) outcomes[i] = call.claim(i) ? outcome : unclaimed();
+      }
     }
     const settled = engine.commits.submit(groups, this.id, call, outcomes);
     // Fails what was just queued, should it not open; it ends by its deadline anyhow.
@@ -73,7 +76,7 @@ export class LmdbSession implements Session {
   }
 
   async page(query: Query, call: { readonly deadline: number }): Promise<Page> {
-    const engine = this.#engine();
+    const engine = this.#live();
     if (!engine.reads) await this.#before(engine.open(), call.deadline);
     try {
       if (engine.reads) return engine.reads.page(query);
@@ -92,6 +95,11 @@ export class LmdbSession implements Session {
     return Promise.resolve();
   }
 
+  #live(): Engine {
+    if (this.#closed) throw closedError();
+    return this.#engine();
+  }
+
   /** Waits for `opening`, until the deadline. */
   async #before(opening: Promise<void>, deadline: number): Promise<void> {
     let timer: Timer | undefined;
@@ -108,7 +116,7 @@ export class LmdbSession implements Session {
   }
 
   async #subscribe(to: Subscription, listener: (signal: Signal) => void): Promise<() => void> {
-    const engine = this.#engine();
+    const engine = this.#live();
     await engine.open();
     return engine.signals.subscribe(this.id, to, listener, (lock) => this.#spaceOf(lock));
   }
@@ -138,7 +146,7 @@ export class LmdbSession implements Session {
 }
 
 /** Runs a read whose failure is an outcome. */
-function readNow(read: () => Outcome): Outcome {
+function readNow(read: () => Outcome | undefined): Outcome | undefined {
   try {
     return read();
   } catch (error) {

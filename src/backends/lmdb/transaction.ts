@@ -1,4 +1,4 @@
-import { handOff, type LockRecord } from "../common/lock-rules.ts";
+import { handOff, nextTurn, passes, type LockRecord } from "../common/lock-rules.ts";
 import { leaseNow } from "./clock.ts";
 import type { Tables } from "./driver.ts";
 import { index } from "./expiry-index.ts";
@@ -19,6 +19,8 @@ export class Transaction {
   /** The lease clock. */
   readonly now = leaseNow();
   readonly #watches: Watches;
+  /** Locks that somebody waits for, each with the ms until it may pass on by itself: lock, ms, lock, ms, ... */
+  readonly turns: (string | number)[] = [];
   readonly #told: LogEntry[] = [];
   readonly #ping = new Set<string>();
   #floor: number | undefined;
@@ -29,8 +31,12 @@ export class Transaction {
     this.#watches = cache.read(tables);
   }
 
-  /** The lock under `key`, reaped. */
+  /** The lock under `key` as of now: what has expired is gone, and who was next has it. */
   lock(key: Buffer): StoredLock {
+    const lock = readLock(this.tables.locks, key, this.epoch, this.now);
+    if (!passes(lock.record)) return lock;
+    // Time alone did this, so it stays whatever becomes of the group that found it.
+    this.saveLock(key, lock);
     return readLock(this.tables.locks, key, this.epoch, this.now);
   }
 
@@ -49,18 +55,20 @@ export class Transaction {
     this.#floor = undefined;
   }
 
-  /** Grants the lock to those at the head of its queue, and has them told. */
-  passOn(key: Buffer, lock: StoredLock): void {
-    for (const waiter of handOff(lock.record, this.now, this.leastGrant(lock))) {
-      const { owner, session } = waiter;
+  /** Passes the lock on to those whose turn it is, and has them told. */
+  #passOn(key: Buffer, lock: StoredLock): void {
+    for (const { owner, session } of handOff(lock.record, this.now, this.leastGrant(lock))) {
       this.#told.push({ type: "granted", lock: key.toString(), owner, session });
       this.#ping.add(peerOf(session));
     }
+    const next = nextTurn(lock.record);
+    if (next < Infinity) this.turns.push(key.toString(), next - this.now);
   }
 
-  /** Writes the lock back, and what the other tables know of it. */
+  /** Passes the lock on if it can be, and writes it back with what the other tables know of it. */
   saveLock(key: Buffer, lock: StoredLock): void {
     const { locks, expiry, meta } = this.tables;
+    if (lock.record.queue.length > 0) this.#passOn(key, lock);
     if (lock.sweepAt === 0) {
       lock.sweepAt = this.wall + lockKept;
       index(expiry, lock.sweepAt, "lock", key);

@@ -20,6 +20,7 @@ const watches = new WatchCache();
 interface Batch {
   readonly outcomes: unknown[];
   readonly ping: Set<string>;
+  readonly turns: (string | number)[];
 }
 
 interface Failure {
@@ -30,7 +31,7 @@ interface Failure {
 
 /** Runs a batch as one transaction; where that throws, each group as its own, so that one spoils no other. */
 function run(tables: Tables, epoch: number, read: BatchReader): Batch {
-  const batch: Batch = { outcomes: [], ping: new Set() };
+  const batch: Batch = { outcomes: [], ping: new Set(), turns: [] };
   const starts = read.starts();
   const all = starts.map((_, i) => i).filter((i) => (starts[i] as number) >= 0);
   const failed = attempt(tables, epoch, read, starts, all, batch);
@@ -53,6 +54,7 @@ function attempt(
 ): Failure | undefined {
   const outcomes: unknown[] = [];
   let ping: readonly string[] = [];
+  let turns: readonly (string | number)[] = [];
   let number = -1;
   let complete = false;
   try {
@@ -63,6 +65,7 @@ function attempt(
         if (outcome) outcomes.push(i, outcome);
       }
       ping = tx.finish();
+      turns = tx.turns;
       number = tables.root.getWriteTxnId();
       complete = true;
     });
@@ -71,6 +74,7 @@ function attempt(
     return { error, sent: complete && !undone(tables, number) };
   }
   batch.outcomes.push(...outcomes);
+  batch.turns.push(...turns);
   for (const peer of ping) batch.ping.add(peer);
   return undefined;
 }
@@ -141,8 +145,8 @@ async function main(): Promise<void> {
       return;
     }
     const { buffer, length } = request;
-    const { outcomes, ping } = run(tables, epoch, new BatchReader(buffer, length));
-    send({ type: "done", buffer, outcomes, ping: [...ping] }, [buffer]);
+    const { outcomes, ping, turns } = run(tables, epoch, new BatchReader(buffer, length));
+    send({ type: "done", buffer, outcomes, ping: [...ping], turns }, [buffer]);
   });
   send({ type: "ready", epoch });
 }
