@@ -1,1 +1,11 @@
-export {};
+export { testBackend, type StoreCall, type StoreFailure, type TestBackend } from "../testing/test-backend.ts";
+export { virtualTime, type VirtualTime } from "../testing/virtual-time.ts";
+export { bindSuite, type BoundCase, type Case, type CaseContext, type Place, type Subject } from "../testing/suite.ts";
+export { portCases } from "../testing/port-suite.ts";
+export { cacheCases } from "../testing/cache-suite.ts";
+export { misbehavingBackend, type Fault, type Next } from "../testing/misbehave.ts";
+export { faults } from "../testing/faults.ts";
+export type { Time, Timer } from "../base/time.ts";
+export type { Duration } from "../base/durations.ts";
+export type { Kind } from "../base/keys.ts";
+export type * from "../port/index.ts";
