@@ -1,0 +1,91 @@
+import type { Item } from "./item.ts";
+import type { Base, CachedRecord } from "./records.ts";
+import type { Ttl } from "./commit.ts";
+
+/** What a batch does with a record. */
+export interface Touch {
+  /** The version before the batch: what its commit checks. */
+  readonly base: Base;
+  write: boolean;
+  ttl: Ttl;
+}
+
+/** A dead letter that commits with the batch. */
+export interface Death {
+  readonly item: Item;
+  readonly error: { readonly name: string; readonly message: string };
+}
+
+/** Items of one partition that have been handled and commit as one group. */
+export class Batch {
+  readonly items: Item[] = [];
+  readonly deaths: Death[] = [];
+  /** Items among them that wait behind a dead letter. */
+  readonly passed = new Set<Item>();
+  readonly touches = new Map<CachedRecord, Touch>();
+  /** When its first item was handled, by the monotonic clock. */
+  readonly opened: number;
+  /** Sends it, so that others may build on what it wrote. */
+  readonly seal: () => void;
+  #chars = 0;
+
+  constructor(opened: number, seal: () => void) {
+    this.opened = opened;
+    this.seal = seal;
+  }
+
+  /** Characters of its items and of what they wrote. */
+  get chars(): number {
+    return this.#chars;
+  }
+
+  add(item: Item): void {
+    this.items.push(item);
+    this.#chars += item.text?.length ?? 0;
+  }
+
+  /** Notes that an item of the batch read the record. */
+  read(record: CachedRecord): void {
+    if (record.writer === this || this.touches.has(record)) return;
+    record.writer?.seal(); // it changed under another partition: that must commit first
+    this.#touch(record, false);
+    record.readers.push(this);
+  }
+
+  /** Changes the record for this batch and for whoever reads it next. `undefined` removes it. */
+  write(record: CachedRecord, payload: string | Uint8Array | undefined, ttl: Ttl): void {
+    if (record.writer !== this) {
+      record.writer?.seal();
+      // Sealing takes the batch out of the list.
+      for (const reader of record.readers.slice()) if (reader !== this) reader.seal();
+      const touch = this.touches.get(record) ?? this.#touch(record, true);
+      touch.write = true;
+      record.writer = this;
+    }
+    (this.touches.get(record) as Touch).ttl = ttl;
+    record.payload = payload;
+    record.revision++;
+    this.#chars += payload?.length ?? 0;
+  }
+
+  /** Lets others read and write what the batch held: its commit was sent, or it was given up. */
+  close(): void {
+    for (const record of this.touches.keys()) {
+      if (record.writer === this) record.writer = undefined;
+      const at = record.readers.indexOf(this);
+      if (at >= 0) record.readers.splice(at, 1);
+    }
+  }
+
+  /** Lets the cache drop its records. */
+  unpin(): void {
+    for (const record of this.touches.keys()) record.pins--;
+  }
+
+  #touch(record: CachedRecord, write: boolean): Touch {
+    const touch: Touch = { base: record.version, write, ttl: undefined };
+    this.touches.set(record, touch);
+    record.pins++;
+    return touch;
+  }
+}

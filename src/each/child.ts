@@ -1,0 +1,78 @@
+import { isHoldfastError } from "../base/errors.ts";
+import { committerFor } from "./committer.ts";
+import { connectPatiently } from "./connecting.ts";
+import { identity } from "./identity.ts";
+import { loadHandler } from "./handler.ts";
+import { reportOf } from "./in-process.ts";
+import { openRecords } from "./input/source.ts";
+import type { Fault, FromWorker, ToWorker, WorkerReport } from "./messages.ts";
+import { Worker } from "./worker.ts";
+
+// One worker process. The parent says what to do; when the parent is gone there is nobody to work for.
+
+/** How often the parent is told how far the worker is, in ms. */
+const reporting = 200;
+const nothing: WorkerReport = {
+  stats: { processed: 0, dead: 0, waiting: 0, conflicts: 0, fenced: 0 },
+  running: 0,
+  partitions: [],
+  marks: [],
+};
+
+const stop = new AbortController();
+
+function tell(message: FromWorker): void {
+  if (process.connected) process.send?.(message);
+}
+
+/** The last word: resolves when it is on its way. */
+function tellLast(message: FromWorker): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.connected) process.send?.(message, () => resolve());
+    else resolve();
+  });
+}
+
+async function work({ store, handler: path, source, format, terms }: ToWorker & { type: "start" }): Promise<void> {
+  const handler = await loadHandler(path);
+  const hf = await connectPatiently(store, terms.storeTimeoutMs, stop.signal);
+  const opening = await openRecords(source, format);
+  const worker = new Worker(hf, committerFor(hf), handler, { ...terms, opening, who: identity() }, (event) => tell({ type: "event", event }));
+  stop.signal.addEventListener("abort", () => worker.stop());
+  if (stop.signal.aborted) worker.stop();
+  const timer = setInterval(() => tell({ type: "report", report: reportOf(worker) }), reporting);
+  try {
+    const outcome = await worker.run();
+    await hf.close();
+    await tellLast({ type: "end", outcome, report: reportOf(worker) });
+  } catch (error) {
+    await tellLast({ type: "failed", fault: faultOf(error), report: reportOf(worker) });
+  } finally {
+    clearInterval(timer);
+    await opening.file.close();
+  }
+}
+
+function faultOf(error: unknown): Fault {
+  const message = error instanceof Error ? error.message : String(error);
+  return { code: isHoldfastError(error) ? error.code : undefined, message };
+}
+
+/** After this, whatever a handler left open does not keep the process. */
+function leave(code: number): void {
+  if (process.connected) process.disconnect();
+  process.exit(code);
+}
+
+process.on("disconnect", () => process.exit(1));
+// A terminal interrupts the whole group: the parent decides what that means.
+process.on("SIGINT", () => undefined);
+process.on("SIGTERM", () => stop.abort());
+process.on("message", (message: ToWorker) => {
+  if (message.type === "stop") stop.abort();
+  else {
+    work(message)
+      .catch((error: unknown) => tellLast({ type: "failed", fault: faultOf(error), report: nothing }))
+      .finally(() => leave(0));
+  }
+});

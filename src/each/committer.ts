@@ -1,0 +1,44 @@
+import type { Capabilities, Holdfast, Lease } from "../entries/index.ts";
+import type { Change, Committer, Sent } from "./commit.ts";
+
+/** Most records of a group, whatever the store takes: it is held up for so long. */
+const mostChanges = 2048;
+
+/** How items commit on this store. */
+export function committerFor(hf: Holdfast): Committer {
+  const { capabilities } = hf;
+  if (isExactlyOnce(capabilities)) {
+    const maxChanges = Math.min(capabilities.maxGroup, mostChanges);
+    return { maxChanges, send: (changes, lease) => hf.sendGroup(changes, lease) };
+  }
+  const guarded = capabilities.guard !== "none";
+  return { maxChanges: mostChanges, send: (changes, lease) => sendLoosely(changes, guarded ? lease : undefined) };
+}
+
+/** What the store leaves open, in words; undefined where commits are exactly once. */
+export function caveatOf(capabilities: Capabilities, backend: string): string | undefined {
+  if (isExactlyOnce(capabilities)) return undefined;
+  return (
+    `${backend} cannot commit an item's writes together with its progress: items are handled at least once, ` +
+    "and after a crash or between workers a write may be repeated or overwrite another"
+  );
+}
+
+function isExactlyOnce({ transact, guard, exclusion }: Capabilities): boolean {
+  return transact === "full" && guard === "atomic" && exclusion !== "none";
+}
+
+/** Writes first, progress after them: what a crash leaves is done again. Nothing is checked, nothing is known afterwards. */
+function sendLoosely(changes: readonly Change[], lease: Lease | undefined): Sent {
+  const [progress, ...rest] = changes;
+  const write = async ({ store, key, write: what }: Change): Promise<void> => {
+    if (what === "delete") await store.delete(key);
+    else if (what) await store.save(key, what.value, typeof what.ttl === "number" ? { ttl: what.ttl } : {});
+  };
+  const run = async (): Promise<void> => {
+    await Promise.all(rest.map(write));
+    if (!progress || progress.write === undefined || progress.write === "delete") return;
+    await progress.store.save(progress.key, progress.write.value, lease ? { lease } : {});
+  };
+  return { versions: changes.map(() => undefined), done: run() };
+}

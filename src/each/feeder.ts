@@ -1,0 +1,124 @@
+import type { FileHandle } from "node:fs/promises";
+
+import type { Format } from "./input/formats.ts";
+import { RecordReader, type Block } from "./input/reader.ts";
+import type { RawRecord } from "./input/records.ts";
+import { used } from "./item.ts";
+import type { Lane } from "./lane.ts";
+import { partitionOfKey, partitionOfRecord } from "./partition.ts";
+import type { Position } from "./progress.ts";
+
+/** Items of all lanes that wait to be handled, at most about this number; and their characters until they are committed. */
+const mostOpen = 4096;
+const mostChars = 6 * 1024 * 1024;
+/** Items of one lane behind its first open one, which bounds what its progress has to say. */
+const mostSpan = 8192;
+
+/** What the feeder reads. */
+export interface Feed {
+  readonly file: FileHandle;
+  readonly size: number;
+  readonly format: Format;
+  readonly key: string | undefined;
+  readonly partitions: number;
+}
+
+/** Reads the input once for all lanes, from where the one furthest behind is, and hands each lane its records. */
+export class Feeder {
+  readonly #feed: Feed;
+  readonly #lanes: ReadonlyMap<number, Lane>;
+  readonly #reader: RecordReader;
+  #reading: Promise<void> | undefined;
+  #moved = true;
+
+  constructor(feed: Feed, lanes: ReadonlyMap<number, Lane>, start: Position) {
+    this.#feed = feed;
+    this.#lanes = lanes;
+    this.#reader = new RecordReader(feed.file, feed.size, feed.format.findEnd, start);
+  }
+
+  /** The lanes are others than before: what is read next depends on them. */
+  moved(): void {
+    this.#moved = true;
+  }
+
+  /** A read that is under way, or one that is due; `undefined` where nothing is to be read now. */
+  next(): Promise<void> | undefined {
+    return (this.#reading ??= this.#wanted() ? this.#read().finally(() => (this.#reading = undefined)) : undefined);
+  }
+
+  #wanted(): boolean {
+    let open = 0;
+    let chars = 0;
+    let hungry = false;
+    for (const lane of this.#lanes.values()) {
+      if (lane.span >= mostSpan) return false;
+      open += lane.waiting;
+      chars += lane.chars;
+      if (!lane.fedAll) hungry = true;
+    }
+    return hungry && open < mostOpen && chars < mostChars;
+  }
+
+  async #read(): Promise<void> {
+    if (this.#moved) this.#seek();
+    const block = await this.#reader.read();
+    if (!this.#moved) this.#deal(block);
+  }
+
+  #seek(): void {
+    this.#moved = false;
+    let from: Position | undefined;
+    for (const lane of this.#lanes.values()) {
+      if (!lane.fedAll && (!from || lane.fed.offset < from.offset)) from = lane.fed;
+    }
+    if (from) this.#reader.seek(from);
+  }
+
+  #deal(block: Block): void {
+    for (const record of block.records) this.#dealOne(record);
+    for (const lane of this.#lanes.values()) {
+      if (lane.fedAll) continue;
+      if (lane.fed.offset < block.next.offset) lane.fed = block.next;
+      if (block.end || block.next.id >= lane.until) {
+        lane.fedAll = true;
+        this.#moved = true; // the others may be further on
+      }
+      if (lane.fedAll) lane.check();
+    }
+  }
+
+  #dealOne(record: RawRecord): void {
+    const { key: field, partitions, format } = this.#feed;
+    const { id, offset, text } = record;
+    if (field === undefined) {
+      const lane = this.#laneFor(partitionOfRecord(id, partitions), id);
+      if (!lane) return;
+      const parsed = format.parse(text);
+      if (parsed.ok) lane.take(id, offset, undefined, text, parsed.item);
+      else lane.take(id, offset, undefined, text, used, parsed.fault);
+      return;
+    }
+    const parsed = format.parse(text);
+    const key = parsed.ok ? keyOf(parsed.item, field) : undefined;
+    const partition = key === undefined ? partitionOfRecord(id, partitions) : partitionOfKey(key, partitions);
+    const lane = this.#laneFor(partition, id);
+    if (!lane) return;
+    if (!parsed.ok) lane.take(id, offset, undefined, text, used, parsed.fault);
+    else if (key === undefined) lane.take(id, offset, undefined, text, used, `the item has no key in the field ${JSON.stringify(field)}`);
+    else lane.take(id, offset, key, text, parsed.item);
+  }
+
+  #laneFor(partition: number, id: number): Lane | undefined {
+    const lane = this.#lanes.get(partition);
+    return lane && !lane.fedAll && id >= lane.fed.id && id < lane.until ? lane : undefined;
+  }
+}
+
+/** The key of an item: a text that is not empty, a number or a boolean. */
+export function keyOf(item: unknown, field: string): string | undefined {
+  if (typeof item !== "object" || item === null || !Object.hasOwn(item, field)) return undefined;
+  const value: unknown = (item as Record<string, unknown>)[field];
+  if (typeof value === "string") return value === "" ? undefined : value;
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+}

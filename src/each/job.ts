@@ -1,0 +1,75 @@
+import { InvalidArgumentError, isHoldfastError } from "../base/errors.ts";
+import type { StateStore } from "../entries/index.ts";
+import type { Fingerprint, FormatName } from "./input/source.ts";
+import { jobKey } from "./layout.ts";
+
+/** What a job is, fixed when it was made. */
+export interface Job {
+  readonly input: Fingerprint;
+  readonly format: FormatName;
+  /** The key field; `null`: items have no key. */
+  readonly key: string | null;
+  readonly partitions: number;
+  /** Rounds of retries that were asked for. */
+  readonly round: number;
+}
+
+/** What a run asks of its job. */
+export interface JobTerms {
+  readonly name: string;
+  readonly input: Fingerprint;
+  readonly format: FormatName;
+  readonly key: string | undefined;
+  readonly partitions: number;
+  readonly retryDead: boolean;
+}
+
+/**
+ * Makes the job, or joins the one of that name. Rejects with InvalidArgumentError where that is other work: another input,
+ * format or key.
+ */
+export async function openJob(store: StateStore<unknown>, terms: JobTerms): Promise<Job> {
+  const { input, format, key, partitions, retryDead } = terms;
+  const made: Job = { input, format, key: key ?? null, partitions, round: 0 };
+  for (;;) {
+    const entry = await store.loadEntry(jobKey);
+    if (entry) {
+      const job = entry.value as Job;
+      assertSame(job, made, terms.name);
+      if (!retryDead) return job;
+      const next = { ...job, round: job.round + 1 };
+      if (await saved(store, next, { version: entry.version })) return next;
+    } else if (await saved(store, made, { absent: true })) return made;
+  }
+}
+
+async function saved(
+  store: StateStore<unknown>,
+  job: Job,
+  condition: { readonly absent: true } | { readonly version: string },
+): Promise<boolean> {
+  try {
+    await store.save(jobKey, job, { if: condition });
+    return true;
+  } catch (error) {
+    if (isHoldfastError(error, "CONFLICT")) return false; // another run was faster
+    throw error;
+  }
+}
+
+function assertSame(job: Job, now: Job, name: string): void {
+  const is = `the job ${JSON.stringify(name)} `;
+  const other = "give the same as before, or another --job";
+  if (job.format !== now.format) throw new InvalidArgumentError(`${is}reads ${job.format}, not ${now.format}: ${other}`);
+  if (job.key !== now.key) {
+    const said = job.key === null ? "has no key" : `has the key ${JSON.stringify(job.key)}`;
+    throw new InvalidArgumentError(`${is}${said}: ${other}`);
+  }
+  if (job.input.size !== now.input.size || job.input.sha256 !== now.input.sha256) {
+    throw new InvalidArgumentError(
+      `${is}was started with another input (${job.input.size} bytes then, ${now.input.size} bytes now, ` +
+        `${job.input.size === now.input.size ? "with other content" : "so it was changed"}): its progress would not fit. ` +
+        "Give the input as it was, or another --job",
+    );
+  }
+}

@@ -1,0 +1,36 @@
+import type { FormatName, Source } from "./input/source.ts";
+import type { WorkerEvent, WorkerStats, WorkerTerms } from "./worker.ts";
+
+/** What a worker process is told. */
+export type ToWorker =
+  | {
+      readonly type: "start";
+      readonly store: string;
+      readonly handler: string;
+      readonly source: Source;
+      readonly format: FormatName;
+      readonly terms: Omit<WorkerTerms, "opening" | "who">;
+    }
+  | { readonly type: "stop" };
+
+/** What a worker process tells. */
+export type FromWorker =
+  | { readonly type: "event"; readonly event: WorkerEvent }
+  | { readonly type: "report"; readonly report: WorkerReport }
+  | { readonly type: "end"; readonly outcome: "done" | "stopped"; readonly report: WorkerReport }
+  | { readonly type: "failed"; readonly fault: Fault; readonly report: WorkerReport };
+
+/** How far a worker is. */
+export interface WorkerReport {
+  readonly stats: WorkerStats;
+  readonly running: number;
+  readonly partitions: readonly number[];
+  /** Watermarks, in bytes: pairs of partition and offset. */
+  readonly marks: readonly number[];
+}
+
+/** An error on its way to another process. */
+export interface Fault {
+  readonly code: string | undefined;
+  readonly message: string;
+}

@@ -1,0 +1,133 @@
+import { availableParallelism } from "node:os";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { toMs } from "../base/durations.ts";
+import { InvalidArgumentError } from "../base/errors.ts";
+import { utf8Length } from "../base/keys.ts";
+import type { Holdfast } from "../entries/index.ts";
+import type { FormatName } from "./input/source.ts";
+import type { EachOptions, Handler, OnDead } from "./types.ts";
+
+/** A file, or a stream that is spooled to one. */
+export type Input = { readonly path: string } | { readonly stream: AsyncIterable<string | Uint8Array> };
+
+/** A function, or the module that exports one by default. */
+export type HandlerSource = { readonly fn: Handler } | { readonly path: string };
+
+/** {@link EachOptions}, checked, with the defaults filled in. */
+export interface Settings {
+  readonly input: Input;
+  readonly handler: HandlerSource;
+  readonly store: string | Holdfast;
+  /** Undefined: made of the input's and the handler's names. */
+  readonly job: string | undefined;
+  readonly key: string | undefined;
+  readonly format: FormatName;
+  readonly processes: number;
+  readonly concurrency: number;
+  readonly retries: number;
+  readonly backoffMs: number;
+  readonly onDead: OnDead;
+  readonly deadLetter: string | undefined;
+  readonly retryDead: boolean;
+  readonly storeTimeoutMs: number;
+  readonly leaseMs: number;
+  readonly partitions: number;
+  readonly signal: AbortSignal | undefined;
+  /** Workers' standard output goes to standard error. */
+  readonly quietOutput: boolean;
+}
+
+/** Longest name of a job, in bytes: it is part of a store's name. */
+const longestJob = 200;
+/** Where state is kept unless told. */
+export const defaultStore = "file:./.holdfast";
+
+export function resolveEachOptions(input: unknown, handler: unknown, options: EachOptions = {}): Settings {
+  if (typeof options !== "object" || options === null) throw new InvalidArgumentError("options must be an object");
+  const { store = defaultStore, job, key, onDead = "stop-key", retryDead = false, signal } = options;
+  const source = handlerOf(handler);
+  const from = inputOf(input);
+  if (typeof store !== "string" && typeof (store as Partial<Holdfast>)?.transact !== "function") {
+    throw new InvalidArgumentError("store must be a URL or what connect() gave");
+  }
+  const processes = count(options.processes, "processes", 0, 256) ?? ("fn" in source ? 0 : Math.min(availableParallelism(), 4));
+  if (processes > 0 && "fn" in source) throw new InvalidArgumentError("several processes need a handler that is a module: give its path");
+  if (processes > 0 && typeof store !== "string") throw new InvalidArgumentError("several processes need a store that is a URL");
+  if (onDead !== "stop-key" && onDead !== "continue") throw new InvalidArgumentError('onDead must be "stop-key" or "continue"');
+  if (typeof retryDead !== "boolean") throw new InvalidArgumentError("retryDead must be true or false");
+  return {
+    input: from,
+    handler: source,
+    store,
+    job: job === undefined ? undefined : checkJob(job),
+    key: key === undefined ? undefined : text(key, "key"),
+    format: formatOf(options.format, from),
+    processes,
+    concurrency: count(options.concurrency, "concurrency", 1, 10_000) ?? 32,
+    retries: count(options.retries, "retries", 0, 1_000) ?? 3,
+    backoffMs: toMs(options.backoff ?? "1s", "backoff", { zero: true }),
+    onDead,
+    deadLetter: options.deadLetter === undefined ? undefined : pathOf(options.deadLetter, "deadLetter"),
+    retryDead,
+    storeTimeoutMs: toMs(options.storeTimeout ?? "60s", "storeTimeout"),
+    leaseMs: toMs(options.leaseTtl ?? "10s", "leaseTtl"),
+    partitions: count(options.partitions, "partitions", 1, 4096) ?? 32,
+    signal,
+    quietOutput: options.stdout === "stderr",
+  };
+}
+
+/** The job's name where none was given: of the input and the handler, and of a stream by its content. */
+export function defaultJob({ input, handler }: Settings, sha256: string): string {
+  const what = "path" in input ? basename(input.path) : `stdin ${sha256.slice(0, 16)}`;
+  const how = "path" in handler ? basename(handler.path) : handler.fn.name || "handler";
+  return checkJob(`${what} ${how}`.slice(0, 60));
+}
+
+function checkJob(job: unknown): string {
+  const name = text(job, "job");
+  const bytes = utf8Length(name);
+  if (bytes < 0 || bytes > longestJob) throw new InvalidArgumentError(`job must be well-formed text of at most ${longestJob} bytes`);
+  return name;
+}
+
+function inputOf(input: unknown): Input {
+  if (typeof input === "string" || input instanceof URL) return { path: pathOf(input, "input") };
+  if (typeof (input as AsyncIterable<unknown> | null)?.[Symbol.asyncIterator] === "function") {
+    return { stream: input as AsyncIterable<string | Uint8Array> };
+  }
+  throw new InvalidArgumentError("input must be a path, a file: URL or a readable stream");
+}
+
+function handlerOf(handler: unknown): HandlerSource {
+  if (typeof handler === "function") return { fn: handler as Handler };
+  if (typeof handler === "string" || handler instanceof URL) return { path: pathOf(handler, "handler") };
+  throw new InvalidArgumentError("handler must be a function or the path of a module that exports one by default");
+}
+
+function formatOf(format: unknown, input: Input): FormatName {
+  if (format === undefined) return "path" in input && /\.csv$/i.test(input.path) ? "csv" : "jsonl";
+  if (format === "jsonl" || format === "csv") return format;
+  throw new InvalidArgumentError('format must be "jsonl" or "csv"');
+}
+
+function pathOf(path: unknown, what: string): string {
+  if (path instanceof URL) {
+    if (path.protocol !== "file:") throw new InvalidArgumentError(`${what} must be a path or a file: URL`);
+    return fileURLToPath(path);
+  }
+  return text(path, what);
+}
+
+function text(value: unknown, what: string): string {
+  if (typeof value !== "string" || value === "") throw new InvalidArgumentError(`${what} must be a text that is not empty`);
+  return value;
+}
+
+function count(value: unknown, what: string, least: number, most: number): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new InvalidArgumentError(`${what} must be a whole number from ${least} to ${most}`);
+}

@@ -1,0 +1,125 @@
+import { CorruptValueError } from "../base/errors.ts";
+
+/** A place between two records of the input. */
+export interface Position {
+  /** Number of the record that starts here; the first is 1. */
+  readonly id: number;
+  /** Where it starts, in bytes. */
+  readonly offset: number;
+}
+
+/** How many items of a partition came to which end. */
+export interface Counts {
+  /** Handled, with all their writes. */
+  readonly done: number;
+  /** Failed for good, and recorded as dead letters. */
+  readonly dead: number;
+  /** Passed over: they wait behind a dead letter of their key. */
+  readonly waiting: number;
+}
+
+/** No items at all. */
+export const noCounts: Counts = { done: 0, dead: 0, waiting: 0 };
+
+/** What is stored of a partition, in one record of bounded size. */
+export interface PartitionProgress {
+  /** The watermark: every item of the partition before it has come to an end. */
+  readonly next: Position;
+  /** Ended items above the watermark: pairs of first and last record number, in ascending order. */
+  readonly above: readonly number[];
+  /** The whole input was passed. */
+  readonly end: boolean;
+  readonly counts: Counts;
+  /** The last round of retries that this partition has been through. */
+  readonly round: number;
+}
+
+/** Adds two counts. */
+export function addCounts(a: Counts, b: Counts): Counts {
+  return { done: a.done + b.done, dead: a.dead + b.dead, waiting: a.waiting + b.waiting };
+}
+
+/** Checks what was loaded; a record that is none of ours must not be taken for progress. */
+export function checkProgress(value: unknown, key: string): PartitionProgress {
+  const found = value as Partial<PartitionProgress> | null;
+  if (typeof found !== "object" || found === null || !found.next || !Array.isArray(found.above) || !found.counts) {
+    throw new CorruptValueError("the progress of a partition cannot be read", { key });
+  }
+  return found as PartitionProgress;
+}
+
+/** Answers, for ascending record numbers, whether one lies in stored ranges. */
+export class RangeReader {
+  readonly #ranges: readonly number[];
+  #at = 0;
+
+  constructor(ranges: readonly number[]) {
+    this.#ranges = ranges;
+  }
+
+  /** Whether `id` is in a range. Must not be asked for a smaller one than before. */
+  has(id: number): boolean {
+    const ranges = this.#ranges;
+    while (this.#at < ranges.length && (ranges[this.#at + 1] as number) < id) this.#at += 2;
+    return this.#at < ranges.length && (ranges[this.#at] as number) <= id;
+  }
+}
+
+/**
+ * The items of a partition that were taken from the input and are not behind the watermark, in their order. Bounded by who
+ * feeds it.
+ */
+export class Ahead<T extends { readonly id: number; readonly offset: number }> {
+  #items: T[] = [];
+  #head = 0;
+
+  get size(): number {
+    return this.#items.length - this.#head;
+  }
+
+  push(item: T): void {
+    this.#items.push(item);
+  }
+
+  /** Drops items from the front while `over` holds. */
+  advance(over: (item: T) => boolean): void {
+    const items = this.#items;
+    while (this.#head < items.length && over(items[this.#head] as T)) this.#head++;
+    if (this.#head > 1024 && this.#head * 2 > items.length) {
+      this.#items = items.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  /** The items that are left, first to last. */
+  *[Symbol.iterator](): Generator<T> {
+    for (let i = this.#head; i < this.#items.length; i++) yield this.#items[i] as T;
+  }
+
+  /**
+   * The watermark and the ranges above it, where `ended` tells which items came to an end. `fed` is the place up to which
+   * the partition was fed.
+   *
+   * A range spans from one ended item to the last before the next open one: items between that are of other partitions do
+   * not matter. So there are at most as many ranges as open items.
+   */
+  mark(ended: (item: T) => boolean, fed: Position): { next: Position; above: number[] } {
+    const above: number[] = [];
+    let next: Position | undefined;
+    let first = 0;
+    let last = 0;
+    for (let i = this.#head; i < this.#items.length; i++) {
+      const item = this.#items[i] as T;
+      if (ended(item)) {
+        if (first === 0) first = item.id;
+        last = item.id;
+      } else {
+        next ??= { id: item.id, offset: item.offset };
+        if (first !== 0 && first > next.id) above.push(first, last);
+        first = 0;
+      }
+    }
+    if (next && first !== 0) above.push(first, last);
+    return { next: next ?? fed, above };
+  }
+}

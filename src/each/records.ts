@@ -1,0 +1,151 @@
+import type { Codec, Entry, StateStore, Version } from "../entries/index.ts";
+import type { Batch } from "./batch.ts";
+
+/** Records and characters of values kept in a process, before the older half is dropped. */
+const mostRecords = 4096;
+const mostChars = 4 * 1024 * 1024;
+
+type Payload = string | Uint8Array;
+
+/** The version of a record, stored or of our own write on its way; `null`: there is no record; `undefined`: it was not read. */
+export type Base = Version | null | undefined;
+
+/**
+ * A record as this process believes it to be. Belief is enough: every commit checks the versions of what its items read.
+ * A payload is kept, not a value, so that no handler sees what another does to its copy.
+ */
+export class CachedRecord {
+  readonly store: StateStore<unknown>;
+  readonly key: string;
+  /** `undefined`: there is no record. */
+  payload: Payload | undefined;
+  /** What to check: see {@link Base}. */
+  version: Base;
+  /** Raised by every change and when the record is dropped, so that a handler's read can be told from the present. */
+  revision = 0;
+  /** Batches that hold it, which keep it from being dropped. */
+  pins = 0;
+  /** The open batch that changed it. */
+  writer: Batch | undefined = undefined;
+  /** Open batches that read it. */
+  readers: Batch[] = [];
+
+  constructor(store: StateStore<unknown>, key: string, payload: Payload | undefined, version: Base) {
+    this.store = store;
+    this.key = key;
+    this.payload = payload;
+    this.version = version;
+  }
+}
+
+/** Whether a record can be read: its version is known, or will be with a batch that is still open. */
+export function isKnown(record: CachedRecord): boolean {
+  return record.version !== undefined || record.writer !== undefined;
+}
+
+/** The records of one store. */
+export interface StoreRecords {
+  readonly store: StateStore<unknown>;
+  young: Map<string, CachedRecord>;
+  old: Map<string, CachedRecord>;
+  readonly loading: Map<string, Promise<CachedRecord>>;
+}
+
+/** Records that handlers have read or written, in two generations: what is not used while one fills up is dropped. */
+export class Records {
+  readonly #stores = new Map<StateStore<unknown>, StoreRecords>();
+  readonly #codec: Codec;
+  #count = 0;
+  #chars = 0;
+
+  constructor(codec: Codec) {
+    this.#codec = codec;
+  }
+
+  /** The records of `store`. */
+  of(store: StateStore<unknown>): StoreRecords {
+    let records = this.#stores.get(store);
+    if (!records) this.#stores.set(store, (records = { store, young: new Map(), old: new Map(), loading: new Map() }));
+    return records;
+  }
+
+  /** The record if it is here. */
+  peek(records: StoreRecords, key: string): CachedRecord | undefined {
+    const record = records.young.get(key);
+    if (record !== undefined) return record;
+    const older = records.old.get(key);
+    if (older !== undefined) {
+      records.old.delete(key);
+      this.#keep(records, older);
+    }
+    return older;
+  }
+
+  /** The record, loaded if it is not here. */
+  load(records: StoreRecords, key: string): Promise<CachedRecord> {
+    let loading = records.loading.get(key);
+    if (!loading) {
+      loading = this.#load(records, key).finally(() => records.loading.delete(key));
+      records.loading.set(key, loading);
+    }
+    return loading;
+  }
+
+  /** Forgets a record, so that it is loaded anew; handlers that have read it will run again. */
+  drop(record: CachedRecord): void {
+    const records = this.of(record.store);
+    record.revision++;
+    if (records.young.get(record.key) === record) records.young.delete(record.key);
+    if (records.old.get(record.key) === record) records.old.delete(record.key);
+  }
+
+  /** A copy of its own for each caller. */
+  decode(payload: Payload | undefined): unknown {
+    return payload === undefined ? undefined : this.#codec.decode(payload);
+  }
+
+  /** Throws UnsupportedValueError for a value that would not come back as it is. */
+  encode(value: unknown): Payload {
+    return this.#codec.encode(value);
+  }
+
+  async #load(records: StoreRecords, key: string): Promise<CachedRecord> {
+    const entry: Entry<unknown> | undefined = await records.store.loadEntry(key);
+    const record = this.forWrite(records, key);
+    if (isKnown(record)) return record; // written meanwhile
+    record.payload = entry && this.#codec.encode(entry.value);
+    record.version = entry?.version ?? null;
+    this.grew(record.payload?.length ?? 0);
+    return record;
+  }
+
+  /** Counts characters that a write added. */
+  grew(chars: number): void {
+    this.#chars += chars;
+    if (this.#chars > mostChars) this.#age();
+  }
+
+  /** The record to write to without having read it. */
+  forWrite(records: StoreRecords, key: string): CachedRecord {
+    let record = this.peek(records, key);
+    if (!record) this.#keep(records, (record = new CachedRecord(records.store, key, undefined, undefined)));
+    return record;
+  }
+
+  #keep(records: StoreRecords, record: CachedRecord): void {
+    records.young.set(record.key, record);
+    this.#count++;
+    this.#chars += record.key.length + (record.payload?.length ?? 0);
+    if (this.#count > mostRecords) this.#age();
+  }
+
+  #age(): void {
+    this.#count = this.#chars = 0;
+    for (const records of this.#stores.values()) {
+      const pinned = [...records.old.values()].filter((record) => record.pins > 0);
+      records.old = records.young;
+      records.young = new Map(pinned.map((record) => [record.key, record]));
+      this.#count += pinned.length;
+    }
+  }
+}

@@ -1,0 +1,264 @@
+import { resolve } from "node:path";
+
+import { Emitter } from "../base/emitter.ts";
+import { UnsupportedError } from "../base/errors.ts";
+import { drawId } from "../base/ids.ts";
+import type { Holdfast } from "../entries/index.ts";
+import { caveatOf } from "./committer.ts";
+import { connectPatiently, patiently } from "./connecting.ts";
+import type { Crew } from "./crew.ts";
+import { exportDeadLetters } from "./dead-letters.ts";
+import { identity } from "./identity.ts";
+import { workHere } from "./in-process.ts";
+import { loadHandler } from "./handler.ts";
+import { assertUnchanged, openRecords, openSource, type Opening, type Source } from "./input/source.ts";
+import { spool } from "./input/spool.ts";
+import { openJob, type Job } from "./job.ts";
+import { jobStoreName, partitionKey } from "./layout.ts";
+import { defaultJob, resolveEachOptions, type Settings } from "./options.ts";
+import { Processes, type ProcessTerms } from "./processes.ts";
+import { addCounts, checkProgress, noCounts, type Counts, type PartitionProgress } from "./progress.ts";
+import type { EachEvent, EachOptions, EachProgress, EachSummary, Handler } from "./types.ts";
+import type { WorkerStats, WorkerTerms } from "./worker.ts";
+
+/** How often progress is told, in ms. */
+const telling = 200;
+
+/** A run of `each` that was started. */
+export interface EachRun {
+  /**
+   * What it came to. Rejects with InvalidArgumentError (bad input, another input than before, a handler that cannot be loaded),
+   * UnsupportedError (the store cannot list), UnavailableError (the store was away for too long); the progress that was
+   * committed stays.
+   */
+  readonly result: Promise<EachSummary>;
+  /** Finishes what is in hand, commits it, ends. Running it again goes on. */
+  stop(): void;
+  /** Ends worker processes at once. What they have not committed is done by the next run. */
+  kill(): void;
+  /** Calls `listener` for each event until the returned function is called. */
+  on(listener: (event: EachEvent) => void): () => void;
+}
+
+/**
+ * Calls a handler for every item of a file, so that what it writes through `ctx.state` takes effect exactly once, whatever
+ * crashes. Run again after a crash or an interrupt it goes on; run on several machines with the same store, job and input they
+ * share the work.
+ *
+ * `handler` is a function, for one worker in this process, or the path of a module that exports one by default, for several
+ * processes. Rejects as {@link EachRun.result} does.
+ */
+export function each<Item = unknown>(
+  input: string | URL | AsyncIterable<string | Uint8Array>,
+  handler: Handler<Item> | string | URL,
+  options?: EachOptions,
+): Promise<EachSummary> {
+  return startEach(input, handler, options).result;
+}
+
+/** As {@link each}, to watch it and to stop it. Throws InvalidArgumentError for options that are wrong. */
+export function startEach<Item = unknown>(
+  input: string | URL | AsyncIterable<string | Uint8Array>,
+  handler: Handler<Item> | string | URL,
+  options?: EachOptions,
+): EachRun {
+  return new Run(resolveEachOptions(input, handler, options));
+}
+
+class Run implements EachRun {
+  readonly result: Promise<EachSummary>;
+  readonly #settings: Settings;
+  readonly #events = new Emitter<{ event: EachEvent }>();
+  readonly #stop = new AbortController();
+  readonly #started = performance.now();
+  #crew: Crew | undefined;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    const { signal } = settings;
+    const onAbort = (): void => this.stop();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    if (signal?.aborted) this.stop();
+    this.result = this.#run().finally(() => signal?.removeEventListener("abort", onAbort));
+  }
+
+  stop(): void {
+    this.#stop.abort();
+    this.#crew?.stop();
+  }
+
+  kill(): void {
+    this.stop();
+    this.#crew?.kill();
+  }
+
+  on(listener: (event: EachEvent) => void): () => void {
+    return this.#events.on("event", listener);
+  }
+
+  readonly #tell = (event: EachEvent): void => this.#events.emit("event", event);
+
+  async #run(): Promise<EachSummary> {
+    const { input } = this.#settings;
+    if ("path" in input) return this.#runFile(resolve(input.path));
+    const { path, remove } = await spool(input.stream);
+    try {
+      return await this.#runFile(path);
+    } finally {
+      remove();
+    }
+  }
+
+  async #runFile(path: string): Promise<EachSummary> {
+    const settings = this.#settings;
+    const source = await openSource(path);
+    const opening = await openRecords(source, settings.format);
+    let store = await this.#connect();
+    try {
+      const plan = await this.#plan(store.hf, source, opening);
+      const here = settings.processes === 0 || store.hf.capabilities.shared === "process";
+      if (!here) await store.close(); // its workers have their own; so it costs no memory meanwhile
+      const base = plan.counts;
+      const crew = await this.#hire(here ? store.hf : undefined, plan);
+      const outcome = await this.#watch(crew, plan);
+      if (!here) store = await this.#connect();
+      const counts = sum((await loadProgress(store.hf, plan)).values());
+      if (settings.deadLetter !== undefined) {
+        const letters = store.hf.state(jobStoreName(plan.name));
+        await exportDeadLetters(letters, plan.job.partitions, opening, source.fingerprint.size, settings.deadLetter);
+      }
+      this.#tell({ type: "progress", progress: progressOf(crew, plan, base) });
+      return this.#summary(crew, plan, counts, outcome);
+    } finally {
+      await store.close();
+      await opening.file.close();
+    }
+  }
+
+  async #connect(): Promise<Store> {
+    const { store, storeTimeoutMs } = this.#settings;
+    if (typeof store !== "string") return { hf: store, close: () => Promise.resolve() };
+    const hf = await connectPatiently(store, storeTimeoutMs, this.#stop.signal);
+    return { hf, close: () => hf.close() };
+  }
+
+  async #plan(hf: Holdfast, source: Source, opening: Opening): Promise<Plan> {
+    const { job: named, format, key, partitions, retryDead, storeTimeoutMs } = this.#settings;
+    if (!hf.capabilities.list) throw new UnsupportedError(`${hf.backend} cannot list records, which each needs`, { backend: hf.backend });
+    const name = named ?? defaultJob(this.#settings, source.fingerprint.sha256);
+    const terms = { name, input: source.fingerprint, format, key, partitions, retryDead };
+    const job = await patiently(storeTimeoutMs, this.#stop.signal, () => openJob(hf.state(jobStoreName(name)), terms));
+    const plan = { name, job, source, opening, caveat: caveatOf(hf.capabilities, hf.backend) };
+    const found = await loadProgress(hf, plan);
+    const marks = new Map(Array.from(found, ([partition, { next, end }]) => [partition, end ? source.fingerprint.size : next.offset]));
+    return { ...plan, counts: sum(found.values()), marks };
+  }
+
+  async #hire(hf: Holdfast | undefined, { name, job, source, opening }: Plan): Promise<Crew> {
+    const { handler, concurrency, retries, backoffMs, onDead, storeTimeoutMs, leaseMs, store, format, processes } = this.#settings;
+    const common = { name, job, concurrency, retries, backoffMs, onDead, storeTimeoutMs, leaseMs };
+    if (hf) {
+      const fn = "fn" in handler ? handler.fn : await loadHandler(resolve(handler.path));
+      this.#crew = workHere(hf, fn, { ...common, id: drawId(), who: identity(), opening }, this.#tell);
+    } else {
+      const path = resolve((handler as { readonly path: string }).path);
+      const run = drawId();
+      const start = (worker: number, restart: number): ReturnType<ProcessTerms["start"]> => {
+        const terms: Omit<WorkerTerms, "opening" | "who"> = { ...common, id: `${run}/${worker}/${restart}` };
+        return { type: "start", store: store as string, handler: path, source, format, terms };
+      };
+      this.#crew = new Processes({ count: Math.min(processes, job.partitions), start, quietOutput: this.#settings.quietOutput }, this.#tell);
+    }
+    if (this.#stop.signal.aborted) this.#crew.stop();
+    return this.#crew;
+  }
+
+  /** Tells how far it is, and sees to it that the input stays what it was. */
+  async #watch(crew: Crew, plan: Plan): Promise<"done" | "stopped"> {
+    let changed: { readonly error: unknown } | undefined;
+    const timer = setInterval(() => {
+      this.#tell({ type: "progress", progress: progressOf(crew, plan, plan.counts) });
+      assertUnchanged(plan.source).catch((error: unknown) => {
+        changed ??= { error };
+        crew.stop();
+      });
+    }, telling);
+    try {
+      const outcome = await crew.ended;
+      if (!changed) await assertUnchanged(plan.source);
+      else throw changed.error;
+      return outcome;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  #summary(crew: Crew, plan: Plan, counts: Counts, outcome: "done" | "stopped"): EachSummary {
+    const reports = crew.reports().map(({ stats }) => stats);
+    const total = (pick: (stats: WorkerStats) => number): number => reports.reduce((all, stats) => all + pick(stats), 0);
+    return {
+      job: plan.name,
+      outcome: outcome === "stopped" ? "interrupted" : counts.dead > 0 ? "dead" : "done",
+      ...counts,
+      processed: total((stats) => stats.processed),
+      conflicts: total((stats) => stats.conflicts),
+      fenced: total((stats) => stats.fenced),
+      restarts: crew.restarts,
+      ...(plan.caveat !== undefined && { caveat: plan.caveat }),
+      durationMs: Math.round(performance.now() - this.#started),
+    };
+  }
+}
+
+/** A connection, and how to end it if it is ours. */
+interface Store {
+  readonly hf: Holdfast;
+  close(): Promise<void>;
+}
+
+/** What is to be done. */
+interface Plan {
+  readonly name: string;
+  readonly job: Job;
+  readonly source: Source;
+  readonly opening: Opening;
+  readonly caveat: string | undefined;
+  /** As it was when the run started. */
+  readonly counts: Counts;
+  readonly marks: ReadonlyMap<number, number>;
+}
+
+async function loadProgress(hf: Holdfast, { name, job }: Pick<Plan, "name" | "job">): Promise<Map<number, PartitionProgress>> {
+  const keys = Array.from({ length: job.partitions }, (_, i) => partitionKey(i));
+  const values = await hf.state(jobStoreName(name)).loadMany(keys);
+  const found = new Map<number, PartitionProgress>();
+  for (const [i, key] of keys.entries()) if (values.has(key)) found.set(i, checkProgress(values.get(key), key));
+  return found;
+}
+
+function sum(progresses: Iterable<PartitionProgress>): Counts {
+  let counts = noCounts;
+  for (const progress of progresses) counts = addCounts(counts, progress.counts);
+  return counts;
+}
+
+function progressOf(crew: Crew, { job, marks: before, source }: Plan, base: Counts): EachProgress {
+  const marks = new Map(before);
+  const reports = crew.reports();
+  let { done, dead, waiting } = base;
+  for (const { stats, marks: own } of reports) {
+    done += stats.processed - stats.dead - stats.waiting;
+    dead += stats.dead;
+    waiting += stats.waiting;
+    for (let i = 0; i < own.length; i += 2) marks.set(own[i] as number, Math.max(own[i + 1] as number, marks.get(own[i] as number) ?? 0));
+  }
+  const passed = Array.from(marks.values()).reduce((all, offset) => all + offset, 0);
+  const { size } = source.fingerprint;
+  return {
+    processed: done + dead + waiting,
+    part: size === 0 ? 1 : Math.min(passed / (size * job.partitions), 1),
+    dead,
+    waiting,
+    workers: reports.map(({ worker, pid, stats, partitions, running }) => ({ worker, pid, processed: stats.processed, partitions, running })),
+  };
+}

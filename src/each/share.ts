@@ -1,0 +1,130 @@
+import type { Holdfast, Lease, Lock, StateStore } from "../entries/index.ts";
+import { isGone } from "./identity.ts";
+import { memberPrefix, partitionKey } from "./layout.ts";
+
+/** How often the others are looked for, in ms; and how often where there is something to take. */
+const calm = 500;
+const eager = 100;
+
+/** A worker that says that it is there. */
+interface Member {
+  readonly id: string;
+  readonly who: string;
+}
+
+/** What a {@link Share} decides about. */
+export interface Shared {
+  readonly partitions: number;
+  /** Held, or being taken or given up. */
+  held(): readonly number[];
+  /** Held ones, those first that are easiest to give up. */
+  spare(): readonly number[];
+  finished: ReadonlySet<number>;
+  take(partition: number, lease: Lease): Promise<void>;
+  giveUp(partition: number): void;
+}
+
+/** Who this worker is, and how long it counts after its last sign of life. */
+export interface ShareTerms {
+  readonly id: string;
+  readonly who: string;
+  readonly ttlMs: number;
+}
+
+/**
+ * A worker's share of the partitions. Every worker says that it is there, in a record that expires; each takes as many
+ * unfinished partitions as are its share, and gives up what it has more. Who holds which is decided by their locks alone.
+ */
+export class Share {
+  readonly #store: StateStore<unknown>;
+  readonly #lock: Lock;
+  readonly #shared: Shared;
+  readonly #terms: ShareTerms;
+  #said = -Infinity;
+  #from = 0;
+
+  constructor(hf: Holdfast, name: string, shared: Shared, terms: ShareTerms) {
+    this.#store = hf.state(name);
+    this.#lock = hf.lock(name);
+    this.#shared = shared;
+    this.#terms = terms;
+  }
+
+  /** Looks who is there, takes and gives up. Resolves with when to do it again, in ms. */
+  async balance(): Promise<number> {
+    await this.#sayHere();
+    const members = await this.#members();
+    const { partitions, finished } = this.#shared;
+    const left = partitions - finished.size;
+    const rank = Math.max(members.indexOf(this.#terms.id), 0);
+    const count = Math.max(members.length, 1);
+    const quota = Math.floor(left / count) + (rank < left % count ? 1 : 0);
+    const held = this.#shared.held();
+    if (held.length > quota) {
+      for (const partition of this.#shared.spare().slice(0, held.length - quota)) this.#shared.giveUp(partition);
+      return calm;
+    }
+    if (held.length === quota) return calm;
+    this.#from ||= Math.floor((rank * partitions) / count);
+    const taken = await this.#take(quota - held.length, new Set(held));
+    return taken < quota - held.length ? eager : calm;
+  }
+
+  /** Says that this worker is no more there. */
+  async leave(): Promise<void> {
+    await this.#store.delete(memberPrefix + this.#terms.id);
+  }
+
+  async #sayHere(): Promise<void> {
+    const now = performance.now();
+    const { id, who, ttlMs } = this.#terms;
+    if (now - this.#said < ttlMs / 4) return;
+    await this.#store.save(memberPrefix + id, { id, who } satisfies Member, { ttl: ttlMs });
+    this.#said = now;
+  }
+
+  async #members(): Promise<string[]> {
+    const ids: string[] = [];
+    for await (const { key, value } of this.#store.list({ prefix: memberPrefix })) {
+      const { id, who } = value as Member;
+      if (id !== this.#terms.id && isGone(who)) await this.#store.delete(key);
+      else ids.push(id);
+    }
+    return ids.sort();
+  }
+
+  /** Tries to take so many; how many it got. */
+  async #take(want: number, held: ReadonlySet<number>): Promise<number> {
+    const { partitions, finished } = this.#shared;
+    const candidates: number[] = [];
+    for (let i = 0; i < partitions; i++) {
+      const partition = (this.#from + i) % partitions;
+      if (!held.has(partition) && !finished.has(partition)) candidates.push(partition);
+    }
+    let taken = 0;
+    while (taken < want && candidates.length > 0) {
+      const tried = candidates.splice(0, want - taken);
+      const got = await Promise.all(tried.map((partition) => this.#tryTake(partition)));
+      taken += got.filter(Boolean).length;
+    }
+    return taken;
+  }
+
+  async #tryTake(partition: number): Promise<boolean> {
+    const key = partitionKey(partition);
+    const options = { ttl: this.#terms.ttlMs, maxHold: "never", label: this.#terms.who } as const;
+    let lease = await this.#lock.tryAcquire(key, options);
+    if (!lease && (await this.#evict(key))) lease = await this.#lock.tryAcquire(key, options);
+    if (!lease) return false;
+    await this.#shared.take(partition, lease);
+    return true;
+  }
+
+  /** Takes the lock from a holder that has certainly ended, so that a crash costs no waiting. Its fence shuts it out anyway. */
+  async #evict(key: string): Promise<boolean> {
+    const holder = await this.#lock.inspect(key);
+    if (holder?.label === undefined || !isGone(holder.label)) return false;
+    await this.#lock.forceRelease(key, "the process that held it has ended");
+    return true;
+  }
+}
