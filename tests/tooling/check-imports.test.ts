@@ -35,6 +35,7 @@ test("imports along the arrows are accepted", () => {
       'import { load } from "./driver.ts";\nimport type { Backend } from "../../port/index.ts";\n',
     "holdfast/registry.ts": 'export const lmdb = () => import("../backends/lmdb/backend.ts");\n',
     "entries/lmdb.ts": 'export { s } from "../state/store.ts";\nexport { l } from "../backends/lmdb/backend.ts";\n',
+    "each/handler.ts": "export const load = (file: string) => import(file);\n",
     "cli/main.ts": 'import { l } from "../entries/lmdb.ts";\n',
     "testing/kit.ts": 'import { memory } from "../backends/memory/backend.ts";\n',
   });
