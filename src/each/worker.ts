@@ -70,6 +70,8 @@ export class Worker implements LaneHost {
   readonly #holding = new Set<number>();
   readonly #finished = new Set<number>();
   readonly #stop = new AbortController();
+  /** Aborts when there is no use in looking for partitions any more. */
+  readonly #wake = new AbortController();
   readonly #health: StoreHealth;
   readonly #pump: Pump;
   readonly #feeder: Feeder;
@@ -121,6 +123,7 @@ export class Worker implements LaneHost {
   /** Finishes what is in hand and commits it, and gives everything up. */
   stop(): void {
     this.#stop.abort();
+    this.#wake.abort();
   }
 
   /** Resolves when every partition is finished, or after {@link stop}. Rejects with what made it impossible. */
@@ -130,7 +133,7 @@ export class Worker implements LaneHost {
     const timer = setInterval(() => this.#age(performance.now() - oldestBatch), ageing);
     try {
       while (!this.#stop.signal.aborted && this.#finished.size < this.#terms.job.partitions) {
-        await delay(await this.#guarded(() => share.balance(), 0), this.#stop.signal);
+        await delay(await this.#guarded(() => share.balance(), 0), this.#wake.signal);
       }
       for (const lane of this.#lanes.values()) lane.stop("drained");
       await Promise.all(this.#keepers);
@@ -267,6 +270,7 @@ export class Worker implements LaneHost {
       if (pass === undefined) break;
       if (pass === "finished") {
         this.#finished.add(partition);
+        if (this.#finished.size === this.#terms.job.partitions) this.#wake.abort();
         this.#tell({ type: "finished", partition });
         break;
       }
@@ -345,7 +349,7 @@ export class Worker implements LaneHost {
 
   #fail<T>(error: unknown, otherwise?: T): T {
     this.#failure ??= { error };
-    this.#stop.abort();
+    this.stop();
     return otherwise as T;
   }
 }

@@ -1,9 +1,11 @@
+export { sendGroup, type SentGroup, type Step } from "./commit.ts";
 export { Entry, type Change, type Version } from "./entry.ts";
 export type {
   DeleteOptions,
   EntryPage,
   If,
   IfVersion,
+  LeaseLike,
   LeaseOption,
   ListOptions,
   ListPageOptions,

@@ -1,0 +1,56 @@
+const general = `holdfast: state and locks that hold when instances fail
+
+  holdfast each INPUT --do handler.js [options]   handle every item of a file, exactly once
+  holdfast demo [options]                         watch workers being killed and paused, and the books still balance
+  holdfast help COMMAND                           more about a command
+  holdfast --version
+`;
+
+const each = `holdfast each INPUT --do handler.js [options]
+
+Calls the default export of handler.js, "async (item, ctx) => {}", for every item of INPUT (a file; "-" is standard
+input). What it writes through ctx.state("name") commits together with the item's progress, exactly once. Run it again
+after a crash or an interrupt and it goes on; run it on another machine with the same --store, --job and input and they
+share the work.
+
+  --do FILE             the module of the handler (required)
+  --store URL           where state and progress are kept         (file:./.holdfast)
+  --job NAME            the name of the progress                  (names of input and handler)
+  --key FIELD           items with the same value there are handled one after the other, in the order of the input
+  --format jsonl|csv    a JSON value a line, or rows under a header   (by the extension)
+  --processes N         worker processes                          (one a core, at most 4)
+  --concurrency N       handlers at a time in a process           (32)
+  --retries N           tries after the first one failed          (3)
+  --backoff DURATION    wait before the first retry, then doubled (1s)
+  --on-dead MODE        after an item failed for good: stop-key, later items of its key wait (default); or continue
+  --retry-dead          try dead letters again, and go on with what waits behind them
+  --dead-letter FILE    write the dead letters there at the end
+  --store-timeout DUR   how long a store that is away is waited for   (60s)
+  --lease DURATION      how long a dead or blocked worker keeps its part  (10s)
+  --quiet               no progress
+  --json                the summary as JSON on standard output
+
+The handler's ctx has key, id, attempt, signal, lease, idempotencyKey and state(name). It runs at least once: give
+ctx.idempotencyKey to whatever it calls outside.
+
+Exit codes: 0 all done, 1 dead letters, 2 bad usage or input, 3 the store failed, 130 interrupted.
+`;
+
+const demo = `holdfast demo [options]
+
+Settles a ledger of orders with several worker processes. While they work, one is killed and one is paused past its
+lease. Then the books are audited: every order settled exactly once, balances as of a serial run, late writes refused.
+
+  --store URL       where to work                 (a directory of its own, removed at the end)
+  --orders N        how many orders               (4000)
+  --processes N     worker processes, at least 2  (3)
+  --seed N          which ledger                  (random)
+  --json            events and audit as JSON lines
+
+Exit codes: 0 the audit found no difference, 1 it did, 2 bad usage, 3 the store failed, 130 interrupted.
+`;
+
+/** The help text of a command, or the general one. */
+export function help(command: string | undefined): string {
+  return command === "each" ? each : command === "demo" ? demo : general;
+}

@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+
+import { Exit, UsageError } from "./exit.ts";
+import { help } from "./help.ts";
+
+// The command. Each subcommand is loaded when it is called.
+
+async function main(args: readonly string[]): Promise<number> {
+  const [command, ...rest] = args;
+  switch (command) {
+    case "each":
+      return (await import("./each-command.ts")).eachCommand(rest);
+    case "demo":
+      return (await import("./demo-command.ts")).demoCommand(rest);
+    case "help":
+    case "--help":
+    case "-h":
+      process.stdout.write(help(rest[0]));
+      return Exit.done;
+    case "--version":
+    case "-v":
+      process.stdout.write(`${version()}\n`);
+      return Exit.done;
+    case undefined:
+      process.stderr.write(help(undefined));
+      return Exit.usage;
+    default:
+      throw new UsageError(`there is no command ${JSON.stringify(command)}; known are each and demo`);
+  }
+}
+
+function version(): string {
+  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+  return manifest.version;
+}
+
+// Output to a reader that has left, as in `holdfast help | head`, is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`holdfast: ${error.message}\n`);
+  process.exitCode = Exit.usage;
+}
