@@ -9,12 +9,12 @@ export const nodeVersions = ["20.19.0", "22", "24", "26"] as const;
 /** A Node version as the npm package `node` names it. */
 export type NodeVersion = (typeof nodeVersions)[number];
 
-/** The folder that holds the `node` of that version, installed on first use and kept. */
-export async function nodeFolder(version: NodeVersion): Promise<string> {
+/** The `node` of that version, installed on first use and kept. */
+export async function nodeBinary(version: NodeVersion): Promise<string> {
   const cache = path.join(root, "node_modules/.cache/holdfast-node");
   const home = path.join(cache, version);
-  const bin = path.join(home, "node_modules/.bin");
-  if (existsSync(bin)) return bin;
+  const binary = path.join(home, "node_modules/.bin/node");
+  if (existsSync(binary)) return binary;
   const fresh = `${home}.${process.pid}`;
   mkdirSync(fresh, { recursive: true });
   writeFileSync(path.join(fresh, "package.json"), JSON.stringify({ private: true, allowScripts: { node: true } }));
@@ -22,14 +22,9 @@ export async function nodeFolder(version: NodeVersion): Promise<string> {
     const args = ["install", "--prefix", fresh, "--no-save", "--prefer-offline", "--no-audit", "--no-fund"];
     await succeed("npm", [...args, `node@${version}`], { cwd: fresh });
     // Another test file may have been first: its copy is as good.
-    if (!existsSync(bin)) renameSync(fresh, home);
+    if (!existsSync(binary)) renameSync(fresh, home);
   } finally {
     rmSync(fresh, { recursive: true, force: true });
   }
-  return bin;
-}
-
-/** The `node` of that version. */
-export async function nodeBinary(version: NodeVersion): Promise<string> {
-  return path.join(await nodeFolder(version), "node");
+  return binary;
 }
