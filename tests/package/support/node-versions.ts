@@ -21,8 +21,12 @@ export async function nodeBinary(version: NodeVersion): Promise<string> {
   try {
     const args = ["install", "--prefix", fresh, "--no-save", "--prefer-offline", "--no-audit", "--no-fund"];
     await succeed("npm", [...args, `node@${version}`], { cwd: fresh });
-    // Another test file may have been first: its copy is as good.
-    if (!existsSync(binary)) renameSync(fresh, home);
+    try {
+      renameSync(fresh, home);
+    } catch (error) {
+      // Another test file was first, and its copy is as good.
+      if (!existsSync(binary)) throw error;
+    }
   } finally {
     rmSync(fresh, { recursive: true, force: true });
   }
