@@ -1,4 +1,4 @@
-import { types } from "node:util";
+import * as types from "node:util/types";
 
 /** What an object is to the codec. */
 export type ObjectKind = "object" | "bare" | "array" | "date" | "map" | "set" | "bytes" | "buffer" | "refused";

@@ -1,4 +1,4 @@
-import { types } from "node:util";
+import * as types from "node:util/types";
 
 import { UnsupportedValueError } from "../base/errors.ts";
 import { describe, kindOf } from "./kinds.ts";

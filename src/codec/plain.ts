@@ -1,4 +1,4 @@
-import { types } from "node:util";
+import * as types from "node:util/types";
 
 /** Deeper values are left to the thorough walk, which also finds cycles. */
 const DEEPEST = 100;

@@ -42,7 +42,7 @@ export class Holdfast {
   readonly #settings: ConnectSettings;
   readonly #own: readonly Reached[];
   readonly #stateStores = new Named<StateStore<unknown>>("state store");
-  readonly #cachesByName = new Named<Cache<unknown>>("cache");
+  readonly #cachesByName = new Named<Cache>("cache");
   readonly #locks = new Named<Lock<Transaction>>("lock");
   #closed: Promise<void> | undefined;
 
@@ -60,8 +60,7 @@ export class Holdfast {
 
   /** The state store of that name. No I/O. Throws InvalidArgumentError. */
   state<T = unknown>(name: string, options?: Own<StateStoreOptions<T>>): StateStore<T> {
-    const make = (): StateStore<unknown> =>
-      new StateStore<T>(this.#main, name, { ...options, service: this.service }) as StateStore<unknown>;
+    const make = (): StateStore<unknown> => new StateStore<T>(this.#main, name, { ...options, service: this.service });
     return this.#stateStores.get(name, options, make) as StateStore<T>;
   }
 

@@ -1,0 +1,31 @@
+import { InvalidArgumentError } from "../base/errors.ts";
+import type { Backend } from "../port/index.ts";
+import { openHoldfast, type Holdfast } from "./holdfast.ts";
+import { resolveConnectOptions, type ConnectOptions } from "./options.ts";
+import { backendOf, closeOwn, type Reached } from "./registry.ts";
+import { parseUrl } from "./url.ts";
+
+/** What `connect` does. */
+export async function reachHoldfast(target: string | Backend, options: ConnectOptions | undefined): Promise<Holdfast> {
+  const settings = resolveConnectOptions(options);
+  const reached: Reached[] = [];
+  try {
+    reached.push(await reach(target, "the first argument"));
+    if (options?.cache !== undefined) reached.push(await reach(options.cache, "cache"));
+    return await openHoldfast(reached, settings);
+  } catch (error) {
+    await closeOwn(reached);
+    throw error;
+  }
+}
+
+async function reach(target: unknown, what: string): Promise<Reached> {
+  if (typeof target === "string") return { backend: await backendOf(parseUrl(target)), own: true };
+  if (isBackend(target)) return { backend: target, own: false };
+  throw new InvalidArgumentError(`${what} must be a URL or a backend`);
+}
+
+function isBackend(target: unknown): target is Backend {
+  const candidate = target as Partial<Backend> | null | undefined;
+  return typeof candidate?.session === "function" && typeof candidate.open === "function";
+}

@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { describe, it } from "node:test";
+import { memoryBackend } from "../../src/backends/memory/index.ts";
+import { deferred } from "../../src/base/async.ts";
+import { connect, isHoldfastError, type ConnectOptions, type Holdfast } from "../../src/entries/index.ts";
+import type { Backend } from "../../src/port/index.ts";
+import { virtualTime } from "../../src/testing/virtual-time.ts";
+
+/** A backend that counts its closes and may never open. */
+function watched(options: { opens?: boolean } = {}): {
+  backend: Backend;
+  closes: () => number;
+  advance: (ms: number) => Promise<void>;
+} {
+  const time = virtualTime();
+  const backend = memoryBackend({ time });
+  let closes = 0;
+  return {
+    backend: {
+      name: "watched",
+      time,
+      open: async () => (options.opens === false ? new Promise<never>(() => undefined) : backend.open()),
+      session: () => backend.session(),
+      async close() {
+        closes++;
+        await backend.close();
+      },
+    },
+    closes: () => closes,
+    advance: async (ms) => time.advance(ms),
+  };
+}
+
+async function using<R>(hf: Holdfast, fn: (hf: Holdfast) => Promise<R>): Promise<R> {
+  try {
+    return await fn(hf);
+  } finally {
+    await hf.close();
+  }
+}
+
+describe("connect", () => {
+  it("gives state, caches and locks of one service", async () => {
+    await using(await connect("memory:", { service: "shop" }), async (hf) => {
+      assert.deepEqual([hf.service, hf.backend], ["shop", "memory"]);
+      assert.equal(hf.capabilities.exclusion, "exact");
+      assert.equal(typeof hf.domain, "string");
+      assert.ok((await hf.ping()) >= 0);
+      const orders = hf.state<{ paid: boolean }>("orders");
+      await hf.lock("orders").run("42", async (lease) => orders.save("42", { paid: false }, { lease }));
+      await hf.transact(async (tx) => {
+        const order = await tx.load(orders, "42");
+        tx.save(orders, "42", { paid: !order?.paid });
+      });
+      assert.deepEqual(await orders.load("42"), { paid: true });
+      assert.equal(await hf.cache<number>("prices", { ttl: "5m" }).getOrSet("btc", () => 7), 7);
+      assert.equal(hf.cache<number>("prices").peek("btc"), 7);
+      const { value } = await hf.lock("orders").runOnce("payment-7", async ({ tx }) => {
+        tx.save(orders, "43", { paid: true });
+        return "receipt";
+      });
+      assert.equal(value, "receipt");
+      assert.deepEqual(await orders.load("43"), { paid: true });
+    });
+  });
+
+  it("gives one object a name", async () => {
+    await using(await connect("memory:"), async (hf) => {
+      assert.equal(hf.state("a"), hf.state("a"));
+      assert.equal(hf.lock("a"), hf.lock("a"));
+      assert.equal(hf.cache("a", { ttl: "5m" }), hf.cache("a"));
+      assert.throws(() => hf.cache("a", { ttl: "6m" }), { code: "INVALID_ARGUMENT" });
+      assert.throws(() => hf.state(""), { code: "INVALID_ARGUMENT" });
+    });
+  });
+
+  it("memory: is fresh, memory:name is shared, another service is apart", async () => {
+    const [fresh, other] = [await connect("memory:"), await connect("memory:")];
+    const name = `memory:connect-test-${process.pid}`;
+    const shared = [await connect(name), await connect(name), await connect(name, { service: "another" })];
+    try {
+      await fresh.state("s").save("k", 1);
+      assert.equal(await other.state("s").load("k"), undefined);
+      assert.notEqual(fresh.domain, other.domain);
+      await shared[0]?.state("s").save("k", 2);
+      assert.equal(await shared[1]?.state("s").load("k"), 2);
+      assert.equal(await shared[2]?.state("s").load("k"), undefined);
+      assert.equal(shared[0]?.domain, shared[1]?.domain);
+    } finally {
+      await Promise.all([fresh, other, ...shared].map(async (hf) => hf.close()));
+    }
+  });
+
+  it("null: accepts everything and keeps nothing", async () => {
+    await using(await connect("null:"), async (hf) => {
+      await hf.state("s").save("k", 1);
+      assert.equal(await hf.state("s").load("k"), undefined);
+      assert.ok(await hf.lock("l").tryAcquire("k"));
+    });
+  });
+
+  it("file: is a directory that every connect shares", async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "holdfast-"));
+    try {
+      await using(await connect(`file:${folder}`), async (hf) => {
+        assert.equal(hf.backend, "lmdb");
+        await hf.state("s").save("k", 1);
+      });
+      await using(await connect(`file:${folder}`), async (hf) => assert.equal(await hf.state("s").load("k"), 1));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it("parts the caches from the rest", async () => {
+    const { backend, closes } = watched();
+    const hf = await connect("null:", { cache: backend });
+    const errors: string[] = [];
+    const end = hf.on("cacheError", ({ operation }) => errors.push(operation));
+    await hf.state("s").save("k", 1);
+    await hf.cache("c", { ttl: "never" }).set("k", 2);
+    assert.equal(await hf.state("s").load("k"), undefined);
+    assert.equal(await hf.cache("c").get("k"), 2);
+    assert.equal(hf.backend, "null");
+    await hf.cache("c").getOrSet("f", () => () => 1);
+    end();
+    await hf.cache("c").getOrSet("f", () => () => 1);
+    assert.deepEqual(errors, ["getOrSet"]);
+    await hf.close();
+    assert.equal(closes(), 0);
+  });
+
+  it("never closes a backend that was handed in, and has a session of its own on it", async () => {
+    const { backend, closes } = watched();
+    const [one, two] = [await connect(backend), await connect(backend)];
+    const lease = await one.lock("l").tryAcquire("k");
+    assert.ok(lease);
+    assert.equal(await two.lock("l").tryAcquire("k"), undefined);
+    await one.close();
+    assert.equal(lease.signal.aborted, true);
+    assert.ok(await two.lock("l").tryAcquire("k"));
+    await two.close();
+    assert.equal(closes(), 0);
+    await backend.close();
+  });
+
+  it("closes once, for good, and in order", async () => {
+    const hf = await connect("memory:", { drain: "1m" });
+    const running = deferred<void>();
+    const end = deferred<number>();
+    const value = hf.cache<number>("c", { ttl: "1m" }).getOrSet("k", async () => (running.resolve(), end.promise));
+    await running.promise;
+    const closing = hf.close();
+    assert.equal(hf[Symbol.asyncDispose](), closing);
+    end.resolve(3);
+    assert.equal(await value, 3);
+    await closing;
+    for (const call of [
+      async () => hf.ping(),
+      async () => hf.state("s").load("k"),
+      async () => hf.cache("c").get("k"),
+      async () => hf.lock("l").tryAcquire("k"),
+      async () => hf.transact(async (tx) => tx.load(hf.state("s"), "k")),
+    ]) {
+      await assert.rejects(call, { code: "UNAVAILABLE" });
+    }
+  });
+
+  it("gives up on what does not answer", async () => {
+    const { backend, closes, advance } = watched({ opens: false });
+    const settled = connect(backend, { timeout: "2s" }).then(
+      () => "connected",
+      (error: unknown) => (isHoldfastError(error) ? error.code : error),
+    );
+    // connect loads modules before it starts to wait.
+    const turn = async (): Promise<undefined> => advance(2_000).then(() => undefined);
+    let outcome: unknown;
+    while (outcome === undefined) outcome = await Promise.race([settled, turn()]);
+    assert.equal(outcome, "UNAVAILABLE");
+    assert.equal(closes(), 0);
+  });
+
+  it("says what is wrong with what it was given", async () => {
+    const wrong: [unknown, ConnectOptions | undefined, string, RegExp][] = [
+      [
+        "redis://:secret@host",
+        undefined,
+        "UNSUPPORTED",
+        /redis:\/\/ has no backend in this version.*file:.*memory:.*null:/,
+      ],
+      ["postgres://u:secret@host/db", undefined, "UNSUPPORTED", /postgres/],
+      ["etcd://secret@host", undefined, "INVALID_ARGUMENT", /unknown.*known schemes.*file:/],
+      ["./secret", undefined, "INVALID_ARGUMENT", /no scheme/],
+      ["memory:?secret=1", undefined, "INVALID_ARGUMENT", /no parameter/],
+      [7, undefined, "INVALID_ARGUMENT", /URL or a backend/],
+      [null, undefined, "INVALID_ARGUMENT", /URL or a backend/],
+      ["memory:", { timeout: "soon" }, "INVALID_ARGUMENT", /timeout/],
+      ["memory:", { timeout: 0 }, "INVALID_ARGUMENT", /timeout/],
+      ["memory:", { drain: -1 }, "INVALID_ARGUMENT", /drain/],
+      ["memory:", { service: "s".repeat(257) }, "INVALID_ARGUMENT", /service/],
+      ["memory:", { service: 1 as unknown as string }, "INVALID_ARGUMENT", /service/],
+      ["memory:", { cache: "redis://:secret@host" }, "UNSUPPORTED", /redis/],
+      ["memory:", { cache: {} as Backend }, "INVALID_ARGUMENT", /cache/],
+      ["memory:", "fast" as ConnectOptions, "INVALID_ARGUMENT", /options/],
+    ];
+    for (const [target, options, code, message] of wrong) {
+      await assert.rejects(connect(target as string, options), (error: Error) => {
+        assert.ok(isHoldfastError(error), String(error));
+        assert.equal(error.code, code);
+        assert.match(error.message, message);
+        assert.doesNotMatch(error.message, target === "memory:?secret=1" ? /=1/ : /secret/);
+        return true;
+      });
+    }
+  });
+});
