@@ -32,13 +32,19 @@ export type If = { readonly absent: true } | IfVersion;
 /** That an entry still is of a version. */
 export type IfVersion = { readonly version: Version } | Entry<unknown>;
 
+/** A lease, as locks hand them out. */
+export interface LeaseLike {
+  readonly fence: bigint;
+  assertHeld(): void;
+}
+
 /** What a write that a lease guards takes. */
 export interface LeaseOption {
   /**
    * Writes only while this lease is held; else FencedError. A lease of the same store may be on any lock; one of another
    * server must be on the entry's own name and key. An own property that is `undefined` is refused.
    */
-  readonly lease?: object;
+  readonly lease?: LeaseLike;
 }
 
 /** Options of `loadEntry`. */

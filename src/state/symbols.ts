@@ -1,8 +1,13 @@
+declare const verdict: unique symbol;
+
+/**
+ * The type of {@link KEEP} and {@link REMOVE}. Not `unique symbol`: of that, `async () => REMOVE` would give a promise of any
+ * symbol.
+ */
+export type Verdict = symbol & { readonly [verdict]: true };
+
 /** What the function of `update` or `upsert` returns to leave the entry as it is: nothing is written. */
-export const KEEP: unique symbol = Symbol.for("holdfast.keep");
+export const KEEP = Symbol.for("holdfast.keep") as Verdict;
 
 /** What the function of `update` or `upsert` returns to delete the entry. */
-export const REMOVE: unique symbol = Symbol.for("holdfast.remove");
-
-/** What an update may return instead of a value. */
-export type Verdict = typeof KEEP | typeof REMOVE;
+export const REMOVE = Symbol.for("holdfast.remove") as Verdict;

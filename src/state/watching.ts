@@ -30,6 +30,7 @@ export async function watch<T>(
   const { name } = instance.backend;
   if (capabilities.watch === "none") throw new UnsupportedError(`${name} cannot tell of changes`, { backend: name });
   if (initial && !capabilities.list) throw new UnsupportedError(`${name} cannot list its entries`, { backend: name });
+  call.signal?.throwIfAborted();
   const watcher = new Watcher(core, prefix, initial);
   await watcher.start(call);
   return watcher;

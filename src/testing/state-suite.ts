@@ -1,0 +1,27 @@
+import { batchCases } from "./state/batches.ts";
+import { callCases } from "./state/calls.ts";
+import { conditionCases } from "./state/conditions.ts";
+import { expiryCases } from "./state/expiry.ts";
+import { guardedCases } from "./state/guarded.ts";
+import { transactionRefusalCases } from "./state/refusals.ts";
+import { schemaCases } from "./state/schemas.ts";
+import { transactionCases } from "./state/transactions.ts";
+import { updateCases } from "./state/updates.ts";
+import { valueCases } from "./state/values.ts";
+import { watchCases } from "./state/watching.ts";
+import type { Case } from "./suite.ts";
+
+/** What a state store must do on every backend, by the sentences of the contract. Bind them to a backend with `bindSuite`. */
+export const stateCases: readonly Case[] = [
+  ...valueCases,
+  ...conditionCases,
+  ...updateCases,
+  ...expiryCases,
+  ...guardedCases,
+  ...transactionCases,
+  ...transactionRefusalCases,
+  ...batchCases,
+  ...watchCases,
+  ...schemaCases,
+  ...callCases,
+];

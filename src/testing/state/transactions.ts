@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import { KEEP, REMOVE, transact } from "../../state/index.ts";
+import type { Case } from "../suite.ts";
+import { books, instanceOf, keeps, rejects, storeOf, storeOn, times, transacts, type Books } from "./client.ts";
+
+export const transactionCases: readonly Case[] = [
+  {
+    title: "writes of several stores take effect together, and only when the function has ended",
+    proves: "state 6: one atomic group",
+    when: transacts,
+    async run(context) {
+      const { instance, a, b } = books(context);
+      const other = storeOf<number>(context);
+      await a.save("gone", 1);
+      const result = await transact(instance, async (tx) => {
+        tx.save(a, "k", 1);
+        tx.save(b, "k", 2);
+        tx.delete(a, "gone");
+        assert.deepEqual([await other.load("k"), await other.load("gone")], [undefined, 1]);
+        return "done";
+      });
+      assert.equal(result, "done");
+      assert.deepEqual([await other.load("k"), await b.load("k"), await other.load("gone")], [1, 2, undefined]);
+    },
+  },
+  {
+    title: "reads see the transaction's own writes; a key twice is its last write",
+    proves: "state 6: reads see them",
+    when: transacts,
+    async run(context) {
+      const { instance, a } = books(context);
+      await a.saveMany([
+        ["x", 1],
+        ["y", 1],
+      ]);
+      let version: string | undefined;
+      await transact(instance, async (tx) => {
+        tx.save(a, "x", 2);
+        assert.equal(await tx.load(a, "x"), 2);
+        tx.save(a, "x", 3);
+        tx.delete(a, "y");
+        assert.equal(await tx.load(a, "y"), undefined);
+        assert.equal(await tx.loadEntry(a, "y"), undefined);
+        tx.save(a, "z", 1);
+        assert.deepEqual(
+          [...(await tx.loadMany(a, ["x", "y", "z", "w", "x"]))],
+          [
+            ["x", 3],
+            ["z", 1],
+          ],
+        );
+        assert.equal((await tx.update(a, "x", (n) => n + 1))?.value, 4);
+        assert.equal(await tx.update(a, "y", () => assert.fail("called for a deleted key")), undefined);
+        assert.equal((await tx.upsert(a, "y", (n) => (n ?? 10) + 1))?.value, 11);
+        assert.equal((await tx.upsert(a, "y", () => KEEP))?.value, 11);
+        assert.equal(await tx.update(a, "z", () => REMOVE), undefined);
+        version = (await tx.loadEntry(a, "x"))?.version;
+      });
+      assert.deepEqual(
+        [...(await a.loadMany(["x", "y", "z"]))],
+        [
+          ["x", 4],
+          ["y", 11],
+        ],
+      );
+      assert.equal((await a.loadEntry("x"))?.version, version, "an entry has the version that it is to have");
+    },
+  },
+  {
+    title: "values are taken when they are saved, and loaded ones are copies",
+    proves: "state 1: an independent copy",
+    when: keeps,
+    async run(context) {
+      const instance = instanceOf(context);
+      const store = storeOn<number[]>(instance);
+      await transact(instance, async (tx) => {
+        const value = [1];
+        tx.save(store, "k", value);
+        value.push(2);
+        (await tx.load(store, "k"))?.push(3);
+        assert.deepEqual(await tx.load(store, "k"), [1]);
+      });
+      assert.deepEqual(await store.load("k"), [1]);
+    },
+  },
+  {
+    title: "what was read and changed meanwhile makes the function run again, also where there was nothing",
+    proves: "state 6: everything read is checked",
+    when: transacts,
+    async run(context) {
+      const { instance, a } = books(context);
+      const other = storeOf<number>(context);
+      const change: readonly (readonly [string, (key: string) => Promise<unknown>, number | undefined])[] = [
+        ["changed", (key) => other.save(key, 2), 1],
+        ["deleted", (key) => other.delete(key), 1],
+        ["created", (key) => other.save(key, 2), undefined],
+        ["deleted and made anew", async (key) => (await other.delete(key)) && other.save(key, 1), 1],
+      ];
+      for (const [key, meanwhile, before] of change) {
+        if (before !== undefined) await a.save(key, before);
+        let runs = 0;
+        const seen = await transact(instance, async (tx) => {
+          const value = await tx.load(a, key);
+          if (runs++ === 0) await meanwhile(key);
+          tx.save(a, `of ${key}`, runs);
+          return value;
+        });
+        assert.deepEqual([runs, seen, await other.load(`of ${key}`)], [2, await other.load(key), 2], key);
+      }
+    },
+  },
+  {
+    title: "what was not read does not make it run again",
+    proves: "state 6: writes are held back",
+    when: transacts,
+    async run(context) {
+      const { instance, a } = books(context);
+      const other = storeOf<number>(context);
+      let runs = 0;
+      await transact(instance, async (tx) => {
+        tx.save(a, "k", 1);
+        runs++;
+        await other.save("k", 2);
+      });
+      assert.deepEqual([runs, await a.load("k")], [1, 1]);
+    },
+  },
+  {
+    title: "if the function throws nothing is written",
+    proves: "state 6: if fn throws",
+    when: transacts,
+    async run(context) {
+      const { instance, a } = books(context);
+      await a.save("k", 1);
+      const error = new Error("of the application");
+      let runs = 0;
+      const work = transact(instance, async (tx) => {
+        runs++;
+        tx.save(a, "k", ((await tx.load(a, "k")) ?? 0) + 1);
+        tx.save(a, "l", 1);
+        throw error;
+      });
+      await assert.rejects(work, error);
+      assert.deepEqual([runs, ...(await a.loadMany(["k", "l"]))], [1, ["k", 1]]);
+    },
+  },
+  {
+    title: "an error that comes of a stale read is not thrown: the function runs again",
+    proves: "state 6: its reads are checked first",
+    when: keeps,
+    async run(context) {
+      const { instance, a } = books(context);
+      const other = storeOf<number>(context);
+      await a.save("k", 1);
+      let runs = 0;
+      const value = await transact(instance, async (tx) => {
+        const n = await tx.load(a, "k");
+        if (runs++ === 0) {
+          await other.save("k", 2);
+          throw new Error(`cannot work with ${n}`);
+        }
+        return n;
+      });
+      assert.deepEqual([value, runs], [2, 2]);
+    },
+  },
+  {
+    title: "transfers at the same time, of several instances, lose and make nothing",
+    proves: "state 6: retried until the deadline",
+    when: transacts,
+    async run(context) {
+      const clients = [books(context), books(context)];
+      const accounts = ["p", "q", "r"];
+      await clients[0]?.a.saveMany(accounts.map((key) => [key, 100]));
+      await times(60, async (i) => {
+        const { instance, a, b } = clients[i % 2] as Books;
+        const [from, to] = [accounts[i % 3] as string, accounts[(i + 1 + (i % 2)) % 3] as string];
+        await transact(instance, async (tx) => {
+          const [x, y] = await Promise.all([tx.load(a, from), tx.load(a, to)]);
+          tx.save(a, from, (x as number) - 1);
+          tx.save(a, to, (y as number) + 1);
+          await tx.upsert(b, "count", (n) => (n ?? 0) + 1);
+        });
+      });
+      const left = await clients[0]?.a.loadMany(accounts);
+      assert.equal(
+        [...(left?.values() ?? [])].reduce((sum, n) => sum + n, 0),
+        300,
+      );
+      assert.equal(await clients[0]?.b.load("count"), 60);
+    },
+  },
+  {
+    title: "a conflict that does not end is a ConflictError at the timeout",
+    proves: "every call 1: it ends",
+    when: keeps,
+    async run(context) {
+      const { instance, a } = books(context);
+      const other = storeOf<number>(context);
+      await a.save("k", 0);
+      let runs = 0;
+      const restless = async (n: number | undefined): Promise<number> => {
+        if (runs++ === 1) await context.place.elapse(3 * context.unit);
+        await other.save("k", runs);
+        return (n ?? 0) + 1;
+      };
+      const timeout = 2 * context.unit;
+      await rejects(
+        transact(instance, async (tx) => tx.update(a, "k", restless), { timeout }),
+        "CONFLICT",
+      );
+      assert.ok(runs >= 2);
+      runs = 0;
+      await rejects(a.update("k", restless, { timeout }), "CONFLICT");
+      assert.ok(runs >= 2);
+      assert.equal(await a.load("k"), runs);
+    },
+  },
+];
