@@ -199,7 +199,7 @@ export class LockTable implements Closing {
   }
 
   async end(): Promise<void> {
-    for (const tenure of [...this.tenures]) tenure.lose("closed");
+    for (const tenure of [...this.tenures]) tenure.lose("closed", { release: true });
     while (this.#background.size > 0) await Promise.all(this.#background);
     this.#unsubscribe?.();
   }
