@@ -100,12 +100,12 @@ export const floorCases: readonly Case[] = [
     async run(context) {
       const { place, unit } = context;
       const client = Client.of(context);
-      await client.ok(floor(5, 0, 4 * unit));
-      await place.elapse(2 * unit);
-      await client.ok(floor(5, 0, 4 * unit));
-      await place.elapse(2.5 * unit);
+      await client.ok(floor(5, 0, 8 * unit));
+      await place.elapse(4 * unit);
+      await client.ok(floor(5, 0, 8 * unit));
+      await place.elapse(5 * unit);
       await refuses(client, 4);
-      await place.elapse(4 * unit + context.capabilities.ttlGranularity);
+      await place.elapse(8 * unit + context.capabilities.ttlGranularity);
       await client.ok(floor(1));
     },
   },

@@ -53,10 +53,10 @@ export const lockCases: readonly Case[] = [
     async run(context) {
       const { unit, place } = context;
       const [a, b] = [Client.of(context), Client.of(context)];
-      const grant = await a.acquire(key, "a", { ttl: 3 * unit });
-      await place.elapse(unit);
+      const grant = await a.acquire(key, "a", { ttl: 6 * unit });
+      await place.elapse(2 * unit);
       assert.equal(await b.acquire(key, "a", { ttl: long, info: "again" }), grant, "whoever sends it");
-      await place.elapse(3 * unit);
+      await place.elapse(6 * unit);
       assert.deepEqual(await b.holders(key), ["a"]);
       assert.equal((await b.inspect(key)).holders[0]?.info, "again");
       assert.equal(await a.release(key, "a"), true, "it was one hold");
@@ -86,7 +86,7 @@ export const lockCases: readonly Case[] = [
     async run(context) {
       const { unit, place } = context;
       const [a, b] = [Client.of(context), Client.of(context)];
-      const grant = await a.acquire(key, "a", { ttl: 3 * unit });
+      const grant = await a.acquire(key, "a", { ttl: 6 * unit });
       for (const [owner, its] of [
         ["b", grant],
         ["a", grant + 1],
@@ -98,7 +98,7 @@ export const lockCases: readonly Case[] = [
       await a.refused("fenced", { ops: [{ op: "extend", lock: lock("other"), owner: "a", grant, ttl: long }] });
       await place.elapse(unit);
       assert.equal(grantOf(await a.extend(key, "a", grant, long)), grant);
-      await place.elapse(3 * unit);
+      await place.elapse(6 * unit);
       assert.deepEqual(await b.holders(key), ["a"]);
       assert.equal(grantOf(await a.extend(key, "a", grant, unit)), grant, "a shorter ttl holds too");
       await place.elapse(unit + 1);
@@ -188,8 +188,8 @@ export const lockCases: readonly Case[] = [
     async run(context) {
       const client = Client.of(context);
       await client.acquire(key, "held", { ttl: long });
-      assert.equal(await client.release(key, "held", 3 * context.unit), true);
-      assert.equal(await client.release(key, "late", 3 * context.unit), false, "also one that holds nothing yet");
+      assert.equal(await client.release(key, "held", 10 * context.unit), true);
+      assert.equal(await client.release(key, "late", 10 * context.unit), false, "also one that holds nothing yet");
       assert.equal(await client.release(lock("unused"), "late", long), false);
       for (const owner of ["held", "late"]) {
         const { at } = await client.refused("fenced", { ops: [acquire(key, owner, { ttl: long })] });
@@ -199,7 +199,7 @@ export const lockCases: readonly Case[] = [
       await client.refused("fenced", { ops: [acquire(lock("unused"), "late", { ttl: long })] });
       await client.acquire(key, "other", { ttl: long });
       await client.release(key, "other");
-      await context.place.elapse(3 * context.unit + 1);
+      await context.place.elapse(10 * context.unit + 1);
       await client.acquire(key, "late", { ttl: long });
     },
   },

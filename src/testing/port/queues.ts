@@ -52,14 +52,14 @@ export const queueCases: readonly Case[] = [
     async run(context) {
       const [a, b] = [Client.of(context), Client.of(context)];
       const first = await a.acquire(key, "a", { ttl: long });
-      await b.wait(key, "b", { ttl: long, claimMs: 4 * context.unit, info: "b's" });
+      await b.wait(key, "b", { ttl: long, claimMs: 8 * context.unit, info: "b's" });
       await a.release(key, "a");
       const [holder] = (await a.inspect(key)).holders;
       assert.equal(holder?.owner, "b");
-      assert.ok(holder.remainingMs <= 4 * context.unit, "until it is confirmed it lasts for its claim");
+      assert.ok(holder.remainingMs <= 8 * context.unit, "until it is confirmed it lasts for its claim");
       assert.ok(holder.grant > first);
       assert.equal(await b.acquire(key, "b", { ttl: long }), holder.grant);
-      await context.place.elapse(4 * context.unit + 1);
+      await context.place.elapse(8 * context.unit + 1);
       assert.deepEqual(await a.holders(key), ["b"]);
     },
   },
@@ -71,11 +71,11 @@ export const queueCases: readonly Case[] = [
       const { place, unit } = context;
       const [a, dead, live] = [Client.of(context), Client.of(context), Client.of(context)];
       await a.acquire(key, "a", { ttl: long });
-      await dead.wait(key, "dead", { ttl: long, claimMs: 2 * unit });
+      await dead.wait(key, "dead", { ttl: long, claimMs: 8 * unit });
       await live.wait(key, "live", patient);
       await a.release(key, "a");
       assert.deepEqual(await a.holders(key), ["dead"]);
-      await place.elapse(2 * unit + 1);
+      await place.elapse(8 * unit + 1);
       assert.deepEqual(await a.holders(key), ["live"]);
       assert.equal(await dead.release(key, "dead"), false);
       await live.acquire(key, "live", { ttl: long });
@@ -89,10 +89,10 @@ export const queueCases: readonly Case[] = [
       const { place, unit } = context;
       const [a, live] = [Client.of(context), Client.of(context)];
       await a.acquire(key, "a", { ttl: long });
-      await a.wait(key, "dead 1", { ttl: long, claimMs: unit });
-      await a.wait(key, "dead 2", { ttl: long, claimMs: unit });
+      await a.wait(key, "dead 1", { ttl: long, claimMs: 6 * unit });
+      await a.wait(key, "dead 2", { ttl: long, claimMs: 6 * unit });
       assert.equal((await live.wait(key, "live", patient)).ahead, 2);
-      await place.elapse(unit + 1);
+      await place.elapse(6 * unit + 1);
       const { ahead, state } = await live.wait(key, "live", patient);
       assert.deepEqual([ahead, state.waiting], [0, 1]);
       await a.release(key, "a");
@@ -107,11 +107,11 @@ export const queueCases: readonly Case[] = [
       const { place, unit } = context;
       const [a, b, c] = [Client.of(context), Client.of(context), Client.of(context)];
       await a.acquire(key, "a", { ttl: long });
-      await b.wait(key, "b", { ttl: long, claimMs: 3 * unit });
+      await b.wait(key, "b", { ttl: long, claimMs: 8 * unit });
       await c.wait(key, "c", patient);
       for (let i = 0; i < 3; i++) {
-        await place.elapse(1.5 * unit);
-        const { ahead, state } = await b.wait(key, "b", { ttl: long, claimMs: 3 * unit });
+        await place.elapse(3 * unit);
+        const { ahead, state } = await b.wait(key, "b", { ttl: long, claimMs: 8 * unit });
         assert.deepEqual([ahead, state.waiting], [0, 2]);
       }
       await a.release(key, "a");
@@ -141,9 +141,9 @@ export const queueCases: readonly Case[] = [
     when: excludes,
     async run(context) {
       const [a, b] = [Client.of(context), Client.of(context)];
-      const grant = await a.acquire(key, "a", { ttl: context.unit });
+      const grant = await a.acquire(key, "a", { ttl: 6 * context.unit });
       await b.wait(key, "b", patient);
-      await context.place.elapse(context.unit + 1);
+      await context.place.elapse(6 * context.unit + 1);
       await a.refused("held", { ops: [acquire(key, "late", { ttl: long })] });
       assert.ok((await b.acquire(key, "b", { ttl: long })) > grant);
       await a.wait(key, "c", patient);
@@ -158,9 +158,9 @@ export const queueCases: readonly Case[] = [
     when: excludes,
     async run(context) {
       const client = Client.of(context);
-      await client.acquire(key, "a", { ttl: context.unit });
+      await client.acquire(key, "a", { ttl: 6 * context.unit });
       await client.wait(key, "b", patient);
-      await context.place.elapse(context.unit + 1);
+      await context.place.elapse(6 * context.unit + 1);
       await client.acquire(key, "b", { ttl: long, claimMs: long });
       assert.deepEqual(await client.inspect(key).then((state) => [state.holders.length, state.waiting]), [1, 0]);
     },

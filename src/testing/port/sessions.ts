@@ -79,11 +79,11 @@ export const sessionCases: readonly Case[] = [
     async run(context) {
       const [a, b] = [Client.of(context), Client.of(context)];
       const heard = a.session.signals ? await a.listen({ topic: "t" }) : undefined;
-      await a.acquire(lock("k"), "a", { ttl: 4 * context.unit });
+      await a.acquire(lock("k"), "a", { ttl: 8 * context.unit });
       await a.session.close();
       await b.session.signals?.publish("t", "late");
       await b.refused("held", { ops: [acquire(lock("k"), "b", { ttl: long })] });
-      await context.place.elapse(4 * context.unit + 1);
+      await context.place.elapse(8 * context.unit + 1);
       await b.acquire(lock("k"), "b", { ttl: long });
       assert.deepEqual(heard?.signals ?? [], []);
     },

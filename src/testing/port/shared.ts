@@ -96,9 +96,9 @@ export const sharedCases: readonly Case[] = [
       await a.wait(key, "r2", { ...shared, claimMs: long });
       await b.release(key, "w1");
       assert.deepEqual(await a.holders(key), ["r1", "r2"]);
-      await b.wait(key, "w2", { ttl: long, claimMs: unit });
+      await b.wait(key, "w2", { ttl: long, claimMs: 6 * unit });
       await a.wait(key, "r3", { ...shared, claimMs: long });
-      await place.elapse(unit + 1);
+      await place.elapse(6 * unit + 1);
       assert.deepEqual(await a.holders(key), ["r1", "r2", "r3"]);
     },
   },

@@ -57,9 +57,9 @@ export const signalCases: readonly Case[] = [
       await b.wait(lock("stolen"), "stolen", patient);
       await a.steal(lock("stolen"));
       await heard.granted("stolen");
-      await a.acquire(lock("expires"), "a", { ttl: unit });
+      await a.acquire(lock("expires"), "a", { ttl: 6 * unit });
       await b.wait(lock("expires"), "expires", patient);
-      await place.elapse(unit + 1);
+      await place.elapse(6 * unit + 1);
       await heard.granted("expires");
       await a.acquire(lock("lapses"), "a", { ttl: long });
       await a.wait(lock("lapses"), "dead", { ttl: long, claimMs: 2 * unit });
@@ -145,9 +145,9 @@ export const signalCases: readonly Case[] = [
     when: (capabilities) => watches(capabilities) && capabilities.watch === "log",
     async run(context) {
       const client = Client.of(context);
-      await client.set(record("k"), "v", { ttl: context.unit });
+      await client.set(record("k"), "v", { ttl: 6 * context.unit });
       const heard = await client.listen({ changes: record("k").space, prefix: "" });
-      await context.place.elapse(2 * context.unit);
+      await context.place.elapse(7 * context.unit);
       await heard.changed("k");
       assert.equal(await client.get(record("k")), undefined);
     },
