@@ -1,0 +1,29 @@
+// Writes the table of guarantees into the README, from what the backends declare. With --check it only says whether it is right.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { connect } from "../src/entries/index.ts";
+import { guaranteeTable, withTable, type Column } from "./lib/guarantee-table.ts";
+import { root } from "./lib/run.ts";
+
+const folder = mkdtempSync(path.join(tmpdir(), "holdfast-guarantees-"));
+const columns: Column[] = [];
+for (const [title, url] of [
+  ["`null:`", "null:"],
+  ["`memory:`", "memory:"],
+  ["`file:` (LMDB)", `file:${folder}`],
+] as const) {
+  const hf = await connect(url);
+  columns.push({ title, capabilities: hf.capabilities });
+  await hf.close();
+}
+rmSync(folder, { recursive: true });
+
+const readme = path.join(root, "README.md");
+const page = readFileSync(readme, "utf8");
+const right = withTable(page, guaranteeTable(columns));
+if (!process.argv.includes("--check")) writeFileSync(readme, right);
+else if (right !== page) {
+  console.error("the table of guarantees in README.md is not what the backends declare: run `npm run guarantees`");
+  process.exitCode = 1;
+}
