@@ -3,6 +3,8 @@ export { virtualTime, type VirtualTime } from "../testing/virtual-time.ts";
 export { bindSuite, type BoundCase, type Case, type CaseContext, type Place, type Subject } from "../testing/suite.ts";
 export { portCases } from "../testing/port-suite.ts";
 export { cacheCases } from "../testing/cache-suite.ts";
+export { lockCases } from "../testing/lock-suite.ts";
+export { stateCases } from "../testing/state-suite.ts";
 export { misbehavingBackend, type Fault, type Next } from "../testing/misbehave.ts";
 export { faults } from "../testing/faults.ts";
 export type { Time, Timer } from "../base/time.ts";
