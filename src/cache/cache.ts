@@ -277,7 +277,7 @@ export class Cache<V = unknown> {
   }
 
   #observe<T>(operation: string, fn: () => Promise<T>): Promise<T> {
-    return diagnostics.observe(this.#source, operation, fn);
+    return diagnostics.active ? diagnostics.observe(this.#source, operation, fn) : fn();
   }
 }
 

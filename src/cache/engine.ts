@@ -18,6 +18,8 @@ export class Engine<V> {
   readonly settings: CacheSettings;
   readonly tier: Tier;
   readonly events = new Emitter<CacheEvents>();
+  /** Values of what is in this process, decoded once. They go with the entry. */
+  readonly #decoded = new WeakMap<Found, Handout<V>>();
   readonly counts: Counts = {
     hits: 0,
     misses: 0,
@@ -57,7 +59,7 @@ export class Engine<V> {
 
   /** The value of an entry for those who asked for it, counted as a hit; a miss where there is none or it is unreadable. */
   value(operation: string, key: string, found: Found | undefined): Handout<V> | undefined {
-    const handout = found && this.decode(operation, key, found.payload);
+    const handout = found && this.decode(operation, key, found);
     if (handout) {
       this.counts.hits++;
       if (this.events.has("hit")) this.events.emit("hit", { key });
@@ -69,10 +71,15 @@ export class Engine<V> {
   }
 
   /** Undefined, and an event, where the payload cannot be read. */
-  decode(operation: string, key: string, payload: Payload): Handout<V> | undefined {
+  decode(operation: string, key: string, found: Found): Handout<V> | undefined {
+    const known = this.#decoded.get(found);
+    if (known) return known;
     const where = { key, backend: this.instance.backend.name };
     try {
-      return isolated(this.settings.isolate, () => decodeWith(this.settings.codec, payload, where) as V);
+      const decode = (): V => decodeWith(this.settings.codec, found.value, where) as V;
+      const handout = isolated(this.settings.isolate, decode);
+      if (this.tier.inProcess) this.#decoded.set(found, handout);
+      return handout;
     } catch (error) {
       this.report(operation, key, error);
       return undefined;

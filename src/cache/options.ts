@@ -6,7 +6,7 @@ import { json, type Codec } from "../codec/index.ts";
 import type { Isolate } from "./isolation.ts";
 
 /** Longest tag, in bytes of UTF-8: it is part of a key. */
-export const MAX_TAG_BYTES = MAX_KEY_BYTES - 1;
+const MAX_TAG_BYTES = MAX_KEY_BYTES - 1;
 /** Entries that the in-process tier holds unless told otherwise. */
 const DEFAULT_MAX_ITEMS = 10_000;
 

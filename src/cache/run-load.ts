@@ -102,7 +102,7 @@ class Filling<V> {
       const payload = payloads.get(key);
       if (value === undefined) settle(key, undefined);
       else if (payload === undefined || this.#engine.settings.isolate === "reference") settle(key, shared(value));
-      else settle(key, this.#engine.decode(this.#plan.operation, key, payload) ?? shared(value));
+      else settle(key, this.#engine.decode(this.#plan.operation, key, { value: payload }) ?? shared(value));
     }
   }
 
@@ -126,7 +126,7 @@ class Filling<V> {
       },
       stale: (key: string): V | undefined => {
         const found = ground?.stale.get(key);
-        return found && engine.decode(this.#plan.operation, key, found.payload)?.take();
+        return found && engine.decode(this.#plan.operation, key, found)?.take();
       },
     };
     const values: unknown = await this.#plan.run(this.#missing, context);

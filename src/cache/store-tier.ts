@@ -13,7 +13,7 @@ import type { Entry, Found, Ground, Kept, Stamps, Terms, Tier } from "./tier.ts"
  */
 const DELETED = "!";
 /** How long that record stays. A load that ran for longer and had found nothing is not kept. */
-export const DELETED_MS = 10 * 60_000;
+const DELETED_MS = 10 * 60_000;
 /** How much sooner such a load is given up, for the way to the store. */
 const DELETED_MARGIN_MS = 60_000;
 
@@ -40,10 +40,14 @@ export class StoreTier implements Tier {
     this.#events = events;
   }
 
+  get inProcess(): boolean {
+    const { known } = this.#instance;
+    return known !== undefined && isInProcess(known);
+  }
+
   peek(key: string): Found | undefined {
-    const { known, session } = this.#instance;
-    if (!known || !isInProcess(known)) return undefined;
-    const outcome = session.executeNow?.({ ops: [this.#get(key, true)] });
+    if (!this.inProcess) return undefined;
+    const outcome = this.#instance.session.executeNow?.({ ops: [this.#get(key, true)] });
     return outcome?.ok ? this.#found(key, outcome.results[0] as StoredRecord | undefined) : undefined;
   }
 
@@ -61,7 +65,7 @@ export class StoreTier implements Tier {
       // As it is, current or not: what is there now may be replaced, what comes later may not.
       const record = recordOf(await this.#instance.execute({ ops: [this.#get(key, false)] }, call));
       conditions.set(key, record ? { id: record.id } : { absent: true });
-      if (record && !isDeleted(record)) stale.set(key, { id: record.id, payload: record.value });
+      if (record && !isDeleted(record)) stale.set(key, record);
     };
     const [stamps] = await Promise.all([this.#readStamps(tags, call), ...keys.map(look)]);
     return { since, tags, stamps, conditions, stale };
@@ -185,7 +189,7 @@ export class StoreTier implements Tier {
   #found(key: string, record: StoredRecord | undefined): Found | undefined {
     if (!record || isDeleted(record)) return undefined;
     if (this.#limit) void this.#evict(this.#limit.entries.use(key));
-    return { id: record.id, payload: record.value };
+    return record;
   }
 
   /** What bounds this cache, where its data is in this process. */

@@ -2,10 +2,9 @@ import type { Call } from "../client/index.ts";
 import type { Condition, Payload } from "../port/index.ts";
 import type { StampRecord } from "./stamps.ts";
 
-/** An entry as a tier holds it. */
+/** An entry as a tier gives it. */
 export interface Found {
-  readonly id: string;
-  readonly payload: Payload;
+  readonly value: Payload;
 }
 
 /** What a load stands on, read before it: its result is kept only while this holds. */
@@ -48,6 +47,8 @@ export interface Terms {
  * of it as a tier of its own. Calls end as the client's do; none of them fails open, which is left to the cache.
  */
 export interface Tier {
+  /** Whether it is in this process: then it gives the same object for an entry as long as that stays. */
+  readonly inProcess: boolean;
   /** The entry, if this tier is in the process and it is there. */
   peek(key: string): Found | undefined;
   /** The entry, if it is there and current. At once where the tier can. */
