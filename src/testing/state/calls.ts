@@ -91,7 +91,7 @@ export const callCases: readonly Case[] = [
       });
       const hanging = store.update("k", () => new Promise<number>(() => undefined));
       const refused = rejects(hanging, "UNAVAILABLE", "a function that does not end");
-      const closing = instance.close(context.unit);
+      const closing = instance.close(8 * context.unit);
       await rejects(
         store.update("k", (n) => n),
         "UNAVAILABLE",
@@ -103,7 +103,7 @@ export const callCases: readonly Case[] = [
       );
       go();
       await finishing;
-      await context.place.elapse(2 * context.unit);
+      await context.place.elapse(9 * context.unit);
       await Promise.all([refused, closing]);
       for (const [what, call] of calls(store, "k", {})) {
         await call().then(

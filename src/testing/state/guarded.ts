@@ -79,9 +79,9 @@ export const guardedCases: readonly Case[] = [
     when: guards,
     async run(context) {
       const { instance, store } = guarded(context);
-      const lease = await leaseOf(instance, ["lock"], { ttl: 2 * context.unit });
+      const lease = await leaseOf(instance, ["lock"], { ttl: 8 * context.unit });
       await store.save("k", 1, { lease });
-      await context.place.elapse(2 * context.unit + context.unit / 2);
+      await context.place.elapse(8 * context.unit + context.unit / 2);
       await rejects(store.save("k", 2, { lease }), "FENCED");
       assert.equal(await store.load("k"), 1);
     },

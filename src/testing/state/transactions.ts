@@ -200,11 +200,11 @@ export const transactionCases: readonly Case[] = [
       await a.save("k", 0);
       let runs = 0;
       const restless = async (n: number | undefined): Promise<number> => {
-        if (runs++ === 1) await context.place.elapse(3 * context.unit);
+        if (runs++ === 1) await context.place.elapse(9 * context.unit);
         await other.save("k", runs);
         return (n ?? 0) + 1;
       };
-      const timeout = 2 * context.unit;
+      const timeout = 8 * context.unit;
       await rejects(
         transact(instance, async (tx) => tx.update(a, "k", restless), { timeout }),
         "CONFLICT",
