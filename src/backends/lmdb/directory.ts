@@ -9,6 +9,9 @@ import { toError } from "./failures.ts";
 const context = { backend: "lmdb" } as const;
 const marker = "holdfast.json";
 const format = 1;
+/** What a data file holds at bytes 24 and 28. */
+const dataMagic = 0xbeefc0de;
+const dataVersion = 2;
 /** Longest path of a socket that every system takes; longer ones are cut in silence. */
 const longestSocket = 103;
 
@@ -56,6 +59,7 @@ export function prepareDirectory(wanted: string): Directory {
     fs.accessSync(resolved, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK);
     const file = path.join(resolved, "data.mdb");
     const domain = readMarker(resolved) ?? writeMarker(resolved, file);
+    refuseDamaged(file);
     return { path: resolved, file, domain, sockets: socketDirectory(resolved, domain) };
   } catch (error) {
     throw explained(error as NodeJS.ErrnoException, wanted);
@@ -128,6 +132,28 @@ function mountType(directory: string): string | undefined {
     if (inside && (!best || point.length >= best.point.length)) best = { point, type };
   }
   return best?.type;
+}
+
+/** Looks at how the data file starts, since the driver takes the process down over one that is not its own. */
+function refuseDamaged(file: string): void {
+  let handle: number;
+  try {
+    handle = fs.openSync(file, "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  try {
+    const start = Buffer.alloc(32);
+    const length = fs.readSync(handle, start, 0, start.length, 0);
+    if (length === 0 || (start.readUInt32LE(24) === dataMagic && start.readUInt32LE(28) === dataVersion)) return;
+  } finally {
+    fs.closeSync(handle);
+  }
+  throw new InvalidArgumentError(
+    "the directory's data.mdb is of another program or version, or damaged: choose another path, or restore it",
+    context,
+  );
 }
 
 /** The id in the marker; `undefined` where there is none. */

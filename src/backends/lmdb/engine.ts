@@ -1,6 +1,8 @@
 import { InvalidArgumentError } from "../../base/errors.ts";
 import { drawId } from "../../base/ids.ts";
 import type { Time, Timer } from "../../base/time.ts";
+import { leaseNow } from "./clock.ts";
+import type { Command } from "./commands.ts";
 import { Commits } from "./commits.ts";
 import type { Directory } from "./directory.ts";
 import { loadDriver, openTables, type Tables } from "./driver.ts";
@@ -9,6 +11,7 @@ import { closedError, toError } from "./failures.ts";
 import { metaKeys, readMeta, suffixes, type PeerRecord } from "./meta.ts";
 import { Peers } from "./peers.ts";
 import { Reads } from "./reads.ts";
+import { othersSweep } from "./run-command.ts";
 import { SignalHub } from "./signal-hub.ts";
 import { Turns } from "./turns.ts";
 import { WorkerHost } from "./worker-host.ts";
@@ -19,6 +22,8 @@ export const self = drawId();
 /** How often expired records are looked for, and how soon where somebody watches, in ms. */
 const sweepEvery = 1_000;
 const sweepSoon = 100;
+/** Between two steps of a long sweep. */
+const sweepBreath = 20;
 /** How long a command of our own may take. */
 const commandTimeout = 60_000;
 
@@ -54,12 +59,12 @@ export class Engine {
     this.#turns = new Turns(
       time,
       (lock) => this.reads?.turn(lock),
-      (locks) => this.commits.command({ do: "turn", locks }, time.monotonic() + commandTimeout),
+      (locks) => this.#command({ do: "turn", locks }),
     );
     this.signals = new SignalHub({
       time,
       tables: () => this.#tables,
-      command: (command) => this.commits.command(command, time.monotonic() + commandTimeout),
+      command: (command) => this.#command(command),
       onFirst: () => this.link(),
       onPatience: () => this.#checkSelf(),
     });
@@ -154,7 +159,7 @@ export class Engine {
     if (Buffer.byteLength(body) > 32 * 1024)
       throw new InvalidArgumentError("a message must be at most 32 KiB", { backend: "lmdb" });
     await this.open();
-    await this.commits.command({ do: "publish", topic, body }, this.#time.monotonic() + commandTimeout);
+    await this.#command({ do: "publish", topic, body });
   }
 
   /** Lets the commit thread finish what was sent, and closes everything. */
@@ -202,7 +207,7 @@ export class Engine {
       for (let more = true; more;) {
         this.#tables?.root.resetReadTxn();
         if (!this.#peer(peer)) return;
-        more = (await this.commits.command({ do: "bury", peer }, this.#time.monotonic() + commandTimeout)) === true;
+        more = (await this.#command({ do: "bury", peer })) === true;
       }
     } catch {
       return; // what it left expires by itself
@@ -215,31 +220,36 @@ export class Engine {
     if (!tables) return;
     tables.root.resetReadTxn();
     if (this.#peer(self)) return;
-    const deadline = this.#time.monotonic() + commandTimeout;
     const peer: PeerRecord = { id: self, socket: this.#peers.socket };
-    void this.commits.command({ do: "enter", peer }, deadline).then(
+    void this.#command({ do: "enter", peer }).then(
       () => this.signals.renew(),
       () => this.signals.gap(),
     );
   }
 
-  #planSweep(): void {
+  #planSweep(ms = this.signals.watching ? sweepSoon : sweepEvery): void {
     this.#sweeper?.clear();
-    this.#sweeper = this.#time.after(this.signals.watching ? sweepSoon : sweepEvery, () => void this.#sweep());
+    this.#sweeper = this.#time.after(ms, () => void this.#sweep());
   }
 
   async #sweep(): Promise<void> {
+    let more = false;
     try {
       const tables = this.#tables;
-      if (!tables) return;
+      const epoch = this.#host?.epoch;
+      if (!tables || epoch === undefined) return;
       tables.root.resetReadTxn();
-      const found = due(tables.expiry, Date.now(), 1).length > 0;
+      const wanted = due(tables.expiry, Date.now(), 1).length > 0 && !othersSweep(tables.meta, self, epoch, leaseNow());
       tables.root.resetReadTxn();
-      if (found) await this.commits.command({ do: "sweep" }, this.#time.monotonic() + commandTimeout);
+      if (wanted) more = (await this.#command({ do: "sweep" })) === true;
     } catch {
       return; // the next one is planned all the same
     } finally {
-      if (this.#tables) this.#planSweep();
+      if (this.#tables) this.#planSweep(more ? sweepBreath : undefined);
     }
+  }
+
+  #command(command: Command): Promise<unknown> {
+    return this.commits.command(command, this.#time.monotonic() + commandTimeout);
   }
 }

@@ -17,7 +17,8 @@ const advice: ReadonlyMap<string | number, string> = new Map<string | number, st
   [27, "the file may not grow further: raise the file size limit of the process"],
   [-30792, "the map of the data file could not grow: free address space, or raise the memory limit of the process"],
   [-30790, "too many processes read the directory: close some"],
-  [5, "the disk reported an error: check the device, then open the directory again"],
+  // The driver says so too when a write was cut short for want of space.
+  [5, "the disk is full, or failing: free space in the directory's file system, or check the device"],
   [13, "the data files may not be written: grant read and write permission on the directory and the files in it"],
   [1, "the data files may not be written: grant read and write permission on the directory and the files in it"],
   [30, "the file system is mounted read-only: mount it writable or choose another path"],

@@ -12,6 +12,7 @@ const utf16 = 2;
 const binary = 3;
 const hasExpiry = 4;
 const hasStamps = 8;
+const wideId = 16;
 
 /** Where a record's expiry is, so that the commit can set it. 0 means never. */
 const expiryAt = 2;
@@ -57,6 +58,7 @@ export function writeRecord(
   }
   const idLength = target.write(id, end);
   target[at + 1] = idLength;
+  if (idLength !== id.length) flags |= wideId;
   end += idLength;
   if (flags & hasStamps) {
     const start = end;
@@ -109,7 +111,8 @@ export function isExpired(bytes: Uint8Array, now: number): boolean {
 export function idOf(bytes: Uint8Array): string {
   const flags = bytes[0] as number;
   const at = 2 + (flags & hasExpiry ? 8 : 0) + (flags & hasStamps ? 4 : 0);
-  return utf8Slice.call(bytes, at, at + (bytes[1] as number));
+  const end = at + (bytes[1] as number);
+  return flags & wideId ? utf8Slice.call(bytes, at, end) : latin1Slice.call(bytes, at, end);
 }
 
 /** The record under `key` whose bytes are the first `size` of `bytes`. */
@@ -127,18 +130,17 @@ export function readRecord(key: string, bytes: Uint8Array, size: number): Stored
     at += 4;
   }
   const idEnd = at + (bytes[1] as number);
-  const id = latin1Slice.call(bytes, at, idEnd);
+  const id = flags & wideId ? utf8Slice.call(bytes, at, idEnd) : latin1Slice.call(bytes, at, idEnd);
   const value = readPayload(bytes, flags & typeMask, idEnd + skipped, size);
-  // Ids are ASCII as drawn; any other string is read as what it is.
-  const exactId = isAscii(id) ? id : utf8Slice.call(bytes, at, idEnd);
-  return expiresAt === 0 ? { key, id: exactId, value } : { key, id: exactId, value, expiresAt };
+  return expiresAt === 0 ? { key, id, value } : { key, id, value, expiresAt };
 }
 
 function readPayload(bytes: Uint8Array, type: number, at: number, size: number): Payload {
   if (type === ascii) return latin1Slice.call(bytes, at, size);
   if (type === utf8) return utf8Slice.call(bytes, at, size);
   if (type === utf16) return ucs2Slice.call(bytes, at, size);
-  return Uint8Array.prototype.slice.call(bytes, at, size);
+  // A copy, and a plain one whatever the view is.
+  return new Uint8Array(bytes.subarray(at, size));
 }
 
 /** The stamps of a record: key ids and the ids they must have. */
@@ -165,9 +167,4 @@ function uint32(bytes: Uint8Array, at: number): number {
     (bytes[at + 2] as number) * 2 ** 16 +
     (bytes[at + 3] as number) * 2 ** 24
   );
-}
-
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 127) return false;
-  return true;
 }

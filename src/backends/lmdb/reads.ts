@@ -139,7 +139,9 @@ export class Reads {
 function lastKey(cursor: string, prefix: Buffer): Buffer {
   const key = Buffer.from(cursor, "base64url");
   if (key.toString("base64url") === cursor && key.subarray(0, prefix.length).equals(prefix)) return key;
-  throw new InvalidArgumentError("cursor must be one that a page of the same space and prefix gave", { backend: "lmdb" });
+  throw new InvalidArgumentError("cursor must be one that a page of the same space and prefix gave", {
+    backend: "lmdb",
+  });
 }
 
 /** Whether the live record under the key id `key` has the version `id`. */

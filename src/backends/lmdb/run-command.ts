@@ -2,6 +2,7 @@ import { reapSessions } from "../common/lock-rules.ts";
 import type { Outcome, Result } from "../../port/index.ts";
 import { sweepFloor } from "./apply.ts";
 import type { Command } from "./commands.ts";
+import type { LmdbStore } from "./driver.ts";
 import { due } from "./expiry-index.ts";
 import { isExpired } from "./layout.ts";
 import { head } from "./log.ts";
@@ -67,17 +68,23 @@ function bury(tx: Transaction, peer: string): boolean {
   return false;
 }
 
+/** Which process sweeps, until when by the lease clock. */
 interface Turn {
   readonly epoch: number;
   readonly peer: string;
   readonly until: number;
 }
 
+/** Whether another process sweeps. */
+export function othersSweep(meta: LmdbStore, self: string, epoch: number, now: number): boolean {
+  const turn = readMeta<Turn>(meta, metaKeys.sweeper);
+  return turn !== undefined && turn.peer !== self && turn.epoch === epoch && turn.until > now;
+}
+
 /** Removes a step of what has expired; whether there is more for this process to do now. */
 function sweep(tx: Transaction, self: string): boolean {
   const { meta, expiry, records } = tx.tables;
-  const turn = readMeta<Turn>(meta, metaKeys.sweeper);
-  if (turn && turn.peer !== self && turn.epoch === tx.epoch && turn.until > tx.now) return false;
+  if (othersSweep(meta, self, tx.epoch, tx.now)) return false;
   const entries = due(expiry, tx.wall, step);
   if (entries.length === 0) return false;
   const next: Turn = { epoch: tx.epoch, peer: self, until: tx.now + turnMs };

@@ -15,7 +15,7 @@ import type {
 } from "../../port/index.ts";
 import { self, type Engine } from "./engine.ts";
 import { closedError, notSent, toError, unclaimed } from "./failures.ts";
-import { onlyReads } from "./reads.ts";
+import { onlyReads, type Reads } from "./reads.ts";
 
 /** Most operations and guards in a group: what one transaction holds others up. */
 export const maxGroup = 256;
@@ -59,7 +59,7 @@ export class LmdbSession implements Session {
       const refused = this.#refused(group);
       if (refused) outcomes[i] = notSent(refused);
       else if (reads && onlyReads(group)) {
-        const outcome = readNow(() => reads.group(group));
+        const outcome = readNow(reads, group);
         if (outcome) outcomes[i] = call.claim(i) ? outcome : unclaimed();
       }
     }
@@ -72,7 +72,7 @@ export class LmdbSession implements Session {
   executeNow(group: Group): Outcome | undefined {
     if (this.#closed || !onlyReads(group)) return undefined;
     const reads = this.#opened()?.reads;
-    return reads && readNow(() => reads.group(group));
+    return reads && readNow(reads, group);
   }
 
   async page(query: Query, call: { readonly deadline: number }): Promise<Page> {
@@ -146,9 +146,9 @@ export class LmdbSession implements Session {
 }
 
 /** Runs a read whose failure is an outcome. */
-function readNow(read: () => Outcome | undefined): Outcome | undefined {
+function readNow(reads: Reads, group: Group): Outcome | undefined {
   try {
-    return read();
+    return reads.group(group);
   } catch (error) {
     return notSent(toError(error as Error));
   }

@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { statSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Outcome, StoredRecord } from "../../../src/port/index.ts";
+import { lock, record, results, run, Scene } from "./support/processes.ts";
+
+test("backends of one process share the directory, and the last one closes it", async (t) => {
+  const scene = new Scene(t);
+  const [a, b] = [scene.backend(), scene.backend()];
+  const [first, second] = await Promise.all([a.open(), b.open()]);
+  assert.equal(first.domain, second.domain);
+  await results(a.session(), { op: "set", key: record("k"), id: "1", value: "v" });
+  const [found] = await results(b.session(), { op: "get", key: record("k") });
+  assert.equal((found as StoredRecord).value, "v");
+  await a.close();
+  await results(b.session(), { op: "set", key: record("k"), id: "2", value: "w" });
+  await b.close();
+  // At once again: the new one waits for the old one's end.
+  const [again] = await results(scene.backend().session(), { op: "get", key: record("k") });
+  assert.equal((again as StoredRecord).value, "w");
+});
+
+test("calls made before it is open, and in one go, are all answered", async (t) => {
+  const scene = new Scene(t);
+  const session = scene.backend().session();
+  const groups = Array.from({ length: 2_000 }, (_, i) => ({
+    ops: [{ op: "set", key: record(`k${i}`), id: String(i), value: "v" } as const],
+  }));
+  const claimed: number[] = [];
+  const call = { deadline: performance.now() + 20_000, claim: (i: number) => claimed.push(i) > 0 && i % 10 !== 0 };
+  const outcomes = await session.execute(groups, call);
+  assert.deepEqual(claimed, [...groups.keys()], "each is asked for once");
+  for (const [i, outcome] of outcomes.entries()) assert.equal(outcome.ok, i % 10 !== 0);
+  const [unclaimed, sent] = await results(
+    session,
+    { op: "get", key: record("k10") },
+    { op: "get", key: record("k11") },
+  );
+  assert.equal(unclaimed, undefined);
+  assert.equal((sent as StoredRecord).id, "11");
+});
+
+test("a group that fails in the driver spoils no other group of its batch", async (t) => {
+  const scene = new Scene(t);
+  const session = scene.backend().session();
+  // Longer than the driver takes: features refuse such a key, so only this can see it.
+  const bad = record("x".repeat(3_000));
+  const groups = [record("a"), bad, record("b")].map((key) => ({
+    ops: [{ op: "set", key, id: "1", value: "v" } as const],
+  }));
+  const outcomes = await session.execute(groups, { deadline: performance.now() + 20_000, claim: () => true });
+  assert.deepEqual(
+    outcomes.map((outcome) => outcome.ok),
+    [true, false, true],
+  );
+  const [, failed] = outcomes as readonly [Outcome, Outcome, Outcome];
+  assert.ok(!failed.ok && failed.why === "failed" && !failed.sent);
+  assert.equal((await results(session, { op: "get", key: record("b") })).length, 1);
+});
+
+test("the map grows as the data does, while others read", async (t) => {
+  const scene = new Scene(t);
+  const session = scene.backend({ mapSize: 1024 * 1024 }).session();
+  const reader = await scene.child();
+  const value = "v".repeat(256 * 1024);
+  for (let i = 0; i < 64; i++) {
+    await results(session, { op: "set", key: record(`k${i}`), id: "1", value });
+    const now = session.executeNow?.({ ops: [{ op: "get", key: record(`k${i >> 1}`) }] });
+    assert.ok(now?.ok);
+    assert.equal((now.results[0] as StoredRecord).value, value);
+  }
+  const outcome = await reader.execute({ op: "get", key: record("k63") });
+  assert.ok(outcome.ok);
+  assert.equal((outcome.results[0] as StoredRecord).value, value);
+});
+
+test("what was expired is removed in time, and the file does not grow with what comes and goes", async (t) => {
+  const scene = new Scene(t);
+  const session = scene.backend().session();
+  const file = path.join(scene.directory, "data", "data.mdb");
+  const value = "v".repeat(2_000);
+  let largest = 0;
+  for (let round = 0; round < 12; round++) {
+    const groups = Array.from({ length: 200 }, (_, i) => ({
+      ops: [{ op: "set", key: record(`${round}-${i}`), id: "1", value, ttl: 50 } as const],
+    }));
+    const outcomes = await session.execute(groups, { deadline: performance.now() + 20_000, claim: () => true });
+    assert.ok(outcomes.every(({ ok }) => ok));
+    if (round === 4) largest = statSync(file).size;
+    await pause(300);
+  }
+  assert.ok(statSync(file).size <= largest * 1.5, `${largest} grew to ${statSync(file).size}`);
+});
+
+test("a read sees what was acknowledged just before, and holds no snapshot", async (t) => {
+  const scene = new Scene(t);
+  const session = scene.backend().session();
+  const child = await scene.child();
+  for (let i = 0; i < 100; i++) {
+    const outcome = await child.execute({ op: "set", key: record("k"), id: `${i}`, value: "v" });
+    assert.ok(outcome.ok);
+    const read = session.executeNow?.({ ops: [{ op: "get", key: record("k") }] });
+    if (read) assert.equal(((read as { results: unknown[] }).results[0] as StoredRecord).id, `${i}`);
+    else await results(session, { op: "get", key: record("k") });
+  }
+});
+
+test("when the commit thread dies, what was sent is unknown, what waited is done, and a new thread goes on", async (t) => {
+  const scene = new Scene(t);
+  const crash = path.join(import.meta.dirname, "support", "crash.ts");
+  const child = fork(crash, [path.join(scene.directory, "data")], { execArgv: [] });
+  const told: string[] = [];
+  child.on("message", (message: string) => told.push(message));
+  const [code] = (await once(child, "exit")) as [number];
+  assert.equal(code, 0, told.join("\n"));
+  assert.deepEqual(told.slice(1), ["waiting: ok", "after: ok", "reads: ok", "signals: gap"]);
+  assert.match(told[0] as string, /^sent: (ok|INDETERMINATE)$/);
+});
+
+test("a call ends by its deadline though another process stopped inside a commit", async (t) => {
+  const scene = new Scene(t);
+  const backend = scene.backend();
+  const session = backend.session();
+  await results(session, { op: "set", key: record("k"), id: "1", value: "v" });
+  const stuck = path.join(import.meta.dirname, "support", "stuck.ts");
+  const child = fork(stuck, [path.join(scene.directory, "data", "data.mdb")], { execArgv: [] });
+  t.after(() => child.kill("SIGKILL"));
+  await once(child, "message");
+  const start = performance.now();
+  const [first, second] = await Promise.all([
+    run(session, { ops: [{ op: "set", key: record("k"), id: "2", value: "v" }] }, 300),
+    pause(20).then(() => run(session, { ops: [{ op: "set", key: record("l"), id: "2", value: "v" }] }, 300)),
+  ]);
+  assert.ok(performance.now() - start < 2_000);
+  assert.ok(!first.ok && first.why === "failed" && first.sent, "it is with the thread: nobody knows");
+  assert.ok(!second.ok && second.why === "failed" && !second.sent, "it never left");
+  const read = session.executeNow?.({ ops: [{ op: "get", key: record("k") }] });
+  assert.ok(read?.ok, "reads wait for nobody");
+  child.kill("SIGKILL");
+  await results(session, { op: "set", key: record("m"), id: "1", value: "v" });
+  const [late] = await results(session, { op: "get", key: record("l") });
+  assert.equal(late, undefined, "what was told as not sent never took effect");
+});
+
+test("an idle backend, its leases and subscriptions keep no process alive; a call does", async (t) => {
+  const scene = new Scene(t);
+  const idle = path.join(import.meta.dirname, "support", "idle.ts");
+  const child = fork(idle, [path.join(scene.directory, "data")], { execArgv: [] });
+  const [code] = (await once(child, "exit")) as [number];
+  assert.equal(code, 0);
+  const [state] = await results(scene.backend().session(), { op: "inspect", lock: lock("left") });
+  assert.equal((state as { holders: unknown[] }).holders.length, 1, "its lease stays");
+  const [last] = await results(scene.backend().session(), { op: "get", key: record("last") });
+  assert.equal((last as StoredRecord).value, "v", "the pending call was finished");
+});

@@ -1,0 +1,40 @@
+import { Worker } from "node:worker_threads";
+import { lmdbBackend } from "../../../../src/backends/lmdb/index.ts";
+import type { Outcome } from "../../../../src/port/index.ts";
+import { record, results, run } from "./processes.ts";
+
+/* Ends the commit thread of its own process with a write under way, and tells what callers see. */
+let thread: Worker | undefined;
+const { postMessage } = Worker.prototype;
+Worker.prototype.postMessage = function (this: Worker, ...args: Parameters<Worker["postMessage"]>) {
+  thread = this;
+  postMessage.apply(this, args);
+};
+
+function told(outcome: Outcome): string {
+  return outcome.ok
+    ? "ok"
+    : outcome.why === "failed"
+      ? ((outcome.error as { code?: string }).code ?? "failed")
+      : outcome.why;
+}
+
+const backend = lmdbBackend({ path: process.argv[2] as string });
+const session = backend.session();
+const set = (key: string) => ({ ops: [{ op: "set", key: record(key), id: "1", value: "v" } as const] });
+let gap: () => void = () => undefined;
+const gapped = new Promise<void>((resolve) => (gap = resolve));
+await session.signals?.subscribe({ topic: "t" }, (signal) => signal.type === "gap" && gap());
+await run(session, set("first"));
+const sent = run(session, set("sent"));
+const waiting = run(session, set("waiting"));
+await thread?.terminate();
+process.send?.(`sent: ${told(await sent)}`);
+process.send?.(`waiting: ${told(await waiting)}`);
+process.send?.(`after: ${told(await run(session, set("after")))}`);
+const [found] = await results(session, { op: "get", key: record("waiting") });
+process.send?.(`reads: ${found ? "ok" : "lost"}`);
+await gapped;
+process.send?.("signals: gap");
+await backend.close();
+process.disconnect();
