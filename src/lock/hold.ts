@@ -4,7 +4,8 @@ import type { Instance, LeaseGrip } from "../client/index.ts";
 import { fenceOf } from "./holder.ts";
 import type { Terms } from "./options.ts";
 import type { ReleaseResult } from "./releasing.ts";
-import type { Losing, Tenure, Turn } from "./tenure.ts";
+import type { Tenure } from "./tenure.ts";
+import type { Losing, Turn } from "./turn.ts";
 
 const messages: Readonly<Record<LeaseLostReason, string>> = {
   expired: "the lease ended before it was released or renewed",

@@ -5,5 +5,5 @@ export { Lease } from "./lease.ts";
 export { Lock, type Keys, type LockOptions } from "./lock.ts";
 export type { AcquireDefaults, AcquireOptions } from "./options.ts";
 export type { ReleaseResult } from "./releasing.ts";
-export type { RunOnceContext, RunOnceOptions, RunOnceResult } from "./run-once.ts";
+export type { RunOnceContext, RunOnceOptions, RunOnceResult } from "./run-options.ts";
 export { SharedLock, type ReadWriteLock, type Semaphore } from "./shared.ts";

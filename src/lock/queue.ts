@@ -8,7 +8,8 @@ import { isOfThisProcess, writeInfo } from "./info.ts";
 import { Lease } from "./lease.ts";
 import { askMs } from "./options.ts";
 import type { LockTable } from "./table.ts";
-import { Tenure, type Home } from "./tenure.ts";
+import { Tenure } from "./tenure.ts";
+import type { Home } from "./turn.ts";
 import { Refusal, timeoutError, Waiter, type Request } from "./waiter.ts";
 
 /**

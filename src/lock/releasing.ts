@@ -28,7 +28,7 @@ const longestPauseMs = 1_000;
 export function releaseLocks(releasing: Releasing): ReleaseResult | Promise<ReleaseResult> {
   const { locks } = releasing;
   if (locks.length === 1) return releaseOne(releasing, locks[0] as Key);
-  return Promise.all(locks.map((lock) => releaseOne(releasing, lock))).then((results) =>
+  return Promise.all(locks.map(async (lock) => releaseOne(releasing, lock))).then((results) =>
     results.includes("unknown") ? "unknown" : results.includes("lost") ? "lost" : "released",
   );
 }

@@ -14,7 +14,8 @@ import type { Ask } from "./campaign.ts";
 import { releaseInBackground } from "./releasing.ts";
 import { Single } from "./single.ts";
 import type { LockTable } from "./table.ts";
-import { Tenure, type Turn } from "./tenure.ts";
+import { Tenure } from "./tenure.ts";
+import type { Turn } from "./turn.ts";
 import { Refusal } from "./waiter.ts";
 
 /** Byte order of UTF-8, the same for every caller: who takes locks in one order never waits in a circle. */

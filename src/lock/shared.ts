@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "../base/errors.ts";
 import type { LockMode } from "../port/index.ts";
 import { Diagnostics, type Source } from "../client/index.ts";
-import { Gate, leaseOf, runUnder, tryRunUnder, type TryRun } from "./gate.ts";
+import { type Gate, leaseOf, runUnder, tryRunUnder, type TryRun } from "./gate.ts";
 import type { Holder } from "./holder.ts";
 import type { Lease } from "./lease.ts";
 import { termsOf, type AcquireOptions, type Terms } from "./options.ts";

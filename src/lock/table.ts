@@ -58,7 +58,7 @@ export class LockTable implements Closing {
   /** The local queues of a space, by key. */
   queuesOf(spaceId: string): Map<string, LocalQueue> {
     let queues = this.#queues.get(spaceId);
-    if (!queues) this.#queues.set(spaceId, (queues = new Map()));
+    if (!queues) this.#queues.set(spaceId, (queues = new Map<string, LocalQueue>()));
     return queues;
   }
 

@@ -1,0 +1,21 @@
+import { closingCases } from "./lock/closing.ts";
+import { handingOverCases } from "./lock/handing-over.ts";
+import { holderCases } from "./lock/holders.ts";
+import { renewalCases } from "./lock/renewals.ts";
+import { runCases } from "./lock/runs.ts";
+import { severalCases } from "./lock/several.ts";
+import { sharedCases } from "./lock/shared.ts";
+import { waitingCases } from "./lock/waiting.ts";
+import type { Case } from "./suite.ts";
+
+/** What locks must do on every backend. Bind them to a backend with `bindSuite`. */
+export const lockCases: readonly Case[] = [
+  ...holderCases,
+  ...handingOverCases,
+  ...renewalCases,
+  ...waitingCases,
+  ...severalCases,
+  ...runCases,
+  ...sharedCases,
+  ...closingCases,
+];

@@ -1,0 +1,229 @@
+import assert from "node:assert/strict";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { deferred } from "../../base/async.ts";
+import { isHoldfastError, type ErrorCode } from "../../base/errors.ts";
+import { space, type Key } from "../../base/keys.ts";
+import { Instance } from "../../client/index.ts";
+import { Lock, type AcquireDefaults, type Lease, type LockOptions } from "../../lock/index.ts";
+import type { Backend, Capabilities, Group, LockState, Operation, Outcome } from "../../port/index.ts";
+import { misbehavingBackend, type Fault, type Next } from "../misbehave.ts";
+import type { Case, CaseContext } from "../suite.ts";
+
+/** What a case works with: instances of one place, and its clock. */
+export class Bench {
+  readonly context: CaseContext;
+  readonly unit: number;
+  readonly #instances: Instance[] = [];
+
+  constructor(context: CaseContext) {
+    this.context = context;
+    this.unit = context.unit;
+  }
+
+  /** A new instance, on a client of its own. */
+  instance(fault?: Fault): Instance {
+    const backend = this.context.place.backend();
+    return this.on(fault ? misbehavingBackend(backend, fault) : backend);
+  }
+
+  /** A new instance on a backend of the case's. */
+  on(backend: Backend): Instance {
+    const instance = new Instance(backend);
+    this.#instances.push(instance);
+    return instance;
+  }
+
+  /** A lock of an instance of its own: `ttl` is 4 units and `wait` 40 unless told. */
+  lock<Tx = unknown>(options?: LockOptions<Tx>, fault?: Fault): Lock<Tx> {
+    return this.lockOf<Tx>(this.instance(fault), options);
+  }
+
+  lockOf<Tx = unknown>(instance: Instance, options?: LockOptions<Tx>): Lock<Tx> {
+    return new Lock<Tx>(instance, "locks", { service: "conformance", ...this.terms(options) });
+  }
+
+  terms<T extends AcquireDefaults>(options?: T): T & AcquireDefaults {
+    const defaults = { ttl: 4 * this.unit, wait: 40 * this.unit } as T;
+    return { ...defaults, ...options };
+  }
+
+  /** Reaches the store first, for a case whose own calls must be answered quickly. */
+  async ready<Tx>(lock: Lock<Tx>): Promise<Lock<Tx>> {
+    await this.settle(lock.inspect("ready", { timeout: 30_000 }), 30_000 / this.unit);
+    return lock;
+  }
+
+  /** Lets time pass until `holds` does, for at most so many units. */
+  async until(what: string, holds: () => boolean, units = 20): Promise<void> {
+    for (let passed = 0; !holds() && passed < units; passed += 1 / 8) await this.pass(1 / 8);
+    assert.ok(holds(), `${what}, within ${units} units`);
+  }
+
+  /** Lets so many units of time pass. */
+  async pass(units: number): Promise<void> {
+    await this.context.place.elapse(units * this.unit);
+  }
+
+  /** Lets time pass in small steps until the promise is settled, or for so many units; its outcome. */
+  async settle<T>(promise: Promise<T>, units = 60): Promise<T> {
+    let over = false;
+    const settled = promise.then(
+      () => (over = true),
+      () => (over = true),
+    );
+    // Most is settled by the store alone, without time.
+    for (let i = 0; i < 4 && !over; i++) await nextTurn();
+    for (let passed = 0; !over && passed < units; passed += 1 / 8) await this.pass(1 / 8);
+    assert.ok(over, `not settled within ${units} units`);
+    await settled;
+    return promise;
+  }
+
+  /** Lets what waits for promises or for the store alone run. */
+  async calm(): Promise<void> {
+    for (let i = 0; i < 4; i++) await nextTurn();
+  }
+
+  /** What the store knows of a lock, asked past the feature. */
+  async state(key: string, kind: "lock" | "shared" | "once" = "lock"): Promise<LockState> {
+    const outcome = await this.behind([{ op: "inspect", lock: this.key(key, kind) }]);
+    assert.ok(outcome.ok);
+    return outcome.results[0] as LockState;
+  }
+
+  key(key: string, kind: "lock" | "shared" | "once" = "lock"): Key {
+    return { space: space(kind, "conformance", "locks"), key };
+  }
+
+  /** Runs operations past the feature, on a client of their own. */
+  async behind(ops: readonly Operation[]): Promise<Outcome> {
+    const backend = this.context.place.backend();
+    await backend.open();
+    const call = { deadline: backend.time.monotonic() + 30_000, claim: () => true };
+    const [outcome] = await backend.session().execute([{ ops }], call);
+    return outcome as Outcome;
+  }
+
+  /** Waits until the store knows so many waiters. */
+  async waiting(key: string, count: number, kind: "lock" | "once" = "lock"): Promise<void> {
+    for (let i = 0; i < 200; i++) {
+      if ((await this.state(key, kind)).waiting === count) return;
+      await this.pass(1 / 16);
+    }
+    assert.equal((await this.state(key, kind)).waiting, count, "waiters at the store");
+  }
+
+  async close(): Promise<void> {
+    // What a case has left behind must not keep the next one waiting.
+    const closing = Promise.all(this.#instances.map((instance) => instance.close(0)));
+    await this.settle(closing, 200);
+  }
+}
+
+/** A case that is handed a bench. */
+export function benchCase(
+  title: string,
+  proves: string,
+  run: (bench: Bench) => Promise<void>,
+  when: (capabilities: Capabilities) => boolean = excludes,
+): Case {
+  return {
+    title,
+    proves,
+    when,
+    async run(context) {
+      const bench = new Bench(context);
+      try {
+        await run(bench);
+      } finally {
+        await bench.close();
+      }
+    },
+  };
+}
+
+/** Locks exclude. */
+export function excludes({ exclusion }: Capabilities): boolean {
+  return exclusion !== "none";
+}
+
+/** A lease is checked within a write. */
+export function guards(capabilities: Capabilities): boolean {
+  return excludes(capabilities) && capabilities.guard === "atomic";
+}
+
+/** Several keys in one step. */
+export function transacts(capabilities: Capabilities): boolean {
+  return guards(capabilities) && capabilities.transact === "full";
+}
+
+/** Waiters are woken. */
+export function pushes(capabilities: Capabilities): boolean {
+  return excludes(capabilities) && capabilities.push;
+}
+
+/** Asserts that a promise rejects with an error of ours. */
+export async function rejects(promise: Promise<unknown>, code: ErrorCode): Promise<Error> {
+  let caught: unknown;
+  await assert.rejects(promise, (error) => {
+    caught = error;
+    assert.ok(isHoldfastError(error, code), `expected ${code}, got ${String(error)}`);
+    return true;
+  });
+  return caught as Error;
+}
+
+/** The why of a lease's loss; undefined while it is not lost. */
+export function lossOf(lease: Lease): string | undefined {
+  return lease.signal.aborted ? (lease.signal.reason as { why: string }).why : undefined;
+}
+
+/** Whether a group does that. */
+export function does(group: Group, op: Operation["op"]): boolean {
+  return group.ops.some((one) => one.op === op);
+}
+
+/** A group whose reply was lost. */
+export const replyLost: Outcome = { ok: false, why: "failed", sent: true, error: new Error("the connection was cut") };
+/** A group that was not sent. */
+export const notSent: Outcome = { ok: false, why: "failed", sent: false, error: new Error("no connection") };
+
+/** Holds groups back: `held` resolves when one is, `free` lets them go on. */
+export function valve(name: string, stops: (group: Group) => boolean, when: "request" | "reply" = "request") {
+  const held = deferred<void>();
+  const free = deferred<void>();
+  let open = false;
+  const fault: Fault = {
+    name,
+    async group(group: Group, next: Next) {
+      if (open || !stops(group)) return next(group);
+      const early = when === "reply" ? await next(group) : undefined;
+      held.resolve();
+      await free.promise;
+      return early ?? next(group);
+    },
+  };
+  const release = (): void => {
+    open = true;
+    free.resolve();
+  };
+  return { fault, held: held.promise, free: release };
+}
+
+/** Fails the first `times` groups that `stops` names, with or without running them. */
+export function failing(
+  stops: (group: Group) => boolean,
+  outcome: Outcome,
+  options?: { readonly times?: number; readonly runs?: boolean },
+): Fault {
+  let left = options?.times ?? 1;
+  return {
+    name: "fails",
+    async group(group: Group, next: Next) {
+      if (left === 0 || !stops(group)) return next(group);
+      left--;
+      if (options?.runs) await next(group);
+      return outcome;
+    },
+  };
+}

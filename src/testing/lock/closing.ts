@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { deferred } from "../../base/async.ts";
+import type { Case } from "../suite.ts";
+import { benchCase, lossOf, rejects } from "./bench.ts";
+
+/** The end of an instance, and backends that exclude nobody. */
+export const closingCases: readonly Case[] = [
+  benchCase("close lets running functions finish, then releases what is held", "every call 7: close", async (bench) => {
+    const instance = bench.instance();
+    const lock = bench.lockOf(instance);
+    const other = bench.lock();
+    const held = await lock.acquire("held");
+    const { signal } = held;
+    const started = deferred<void>();
+    const running = deferred<void>();
+    let finished = false;
+    const run = lock.run("running", async (lease) => {
+      started.resolve();
+      await running.promise;
+      lease.assertHeld();
+      finished = true;
+    });
+    await started.promise;
+    const closing = instance.close(60_000);
+    await bench.calm();
+    await rejects(lock.acquire("k"), "UNAVAILABLE");
+    assert.equal(signal.aborted, false);
+    running.resolve();
+    await bench.settle(run);
+    assert.equal(finished, true);
+    await bench.settle(closing);
+    assert.equal(lossOf(held), "closed");
+    assert.equal(await held.release(), "lost");
+    (await other.acquire("held", { wait: 0 })).assertHeld();
+  }),
+
+  benchCase("close aborts what does not finish in time", "every call 7: close", async (bench) => {
+    const instance = bench.instance();
+    const lock = bench.lockOf(instance, { ttl: 60_000 });
+    const started = deferred<void>();
+    const run = lock.run("k", async ({ signal }) => {
+      started.resolve();
+      const aborted = deferred<unknown>();
+      signal.addEventListener("abort", () => aborted.resolve((signal.reason as { why: string }).why));
+      return aborted.promise;
+    });
+    await started.promise;
+    const closing = instance.close(bench.unit);
+    assert.equal(await bench.settle(run, 4), "closed");
+    await bench.settle(closing);
+    (await bench.lock().acquire("k", { wait: 0 })).assertHeld();
+  }),
+
+  benchCase("close refuses those who wait, and leaves no ghost of them", "every call 7: close", async (bench) => {
+    const instance = bench.instance();
+    const lock = bench.lockOf(instance);
+    const lease = await bench.lock({ ttl: 60_000 }).acquire("k");
+    const waiting = lock.acquire("k", { wait: 60_000 });
+    waiting.catch(() => undefined);
+    await bench.waiting("k", 1);
+    await bench.settle(instance.close(60_000));
+    await rejects(waiting, "UNAVAILABLE");
+    await bench.waiting("k", 0);
+    await lease.release();
+    assert.equal((await bench.state("k")).holders.length, 0);
+  }),
+
+  benchCase("an election ends when its instance closes", "every call 7: close", async (bench) => {
+    const [a, b] = [bench.instance(), bench.instance()];
+    const started = deferred<void>();
+    const led = bench.lockOf(a).elect("leader", async (_, signal) => {
+      started.resolve();
+      const over = deferred<void>();
+      signal.addEventListener("abort", () => over.resolve());
+      await over.promise;
+    });
+    await started.promise;
+    const follows = bench.lockOf(b).elect("leader", () => "led");
+    await bench.calm();
+    await bench.settle(b.close(0));
+    assert.equal(await bench.settle(follows), undefined);
+    await bench.settle(a.close(0));
+    assert.equal(await bench.settle(led), undefined);
+  }),
+
+  benchCase(
+    "a backend that excludes nobody grants every lock",
+    "capabilities: exclusion none",
+    async (bench) => {
+      const lock = bench.lock({ ttl: 60_000 });
+      const leases = await Promise.all([1, 2, 3].map(() => lock.acquire("k")));
+      for (const lease of leases) lease.assertHeld();
+      assert.ok(await lock.tryAcquire("k"));
+      assert.ok(await lock.tryAcquire(["a", "b"]));
+      assert.equal(await lock.run("k", () => 7), 7);
+      assert.ok(await lock.semaphore("s", { permits: 1 }).tryAcquire());
+      assert.ok(await lock.semaphore("s", { permits: 1 }).tryAcquire());
+      assert.equal(await lock.inspect("k"), undefined);
+      let runs = 0;
+      const once = async (): Promise<unknown> => lock.runOnce("id", () => ++runs);
+      assert.deepEqual(
+        [await once(), await once()],
+        [
+          { value: 1, replayed: false },
+          { value: 2, replayed: false },
+        ],
+      );
+      for (const lease of leases) assert.equal(await lease.release(), "released");
+    },
+    ({ exclusion }) => exclusion === "none",
+  ),
+];

@@ -1,0 +1,286 @@
+import assert from "node:assert/strict";
+import { deferred } from "../../base/async.ts";
+import { space } from "../../base/keys.ts";
+import type { Instance } from "../../client/index.ts";
+import { StateStore, transactionFactory, type Transaction } from "../../state/index.ts";
+import type { Lock, LockOptions } from "../../lock/index.ts";
+import type { Case } from "../suite.ts";
+import { benchCase, does, failing, guards, lossOf, rejects, replyLost, transacts, type Bench } from "./bench.ts";
+
+function lockWith(
+  bench: Bench,
+  instance: Instance = bench.instance(),
+  options?: LockOptions<Transaction>,
+): Lock<Transaction> {
+  return bench.lockOf<Transaction>(instance, { ...options, transactions: transactionFactory(instance) });
+}
+
+/** Runs that happen once. */
+export const runCases: readonly Case[] = [
+  benchCase(
+    "a result is given to all who ask, of every instance",
+    "locks 9: runOnce",
+    async (bench) => {
+      const [a, b] = [bench.lock({ ttl: 60_000, wait: 60_000 }), bench.lock({ ttl: 60_000, wait: 60_000 })];
+      let runs = 0;
+      const fn = async (): Promise<object> => {
+        runs++;
+        await bench.calm();
+        return { at: new Date(7), big: 7n };
+      };
+      const calls = [a, b, a, b, a].map((lock) => lock.runOnce("id", fn));
+      const results = await bench.settle(Promise.all(calls), 400);
+      results.push(await b.runOnce("id", fn));
+      assert.equal(runs, 1);
+      assert.equal(results.filter(({ replayed }) => !replayed).length, 1);
+      for (const { value } of results) assert.deepEqual(value, { at: new Date(7), big: 7n });
+    },
+    guards,
+  ),
+
+  benchCase(
+    "undefined is a result",
+    "locks 9: undefined",
+    async (bench) => {
+      const lock = bench.lock();
+      assert.deepEqual(await lock.runOnce("id", () => undefined), { value: undefined, replayed: false });
+      assert.deepEqual(await lock.runOnce("id", () => 7 as never), { value: undefined, replayed: true });
+    },
+    guards,
+  ),
+
+  benchCase(
+    "a result is kept from its completion on, and no longer",
+    "locks 9: keep",
+    async (bench) => {
+      const lock = bench.lock({ ttl: 40 * bench.unit });
+      let runs = 0;
+      const fn = async (): Promise<number> => {
+        await bench.pass(1.5);
+        return ++runs;
+      };
+      const keep = 2 * bench.unit;
+      assert.equal((await lock.runOnce("id", fn, { keep })).value, 1);
+      await bench.pass(1);
+      assert.deepEqual(await lock.runOnce("id", fn, { keep }), { value: 1, replayed: true });
+      await bench.pass(2);
+      assert.deepEqual(await lock.runOnce("id", fn, { keep }), { value: 2, replayed: false });
+    },
+    guards,
+  ),
+
+  benchCase(
+    "who waited while it failed is told, who comes later runs it again",
+    "locks 9: failures",
+    async (bench) => {
+      const [a, b] = [bench.lock({ ttl: 60_000, wait: 60_000 }), bench.lock({ ttl: 60_000, wait: 60_000 })];
+      const started = deferred<void>();
+      const fail = deferred<void>();
+      const own = Object.assign(new TypeError("no such account"), { code: "E_ACCOUNT" });
+      const keys: string[] = [];
+      const first = a.runOnce("id", async ({ idempotencyKey, attempt }) => {
+        assert.equal(attempt, 1);
+        keys.push(idempotencyKey);
+        started.resolve();
+        await fail.promise;
+        throw own;
+      });
+      first.catch(() => undefined);
+      await started.promise;
+      const waiters = [a, b, b].map((lock) => lock.runOnce("id", () => assert.fail("it must not run")));
+      for (const waiter of waiters) waiter.catch(() => undefined);
+      await bench.waiting("id", 1, "once");
+      await bench.pass(1 / 2);
+      fail.resolve();
+      await assert.rejects(bench.settle(first), own);
+      for (const waiter of waiters) {
+        const error = (await rejects(bench.settle(waiter), "RUN_ONCE_FAILED")) as Error & { failure: unknown };
+        assert.deepEqual(error.failure, { name: "TypeError", message: "no such account", code: "E_ACCOUNT" });
+      }
+      const again = await b.runOnce("id", ({ idempotencyKey, attempt }) => {
+        keys.push(idempotencyKey);
+        return attempt;
+      });
+      assert.deepEqual(again, { value: 2, replayed: false });
+      assert.equal(keys[0], keys[1], "one key for all attempts");
+    },
+    guards,
+  ),
+
+  benchCase(
+    "a result that cannot be stored counts as done",
+    "locks 9: cannot be stored",
+    async (bench) => {
+      const [a, b] = [bench.lock(), bench.lock()];
+      let runs = 0;
+      const fn = (): unknown => {
+        runs++;
+        return { deep: [() => 1] };
+      };
+      const first = await rejects(a.runOnce("id", fn), "UNSUPPORTED_VALUE");
+      const second = await rejects(b.runOnce("id", fn), "UNSUPPORTED_VALUE");
+      assert.equal((first as Error & { path: string }).path, "$.deep[0]");
+      assert.equal((second as Error & { path: string }).path, "$.deep[0]");
+      assert.equal(runs, 1);
+    },
+    guards,
+  ),
+
+  benchCase(
+    "after a run that did not end it runs again, or fails, as told",
+    "locks 9: onCrash",
+    async (bench) => {
+      for (const onCrash of ["again", "fail"] as const) {
+        const id = `id ${onCrash}`;
+        const paused = bench.lock({ renew: false, ttl: 2 * bench.unit });
+        const next = bench.lock();
+        const goOn = deferred<void>();
+        const keys: string[] = [];
+        // Its lease ends while it runs, as if its process had died.
+        const first = paused.runOnce(
+          id,
+          async ({ idempotencyKey, signal }) => {
+            keys.push(idempotencyKey);
+            await goOn.promise;
+            assert.equal(signal.aborted, true);
+            return "late";
+          },
+          { onCrash },
+        );
+        first.catch(() => undefined);
+        await bench.pass(2.5);
+        const second = next.runOnce(id, ({ idempotencyKey, attempt }) => {
+          keys.push(idempotencyKey);
+          return attempt;
+        });
+        if (onCrash === "again") {
+          assert.deepEqual(await bench.settle(second), { value: 2, replayed: false });
+          assert.equal(keys[0], keys[1]);
+        } else {
+          await rejects(bench.settle(second), "INDETERMINATE");
+          await rejects(
+            next.runOnce(id, () => assert.fail("it must not run")),
+            "INDETERMINATE",
+          );
+        }
+        goOn.resolve();
+        await rejects(bench.settle(first), "FENCED");
+      }
+    },
+    guards,
+  ),
+
+  benchCase(
+    "what its function writes through tx commits with the result, or not at all",
+    "locks 9: tx",
+    async (bench) => {
+      const instance = bench.instance();
+      const store = new StateStore<number>(instance, "values", { service: "conformance" });
+      const lock = lockWith(bench, instance);
+      const fn = async ({ tx }: { tx: Transaction }): Promise<string> => {
+        tx.save(store, "v", ((await tx.load(store, "v")) ?? 0) + 1);
+        assert.equal(await store.load("v"), undefined, "held back");
+        return "paid";
+      };
+      assert.deepEqual(await lock.runOnce("id", fn), { value: "paid", replayed: false });
+      assert.deepEqual(await lock.runOnce("id", fn), { value: "paid", replayed: true });
+      assert.equal(await store.load("v"), 1);
+      await assert.rejects(
+        lock.runOnce("failing", ({ tx }) => {
+          tx.save(store, "v", 100);
+          throw new Error("after all not");
+        }),
+        /after all not/,
+      );
+      assert.equal(await store.load("v"), 1);
+      await rejects(
+        lock.runOnce("unstorable", ({ tx }) => {
+          tx.save(store, "v", 2);
+          return Symbol("no value");
+        }),
+        "UNSUPPORTED_VALUE",
+      );
+      assert.equal(await store.load("v"), 2, "it counts as done");
+    },
+    transacts,
+  ),
+
+  benchCase(
+    "nothing of a run is stored once its lease was lost",
+    "locks 9: under its lease",
+    async (bench) => {
+      const instance = bench.instance();
+      const store = new StateStore<number>(instance, "values", { service: "conformance" });
+      const lock = lockWith(bench, instance);
+      await rejects(
+        lock.runOnce("id", async ({ tx, lease }) => {
+          tx.save(store, "v", 1);
+          await bench.behind([{ op: "steal", lock: bench.key("id", "once") }]);
+          assert.equal(lossOf(lease), undefined, "it does not know yet");
+          return 1;
+        }),
+        "FENCED",
+      );
+      assert.equal(await store.load("v"), undefined);
+      assert.deepEqual(await lock.runOnce("id", ({ attempt }) => attempt), { value: 2, replayed: false });
+    },
+    transacts,
+  ),
+
+  benchCase(
+    "a result whose reply was lost is found again",
+    "every call 2: own id",
+    async (bench) => {
+      const results = space("result", "conformance", "locks");
+      let stored = 0;
+      const lost = failing((group) => does(group, "set") && ++stored === 2, replyLost, { runs: true });
+      const lock = bench.lock({}, lost);
+      assert.deepEqual(await bench.settle(lock.runOnce("id", () => 7)), { value: 7, replayed: false });
+      assert.deepEqual(await lock.runOnce("id", () => 8), { value: 7, replayed: true });
+      const found = await bench.behind([{ op: "get", key: { space: results, key: "id" } }]);
+      assert.ok(found.ok && found.results[0]);
+    },
+    guards,
+  ),
+
+  benchCase(
+    "who waits too long for a run is told so",
+    "locks 9: wait",
+    async (bench) => {
+      const lock = bench.lock({ ttl: 60_000 });
+      const end = deferred<number>();
+      const started = deferred<void>();
+      const first = lock.runOnce("id", () => {
+        started.resolve();
+        return end.promise;
+      });
+      await started.promise;
+      await rejects(
+        bench.settle(
+          lock.runOnce("id", () => 8, { wait: bench.unit }),
+          4,
+        ),
+        "LOCK_TIMEOUT",
+      );
+      await rejects(
+        lock.runOnce("id", () => 8, { wait: 0 }),
+        "LOCK_TIMEOUT",
+      );
+      end.resolve(7);
+      assert.equal((await bench.settle(first)).value, 7);
+    },
+    guards,
+  ),
+
+  benchCase(
+    "where a lease cannot be checked with a write, runOnce is refused",
+    "capabilities: runOnce",
+    async (bench) => {
+      await rejects(
+        bench.lock().runOnce("id", () => assert.fail("it must not run")),
+        "UNSUPPORTED",
+      );
+    },
+    (capabilities) => capabilities.guard !== "atomic" || capabilities.transact === "none",
+  ),
+];

@@ -1,0 +1,284 @@
+import assert from "node:assert/strict";
+import { drawId } from "../../base/ids.ts";
+import type { Group, Operation, Signal } from "../../port/index.ts";
+import type { Fault } from "../misbehave.ts";
+import type { Case } from "../suite.ts";
+import { benchCase, does, failing, notSent, pushes, rejects, replyLost, valve, type Bench } from "./bench.ts";
+
+const acquires = (group: Group): boolean => does(group, "acquire");
+
+/** Lets claims and marks of the case's waiters run out: 2 s, whatever the unit. */
+async function claimsEnd(bench: Bench): Promise<void> {
+  await bench.context.place.elapse(2_500);
+}
+
+/** How a lock is waited for, and what becomes of those who do not wait any more. */
+export const waitingCases: readonly Case[] = [
+  benchCase("wait 0 tries once", "locks 7: wait 0", async (bench) => {
+    const [a, b] = [bench.lock(), bench.lock()];
+    const lease = await a.acquire("k", { label: "holder" });
+    const error = await rejects(b.acquire("k", { wait: 0 }), "LOCK_TIMEOUT");
+    assert.equal((error as unknown as { holder: { label: string } }).holder.label, "holder");
+    assert.equal(await b.tryAcquire("k"), undefined);
+    const tried = await b.tryRun("k", () => assert.fail("it must not run"));
+    assert.equal(tried.ran, false);
+    assert.equal(tried.ran ? undefined : tried.holder?.owner, lease.owner);
+    assert.equal((await bench.state("k")).waiting, 0);
+    await lease.release();
+    assert.deepEqual(await b.tryRun("k", () => 7), { ran: true, value: 7 });
+  }),
+
+  benchCase("a wait ends in time, and leaves nothing in the queue", "locks 7: waiting", async (bench) => {
+    const [a, b] = [bench.lock({ ttl: 40 * bench.unit }), bench.lock()];
+    await a.acquire("k");
+    const waiting = b.acquire("k", { wait: 2 * bench.unit });
+    waiting.catch(() => undefined);
+    await bench.waiting("k", 1);
+    await rejects(bench.settle(waiting, 4), "LOCK_TIMEOUT");
+    await bench.waiting("k", 0);
+  }),
+
+  benchCase(
+    "waiters of several instances are served in their order",
+    "locks 7: first come, first served",
+    async (bench) => {
+      const holder = await bench.lock({ ttl: 40 * bench.unit }).acquire("k");
+      const order: number[] = [];
+      const runs: Promise<unknown>[] = [];
+      for (let i = 0; i < 4; i++) {
+        runs.push(bench.lock({ ttl: 40 * bench.unit, wait: 400 * bench.unit }).run("k", () => order.push(i)));
+        await bench.waiting("k", i + 1);
+      }
+      await holder.release();
+      await bench.settle(Promise.all(runs), 100);
+      assert.deepEqual(order, [0, 1, 2, 3]);
+    },
+  ),
+
+  benchCase(
+    "an abort ends the wait with its reason, and leaves no ghost",
+    "locks 7: a cancelled waiter",
+    async (bench) => {
+      const [a, b] = [bench.lock({ ttl: 40 * bench.unit }), bench.lock()];
+      const lease = await a.acquire("k");
+      const abort = new AbortController();
+      const reason = new Error("not any more");
+      const waiting = b.acquire("k", { signal: abort.signal });
+      waiting.catch(() => undefined);
+      await bench.waiting("k", 1);
+      abort.abort(reason);
+      await assert.rejects(waiting, reason);
+      await bench.waiting("k", 0);
+      await assert.rejects(b.acquire("k", { signal: abort.signal }), reason);
+      await lease.release();
+      assert.equal((await bench.state("k")).holders.length, 0);
+    },
+  ),
+
+  benchCase(
+    "one that is granted although it was cancelled is released at once",
+    "locks 7: a cancelled waiter",
+    async (bench) => {
+      const gate = valve("replies are late", acquires, "reply");
+      const lock = bench.lock({}, gate.fault);
+      const abort = new AbortController();
+      const waiting = lock.acquire("k", { signal: abort.signal });
+      waiting.catch(() => undefined);
+      await gate.held;
+      abort.abort(new Error("not any more"));
+      await assert.rejects(waiting, abort.signal.reason as Error);
+      assert.equal((await bench.state("k")).holders.length, 1);
+      gate.free();
+      await bench.settle(bench.lock().acquire("k"), 2);
+    },
+  ),
+
+  benchCase("a dead waiter costs at most one short claim", "locks 7: a dead waiter", async (bench) => {
+    const lease = await bench.lock({ ttl: 40 * bench.unit }).acquire("k");
+    // It never confirms what it is granted.
+    const dead: Operation = {
+      op: "acquire",
+      lock: bench.key("k"),
+      owner: drawId(),
+      mode: "exclusive",
+      ttl: 40 * bench.unit,
+      wait: { claimMs: 2_000 },
+      info: "0",
+    };
+    await bench.behind([dead]);
+    const waiting = bench.lock({ wait: 400 * bench.unit }).acquire("k");
+    await bench.waiting("k", 2);
+    await lease.release();
+    const waited = bench.settle(waiting, 4_000 / bench.unit);
+    (await waited).assertHeld();
+  }),
+
+  benchCase("live waiters keep their place for longer than a claim", "locks 7: live ones refresh", async (bench) => {
+    const lock = bench.lock({ wait: 60_000 });
+    const lease = await bench.lock({ ttl: 60_000 }).acquire("k");
+    const waiting = lock.acquire("k");
+    await bench.waiting("k", 1);
+    await claimsEnd(bench);
+    assert.equal((await bench.state("k")).waiting, 1);
+    await lease.release();
+    await bench.settle(waiting);
+  }),
+
+  benchCase("waiters of many keys refresh in few calls", "locks 7: one batched call per process", async (bench) => {
+    let calls = 0;
+    let refreshes = 0;
+    const fault: Fault = {
+      name: "counts",
+      group: async (group, next) => {
+        if (acquires(group)) refreshes++;
+        return next(group);
+      },
+      outcomes: (outcomes) => {
+        if (refreshes > 0) calls++;
+        return outcomes;
+      },
+    };
+    const holder = bench.lock({ ttl: 60_000 });
+    const lock = bench.lock({ wait: 60_000 }, fault);
+    const keys = Array.from({ length: 40 }, (_, i) => `k${i}`);
+    await Promise.all(keys.map((key) => holder.acquire(key)));
+    const waiting = keys.map((key) => lock.acquire(key));
+    for (const one of waiting) one.catch(() => undefined);
+    await bench.waiting("k39", 1);
+    await bench.calm();
+    calls = refreshes = 0;
+    await claimsEnd(bench);
+    assert.ok(refreshes >= keys.length, `${refreshes} refreshes`);
+    assert.ok(calls <= 8, `${calls} calls for ${refreshes} refreshes`);
+  }),
+
+  benchCase("a waiter gets on although it is told of no grant", "locks 7: wake-ups may be lost", async (bench) => {
+    const deaf: Fault = { name: "deaf", tells: (signal: Signal) => signal.type !== "granted" };
+    const lease = await bench.lock({ ttl: 60_000 }).acquire("k");
+    const waiting = bench.lock({ wait: 60_000, ttl: 60_000 }, deaf).acquire("k");
+    await bench.waiting("k", 1);
+    await lease.release();
+    (await bench.settle(waiting, 4_000 / bench.unit)).assertHeld();
+  }),
+
+  benchCase(
+    "a waiter is woken, and need not ask",
+    "locks 7: wake-up",
+    async (bench) => {
+      const lease = await bench.lock({ ttl: 60_000 }).acquire("k");
+      const waiting = bench.lock({ wait: 60_000, ttl: 60_000 }).acquire("k");
+      await bench.waiting("k", 1);
+      await bench.pass(1 / 4);
+      await lease.release();
+      const start = bench.context.place.backend().time;
+      const before = start.monotonic();
+      await bench.settle(waiting, 4_000 / bench.unit);
+      assert.ok(start.monotonic() - before < 200, "well before the next refresh");
+    },
+    pushes,
+  ),
+
+  benchCase(
+    "an acquire whose reply was lost is the same acquire when it is made again",
+    "locks 7: replay-safe",
+    async (bench) => {
+      for (const runs of [true, false]) {
+        const seen: number[] = [];
+        const lost = failing(acquires, replyLost, { runs });
+        const fault: Fault = {
+          name: "loses a reply",
+          async group(group, next) {
+            const outcome = await (lost.group as NonNullable<Fault["group"]>)(group, next);
+            if (outcome.ok && acquires(group)) seen.push((outcome.results[0] as { grant: number }).grant);
+            return outcome;
+          },
+        };
+        const key = `k ${runs}`;
+        const lease = await bench.settle(bench.lock({}, fault).acquire(key));
+        const [holder, second] = (await bench.state(key)).holders;
+        assert.equal(second, undefined);
+        assert.equal(`${holder?.owner}/0`, lease.owner);
+        assert.equal(BigInt(holder?.grant ?? 0) << 10n, lease.fence);
+        assert.equal(seen.length, 1);
+        assert.equal(await lease.release(), "released");
+      }
+    },
+  ),
+
+  benchCase(
+    "an acquire that was given up in an unknown state takes nothing later",
+    "locks 7: leaves a mark",
+    async (bench) => {
+      const late: Group[] = [];
+      const fault: Fault = {
+        name: "keeps acquires for later",
+        async group(group, next) {
+          if (!acquires(group)) return next(group);
+          late.push(group);
+          return replyLost;
+        },
+      };
+      const ttl = 30_000;
+      const lock = await bench.ready(bench.lock({ ttl, timeout: 2 * bench.unit }, fault));
+      await rejects(bench.settle(lock.acquire("k"), 10), "INDETERMINATE");
+      await bench.pass(1);
+      assert.ok(late.length > 0);
+      for (const { ops } of late) await bench.behind(ops);
+      assert.deepEqual(await bench.state("k"), { holders: [], waiting: 0 });
+    },
+  ),
+
+  benchCase(
+    "a late copy of an acquire takes nothing after the release either",
+    "locks 7: leaves a mark",
+    async (bench) => {
+      const late: Group[] = [];
+      const fault: Fault = {
+        name: "loses the first acquire for a while",
+        async group(group, next) {
+          if (!acquires(group) || late.length > 0) return next(group);
+          late.push(group);
+          return replyLost;
+        },
+      };
+      const lease = await bench.settle(bench.lock({ ttl: 30_000 }, fault).acquire("k"));
+      await lease.release();
+      await bench.behind((late[0] as Group).ops);
+      assert.deepEqual(await bench.state("k"), { holders: [], waiting: 0 });
+    },
+  ),
+
+  benchCase("a reply that comes after the ttl is no lease", "locks 7: late replies", async (bench) => {
+    const gate = valve("replies are late", acquires, "reply");
+    const lock = bench.lock({ ttl: 2 * bench.unit, timeout: 60 * bench.unit }, gate.fault);
+    const waiting = lock.acquire("k", { wait: 60 * bench.unit });
+    await gate.held;
+    await bench.pass(3);
+    gate.free();
+    const lease = await bench.settle(waiting);
+    assert.ok(lease.remainingMs > bench.unit, "it was asked for anew");
+    assert.equal((await bench.state("k")).holders.length, 1);
+    lease.assertHeld();
+  }),
+
+  benchCase("a store that is away is an error, at once", "every call 2: nothing happened", async (bench) => {
+    const lock = bench.lock({}, failing(acquires, notSent, { times: 2 }));
+    await rejects(lock.acquire("k"), "UNAVAILABLE");
+    await rejects(lock.tryAcquire("k"), "UNAVAILABLE");
+    (await lock.acquire("k")).assertHeld();
+  }),
+
+  benchCase("a waiter outlasts a store that is away for a moment", "locks 7: waiting", async (bench) => {
+    let down = false;
+    const fault: Fault = { name: "away", group: async (group, next) => (down ? notSent : next(group)) };
+    const holder = bench.lock({ ttl: 60_000 });
+    const lease = await holder.acquire("k");
+    const waiting = bench.lock({ wait: 60_000 }, fault).acquire("k");
+    await bench.waiting("k", 1);
+    down = true;
+    await bench.context.place.elapse(1_500);
+    down = false;
+    await lease.release();
+    await bench.settle(waiting, 4_000 / bench.unit);
+  }),
+];
