@@ -3,14 +3,12 @@ import { Cache, type CacheOptions } from "../cache/index.ts";
 import { Instance, type CallOptions, type HoldfastEvents } from "../client/index.ts";
 import { Lock, type Lease, type LockOptions } from "../lock/index.ts";
 import type { Capabilities, Opened } from "../port/index.ts";
+import { sendGroup, type SentGroup, type Step } from "../state/commit.ts";
 import {
-  sendGroup,
   StateStore,
   transact,
   transactionFactory,
-  type SentGroup,
   type StateStoreOptions,
-  type Step,
   type TransactOptions,
   type Transaction,
 } from "../state/index.ts";

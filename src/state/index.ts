@@ -1,4 +1,3 @@
-export { sendGroup, type SentGroup, type Step } from "./commit.ts";
 export { Entry, type Change, type Version } from "./entry.ts";
 export type {
   DeleteOptions,
