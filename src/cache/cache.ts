@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "../base/errors.ts";
+import { InvalidArgumentError, isHoldfastError } from "../base/errors.ts";
 import { checkKey } from "../base/keys.ts";
 import { Diagnostics, type Call, type CallOptions, type Instance } from "../client/index.ts";
 import { Engine } from "./engine.ts";
@@ -88,7 +88,8 @@ export class Cache<V = unknown> {
 
   /**
    * Keeps a value, also over a load that is on its way; whether it was kept. Rejects with UnsupportedValueError for a value that
-   * the codec cannot store (undefined is one). An abort after it was sent: IndeterminateError.
+   * the codec cannot store (undefined is one), and InvalidArgumentError for one over the backend's limit. An abort after it was
+   * sent: IndeterminateError.
    */
   async set(key: string, value: V, options?: SetOptions): Promise<boolean> {
     return this.#set("set", [[checkKey(key), value]], options);
@@ -242,6 +243,7 @@ export class Cache<V = unknown> {
       try {
         outcomes = await engine.tier.write(entries, terms, call);
       } catch (error) {
+        if (isHoldfastError(error, "INVALID_ARGUMENT")) throw error;
         engine.failOpen(operation, entries.length === 1 ? entries[0]?.key : undefined, call, error);
         return false;
       }

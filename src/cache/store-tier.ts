@@ -1,7 +1,8 @@
 import { drawId } from "../base/ids.ts";
-import { space, type Key, type Space } from "../base/keys.ts";
+import { InvalidArgumentError } from "../base/errors.ts";
+import { space, utf8Length, type Key, type Space } from "../base/keys.ts";
 import { executeWrite, type Call, type Instance, type Reply } from "../client/index.ts";
-import type { Condition, Group, Opened, Operation, StoredRecord } from "../port/index.ts";
+import type { Capabilities, Condition, Group, Opened, Operation, StoredRecord } from "../port/index.ts";
 import type { CacheSettings } from "./options.ts";
 import { ProcessLimit } from "./process-limit.ts";
 import { CACHE_STAMP, EPOCH_STAMP, isTagStamp, recordOf, StampRecords, tagStamp, type StampRecord } from "./stamps.ts";
@@ -77,7 +78,7 @@ export class StoreTier implements Tier {
     const late = terms.tags.filter((tag) => !ground.tags.includes(tag));
     if (late.length > 0) {
       const { epoch } = ground.stamps;
-      const { capabilities } = await this.#instance.opened(call);
+      const { capabilities } = await this.#opened(call);
       stamps.push(...(await this.#stamps.read(late.map(tagStamp), call)));
       // These were read after the load, so no invalidation may have come since before it. Where a group cannot hold both
       // records the entry bears the epoch itself, and ends with the next invalidation of whatever tag.
@@ -93,6 +94,11 @@ export class StoreTier implements Tier {
   }
 
   async write(entries: readonly Entry[], terms: Terms, call: Call): Promise<readonly Kept[]> {
+    const { capabilities } = await this.#opened(call);
+    for (const entry of entries) {
+      const error = this.#tooLarge(entry, capabilities);
+      if (error) throw error;
+    }
     const { cache, tags } = await this.#readStamps(terms.tags, call);
     return this.#write(entries, [cache, ...tags], terms.ttl, call, () => ({ checks: [] }));
   }
@@ -111,7 +117,7 @@ export class StoreTier implements Tier {
 
   async invalidate(tags: readonly string[], call: Call): Promise<void> {
     const renewals = this.#stamps.renewals([EPOCH_STAMP, ...tags.map(tagStamp)]);
-    const { capabilities } = await this.#instance.opened(call);
+    const { capabilities } = await this.#opened(call);
     await this.#ensureLimit(call);
     if (capabilities.transact !== "full") {
       await Promise.all(renewals.map((renewal) => this.#renew([renewal], call)));
@@ -139,9 +145,13 @@ export class StoreTier implements Tier {
     terms: (key: string) => { checks: readonly Operation[]; if?: Condition } | undefined,
   ): Promise<readonly Kept[]> {
     const limit = await this.#ensureLimit(call);
+    const { capabilities } = await this.#opened(call);
     const bears = stamps.map(({ key, id }) => ({ key, id }));
     const armed = this.#stamps.outlive(stamps, ttl, call);
-    const writes = entries.map(async ({ key, payload }): Promise<Kept> => {
+    const writes = entries.map(async (entry): Promise<Kept> => {
+      const { key, payload } = entry;
+      const error = this.#tooLarge(entry, capabilities);
+      if (error) return { error };
       const how = terms(key);
       if (!how) return { kept: false };
       const set: Operation = {
@@ -162,6 +172,20 @@ export class StoreTier implements Tier {
     });
     const [kept] = await Promise.all([Promise.all(writes), armed]);
     return kept;
+  }
+
+  #tooLarge({ key, payload }: Entry, { maxValue }: Capabilities): InvalidArgumentError | undefined {
+    // Three bytes a unit at most: counted only where that leaves it open.
+    if (payload.length * 3 <= maxValue) return undefined;
+    const bytes = typeof payload === "string" ? utf8Length(payload) : payload.byteLength;
+    if (bytes <= maxValue) return undefined;
+    const backend = this.#instance.backend.name;
+    const message = `the value is ${bytes} bytes, and ${backend} takes at most ${maxValue}`;
+    return new InvalidArgumentError(message, { backend, key });
+  }
+
+  async #opened(call: Call): Promise<Opened> {
+    return this.#instance.known ?? this.#instance.opened(call);
   }
 
   async #set(group: Group, call: Call): Promise<Kept> {
@@ -195,8 +219,7 @@ export class StoreTier implements Tier {
   /** What bounds this cache, where its data is in this process. */
   async #ensureLimit(call: Call): Promise<ProcessLimit | undefined> {
     if (this.#limit) return this.#limit;
-    const known = this.#instance.known ?? (await this.#instance.opened(call));
-    if (!isInProcess(known)) return undefined;
+    if (!isInProcess(await this.#opened(call))) return undefined;
     return (this.#limit = await ProcessLimit.of(this.#instance, this.#space, this.#stamps.space, this.#maxItems, call));
   }
 

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { space } from "../../src/base/keys.ts";
 import { Cache } from "../../src/cache/index.ts";
 import { Instance } from "../../src/client/index.ts";
-import { stand } from "./support.ts";
+import { remote, stand } from "./support.ts";
 
 const entries = space("cache", "", "values");
 
@@ -42,5 +42,26 @@ describe("a cache in this process", () => {
     assert.throws(() => new Cache(instance, "values", { isolate: "copy" as "clone" }), { code: "INVALID_ARGUMENT" });
     assert.throws(() => new Cache(instance, ""), { code: "INVALID_ARGUMENT" });
     assert.throws(() => new Cache(instance, "values", { ttl: "-1s" }), { code: "INVALID_ARGUMENT" });
+  });
+});
+
+describe("a value over the backend's limit", () => {
+  it("is refused when it is set, and returned without being kept when it is loaded", async () => {
+    const backend = remote(stand().backend(), { capabilities: { maxValue: 10 } });
+    const values = new Cache<string>(new Instance(backend), "values", { ttl: "1h" });
+    const refused = { code: "INVALID_ARGUMENT", key: "long", message: /11 bytes, and memory takes at most 10/ };
+    assert.equal(await values.set("ok", "12345678"), true);
+    await assert.rejects(values.set("long", "123456789"), refused);
+    await assert.rejects(
+      values.setMany([
+        ["fine", "1"],
+        ["long", "ééé23x"],
+      ]),
+      refused,
+    );
+    assert.equal(await values.has("fine"), false);
+    assert.equal(await values.getOrSet("long", () => "123456789"), "123456789");
+    assert.equal(await values.has("long"), false);
+    assert.deepEqual([values.stats().errors, values.stats().sets], [1, 1]);
   });
 });
