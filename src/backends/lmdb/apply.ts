@@ -12,6 +12,7 @@ import {
 } from "../common/lock-rules.ts";
 import type { Granted, LockState, Outcome, Result, StoredRecord } from "../../port/index.ts";
 import { index, sweepMoment } from "./expiry-index.ts";
+import { raiseFloor } from "./floors.ts";
 import { expiryOf, idOf, isExpired, readRecord, setExpiry, stampsOf } from "./layout.ts";
 import { isCurrent } from "./reads.ts";
 import type { StoredLock } from "./lock-table.ts";
@@ -77,8 +78,10 @@ function check(tx: Transaction, read: BatchReader, at: number): Effect | Refusal
     }
     case code.delete:
       return checkCondition(tx, key, read, at) ?? (() => remove(tx, key));
-    case code.floor:
-      return floor(tx, key, read, at);
+    case code.floor: {
+      const fence = { grant: read.double(), n: read.double(), keepMs: read.double() };
+      return raiseFloor(tx, key.bytes, fence) ?? new Refusal({ ok: false, why: "fenced", at });
+    }
     default:
       return lockOperation(tx, key, JSON.parse(read.string()) as WiredLockOperation, at);
   }
@@ -133,50 +136,6 @@ function remove(tx: Transaction, key: WiredKey): boolean {
   records.remove(key.bytes);
   if (live) tx.changed(key);
   return live;
-}
-
-/** A fence floor as stored: grant, n, until (wall time), when the sweep looks at it. */
-const floorBytes = 32;
-
-function floor(tx: Transaction, key: WiredKey, read: BatchReader, at: number): Effect | Refusal {
-  const grant = read.double();
-  const n = read.double();
-  const keepMs = read.double();
-  const { floors, expiry } = tx.tables;
-  const bytes = floors.getBinaryFast(key.bytes);
-  // A copy, since the view is good until the next read only.
-  const old = bytes && Buffer.from(bytes.subarray(0, floorBytes));
-  const live = old && old.readDoubleLE(16) > tx.wall;
-  if (live) {
-    const seen = old.readDoubleLE(0);
-    if (grant < seen || (grant === seen && n < old.readDoubleLE(8)))
-      return new Refusal({ ok: false, why: "fenced", at });
-  }
-  return () => {
-    const until = Math.max(tx.wall + keepMs, live ? old.readDoubleLE(16) : 0);
-    let sweepAt = old ? old.readDoubleLE(24) : 0;
-    if (sweepAt === 0) index(expiry, (sweepAt = until), "floor", key.bytes);
-    const next = Buffer.allocUnsafe(floorBytes);
-    [grant, n, until, sweepAt].forEach((value, i) => next.writeDoubleLE(value, i * 8));
-    floors.put(key.bytes, next);
-    return undefined;
-  };
-}
-
-/** The sweep's part of a floor: removes it, or has it looked at again when it ends. */
-export function sweepFloor(tx: Transaction, key: Buffer, at: number): void {
-  const { floors, expiry } = tx.tables;
-  const bytes = floors.getBinaryFast(key);
-  const stored = bytes && Buffer.from(bytes.subarray(0, floorBytes));
-  if (!stored || Math.ceil(stored.readDoubleLE(24)) !== at) return;
-  const until = stored.readDoubleLE(16);
-  if (until <= tx.wall) {
-    floors.remove(key);
-    return;
-  }
-  stored.writeDoubleLE(until, 24);
-  floors.put(key, stored);
-  index(expiry, until, "floor", key);
 }
 
 function lockOperation(

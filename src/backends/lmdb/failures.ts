@@ -1,5 +1,5 @@
 import {
-  HoldfastError,
+  type HoldfastError,
   IndeterminateError,
   InvalidArgumentError,
   isHoldfastError,
@@ -31,7 +31,7 @@ const foreign = new Set<string | number>([-30793, -30794, -30784, -30796, -30797
 /** What a failure of the driver means to the caller; nothing took effect. */
 export function toError(error: WiredError | Error): HoldfastError {
   if (isHoldfastError(error)) return error;
-  const code = "code" in error ? (error as WiredError).code : undefined;
+  const code = "code" in error ? error.code : undefined;
   if (code !== undefined && foreign.has(code)) {
     return new InvalidArgumentError(
       "the directory's data files are of another program or version, or damaged: choose another path, or restore them",

@@ -160,6 +160,11 @@ export function stampsOf(bytes: Uint8Array): readonly { readonly key: string; re
   return stamps;
 }
 
+/** The text that is the first `size` of `bytes`. */
+export function textOf(bytes: Uint8Array, size: number): string {
+  return utf8Slice.call(bytes, 0, size);
+}
+
 function uint32(bytes: Uint8Array, at: number): number {
   return (
     (bytes[at] as number) +

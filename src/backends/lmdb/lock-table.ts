@@ -1,4 +1,5 @@
 import type { LmdbKey, LmdbStore } from "./driver.ts";
+import { textOf } from "./layout.ts";
 import { emptyLock, reap, type Hold, type LockRecord, type Mark, type Waiter } from "../common/lock-rules.ts";
 
 /** A lock as stored: its rules' record, and when the sweep will look at it. */
@@ -41,7 +42,7 @@ type Encoded = readonly [
 export function readLock(locks: LmdbStore, key: LmdbKey, epoch: number, now: number): StoredLock {
   const bytes = locks.getBinaryFast(key);
   if (!bytes) return { record: emptyLock(), sweepAt: 0, waiting: [], stored: false };
-  const text = Buffer.prototype.toString.call(bytes, "utf8", 0, locks.lastSize);
+  const text = textOf(bytes, locks.lastSize);
   const [storedEpoch, sweepAt, grant, holds, queue, marks] = JSON.parse(text) as Encoded;
   if (storedEpoch !== epoch) return { record: { ...emptyLock(), grant }, sweepAt, waiting: [], stored: true };
   const record: LockRecord = {

@@ -1,4 +1,5 @@
 import type { LmdbStore } from "./driver.ts";
+import { textOf } from "./layout.ts";
 import { metaKeys, readMeta, writeMeta } from "./meta.ts";
 
 /** What somebody is told. `key` and `lock` are key ids. */
@@ -61,7 +62,7 @@ export function readLog(log: LmdbStore, meta: LmdbStore, after: number, limit: n
   for (const key of keys) {
     const bytes = log.getBinaryFast(key);
     if (!bytes) continue;
-    const text = Buffer.prototype.toString.call(bytes, "utf8", 0, log.lastSize);
+    const text = textOf(bytes, log.lastSize);
     const [before, entry] = JSON.parse(text) as [number, LogEntry];
     if (before > next) missed = true;
     next = key.readUIntBE(2, 6);

@@ -1,4 +1,5 @@
 import type { LmdbStore } from "./driver.ts";
+import { textOf } from "./layout.ts";
 import type { Watched } from "./commands.ts";
 
 /** A process that has the directory open. */
@@ -11,7 +12,7 @@ export interface PeerRecord {
 /** Reads a JSON record. */
 export function readMeta<T>(meta: LmdbStore, key: string): T | undefined {
   const bytes = meta.getBinaryFast(key);
-  return bytes && (JSON.parse(Buffer.prototype.toString.call(bytes, "utf8", 0, meta.lastSize)) as T);
+  return bytes && (JSON.parse(textOf(bytes, meta.lastSize)) as T);
 }
 
 /** Writes a JSON record. */

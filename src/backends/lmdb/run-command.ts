@@ -1,9 +1,9 @@
 import { reapSessions } from "../common/lock-rules.ts";
 import type { Outcome, Result } from "../../port/index.ts";
-import { sweepFloor } from "./apply.ts";
 import type { Command } from "./commands.ts";
 import type { LmdbStore } from "./driver.ts";
 import { due } from "./expiry-index.ts";
+import { sweepFloor } from "./floors.ts";
 import { isExpired } from "./layout.ts";
 import { head } from "./log.ts";
 import { metaKeys, readMeta, suffixes, writeMeta } from "./meta.ts";

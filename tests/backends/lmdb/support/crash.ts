@@ -1,15 +1,11 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { lmdbBackend } from "../../../../src/backends/lmdb/index.ts";
 import type { Outcome } from "../../../../src/port/index.ts";
 import { record, results, run } from "./processes.ts";
 
 /* Ends the commit thread of its own process with a write under way, and tells what callers see. */
 let thread: Worker | undefined;
-const { postMessage } = Worker.prototype;
-Worker.prototype.postMessage = function (this: Worker, ...args: Parameters<Worker["postMessage"]>) {
-  thread = this;
-  postMessage.apply(this, args);
-};
+process.on("worker", (worker) => (thread = worker));
 
 function told(outcome: Outcome): string {
   return outcome.ok
