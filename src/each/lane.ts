@@ -346,7 +346,7 @@ export class Lane {
     this.#batch = undefined;
     for (const item of batch.items) item.stage = Stage.sent;
     const mark = (): Pick<PartitionProgress, "next" | "above" | "end"> => {
-      const marked = this.#ahead.mark((item) => item.stage >= Stage.sent, this.fed);
+      const marked = this.#ahead.mark((item) => item.stage >= Stage.sent, this.fed, this.pass.ended);
       return { ...marked, end: this.fedAll && this.#open === 0 };
     };
     const { progress, changes } = this.pass.advance(this.#latest.progress, batch, mark);

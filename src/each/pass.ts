@@ -16,6 +16,8 @@ export interface Pass {
   readonly from: Position;
   /** The first record number of no interest. */
   readonly until: number;
+  /** Ranges of items that had come to an end when it started. */
+  readonly ended: readonly number[];
   /** Most items of a batch. */
   readonly mostItems: number;
   /** Asked for ascending record numbers. */
@@ -71,19 +73,21 @@ export class FirstPass implements Pass {
   readonly from: Position;
   readonly until = Infinity;
   readonly mostItems = 1024;
+  readonly ended: readonly number[];
   readonly #context: PassContext;
-  readonly #ended: RangeReader;
+  readonly #reader: RangeReader;
   readonly #stopped: StoppedKeys;
 
   constructor(context: PassContext, progress: PartitionProgress, stopped: StoppedKeys) {
     this.#context = context;
     this.from = progress.next;
-    this.#ended = new RangeReader(progress.above);
+    this.ended = progress.above;
+    this.#reader = new RangeReader(progress.above);
     this.#stopped = stopped;
   }
 
   interest(id: number): Interest {
-    return this.#ended.has(id) ? "ended" : "take";
+    return this.#reader.has(id) ? "ended" : "take";
   }
 
   passesOver(key: string): boolean | undefined {
@@ -132,10 +136,11 @@ export class RetryPass implements Pass {
   readonly from: Position;
   readonly until: number;
   readonly mostItems = 64;
+  readonly ended: readonly number[];
   readonly #context: PassContext;
   readonly #targets: Targets;
   readonly #next: number;
-  readonly #ended: RangeReader;
+  readonly #reader: RangeReader;
   /** Keys that failed again. */
   readonly #again = new Set<string>();
 
@@ -143,7 +148,8 @@ export class RetryPass implements Pass {
     this.#context = context;
     this.#targets = targets;
     this.#next = progress.next.id;
-    this.#ended = new RangeReader(progress.above);
+    this.ended = progress.above;
+    this.#reader = new RangeReader(progress.above);
     let from: Position = progress.next;
     const earliest = ({ id, offset }: Position): void => void (offset < from.offset && (from = { id, offset }));
     for (const stop of targets.keys.values()) earliest(stop.from);
@@ -153,7 +159,7 @@ export class RetryPass implements Pass {
   }
 
   interest(id: number, key: string | undefined): Interest {
-    if (id >= this.#next && !this.#ended.has(id)) return "none";
+    if (id >= this.#next && !this.#reader.has(id)) return "none";
     const stop = key === undefined ? undefined : this.#targets.keys.get(key);
     return (stop && id >= stop.id) || this.#targets.ids.has(id) ? "take" : "none";
   }

@@ -65,6 +65,16 @@ export class RangeReader {
   }
 }
 
+/** What of the ranges is at or after record number `id`. */
+export function rangesFrom(ranges: readonly number[], id: number): number[] {
+  const rest: number[] = [];
+  for (let i = 0; i < ranges.length; i += 2) {
+    const last = ranges[i + 1] as number;
+    if (last >= id) rest.push(Math.max(ranges[i] as number, id), last);
+  }
+  return rest;
+}
+
 /**
  * The items of a partition that were taken from the input and are not behind the watermark, in their order. Bounded by who
  * feeds it.
@@ -98,12 +108,12 @@ export class Ahead<T extends { readonly id: number; readonly offset: number }> {
 
   /**
    * The watermark and the ranges above it, where `ended` tells which items came to an end. `fed` is the place up to which
-   * the partition was fed.
+   * the partition was fed, `before` the ranges that it had at first: those above `fed` still hold.
    *
    * A range spans from one ended item to the last before the next open one: items between that are of other partitions do
    * not matter. So there are at most as many ranges as open items.
    */
-  mark(ended: (item: T) => boolean, fed: Position): { next: Position; above: number[] } {
+  mark(ended: (item: T) => boolean, fed: Position, before: readonly number[]): { next: Position; above: number[] } {
     const above: number[] = [];
     let next: Position | undefined;
     let first = 0;
@@ -120,6 +130,7 @@ export class Ahead<T extends { readonly id: number; readonly offset: number }> {
       }
     }
     if (next && first !== 0) above.push(first, last);
+    above.push(...rangesFrom(before, fed.id));
     return { next: next ?? fed, above };
   }
 }

@@ -101,30 +101,55 @@ export class Share {
       const partition = (this.#from + i) % partitions;
       if (!held.has(partition) && !finished.has(partition)) candidates.push(partition);
     }
+    const first = await this.#takeOf(candidates, want);
+    if (first.taken === want || !(await this.#evict(first.refused))) return first.taken;
+    return first.taken + (await this.#takeOf(first.refused, want - first.taken)).taken;
+  }
+
+  async #takeOf(candidates: readonly number[], want: number): Promise<{ taken: number; refused: number[] }> {
     let taken = 0;
-    while (taken < want && candidates.length > 0) {
-      const tried = candidates.splice(0, want - taken);
+    const refused: number[] = [];
+    for (let i = 0; i < candidates.length && taken < want; ) {
+      const tried = candidates.slice(i, i + want - taken);
+      i += tried.length;
       const got = await Promise.all(tried.map((partition) => this.#tryTake(partition)));
+      for (const [n, partition] of tried.entries()) if (!got[n]) refused.push(partition);
       taken += got.filter(Boolean).length;
     }
-    return taken;
+    return { taken, refused };
   }
 
   async #tryTake(partition: number): Promise<boolean> {
-    const key = partitionKey(partition);
-    const options = { ttl: this.#terms.ttlMs, maxHold: "never", label: this.#terms.who } as const;
-    let lease = await this.#lock.tryAcquire(key, options);
-    if (!lease && (await this.#evict(key))) lease = await this.#lock.tryAcquire(key, options);
+    const { ttlMs, who } = this.#terms;
+    const lease = await this.#lock.tryAcquire(partitionKey(partition), { ttl: ttlMs, maxHold: "never", label: who });
     if (!lease) return false;
     await this.#shared.take(partition, lease);
     return true;
   }
 
-  /** Takes the lock from a holder that has certainly ended, so that a crash costs no waiting. Its fence shuts it out anyway. */
-  async #evict(key: string): Promise<boolean> {
-    const holder = await this.#lock.inspect(key);
-    if (holder?.label === undefined || !isGone(holder.label)) return false;
-    await this.#lock.forceRelease(key, "the process that held it has ended");
-    return true;
+  /**
+   * Takes locks from holders that have certainly ended, so that a crash costs no waiting; whether there were any. Their fence shuts
+   * them out anyway. One worker at a time, lest one evicts another that was faster.
+   */
+  async #evict(partitions: readonly number[]): Promise<boolean> {
+    const keys = partitions.map(partitionKey);
+    if (!(await this.#areGone(keys)).includes(true)) return false;
+    const { ttlMs, who } = this.#terms;
+    const evicting = await this.#lock.tryRun(
+      "evict",
+      async () => {
+        const gone = await this.#areGone(keys);
+        await Promise.all(
+          keys.filter((_, i) => gone[i]).map((key) => this.#lock.forceRelease(key, "the process that held it has ended")),
+        );
+      },
+      { ttl: ttlMs, label: who },
+    );
+    return evicting.ran;
+  }
+
+  async #areGone(keys: readonly string[]): Promise<boolean[]> {
+    const holders = await Promise.all(keys.map((key) => this.#lock.inspect(key)));
+    return holders.map((holder) => holder?.label !== undefined && isGone(holder.label));
   }
 }
