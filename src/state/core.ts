@@ -1,4 +1,4 @@
-import { ConflictError, FencedError, InvalidArgumentError } from "../base/errors.ts";
+import { ConflictError, FencedError, InvalidArgumentError, isHoldfastError, UnavailableError } from "../base/errors.ts";
 import { checkKey, space, utf8Length, type Key, type Space } from "../base/keys.ts";
 import { executeWrite, type Call, type Instance, type Reply, type Source } from "../client/index.ts";
 import type { Condition, Opened, Operation, Payload, Result, StoredRecord } from "../port/index.ts";
@@ -60,8 +60,16 @@ export class StoreCore<T> {
     call: Call,
   ): Promise<StoredRecord | undefined> {
     const group = protection.cover([get], [get.key]);
-    const reply = await protection.send(() => this.instance.execute(group, call));
-    return this.passed(reply, get.key.key) as StoredRecord | undefined;
+    try {
+      const reply = await protection.send(() => executeWrite(this.instance, group, call));
+      return this.passed(reply, get.key.key) as StoredRecord | undefined;
+    } catch (error) {
+      if (!isHoldfastError(error, "INDETERMINATE")) throw error;
+      // A floor may have been raised, which a lease that is held may do at any time: for the caller it is a read that failed.
+      call.signal?.throwIfAborted();
+      const { backend } = this.source;
+      throw new UnavailableError("the entry could not be read", { backend, key: get.key.key, cause: error });
+    }
   }
 
   /** Sends one write of one key; a refusal is the reply's, but a lease that is over is FencedError. */

@@ -1,13 +1,14 @@
 import { InvalidArgumentError } from "../base/errors.ts";
 import type { Key } from "../base/keys.ts";
 import { refuseForgotten, type Call } from "../client/index.ts";
-import type { Opened, Operation, StoredRecord } from "../port/index.ts";
+import type { Condition, Opened, Operation, StoredRecord } from "../port/index.ts";
 import type { StoreCore } from "./core.ts";
 import { Entry } from "./entry.ts";
 import { checkFunction, resolveTtl, type UpdateOptions } from "./options.ts";
 import type { Protection } from "./protection.ts";
 import { KEEP, REMOVE, type Verdict } from "./symbols.ts";
 import { isThenable } from "./thenable.ts";
+import type { Encoded } from "./values.ts";
 
 /** What decides about an entry; it may run several times. */
 export type Change<T> = (current: T | undefined) => T | Verdict | Promise<T | Verdict>;
@@ -78,13 +79,17 @@ class Update<T> {
 
   async run(creates: boolean, protection: Protection | undefined): Promise<Entry<T> | undefined> {
     const core = this.#core;
-    let record = await core.read(this.#key, this.#call, protection);
+    const reading = core.read(this.#key, this.#call, protection);
+    let record = reading instanceof Promise ? await reading : reading;
     for (;;) {
       if (!record && !creates) return undefined;
-      const next = await this.#decide(record);
+      const decoding = record && core.values.decode(record);
+      const deciding = this.#decide(decoding instanceof Promise ? await decoding : decoding);
+      const next = deciding instanceof Promise ? await deciding : deciding;
       if (next === KEEP) return record && core.entry(record);
       if (next === REMOVE && !record) return undefined;
-      const step = await this.#step(next, record);
+      const making = this.#step(next, record);
+      const step = making instanceof Promise ? await making : making;
       const sent = core.write(step.op, this.#request, protection);
       const reply = sent instanceof Promise ? await sent : sent;
       if (reply.ok) return step.entry;
@@ -96,20 +101,21 @@ class Update<T> {
     }
   }
 
-  async #decide(record: StoredRecord | undefined): Promise<T | Verdict> {
-    const { instance, host, values } = this.#core;
-    const { signal, deadline } = this.#request;
-    const current = record && values.decode(record);
-    const value = current instanceof Promise ? await current : current;
+  #decide(current: T | undefined): T | Verdict | Promise<T | Verdict> {
+    const { instance, host } = this.#core;
     const start = instance.time.monotonic();
-    const made = this.#fn(value);
-    const next = isThenable(made) ? await host.running.until(made, signal) : made;
-    this.#request = { signal, deadline: deadline + instance.time.monotonic() - start };
+    const made = this.#fn(current);
+    if (!isThenable(made)) return this.#decided(made, start);
+    return host.running.until(made, this.#call.signal).then((next) => this.#decided(next, start));
+  }
+
+  #decided(next: T | Verdict, start: number): T | Verdict {
+    const { signal, deadline } = this.#request;
+    this.#request = { signal, deadline: deadline + this.#core.instance.time.monotonic() - start };
     return next;
   }
 
-  async #step(next: T | Verdict, record: StoredRecord | undefined): Promise<Step<T>> {
-    const core = this.#core;
+  #step(next: T | Verdict, record: StoredRecord | undefined): Step<T> | Promise<Step<T>> {
     const key = this.#key;
     if (next === undefined) {
       throw new InvalidArgumentError("the function returned undefined: return the new value, KEEP or REMOVE", {
@@ -118,11 +124,16 @@ class Update<T> {
     }
     const condition = record ? { id: record.id } : ({ absent: true } as const);
     if (next === REMOVE) return { op: { op: "delete", key, if: condition }, entry: undefined };
-    const encoding = core.values.encode(next, key.key);
-    const encoded = encoding instanceof Promise ? await encoding : encoding;
+    const encoded = this.#core.values.encode(next, key.key);
+    if (encoded instanceof Promise) return encoded.then((late) => this.#written(late, condition, record));
+    return this.#written(encoded, condition, record);
+  }
+
+  #written(encoded: Encoded, condition: Condition, record: StoredRecord | undefined): Step<T> {
+    const core = this.#core;
+    const key = this.#key;
     core.checkSize(encoded.payload, key.key, this.#opened);
-    const kept = this.#ttl === "keep";
-    const ttl = kept && !record ? core.ttl : this.#ttl;
+    const ttl = this.#ttl === "keep" && !record ? core.ttl : this.#ttl;
     const expiresAt = ttl === "keep" ? record?.expiresAt : core.expiry(ttl);
     const entry = new Entry(key.key, core.values.reopen(encoded.payload, key.key), encoded.id, expiresAt);
     return { op: core.set(key, encoded, condition, ttl), entry };

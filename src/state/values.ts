@@ -43,8 +43,8 @@ export class Values<T> {
     const result = this.#schema["~standard"].validate(value);
     if (!isThenable(result)) return this.#encoded(this.#accepted(result, key), key);
     this.#slow = true;
-    const copy = this.#copy(value, key);
-    return Promise.resolve(result).then(() => this.#encodeCopy(copy, key));
+    const copying = this.#copyNow(value, key);
+    return Promise.all([copying, result]).then(([copy]) => this.#encodeCopy(copy, key));
   }
 
   /** The value of a record. Throws or rejects with SchemaVersionError or CorruptValueError. */
@@ -70,6 +70,11 @@ export class Values<T> {
   /** What an asynchronous validator may look at in its own time, whatever the caller does to the value meanwhile. */
   #copy(value: unknown, key: string): unknown {
     return this.reopen(this.#encoded(value, key).payload, key);
+  }
+
+  /** As {@link #copy}, at once too, but what it throws rejects: the validator is under way, and must be waited for. */
+  async #copyNow(value: unknown, key: string): Promise<unknown> {
+    return this.#copy(value, key);
   }
 
   async #encodeCopy(copy: unknown, key: string): Promise<Encoded> {
