@@ -1,6 +1,6 @@
 import { ConflictError, FencedError, InvalidArgumentError, isHoldfastError, UnavailableError } from "../base/errors.ts";
 import { checkKey, space, utf8Length, type Key, type Space } from "../base/keys.ts";
-import { executeWrite, type Call, type Instance, type Reply, type Source } from "../client/index.ts";
+import { Diagnostics, executeWrite, type Call, type Instance, type Reply, type Source } from "../client/index.ts";
 import type { Condition, Opened, Operation, Payload, Result, StoredRecord } from "../port/index.ts";
 import { entryOf, type Entry } from "./entry.ts";
 import { Host } from "./host.ts";
@@ -9,6 +9,8 @@ import { protectionOf, type Protection } from "./protection.ts";
 import { Values, type Encoded } from "./values.ts";
 
 type SetOperation = Extract<Operation, { op: "set" }>;
+
+const diagnostics = new Diagnostics("state");
 
 /** What every call of one store needs: where its records are, what they are, how a request is made. */
 export class StoreCore<T> {
@@ -28,6 +30,16 @@ export class StoreCore<T> {
     this.source = { name, service: resolved.service, backend: instance.backend.name };
     this.values = new Values(resolved, instance.backend.name);
     this.ttl = resolved.ttl;
+  }
+
+  /** Whether somebody listens to what the store does. */
+  get observed(): boolean {
+    return diagnostics.active;
+  }
+
+  /** Runs a call, and tells of it if somebody listens. */
+  observe<R>(operation: string, fn: () => Promise<R>): Promise<R> {
+    return diagnostics.active ? diagnostics.observe(this.source, operation, fn) : fn();
   }
 
   /** The address of a key. Throws InvalidArgumentError for what is none. */

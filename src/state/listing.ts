@@ -50,7 +50,8 @@ export async function* pages<T>(
   const limit = Math.min(most, stride);
   let cursor: string | undefined;
   do {
-    const page = await readPage(core, prefix, cursor, limit, core.instance.call(options));
+    const at = cursor;
+    const page = await core.observe("list", () => readPage(core, prefix, at, limit, core.instance.call(options)));
     cursor = page.cursor;
     yield page.entries;
   } while (cursor !== undefined);

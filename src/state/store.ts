@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "../base/errors.ts";
-import { Diagnostics, refuseForgotten, type CallOptions, type Instance } from "../client/index.ts";
+import { refuseForgotten, type CallOptions, type Instance } from "../client/index.ts";
 import { loadEntries, saveMany } from "./batch.ts";
 import { resolveCondition, resolveVersion } from "./conditions.ts";
 import { StoreCore } from "./core.ts";
@@ -23,8 +23,6 @@ import {
 } from "./options.ts";
 import { KEEP, type Verdict } from "./symbols.ts";
 import { watch } from "./watching.ts";
-
-const diagnostics = new Diagnostics("state");
 
 /** Set by the class, which alone can look inside. */
 let open: <T>(store: StateStore<T>) => StoreCore<T> | undefined;
@@ -69,8 +67,8 @@ export class StateStore<T> {
    * cannot read; it stays as it is.
    */
   load(key: string, options?: CallOptions): Promise<T | undefined> {
-    if (!diagnostics.active) return this.#load(key, options);
-    return this.#observe("load", () => this.#load(key, options));
+    if (!this.#core.observed) return this.#load(key, options);
+    return this.#core.observe("load", () => this.#load(key, options));
   }
 
   /**
@@ -78,18 +76,18 @@ export class StateStore<T> {
    * server keeps then refuses every lease before this one.
    */
   loadEntry(key: string, options?: LoadEntryOptions): Promise<Entry<T> | undefined> {
-    return this.#observe("loadEntry", () => this.#loadEntry(key, options));
+    return this.#core.observe("loadEntry", () => this.#loadEntry(key, options));
   }
 
   /** The values of those keys that have an entry, in one request. */
   async loadMany(keys: Iterable<string>, options?: CallOptions): Promise<Map<string, T>> {
-    const entries = await this.#observe("loadMany", () => loadEntries(this.#core, keys, options));
+    const entries = await this.#core.observe("loadMany", () => loadEntries(this.#core, keys, options));
     return new Map(Array.from(entries.values(), ({ key, value }) => [key, value]));
   }
 
   /** The entries of those keys that have one, in one request. */
   loadEntries(keys: Iterable<string>, options?: CallOptions): Promise<Map<string, Entry<T>>> {
-    return this.#observe("loadEntries", () => loadEntries(this.#core, keys, options));
+    return this.#core.observe("loadEntries", () => loadEntries(this.#core, keys, options));
   }
 
   /**
@@ -98,8 +96,8 @@ export class StateStore<T> {
    * nothing.
    */
   save(key: string, value: T, options?: SaveOptions): Promise<Version> {
-    if (!diagnostics.active) return this.#save(key, value, options);
-    return this.#observe("save", () => this.#save(key, value, options));
+    if (!this.#core.observed) return this.#save(key, value, options);
+    return this.#core.observe("save", () => this.#save(key, value, options));
   }
 
   /**
@@ -107,7 +105,7 @@ export class StateStore<T> {
    * otherwise BatchError tells what became of each, and those that succeeded stay.
    */
   saveMany(entries: Iterable<readonly [string, T] | SaveEntry<T>>, options?: SaveManyOptions): Promise<Version[]> {
-    return this.#observe("saveMany", () => saveMany(this.#core, entries, options));
+    return this.#core.observe("saveMany", () => saveMany(this.#core, entries, options));
   }
 
   /**
@@ -120,7 +118,7 @@ export class StateStore<T> {
     fn: (current: T) => T | Verdict | Promise<T | Verdict>,
     options?: UpdateOptions,
   ): Promise<Entry<T> | undefined> {
-    return this.#observe("update", async () => {
+    return this.#core.observe("update", async () => {
       checkFunction(fn);
       const change = (current: T | undefined): ReturnType<typeof fn> => (current === undefined ? KEEP : fn(current));
       return modify(this.#core, key, change, options, false);
@@ -133,12 +131,12 @@ export class StateStore<T> {
     fn: (current: T | undefined) => T | Verdict | Promise<T | Verdict>,
     options?: UpdateOptions,
   ): Promise<Entry<T> | undefined> {
-    return this.#observe("upsert", () => modify(this.#core, key, fn, options, true));
+    return this.#core.observe("upsert", () => modify(this.#core, key, fn, options, true));
   }
 
   /** Deletes an entry; whether there was one. With `if`, ConflictError unless there is one of that version. */
   delete(key: string, options?: DeleteOptions): Promise<boolean> {
-    return this.#observe("delete", () => this.#delete(key, options));
+    return this.#core.observe("delete", () => this.#delete(key, options));
   }
 
   /**
@@ -151,7 +149,7 @@ export class StateStore<T> {
 
   /** One page of the entries, and where to go on. */
   listPage(options?: ListPageOptions): Promise<EntryPage<T>> {
-    return this.#observe("listPage", () => listPage(this.#core, options));
+    return this.#core.observe("listPage", () => listPage(this.#core, options));
   }
 
   /**
@@ -161,14 +159,10 @@ export class StateStore<T> {
    * UnsupportedError where the backend cannot tell.
    */
   watch(options?: WatchOptions): Promise<AsyncIterable<Change<T>>> {
-    return this.#observe("watch", () => watch(this.#core, options));
+    return this.#core.observe("watch", () => watch(this.#core, options));
   }
 
   // What follows sends its request before it first waits, where it can: calls on one key keep their order.
-
-  #observe<R>(operation: string, fn: () => Promise<R>): Promise<R> {
-    return diagnostics.active ? diagnostics.observe(this.#core.source, operation, fn) : fn();
-  }
 
   async #load(rawKey: string, options: CallOptions | undefined): Promise<T | undefined> {
     const core = this.#core;

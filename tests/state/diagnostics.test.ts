@@ -3,6 +3,7 @@ import { channel } from "node:diagnostics_channel";
 import { it } from "node:test";
 import type { OperationMessage } from "../../src/client/index.ts";
 import { transact } from "../../src/state/index.ts";
+import { all } from "../../src/testing/state/client.ts";
 import { FaultyLine } from "./support.ts";
 
 void it("every call is published with its outcome, and with no value", async () => {
@@ -22,6 +23,7 @@ void it("every call is published with its outcome, and with no value", async () 
     await store.update("secret", (value) => value);
     await store.upsert("secret", (value) => value ?? "secret");
     await store.listPage();
+    await all(store.list());
     await (await store.watch())[Symbol.asyncIterator]().return?.();
     await transact(instance, async (tx) => tx.save(store, "secret", "secret"));
     await assert.rejects(store.save("secret", "secret", { if: { absent: true } }));
@@ -43,6 +45,7 @@ void it("every call is published with its outcome, and with no value", async () 
       "update",
       "upsert",
       "listPage",
+      "list",
       "watch",
       "transact",
     ].concat(["save: CONFLICT", "transact: error", "delete"]),
