@@ -20,6 +20,7 @@ const nothing: WorkerReport = {
 };
 
 const stop = new AbortController();
+let worker: Worker | undefined;
 
 function tell(message: FromWorker): void {
   if (process.connected) process.send?.(message);
@@ -37,16 +38,16 @@ async function work({ store, handler: path, source, format, terms }: ToWorker & 
   const handler = await loadHandler(path);
   const hf = await connectPatiently(store, terms.storeTimeoutMs, stop.signal);
   const opening = await openRecords(source, format);
-  const worker = new Worker(hf, committerFor(hf), handler, { ...terms, opening, who: identity() }, (event) => tell({ type: "event", event }));
-  stop.signal.addEventListener("abort", () => worker.stop());
-  if (stop.signal.aborted) worker.stop();
-  const timer = setInterval(() => tell({ type: "report", report: reportOf(worker) }), reporting);
+  const mine = (worker = new Worker(hf, committerFor(hf), handler, { ...terms, opening, who: identity() }, (event) => tell({ type: "event", event })));
+  stop.signal.addEventListener("abort", () => mine.stop());
+  if (stop.signal.aborted) mine.stop();
+  const timer = setInterval(() => tell({ type: "report", report: reportOf(mine) }), reporting);
   try {
-    const outcome = await worker.run();
+    const outcome = await mine.run();
     await hf.close();
-    await tellLast({ type: "end", outcome, report: reportOf(worker) });
+    await tellLast({ type: "end", outcome, report: reportOf(mine) });
   } catch (error) {
-    await tellLast({ type: "failed", fault: faultOf(error), report: reportOf(worker) });
+    await tellLast({ type: "failed", fault: faultOf(error), report: reportOf(mine) });
   } finally {
     clearInterval(timer);
     await opening.file.close();
@@ -70,6 +71,7 @@ process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => stop.abort());
 process.on("message", (message: ToWorker) => {
   if (message.type === "stop") stop.abort();
+  else if (message.type === "hold") void worker?.hold(message.ms).then(() => tell({ type: "held" }));
   else {
     work(message)
       .catch((error: unknown) => tellLast({ type: "failed", fault: faultOf(error), report: nothing }))

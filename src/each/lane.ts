@@ -96,6 +96,16 @@ export class Lane {
     return this.#running;
   }
 
+  /** Items that are handled and not sent. */
+  get handled(): number {
+    return this.#batch?.items.length ?? 0;
+  }
+
+  /** Whether a commit is on its way. */
+  get committing(): boolean {
+    return this.#sent > 0;
+  }
+
   /** The stored progress, as of the last commit. */
   get saved(): Saved {
     return this.#saved;

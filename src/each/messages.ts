@@ -11,11 +11,14 @@ export type ToWorker =
       readonly format: FormatName;
       readonly terms: Omit<WorkerTerms, "opening" | "who">;
     }
-  | { readonly type: "stop" };
+  | { readonly type: "stop" }
+  /** Hold back commits for so long; answered by `held`. */
+  | { readonly type: "hold"; readonly ms: number };
 
 /** What a worker process tells. */
 export type FromWorker =
   | { readonly type: "event"; readonly event: WorkerEvent }
+  | { readonly type: "held" }
   | { readonly type: "report"; readonly report: WorkerReport }
   | { readonly type: "end"; readonly outcome: "done" | "stopped"; readonly report: WorkerReport }
   | { readonly type: "failed"; readonly fault: Fault; readonly report: WorkerReport };

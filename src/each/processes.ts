@@ -13,8 +13,8 @@ const mostCrashes = 5;
 /** What the processes of a run do. */
 export interface ProcessTerms {
   readonly count: number;
-  /** What a worker is told first, by its number and how often it was started before. */
-  start(worker: number, restart: number): ToWorker & { type: "start" };
+  /** What a worker is told first, by its number: the same when it is started again. */
+  start(worker: number): ToWorker & { type: "start" };
   /** Keep the handler's standard output apart from this process's own. */
   readonly quietOutput: boolean;
 }
@@ -25,7 +25,6 @@ interface Slot {
   report: WorkerReport | undefined;
   /** Reports of the processes before this one. */
   readonly before: WorkerReport[];
-  restarts: number;
   crashes: number;
   over: boolean;
 }
@@ -45,7 +44,7 @@ export class Processes implements Crew {
     this.#terms = terms;
     this.#tell = tell;
     for (let worker = 0; worker < terms.count; worker++) {
-      const slot: Slot = { worker, child: undefined, report: undefined, before: [], restarts: 0, crashes: 0, over: false };
+      const slot: Slot = { worker, child: undefined, report: undefined, before: [], crashes: 0, over: false };
       this.#slots.push(slot);
       this.#fork(slot);
     }
@@ -64,6 +63,18 @@ export class Processes implements Crew {
   kill(): void {
     this.#stopping = true;
     for (const { child } of this.#slots) child?.kill("SIGKILL");
+  }
+
+  /** Has a worker hold back its commits for so long; resolves with its process id once none is on its way. */
+  hold(worker: number, ms: number): Promise<number> {
+    const child = this.#slots[worker]?.child;
+    if (!child?.connected || child.pid === undefined) return Promise.reject(new InvalidArgumentError(`worker ${worker} is not there`));
+    const { pid } = child;
+    child.send({ type: "hold", ms } satisfies ToWorker);
+    return new Promise((resolve, reject) => {
+      child.on("message", ({ type }: FromWorker) => type === "held" && resolve(pid));
+      child.once("exit", () => reject(new InvalidArgumentError(`worker ${worker} has ended`)));
+    });
   }
 
   reports(): readonly CrewReport[] {
@@ -85,6 +96,7 @@ export class Processes implements Crew {
     let said = false;
     let gone = false;
     child.on("message", (message: FromWorker) => {
+      if (message.type === "held") return;
       if (message.type === "event") return this.#tell({ ...message.event, worker: slot.worker } as EachEvent);
       if (message.report.stats.processed > 0) slot.crashes = 0;
       slot.report = message.report;
@@ -108,7 +120,7 @@ export class Processes implements Crew {
     });
     if (child.pid === undefined) return;
     this.#tell({ type: "started", worker: slot.worker, pid: child.pid });
-    child.send(this.#terms.start(slot.worker, slot.restarts));
+    child.send(this.#terms.start(slot.worker));
     if (this.#stopping) child.send({ type: "stop" } satisfies ToWorker);
   }
 
@@ -119,7 +131,6 @@ export class Processes implements Crew {
       this.#fail({ code: "INVALID_ARGUMENT", message });
       return this.#over(slot, true);
     }
-    slot.restarts++;
     this.restarts++;
     setTimeout(() => (this.#stopping ? this.#over(slot, false) : this.#fork(slot)), 50 * 2 ** slot.crashes);
   }

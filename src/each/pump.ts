@@ -13,9 +13,12 @@ export class Pump {
   readonly #idle: () => void;
   readonly #alone: { readonly lane: Lane; readonly item: Item }[] = [];
   #running = 0;
+  /** Whose turn it is. */
+  #next = 0;
   #due = false;
   #turn = 0;
   #stopped = false;
+  #held = false;
 
   /** `idle` is called when nothing more can be started. */
   constructor(lanes: ReadonlyMap<number, Lane>, concurrency: number, idle: () => void) {
@@ -49,6 +52,12 @@ export class Pump {
     this.#stopped = true;
   }
 
+  /** Starts nothing until it is told otherwise. */
+  hold(held: boolean): void {
+    this.#held = held;
+    if (!held) this.poke();
+  }
+
   /** Runs soon: at once after the present callback, or in the next turn where this one has lasted long. */
   poke(): void {
     if (this.#due || this.#stopped) return;
@@ -64,7 +73,7 @@ export class Pump {
 
   readonly #run = (): void => {
     this.#due = false;
-    if (this.#stopped) return;
+    if (this.#stopped || this.#held) return;
     // A handler that returns at once pokes for each item: that is this very loop.
     this.#due = true;
     const complete = this.#startItems();
@@ -86,7 +95,9 @@ export class Pump {
         progress = true;
         continue;
       }
-      for (const lane of this.#lanes.values()) {
+      const lanes = [...this.#lanes.values()];
+      for (let i = 0; i < lanes.length && this.#running < this.#concurrency; i++) {
+        const lane = lanes[this.#next++ % lanes.length] as Lane;
         for (let n = 0; n < inARow && this.#running < this.#concurrency && lane.canStart && this.#alone.length === 0; n++) {
           lane.startNext();
           progress = true;

@@ -16,6 +16,7 @@ import { spool } from "./input/spool.ts";
 import { openJob, type Job } from "./job.ts";
 import { jobStoreName, partitionKey } from "./layout.ts";
 import { defaultJob, resolveEachOptions, type Settings } from "./options.ts";
+import { Share } from "./share.ts";
 import { Processes, type ProcessTerms } from "./processes.ts";
 import { addCounts, checkProgress, noCounts, type Counts, type PartitionProgress } from "./progress.ts";
 import type { EachEvent, EachOptions, EachProgress, EachSummary, Handler } from "./types.ts";
@@ -36,6 +37,11 @@ export interface EachRun {
   stop(): void;
   /** Ends worker processes at once. What they have not committed is done by the next run. */
   kill(): void;
+  /**
+   * @internal Has a worker process hold back its commits for so long; resolves with its process id once none is on its way. For
+   * drills: a process that is paused inside of a commit keeps every other writer of a directory waiting.
+   */
+  hold(worker: number, ms: number): Promise<number>;
   /** Calls `listener` for each event until the returned function is called. */
   on(listener: (event: EachEvent) => void): () => void;
 }
@@ -92,6 +98,11 @@ class Run implements EachRun {
     this.#crew?.kill();
   }
 
+  hold(worker: number, ms: number): Promise<number> {
+    if (this.#crew instanceof Processes) return this.#crew.hold(worker, ms);
+    return Promise.reject(new UnsupportedError("there are no worker processes"));
+  }
+
   on(listener: (event: EachEvent) => void): () => void {
     return this.#events.on("event", listener);
   }
@@ -117,9 +128,7 @@ class Run implements EachRun {
     try {
       const plan = await this.#plan(store.hf, source, opening);
       const here = settings.processes === 0 || store.hf.capabilities.shared === "process";
-      if (!here) await store.close(); // its workers have their own; so it costs no memory meanwhile
-      const base = plan.counts;
-      const crew = await this.#hire(here ? store.hf : undefined, plan);
+      const crew = here ? await this.#workHere(store.hf, plan) : await this.#fork(store, plan);
       const outcome = await this.#watch(crew, plan);
       if (!here) store = await this.#connect();
       const counts = sum((await loadProgress(store.hf, plan)).values());
@@ -127,7 +136,7 @@ class Run implements EachRun {
         const letters = store.hf.state(jobStoreName(plan.name));
         await exportDeadLetters(letters, plan.job.partitions, opening, source.fingerprint.size, settings.deadLetter);
       }
-      this.#tell({ type: "progress", progress: progressOf(crew, plan, base) });
+      this.#tell({ type: "progress", progress: progressOf(crew, plan, plan.counts) });
       return this.#summary(crew, plan, counts, outcome);
     } finally {
       await store.close();
@@ -154,23 +163,38 @@ class Run implements EachRun {
     return { ...plan, counts: sum(found.values()), marks };
   }
 
-  async #hire(hf: Holdfast | undefined, { name, job, source, opening }: Plan): Promise<Crew> {
-    const { handler, concurrency, retries, backoffMs, onDead, storeTimeoutMs, leaseMs, store, format, processes } = this.#settings;
-    const common = { name, job, concurrency, retries, backoffMs, onDead, storeTimeoutMs, leaseMs };
-    if (hf) {
-      const fn = "fn" in handler ? handler.fn : await loadHandler(resolve(handler.path));
-      this.#crew = workHere(hf, fn, { ...common, id: drawId(), who: identity(), opening }, this.#tell);
-    } else {
-      const path = resolve((handler as { readonly path: string }).path);
-      const run = drawId();
-      const start = (worker: number, restart: number): ReturnType<ProcessTerms["start"]> => {
-        const terms: Omit<WorkerTerms, "opening" | "who"> = { ...common, id: `${run}/${worker}/${restart}` };
-        return { type: "start", store: store as string, handler: path, source, format, terms };
-      };
-      this.#crew = new Processes({ count: Math.min(processes, job.partitions), start, quietOutput: this.#settings.quietOutput }, this.#tell);
-    }
-    if (this.#stop.signal.aborted) this.#crew.stop();
-    return this.#crew;
+  async #workHere(hf: Holdfast, plan: Plan): Promise<Crew> {
+    const { handler } = this.#settings;
+    const fn = "fn" in handler ? handler.fn : await loadHandler(resolve(handler.path));
+    const terms = { ...this.#terms(plan), id: drawId(), who: identity(), opening: plan.opening };
+    return this.#begin(workHere(hf, fn, terms, this.#tell));
+  }
+
+  async #fork({ hf, close }: Store, plan: Plan): Promise<Crew> {
+    const { handler, store, format, processes, quietOutput, leaseMs } = this.#settings;
+    const path = resolve((handler as { readonly path: string }).path);
+    const run = drawId();
+    const count = Math.min(processes, plan.job.partitions);
+    const idOf = (worker: number): string => `${run}/${worker}`;
+    const members = Array.from({ length: count }, (_, worker) => ({ id: idOf(worker), who: identity() }));
+    await Share.announce(hf, jobStoreName(plan.name), members, leaseMs);
+    await close(); // its workers have their own; so it costs no memory meanwhile
+    const start = (worker: number): ReturnType<ProcessTerms["start"]> => {
+      const terms = { ...this.#terms(plan), id: idOf(worker) };
+      return { type: "start", store: store as string, handler: path, source: plan.source, format, terms };
+    };
+    return this.#begin(new Processes({ count, start, quietOutput }, this.#tell));
+  }
+
+  #terms({ name, job }: Plan): Omit<WorkerTerms, "opening" | "who" | "id"> {
+    const { concurrency, retries, backoffMs, onDead, storeTimeoutMs, leaseMs } = this.#settings;
+    return { name, job, concurrency, retries, backoffMs, onDead, storeTimeoutMs, leaseMs };
+  }
+
+  #begin(crew: Crew): Crew {
+    this.#crew = crew;
+    if (this.#stop.signal.aborted) crew.stop();
+    return crew;
   }
 
   /** Tells how far it is, and sees to it that the input stays what it was. */

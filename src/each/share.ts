@@ -20,6 +20,8 @@ export interface Shared {
   /** Held ones, those first that are easiest to give up. */
   spare(): readonly number[];
   finished: ReadonlySet<number>;
+  /** Sees which of these others have finished. */
+  look(partitions: readonly number[]): Promise<void>;
   take(partition: number, lease: Lease): Promise<void>;
   giveUp(partition: number): void;
 }
@@ -70,6 +72,12 @@ export class Share {
     return taken < quota - held.length ? eager : calm;
   }
 
+  /** Says that workers are about to come, so that the first one does not take everything. */
+  static async announce(hf: Holdfast, name: string, members: readonly Member[], ttlMs: number): Promise<void> {
+    const entries = members.map((member) => ({ key: memberPrefix + member.id, value: member }));
+    await hf.state(name).saveMany(entries, { ttl: ttlMs });
+  }
+
   /** Says that this worker is no more there. */
   async leave(): Promise<void> {
     await this.#store.delete(memberPrefix + this.#terms.id);
@@ -96,11 +104,13 @@ export class Share {
   /** Tries to take so many; how many it got. */
   async #take(want: number, held: ReadonlySet<number>): Promise<number> {
     const { partitions, finished } = this.#shared;
-    const candidates: number[] = [];
+    const others: number[] = [];
     for (let i = 0; i < partitions; i++) {
       const partition = (this.#from + i) % partitions;
-      if (!held.has(partition) && !finished.has(partition)) candidates.push(partition);
+      if (!held.has(partition) && !finished.has(partition)) others.push(partition);
     }
+    await this.#shared.look(others);
+    const candidates = others.filter((partition) => !finished.has(partition));
     const first = await this.#takeOf(candidates, want);
     if (first.taken === want || !(await this.#evict(first.refused))) return first.taken;
     return first.taken + (await this.#takeOf(first.refused, want - first.taken)).taken;

@@ -76,6 +76,7 @@ export class Worker implements LaneHost {
   readonly #pump: Pump;
   readonly #feeder: Feeder;
   readonly #keepers = new Set<Promise<void>>();
+  #held = false;
   #failure: { readonly error: unknown } | undefined;
   #feeding: Promise<void> | undefined;
 
@@ -124,6 +125,25 @@ export class Worker implements LaneHost {
   stop(): void {
     this.#stop.abort();
     this.#wake.abort();
+  }
+
+  /**
+   * Starts and sends nothing for so many ms of its own time, so that what is handled stays uncommitted. Resolves when no
+   * commit is on its way and something is held back, or when the time is over.
+   */
+  async hold(ms: number): Promise<void> {
+    const end = performance.now() + ms;
+    this.#held = true;
+    this.#pump.hold(true);
+    const settled = (): boolean => {
+      const lanes = [...this.#lanes.values()];
+      return lanes.every((lane) => !lane.committing) && lanes.some((lane) => lane.handled > 0);
+    };
+    setTimeout(() => {
+      this.#held = false;
+      this.#pump.hold(false);
+    }, ms);
+    while (!settled() && performance.now() < end) await delay(2);
   }
 
   /** Resolves when every partition is finished, or after {@link stop}. Rejects with what made it impossible. */
@@ -225,9 +245,25 @@ export class Worker implements LaneHost {
       finished: this.#finished,
       held: () => [...this.#lanes.keys(), ...this.#holding],
       spare: () => this.#spare(),
+      look: (partitions) => this.#look(partitions),
       take: (partition, lease) => this.#take(partition, lease),
       giveUp: (partition) => this.#lanes.get(partition)?.stop("drained"),
     };
+  }
+
+  async #look(partitions: readonly number[]): Promise<void> {
+    const found = await this.store0.loadMany(partitions.map(partitionKey));
+    for (const partition of partitions) {
+      const key = partitionKey(partition);
+      if (!found.has(key)) continue;
+      const { end, round } = checkProgress(found.get(key), key);
+      if (end && round >= this.#terms.job.round) this.#finish(partition);
+    }
+  }
+
+  #finish(partition: number): void {
+    this.#finished.add(partition);
+    if (this.#finished.size === this.#terms.job.partitions) this.#wake.abort();
   }
 
   /** Lanes with the least in hand first; none that is about to end by itself. */
@@ -269,8 +305,7 @@ export class Worker implements LaneHost {
       const pass = await this.#guarded(() => nextPass(context, progress), undefined);
       if (pass === undefined) break;
       if (pass === "finished") {
-        this.#finished.add(partition);
-        if (this.#finished.size === this.#terms.job.partitions) this.#wake.abort();
+        this.#finish(partition);
         this.#tell({ type: "finished", partition });
         break;
       }
@@ -327,6 +362,7 @@ export class Worker implements LaneHost {
   }
 
   #age(than: number): void {
+    if (this.#held) return;
     for (const lane of this.#lanes.values()) lane.sealOlder(than);
   }
 
