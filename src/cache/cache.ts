@@ -1,11 +1,10 @@
 import { InvalidArgumentError, isHoldfastError } from "../base/errors.ts";
 import { checkKey } from "../base/keys.ts";
 import { Diagnostics, type Call, type CallOptions, type Instance } from "../client/index.ts";
+import { Asking } from "./asking.ts";
 import { Engine } from "./engine.ts";
 import type { CacheEvents, CacheStats } from "./events.ts";
-import { Load } from "./load.ts";
 import type { BulkLoader, Loader } from "./loaders.ts";
-import { Loads } from "./loads.ts";
 import {
   checkKeys,
   checkTags,
@@ -15,7 +14,6 @@ import {
   type GetOrSetOptions,
   type SetOptions,
 } from "./options.ts";
-import { runLoad, type LoadPlan, type Run } from "./run-load.ts";
 import type { Entry, Kept } from "./tier.ts";
 
 const diagnostics = new Diagnostics("cache");
@@ -32,14 +30,14 @@ export class Cache<V = unknown> {
   /** The name that was given. */
   readonly name: string;
   readonly #engine: Engine<V>;
-  readonly #loads: Loads<V>;
+  readonly #asking: Asking<V>;
   readonly #source: { readonly name: string; readonly service: string; readonly backend: string };
 
   /** No I/O. Throws InvalidArgumentError. */
   constructor(instance: Instance, name: string, options?: CacheOptions) {
     const settings = resolveCacheOptions(options);
     this.#engine = new Engine(instance, name, settings);
-    this.#loads = new Loads(instance);
+    this.#asking = new Asking(this.#engine);
     this.name = name;
     this.#source = { name, service: settings.service, backend: instance.backend.name };
   }
@@ -112,8 +110,7 @@ export class Cache<V = unknown> {
   async delete(key: string, options?: CallOptions): Promise<boolean> {
     checkKey(key);
     const call = this.#call(options);
-    this.#loads.detach(key);
-    return this.#observe("delete", async () => {
+    return this.#change([key], "delete", async () => {
       const removed = await this.#engine.tier.remove(key, call);
       if (removed) this.#engine.counts.deletes++;
       return removed;
@@ -128,21 +125,20 @@ export class Cache<V = unknown> {
     const checked = checkTags(tags);
     const call = this.#call(options);
     if (checked.length === 0) return;
-    // A load may still add tags, so none of those on their way can be joined by who asks from now on.
-    this.#loads.detachAll();
-    await this.#observe("invalidateTags", () => this.#engine.tier.invalidate(checked, call));
+    // A load may still add tags: any of those on their way may be meant.
+    await this.#change(undefined, "invalidateTags", () => this.#engine.tier.invalidate(checked, call));
   }
 
   /** Ends every entry, at once whatever their number. Rejects with UnavailableError (nothing ended) or IndeterminateError. */
   async clear(options?: CallOptions): Promise<void> {
     const call = this.#call(options);
-    this.#loads.detachAll();
-    await this.#observe("clear", () => this.#engine.tier.clear(call));
+    await this.#change(undefined, "clear", () => this.#engine.tier.clear(call));
   }
 
   /**
    * The value, or what `loader` returns, which is kept. All who ask for the key in this process while it runs share one run;
-   * its error reaches all of them and is not kept. An abort ends the caller's own wait; the loader's signal aborts when nobody
+   * its error reaches all of them and is not kept. What it returns is not kept either if the entry was set, deleted or
+   * invalidated meanwhile, by whichever instance; who asks this object after such a call of its own gets a new run. An abort ends the caller's own wait; the loader's signal aborts when nobody
    * waits any more. `timeout` bounds the store, not the loader.
    */
   getOrSet(key: string, loader: Loader<V>, options?: GetOrSetOptions): Promise<V>;
@@ -151,36 +147,8 @@ export class Cache<V = unknown> {
     checkKey(key);
     checkLoader(loader);
     const entry = resolveSetOptions(options, this.#engine.settings);
-    const { signal } = this.#call(options);
-    return this.#observe("getOrSet", async () => {
-      const running = this.#loads.get(key);
-      if (running) {
-        this.#engine.counts.shared++;
-        return (await running.join(key, signal))?.take();
-      }
-      const call = this.#shared(options);
-      const now = this.#engine.read("getOrSet", key, call());
-      if (now && !(now instanceof Promise)) {
-        const value = this.#engine.value("getOrSet", key, now);
-        if (value) return value.take();
-      }
-      // A run of one: an undefined is as good as a missing key.
-      const run: Run<V> = async (_, context) => {
-        const stale = (): V | undefined => context.stale(key);
-        const value = await loader({
-          key,
-          signal: context.signal,
-          get stale() {
-            return stale();
-          },
-          set: context.set,
-          skip: context.skip,
-        });
-        return new Map(value === undefined ? [] : [[key, value]]);
-      };
-      const load = this.#start({ operation: "getOrSet", keys: [key], found: [now], run, entry, call });
-      return (await load.join(key, signal))?.take();
-    });
+    this.#call(options);
+    return this.#observe("getOrSet", async () => (await this.#asking.one(key, loader, entry, options))?.take());
   }
 
   /**
@@ -195,31 +163,8 @@ export class Cache<V = unknown> {
     const checked = checkKeys(keys);
     checkLoader(loader);
     const entry = resolveSetOptions(options, this.#engine.settings);
-    const { signal } = this.#call(options);
-    return this.#observe("getOrSetMany", async () => {
-      const joined = new Map<string, Load<V>>();
-      const own: string[] = [];
-      for (const key of checked) {
-        const running = this.#loads.get(key);
-        if (running) joined.set(key, running);
-        else own.push(key);
-      }
-      this.#engine.counts.shared += joined.size;
-      if (own.length > 0) {
-        const call = this.#shared(options);
-        const first = call();
-        const found = own.map((key) => this.#engine.read("getOrSetMany", key, first));
-        const load = this.#start({ operation: "getOrSetMany", keys: own, found, run: loader, entry, call });
-        for (const key of own) joined.set(key, load);
-      }
-      const handouts = await Promise.all(checked.map(async (key) => joined.get(key)?.join(key, signal)));
-      const values = new Map<string, V>();
-      for (const [i, key] of checked.entries()) {
-        const handout = handouts[i];
-        if (handout) values.set(key, handout.take());
-      }
-      return values;
-    });
+    this.#call(options);
+    return this.#observe("getOrSetMany", async () => this.#asking.many(checked, loader, entry, options));
   }
 
   /** Counts since this object was made. */
@@ -237,8 +182,8 @@ export class Cache<V = unknown> {
     const terms = resolveSetOptions(options, engine.settings);
     const call = this.#call(options);
     const entries: Entry[] = values.map(([key, value]) => ({ key, payload: engine.encode(key, value) }));
-    for (const { key } of entries) this.#loads.detach(key);
-    return this.#observe(operation, async () => {
+    const keys = entries.map(({ key }) => key);
+    return this.#change(keys, operation, async () => {
       let outcomes: readonly Kept[];
       try {
         outcomes = await engine.tier.write(entries, terms, call);
@@ -257,11 +202,17 @@ export class Cache<V = unknown> {
     });
   }
 
-  #start(plan: LoadPlan<V>): Load<V> {
-    const load = new Load<V>(plan.keys);
-    this.#loads.start(load, plan.keys);
-    void runLoad(this.#engine, this.#loads, load, plan);
-    return load;
+  /**
+   * Makes a change. Whoever asks from now on joins no load from before it, and once it is made none from before that: its read
+   * may have come first. `keys` are those concerned, all if undefined.
+   */
+  async #change<T>(keys: readonly string[] | undefined, operation: string, fn: () => Promise<T>): Promise<T> {
+    this.#asking.detach(keys);
+    try {
+      return await this.#observe(operation, fn);
+    } finally {
+      this.#asking.detach(keys);
+    }
   }
 
   #call(options: CallOptions | undefined): Call {
@@ -270,12 +221,6 @@ export class Cache<V = unknown> {
     const call = instance.call(options);
     call.signal?.throwIfAborted();
     return call;
-  }
-
-  /** Calls for all who wait: no caller's signal ends them. */
-  #shared(options: CallOptions | undefined): () => Call {
-    const timeout = options?.timeout;
-    return () => this.#engine.instance.call({ timeout });
   }
 
   #observe<T>(operation: string, fn: () => Promise<T>): Promise<T> {

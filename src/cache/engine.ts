@@ -60,13 +60,15 @@ export class Engine<V> {
   /** The value of an entry for those who asked for it, counted as a hit; a miss where there is none or it is unreadable. */
   value(operation: string, key: string, found: Found | undefined): Handout<V> | undefined {
     const handout = found && this.decode(operation, key, found);
-    if (handout) {
-      this.counts.hits++;
-      if (this.events.has("hit")) this.events.emit("hit", { key });
-    } else {
-      this.counts.misses++;
-      if (this.events.has("miss")) this.events.emit("miss", { key });
-    }
+    if (handout) return this.hit(key, handout);
+    this.counts.misses++;
+    if (this.events.has("miss")) this.events.emit("miss", { key });
+    return undefined;
+  }
+
+  hit(key: string, handout: Handout<V>): Handout<V> {
+    this.counts.hits++;
+    if (this.events.has("hit")) this.events.emit("hit", { key });
     return handout;
   }
 

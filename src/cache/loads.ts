@@ -28,14 +28,15 @@ export class Loads<V> {
     for (const key of keys) this.#byKey.set(key, load);
   }
 
-  /** Nobody joins the load of `key` from now on: its value is known, or something has changed since it began. */
-  detach(key: string, load?: Load<V>): void {
-    if (load === undefined || this.#byKey.get(key) === load) this.#byKey.delete(key);
+  /** Nobody joins the loads of these keys, or of all keys, that are on their way now. */
+  detach(keys: readonly string[] | undefined): void {
+    if (keys) for (const key of keys) this.#byKey.delete(key);
+    else this.#byKey.clear();
   }
 
-  /** Nobody joins a load that is on its way now. */
-  detachAll(): void {
-    this.#byKey.clear();
+  /** The value of `key` is known to `load`: nobody joins that any more. */
+  settled(key: string, load: Load<V>): void {
+    if (this.#byKey.get(key) === load) this.#byKey.delete(key);
   }
 
   over(load: Load<V>): void {

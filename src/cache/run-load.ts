@@ -13,7 +13,7 @@ import type { Entry, Found, Ground, Kept } from "./tier.ts";
 /** A loader of one key or several, as the cache runs it. `stale` gives what a key's entry was. */
 export type Run<V> = (
   keys: readonly string[],
-  context: BulkLoadContext & { stale(key: string): V | undefined },
+  context: BulkLoadContext & { readonly stale: (key: string) => V | undefined },
 ) => ReadonlyMap<string, V> | PromiseLike<ReadonlyMap<string, V>>;
 
 /** What a load is made of. */
@@ -32,7 +32,7 @@ export interface LoadPlan<V> {
 export async function runLoad<V>(engine: Engine<V>, loads: Loads<V>, load: Load<V>, plan: LoadPlan<V>): Promise<void> {
   const settle = (key: string, value: Handout<V> | undefined): void => {
     // Before its waiters go on, so that what they do next meets no load that is over.
-    loads.detach(key, load);
+    loads.settled(key, load);
     load.settle(key, value);
   };
   try {
@@ -48,7 +48,7 @@ export async function runLoad<V>(engine: Engine<V>, loads: Loads<V>, load: Load<
     engine.instance.assertTaking();
     await new Filling(engine, load, plan, missing).fill(settle);
   } catch (error) {
-    for (const key of plan.keys) loads.detach(key, load);
+    for (const key of plan.keys) loads.settled(key, load);
     load.fail(error);
   } finally {
     loads.over(load);

@@ -33,6 +33,8 @@ export const failureCases: readonly Case[] = [
         ],
       );
       assert.equal(await cache.getOrSet("bad", () => 3), 3);
+      assert.equal(errors.length, 3);
+      assert.equal(cache.stats().misses, 3);
       assert.equal(await cacheOf(context).get("bad"), 3);
     },
   },

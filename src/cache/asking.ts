@@ -1,0 +1,107 @@
+import type { Call, CallOptions } from "../client/index.ts";
+import type { Engine } from "./engine.ts";
+import type { Handout } from "./isolation.ts";
+import { Load } from "./load.ts";
+import type { BulkLoader, Loader } from "./loaders.ts";
+import { Loads } from "./loads.ts";
+import type { EntrySettings, GetOrSetOptions } from "./options.ts";
+import { runLoad, type LoadPlan, type Run } from "./run-load.ts";
+
+/** Asks for values that are loaded where they are missing: one run for all who ask for a key at the same time. */
+export class Asking<V> {
+  readonly #engine: Engine<V>;
+  readonly #loads: Loads<V>;
+
+  constructor(engine: Engine<V>) {
+    this.#engine = engine;
+    this.#loads = new Loads(engine.instance);
+  }
+
+  /** Nobody joins the loads of these keys, or of all keys, that are on their way now. */
+  detach(keys: readonly string[] | undefined): void {
+    this.#loads.detach(keys);
+  }
+
+  async one(
+    key: string,
+    loader: Loader<V, V | undefined>,
+    entry: EntrySettings,
+    options: GetOrSetOptions | undefined,
+  ): Promise<Handout<V> | undefined> {
+    const engine = this.#engine;
+    const running = this.#loads.get(key);
+    if (running) {
+      engine.counts.shared++;
+      return running.join(key, options?.signal);
+    }
+    const call = this.#calls(options);
+    let found = engine.read("getOrSet", key, call());
+    if (found && !(found instanceof Promise)) {
+      const value = engine.decode("getOrSet", key, found);
+      if (value) return engine.hit(key, value);
+      found = undefined;
+    }
+    const run = single(key, loader);
+    const load = this.#start({ operation: "getOrSet", keys: [key], found: [found], run, entry, call });
+    return load.join(key, options?.signal);
+  }
+
+  async many(
+    keys: readonly string[],
+    loader: BulkLoader<V>,
+    entry: EntrySettings,
+    options: GetOrSetOptions | undefined,
+  ): Promise<Map<string, V>> {
+    const loads = new Map<string, Load<V>>();
+    const own: string[] = [];
+    for (const key of keys) {
+      const running = this.#loads.get(key);
+      if (running) loads.set(key, running);
+      else own.push(key);
+    }
+    this.#engine.counts.shared += loads.size;
+    if (own.length > 0) {
+      const call = this.#calls(options);
+      const first = call();
+      const found = own.map((key) => this.#engine.read("getOrSetMany", key, first));
+      const load = this.#start({ operation: "getOrSetMany", keys: own, found, run: loader, entry, call });
+      for (const key of own) loads.set(key, load);
+    }
+    const handouts = await Promise.all(keys.map(async (key) => loads.get(key)?.join(key, options?.signal)));
+    const values = new Map<string, V>();
+    for (const [i, key] of keys.entries()) {
+      const handout = handouts[i];
+      if (handout) values.set(key, handout.take());
+    }
+    return values;
+  }
+
+  #start(plan: LoadPlan<V>): Load<V> {
+    const load = new Load<V>(plan.keys);
+    this.#loads.start(load, plan.keys);
+    void runLoad(this.#engine, this.#loads, load, plan);
+    return load;
+  }
+
+  /** Calls for all who wait: no caller's signal ends them, and each step of a load has a timeout of its own. */
+  #calls(options: CallOptions | undefined): () => Call {
+    const timeout = options?.timeout;
+    return () => this.#engine.instance.call({ timeout });
+  }
+}
+
+/** A loader of one key as one of several: an undefined is as good as a missing key. */
+function single<V>(key: string, loader: Loader<V, V | undefined>): Run<V> {
+  return async (_, { signal, set, skip, stale }) => {
+    const value = await loader({
+      key,
+      signal,
+      get stale() {
+        return stale(key);
+      },
+      set,
+      skip,
+    });
+    return new Map(value === undefined ? [] : [[key, value]]);
+  };
+}
