@@ -25,21 +25,26 @@ export interface WorkerStart {
   readonly peer: PeerRecord;
 }
 
-/** The first message of the commit thread, and one behind each batch. */
+/** What became of a batch. */
+export interface Done {
+  readonly type: "done";
+  /** Outcomes that are not just "ok, nothing to tell": group, outcome, group, outcome, ... */
+  readonly outcomes: readonly unknown[];
+  /** Processes that have something to read in the log. */
+  readonly ping: readonly string[];
+  /** Locks that somebody waits for, and the ms until each may pass on by itself: lock, ms, lock, ms, ... */
+  readonly turns: readonly (string | number)[];
+}
+
+/** A message of the commit thread: `ready` or `refused` first, then one for each batch; `null` when there is nothing to tell. */
 export type WorkerMessage =
   | { readonly type: "ready"; readonly epoch: number }
   | { readonly type: "refused"; readonly error: WiredError }
-  | {
-      readonly type: "done";
-      /** The batch's own buffer, to be used again. */
-      readonly buffer: ArrayBuffer;
-      /** Outcomes that are not just "ok, nothing to tell": group, outcome, group, outcome, ... */
-      readonly outcomes: readonly unknown[];
-      /** Processes that have something to read in the log. */
-      readonly ping: readonly string[];
-      /** Locks that somebody waits for, and the ms until each may pass on by itself: lock, ms, lock, ms, ... */
-      readonly turns: readonly (string | number)[];
-    };
+  | Done
+  | null;
+
+/** A batch: which of the shared memories, how many bytes of it, and the memory itself when it is another than before. */
+export type WorkerRequest = readonly [slot: number, length: number, memory?: SharedArrayBuffer] | "close";
 
 /** An error as it crosses threads. */
 export interface WiredError {

@@ -1,7 +1,7 @@
 import type { Time, Timer } from "../../base/time.ts";
 import { UnavailableError } from "../../base/errors.ts";
 import type { ExecuteCall, Group, Outcome, Result } from "../../port/index.ts";
-import type { Command, WiredFailure, WorkerMessage } from "./commands.ts";
+import type { Command, Done, WiredFailure } from "./commands.ts";
 import { notSent, toError, unclaimed, unknown } from "./failures.ts";
 import { BatchWriter } from "./wire.ts";
 import type { WorkerHost } from "./worker-host.ts";
@@ -9,8 +9,6 @@ import type { WorkerHost } from "./worker-host.ts";
 /** Limits of a batch: what it holds up other processes and the event loop. */
 const maxOps = 256;
 const maxBytes = 1024 * 1024;
-
-type Done = Extract<WorkerMessage, { type: "done" }>;
 
 /** One call: its outcomes so far. */
 interface Job {
@@ -30,10 +28,12 @@ interface Entry {
   state: "waiting" | "sent" | "settled";
 }
 
+/** One of the two batches that take turns. */
 interface Batch {
+  readonly slot: number;
   readonly writer: BatchWriter;
-  readonly entries: Entry[];
-  readonly starts: number[];
+  entries: Entry[];
+  starts: number[];
   ops: number;
 }
 
@@ -47,9 +47,9 @@ export class Commits {
   readonly #jobs = new Set<Job>();
   #queue: Entry[] = [];
   #taken = 0;
-  #next: Batch;
+  readonly #batches: readonly [Batch, Batch] = [emptyBatch(0), emptyBatch(1)];
+  #next: Batch = this.#batches[0];
   #sent: Batch | undefined;
-  #spare: ArrayBuffer | undefined;
   #host: WorkerHost | undefined;
   #alarm: { readonly at: number; readonly timer: Timer } | undefined;
 
@@ -57,7 +57,6 @@ export class Commits {
   constructor(time: Time, onDone: (done: Done) => void) {
     this.#time = time;
     this.#onDone = onDone;
-    this.#next = this.#batch();
   }
 
   /** Runs those groups of a call whose `outcomes` are still missing, and settles the call when all are there. */
@@ -96,10 +95,11 @@ export class Commits {
 
   /** The commit thread is gone. Nobody knows what became of its batch; the rest waits for the next thread. */
   detach(): boolean {
-    const lost = this.#sent;
+    const lost = this.#sent?.entries ?? [];
+    if (this.#sent) clear(this.#sent);
     this.#host = undefined;
     this.#sent = undefined;
-    for (const entry of lost?.entries ?? []) {
+    for (const entry of lost) {
       this.#settle(entry, unknown("the lmdb backend's thread ended before it said what became of the write"));
     }
     return this.#jobs.size > 0;
@@ -108,7 +108,7 @@ export class Commits {
   /** Fails all that was not sent. */
   fail(error: Error): void {
     const waiting = [...this.#next.entries, ...this.#queue.slice(this.#taken)];
-    this.#next = this.#batch();
+    clear(this.#next);
     this.#queue = [];
     this.#taken = 0;
     for (const entry of waiting) this.#settle(entry, notSent(error));
@@ -116,18 +116,17 @@ export class Commits {
 
   /** Takes the thread's answer. */
   done(answer: Done): void {
-    const { buffer, outcomes } = answer;
+    const { outcomes } = answer;
     const batch = this.#sent;
+    const entries = batch?.entries ?? [];
     this.#sent = undefined;
-    // A buffer that grew for one large value is not kept.
-    if (buffer.byteLength <= 2 * maxBytes) this.#spare = buffer;
+    if (batch) clear(batch);
     this.#pump();
     this.#onDone(answer);
-    if (!batch) return;
     for (let i = 0; i < outcomes.length; i += 2) {
-      this.#settle(batch.entries[outcomes[i] as number] as Entry, received(outcomes[i + 1] as Outcome | WiredFailure));
+      this.#settle(entries[outcomes[i] as number] as Entry, received(outcomes[i + 1] as Outcome | WiredFailure));
     }
-    for (const entry of batch.entries) {
+    for (const entry of entries) {
       if (entry.state === "sent") this.#settle(entry, plain("ops" in entry.work ? entry.work.ops.length : 1));
     }
   }
@@ -156,7 +155,8 @@ export class Commits {
     while (this.#host && !this.#sent && this.#next.entries.length > 0) {
       const batch = this.#next;
       let live = 0;
-      for (const [i, entry] of batch.entries.entries()) {
+      for (let i = 0; i < batch.entries.length; i++) {
+        const entry = batch.entries[i] as Entry;
         if (entry.state === "waiting" && entry.job.call.claim(entry.index)) {
           entry.state = "sent";
           live++;
@@ -165,11 +165,11 @@ export class Commits {
         batch.writer.skip(batch.starts[i] as number);
         if (entry.state === "waiting") this.#settle(entry, unclaimed());
       }
-      this.#next = this.#batch();
       if (live > 0) {
         this.#sent = batch;
-        this.#host.post(batch.writer.buffer, batch.writer.length);
-      } else this.#spare = batch.writer.buffer;
+        this.#next = this.#batches[1 - batch.slot] as Batch;
+        this.#host.post(batch.slot, batch.writer.memory, batch.writer.length);
+      } else clear(batch);
       this.#gather();
     }
   }
@@ -195,12 +195,6 @@ export class Commits {
       this.#queue = this.#queue.slice(this.#taken);
       this.#taken = 0;
     }
-  }
-
-  #batch(): Batch {
-    const writer = new BatchWriter(this.#spare);
-    this.#spare = undefined;
-    return { writer, entries: [], starts: [], ops: 0 };
   }
 
   #settle(entry: Entry, outcome: Outcome): void {
@@ -251,6 +245,17 @@ function received(outcome: Outcome | WiredFailure): Outcome {
   if (outcome.ok || outcome.why !== "failed") return outcome;
   const error = toError(outcome.error);
   return outcome.sent ? unknown(error.message, error) : notSent(error);
+}
+
+function emptyBatch(slot: number): Batch {
+  return { slot, writer: new BatchWriter(), entries: [], starts: [], ops: 0 };
+}
+
+function clear(batch: Batch): void {
+  batch.writer.reset();
+  batch.entries = [];
+  batch.starts = [];
+  batch.ops = 0;
 }
 
 const plainOutcomes: Outcome[] = [];

@@ -18,23 +18,32 @@ export type WiredLockOperation = {
   readonly session: string;
 };
 
-/** Writes groups into one buffer that grows as needed. */
-export class BatchWriter {
-  #bytes: Buffer;
-  #at = 0;
+/** Bytes of memory for a batch at first, and how many are kept after one that took more. */
+export const firstBytes = 256 * 1024;
+export const keptBytes = 4 * 1024 * 1024;
 
-  constructor(buffer?: ArrayBuffer) {
-    this.#bytes = Buffer.from(buffer ?? new ArrayBuffer(64 * 1024));
-  }
+/**
+ * Writes groups into memory that is shared with the commit thread, and grows as needed. Shared, because to move a buffer back
+ * and forth costs either side a new object to collect for each batch.
+ */
+export class BatchWriter {
+  #bytes = Buffer.from(new SharedArrayBuffer(firstBytes));
+  #at = 0;
 
   /** Bytes written so far. */
   get length(): number {
     return this.#at;
   }
 
-  /** The buffer, to be transferred. */
-  get buffer(): ArrayBuffer {
-    return this.#bytes.buffer as ArrayBuffer;
+  /** What it writes into; another one once it had to grow. */
+  get memory(): SharedArrayBuffer {
+    return this.#bytes.buffer as unknown as SharedArrayBuffer;
+  }
+
+  /** Starts anew, once the commit thread is done with what was written. */
+  reset(): void {
+    this.#at = 0;
+    if (this.#bytes.length > keptBytes) this.#bytes = Buffer.from(new SharedArrayBuffer(firstBytes));
   }
 
   /** Writes a group; where it starts, for {@link skip}. */
@@ -168,7 +177,7 @@ export class BatchWriter {
   #reserve(bytes: number): void {
     const needed = this.#at + bytes;
     if (needed <= this.#bytes.length) return;
-    const larger = Buffer.from(new ArrayBuffer(Math.max(needed, this.#bytes.length * 2)));
+    const larger = Buffer.from(new SharedArrayBuffer(Math.max(needed, this.#bytes.length * 2)));
     this.#bytes.copy(larger, 0, 0, this.#at);
     this.#bytes = larger;
   }
@@ -179,8 +188,8 @@ export class BatchReader {
   readonly #bytes: Buffer;
   #at = 0;
 
-  constructor(buffer: ArrayBuffer, length: number) {
-    this.#bytes = Buffer.from(buffer, 0, length);
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
   }
 
   /** Where the groups start, -1 for a skipped one. */

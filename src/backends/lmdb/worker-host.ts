@@ -2,19 +2,19 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { UnavailableError, UnsupportedError } from "../../base/errors.ts";
-import type { WorkerMessage, WorkerStart } from "./commands.ts";
+import type { Done, WorkerMessage, WorkerRequest, WorkerStart } from "./commands.ts";
 import { toError } from "./failures.ts";
-import type { WorkerRequest } from "./worker.ts";
+
+const allPlain: Done = { type: "done", outcomes: [], ping: [], turns: [] };
 
 /** How long the thread may take to end, in ms. */
 const closeTimeout = 5_000;
-
-type Done = Extract<WorkerMessage, { type: "done" }>;
 
 /** The commit thread, seen from the main thread. It keeps the process alive only while told to. */
 export class WorkerHost {
   readonly epoch: number;
   readonly #worker: Worker;
+  readonly #memories: SharedArrayBuffer[] = [];
 
   private constructor(worker: Worker, epoch: number) {
     this.#worker = worker;
@@ -50,7 +50,7 @@ export class WorkerHost {
           );
       });
       worker.on("message", (message: WorkerMessage) => {
-        if (message.type === "done") onDone(message);
+        if (message === null || message.type === "done") onDone(message ?? allPlain);
         else if (message.type === "ready") resolve((host = new WorkerHost(worker, message.epoch)));
         else {
           worker.removeAllListeners("exit");
@@ -61,9 +61,11 @@ export class WorkerHost {
     });
   }
 
-  /** Hands a batch over; the buffer moves. */
-  post(buffer: ArrayBuffer, length: number): void {
-    this.#worker.postMessage({ buffer, length } satisfies WorkerRequest, [buffer]);
+  /** Hands over a batch: the first `length` bytes of `memory`. Each slot has one memory, sent again only when it is another. */
+  post(slot: number, memory: SharedArrayBuffer, length: number): void {
+    const known = this.#memories[slot] === memory;
+    this.#memories[slot] = memory;
+    this.#worker.postMessage((known ? [slot, length] : [slot, length, memory]) satisfies WorkerRequest);
   }
 
   /** Whether a call waits for it. */

@@ -2,12 +2,12 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { Outcome } from "../../port/index.ts";
 import { applyGroup } from "./apply.ts";
 import { bootId, sameBoot } from "./clock.ts";
-import type { Command, WiredError, WiredFailure, WorkerMessage, WorkerStart } from "./commands.ts";
+import type { Command, WiredError, WiredFailure, WorkerMessage, WorkerRequest, WorkerStart } from "./commands.ts";
 import { loadDriver, openTables, transact, type Tables } from "./driver.ts";
 import { metaKeys, readMeta, writeMeta } from "./meta.ts";
 import { runCommand } from "./run-command.ts";
 import { Transaction, WatchCache } from "./transaction.ts";
-import { BatchReader, code } from "./wire.ts";
+import { BatchReader, code, firstBytes, keptBytes } from "./wire.ts";
 
 /*
  * The commit thread: every write of the process goes through it, one batch at a time, so that the event loop waits neither
@@ -127,11 +127,19 @@ function enter(tables: Tables): number {
   return epoch;
 }
 
-/** A request: a batch, or `close`. */
-export type WorkerRequest = { readonly buffer: ArrayBuffer; readonly length: number } | "close";
+/** The batch's bytes, in memory of our own: the driver takes addresses of that only, and what is written is altered on the way. */
+let own = Buffer.alloc(0);
+const memories: Uint8Array[] = [];
 
-function send(message: WorkerMessage, transfer: ArrayBuffer[] = []): void {
-  parentPort?.postMessage(message, transfer);
+function receive([slot, length, memory]: Exclude<WorkerRequest, "close">): Buffer {
+  if (memory) memories[slot] = new Uint8Array(memory);
+  if (own.length < length || own.length > keptBytes) own = Buffer.from(new ArrayBuffer(Math.max(length, firstBytes)));
+  own.set((memories[slot] as Uint8Array).subarray(0, length));
+  return own.subarray(0, length);
+}
+
+function send(message: WorkerMessage): void {
+  parentPort?.postMessage(message);
 }
 
 async function main(): Promise<void> {
@@ -144,9 +152,9 @@ async function main(): Promise<void> {
       void tables.root.close();
       return;
     }
-    const { buffer, length } = request;
-    const { outcomes, ping, turns } = run(tables, epoch, new BatchReader(buffer, length));
-    send({ type: "done", buffer, outcomes, ping: [...ping], turns }, [buffer]);
+    const { outcomes, ping, turns } = run(tables, epoch, new BatchReader(receive(request)));
+    if (outcomes.length + ping.size + turns.length === 0) send(null);
+    else send({ type: "done", outcomes, ping: [...ping], turns });
   });
   send({ type: "ready", epoch });
 }
