@@ -1,4 +1,4 @@
-import { isHoldfastError } from "../base/errors.ts";
+import { isHoldfastError, UnavailableError } from "../base/errors.ts";
 import { drawId } from "../base/ids.ts";
 import type { Key } from "../base/keys.ts";
 import type { Expiring } from "../client/deadlines.ts";
@@ -47,6 +47,11 @@ export interface Candidate {
   failed(error: unknown): void;
   /** Nobody wanted the lock any more. The campaign is over. */
   left(): void;
+}
+
+/** The error of a try whose grant came when it had ended already. */
+export function tooLate(backend: string, key: string): UnavailableError {
+  return new UnavailableError("the store answered after the ttl had passed: nothing is held", { backend, key });
 }
 
 /** One contender for one lock: an owner id of its own, from its first request until it is granted or gives up. */
@@ -163,13 +168,16 @@ export class Campaign implements Expiring {
 
   /** Takes a grant; true if it is to ask again at once. */
   #granted({ grant }: Granted, ask: Ask, sent: Moment): boolean {
-    const { time } = this.#table;
+    const { time, instance } = this.#table;
     const passed = Math.max(time.monotonic() - sent.mono, time.wall() - sent.wall);
     this.#queued = true; // whatever happens now, the owner is to be released
     if (passed >= ask.ttlMs - marginMs(ask.ttlMs)) {
       // It may have ended already: not a lease.
       this.#startOver();
-      return true;
+      if (ask.waits) return true;
+      this.#end();
+      this.#candidate.failed(tooLate(instance.backend.name, this.lock.key));
+      return false;
     }
     if (!this.#candidate.wanted) {
       this.#leave();

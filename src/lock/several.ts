@@ -10,7 +10,7 @@ import { isOfThisProcess, writeInfo } from "./info.ts";
 import { Lease } from "./lease.ts";
 import type { Moment } from "./margin.ts";
 import { askMs, type Terms } from "./options.ts";
-import type { Ask } from "./campaign.ts";
+import { tooLate, type Ask } from "./campaign.ts";
 import { releaseInBackground } from "./releasing.ts";
 import { Single } from "./single.ts";
 import type { LockTable } from "./table.ts";
@@ -60,7 +60,8 @@ export class Several implements Expiring {
   /** A lease on all of them, or a refusal that names who is in the way. */
   async take(): Promise<Lease | Refusal> {
     const { waitMs, signal } = this.#terms;
-    const { schedule, time } = this.#table;
+    const { schedule, time, instance } = this.#table;
+    signal?.throwIfAborted();
     if (waitMs > 0 && waitMs < Infinity) {
       this.deadline = time.monotonic() + waitMs;
       schedule.add(this);
@@ -69,8 +70,10 @@ export class Several implements Expiring {
     this.#table.waiting();
     try {
       let outcome = await this.#takeTogether();
-      while (!outcome) {
+      for (let tries = 1; !outcome; tries++) {
         this.#letGo();
+        // Replies were lost or late; without `wait` nothing else would end this.
+        if (waitMs === 0 && tries > 2) throw tooLate(instance.backend.name, (this.#locks[0] as Key).key);
         this.#owner = drawId();
         outcome = (await this.#gather()) ?? (await this.#complete());
       }
