@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { limitedBackend } from "./limited.ts";
 import { reachBackends } from "../../scripts/lib/backends.ts";
 import { lmdbBackend } from "../../src/backends/lmdb/index.ts";
 import { memoryBackend, MemoryServer } from "../../src/backends/memory/index.ts";
@@ -49,6 +50,17 @@ export const memoryReal: Subject = {
   },
 };
 
+/** Memory, declaring the least that a backend can. */
+export const limited: Subject = {
+  name: "limited",
+  unit: 1_000,
+  async place() {
+    const time = virtualTime();
+    const server = new MemoryServer({ time });
+    return place(() => limitedBackend(memoryBackend({ server })), { elapse: async (ms) => time.advance(ms) });
+  },
+};
+
 export const nothing: Subject = {
   name: "null",
   unit: 1,
@@ -69,4 +81,10 @@ const canRun = (name: string): boolean =>
   reached.some(({ backend, missing }) => backend === name && missing === undefined);
 
 /** Every backend that the conformance suites run on: those that can be reached here, which `npm test` lists. */
-export const subjects: readonly Subject[] = [memoryVirtual, memoryReal, nothing, ...(canRun("lmdb") ? [lmdb] : [])];
+export const subjects: readonly Subject[] = [
+  memoryVirtual,
+  memoryReal,
+  limited,
+  nothing,
+  ...(canRun("lmdb") ? [lmdb] : []),
+];

@@ -149,7 +149,7 @@ export const waitingCases: readonly Case[] = [
     calls = refreshes = 0;
     await claimsEnd(bench);
     assert.ok(refreshes >= keys.length, `${refreshes} refreshes`);
-    assert.ok(calls <= 8, `${calls} calls for ${refreshes} refreshes`);
+    assert.ok(calls * 5 <= refreshes, `${calls} calls for ${refreshes} refreshes`);
   }),
 
   benchCase("a waiter gets on although it is told of no grant", "locks 7: wake-ups may be lost", async (bench) => {

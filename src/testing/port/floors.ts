@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { drawId } from "../../base/ids.ts";
-import type { Operation } from "../../port/index.ts";
 import type { Case } from "../suite.ts";
+import type { Capabilities, Operation } from "../../port/index.ts";
 import { Client, keeps, record } from "./client.ts";
 
 const key = record("k");
@@ -10,6 +10,9 @@ const long = 600_000;
 function floor(grant: number, n = 0, keepMs = long): Operation {
   return { op: "floor", key, grant, n, keepMs };
 }
+
+/** Whether fences are kept beside records. */
+const fences = (capabilities: Capabilities): boolean => keeps(capabilities) && capabilities.guard !== "none";
 
 async function refuses(client: Client, grant: number, n = 0): Promise<void> {
   const { at } = await client.refused("fenced", { ops: [floor(grant, n)] });
@@ -20,7 +23,7 @@ export const floorCases: readonly Case[] = [
   {
     title: "a lower fence is refused, an equal or higher one is let in and remembered",
     proves: "port: floor",
-    when: keeps,
+    when: fences,
     async run(context) {
       const [client, other] = [Client.of(context), Client.of(context)];
       assert.deepEqual(await client.ok(floor(9, 3)), [undefined]);
@@ -36,7 +39,7 @@ export const floorCases: readonly Case[] = [
   {
     title: "fences are compared as pairs of numbers, up to 2^53",
     proves: "locks 2: compare as the pair",
-    when: keeps,
+    when: fences,
     async run(context) {
       const client = Client.of(context);
       const big = 2 ** 53 - 2;
@@ -51,7 +54,7 @@ export const floorCases: readonly Case[] = [
   {
     title: "a floor is untouched by writes, deletes and expiry of its record",
     proves: "locks 3: a sibling of the entry",
-    when: keeps,
+    when: fences,
     async run(context) {
       const client = Client.of(context);
       await client.set(key, "v");
@@ -72,7 +75,7 @@ export const floorCases: readonly Case[] = [
   {
     title: "a refused fence refuses the write beside it",
     proves: "locks 3: refuses lower ones",
-    when: keeps,
+    when: fences,
     async run(context) {
       const client = Client.of(context);
       const write = (value: string): Operation => ({ op: "set", key, id: drawId(), value });
@@ -85,7 +88,7 @@ export const floorCases: readonly Case[] = [
   {
     title: "a refused group raises no floor",
     proves: "port: all or nothing",
-    when: keeps,
+    when: fences,
     async run(context) {
       const client = Client.of(context);
       await client.ok(floor(5));
@@ -96,7 +99,7 @@ export const floorCases: readonly Case[] = [
   {
     title: "a floor is kept for its time from its last call",
     proves: "port: floor keepMs",
-    when: keeps,
+    when: fences,
     async run(context) {
       const { place, unit } = context;
       const client = Client.of(context);
@@ -107,6 +110,15 @@ export const floorCases: readonly Case[] = [
       await refuses(client, 4);
       await place.elapse(8 * unit + context.capabilities.ttlGranularity);
       await client.ok(floor(1));
+    },
+  },
+  {
+    title: "fences are refused where guards are not declared",
+    proves: "port: guard none",
+    when: (capabilities) => keeps(capabilities) && capabilities.guard === "none",
+    async run(context) {
+      const { sent } = await Client.of(context).refused("failed", { ops: [floor(9)] });
+      assert.equal(sent, false);
     },
   },
 ];
