@@ -106,8 +106,22 @@ export class Run implements HandlerContext {
 
   /** Whether everything it read is still so, as far as this process knows. */
   isCurrent(): boolean {
-    for (const { record, seen } of this.uses) if (seen >= 0 && record.revision !== seen) return false;
+    for (const { record, seen } of this.uses) {
+      if (record.dropped || (seen >= 0 && record.revision !== seen)) return false;
+    }
     return true;
+  }
+
+  /** Holds a record until the run is over. */
+  hold(use: Use): Use {
+    use.record.pins++;
+    this.uses.push(use);
+    return use;
+  }
+
+  /** The run is over, and what it has left was merged or counts for nothing. */
+  release(): void {
+    for (const { record } of this.uses) record.pins--;
   }
 
   use(records: StoreRecords, key: string): Use | undefined {
@@ -202,19 +216,19 @@ class RunState<T> implements ItemState<T> {
   }
 
   async #fetch(key: string): Promise<Use> {
-    let record: CachedRecord;
-    try {
-      record = await this.#cache.load(this.#records, key);
-    } catch (error) {
-      return this.#failed(error);
+    for (;;) {
+      try {
+        await this.#cache.load(this.#records, key);
+      } catch (error) {
+        return this.#failed(error);
+      }
+      const use = this.#known(key);
+      if (use) return use;
     }
-    return this.#run.use(this.#records, key) ?? this.#read(record);
   }
 
   #read(record: CachedRecord): Use {
-    const use: Use = { record, seen: record.revision, wrote: false, payload: record.payload, ttl: undefined };
-    this.#run.uses.push(use);
-    return use;
+    return this.#run.hold({ record, seen: record.revision, wrote: false, payload: record.payload, ttl: undefined });
   }
 
   /** For writing: what the item knows of it, or nothing. */
@@ -223,9 +237,7 @@ class RunState<T> implements ItemState<T> {
     const known = this.#run.use(this.#records, key);
     if (known) return known;
     const record = this.#cache.forWrite(this.#records, key);
-    const use: Use = { record, seen: -1, wrote: false, payload: undefined, ttl: undefined };
-    this.#run.uses.push(use);
-    return use;
+    return this.#run.hold({ record, seen: -1, wrote: false, payload: undefined, ttl: undefined });
   }
 
   #write(use: Use, payload: string | Uint8Array | undefined, ttl: Ttl): void {

@@ -255,6 +255,7 @@ export class Lane {
     else if (!run.isCurrent()) this.#again(item);
     else if (run.failure !== undefined) this.#failed(run, run.failure);
     else this.#merge(run, undefined);
+    run.release();
     this.check();
     this.#host.poke();
   }
@@ -281,7 +282,7 @@ export class Lane {
     item.failures++;
     if (item.failures > this.#host.retries) return this.#die(run, describe(error));
     // It may have failed because of what this process wrongly believed.
-    for (const { record } of run.uses) if (record.pins === 0) this.#host.records.drop(record);
+    for (const { record } of run.uses) this.#host.records.drop(record);
     if (this.#stopping !== undefined) return;
     const wait = Math.min(this.#host.backoffMs * 2 ** (item.failures - 1), 60_000);
     const timer = setTimeout(() => {

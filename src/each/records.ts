@@ -21,10 +21,15 @@ export class CachedRecord {
   payload: Payload | undefined;
   /** What to check: see {@link Base}. */
   version: Base;
-  /** Raised by every change and when the record is dropped, so that a handler's read can be told from the present. */
+  /** Raised by every change, so that a handler's read can be told from the present. */
   revision = 0;
-  /** Batches that hold it, which keep it from being dropped. */
+  /**
+   * Runs and batches that hold it. While there are any, this object stays the only one of its key: a second one would be
+   * written beside it, and one of the two changes lost.
+   */
   pins = 0;
+  /** It was forgotten while it was held: what builds on it counts for nothing. */
+  dropped = false;
   /** The open batch that changed it. */
   writer: Batch | undefined = undefined;
   /** Open batches that read it. */
@@ -48,7 +53,7 @@ export interface StoreRecords {
   readonly store: StateStore<unknown>;
   young: Map<string, CachedRecord>;
   old: Map<string, CachedRecord>;
-  readonly loading: Map<string, Promise<CachedRecord>>;
+  readonly loading: Map<string, Promise<void>>;
 }
 
 /** Records that handlers have read or written, in two generations: what is not used while one fills up is dropped. */
@@ -81,8 +86,8 @@ export class Records {
     return older;
   }
 
-  /** The record, loaded if it is not here. */
-  load(records: StoreRecords, key: string): Promise<CachedRecord> {
+  /** Loads a record that is not here. Whoever needs it looks again then: it may have gone already. */
+  load(records: StoreRecords, key: string): Promise<void> {
     let loading = records.loading.get(key);
     if (!loading) {
       loading = this.#load(records, key).finally(() => records.loading.delete(key));
@@ -91,12 +96,26 @@ export class Records {
     return loading;
   }
 
-  /** Forgets a record, so that it is loaded anew; handlers that have read it will run again. */
+  /**
+   * Forgets a record, so that it is loaded anew. Handlers that have read it will run again; open batches that hold it are sent, and
+   * the store decides about them.
+   */
   drop(record: CachedRecord): void {
+    record.writer?.seal();
+    for (const reader of record.readers.slice()) reader.seal();
     const records = this.of(record.store);
-    record.revision++;
+    record.dropped = true;
     if (records.young.get(record.key) === record) records.young.delete(record.key);
     if (records.old.get(record.key) === record) records.old.delete(record.key);
+  }
+
+  /** Forgets what nobody holds: others may have changed any of it. */
+  forget(): void {
+    for (const records of this.#stores.values()) {
+      for (const generation of [records.young, records.old]) {
+        for (const [key, { pins }] of generation) if (pins === 0) generation.delete(key);
+      }
+    }
   }
 
   /** A copy of its own for each caller. */
@@ -109,14 +128,13 @@ export class Records {
     return this.#codec.encode(value);
   }
 
-  async #load(records: StoreRecords, key: string): Promise<CachedRecord> {
+  async #load(records: StoreRecords, key: string): Promise<void> {
     const entry: Entry<unknown> | undefined = await records.store.loadEntry(key);
     const record = this.forWrite(records, key);
-    if (isKnown(record)) return record; // written meanwhile
+    if (isKnown(record)) return; // written meanwhile
     record.payload = entry && this.#codec.encode(entry.value);
     record.version = entry?.version ?? null;
     this.grew(record.payload?.length ?? 0);
-    return record;
   }
 
   /** Counts characters that a write added. */

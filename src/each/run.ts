@@ -124,8 +124,9 @@ class Run implements EachRun {
     const settings = this.#settings;
     const source = await openSource(path);
     const opening = await openRecords(source, settings.format);
-    let store = await this.#connect();
+    let store: Store | undefined;
     try {
+      store = await this.#connect();
       const plan = await this.#plan(store.hf, source, opening);
       const here = settings.processes === 0 || store.hf.capabilities.shared === "process";
       const crew = here ? await this.#workHere(store.hf, plan) : await this.#fork(store, plan);
@@ -139,7 +140,7 @@ class Run implements EachRun {
       this.#tell({ type: "progress", progress: progressOf(crew, plan, plan.counts) });
       return this.#summary(crew, plan, counts, outcome);
     } finally {
-      await store.close();
+      await store?.close();
       await opening.file.close();
     }
   }

@@ -281,6 +281,7 @@ export class Worker implements LaneHost {
       return;
     }
     this.#tell({ type: "taken", partition, fence: lease.fence.toString() });
+    this.records.forget(); // whoever held the partition has changed the records of its keys
     const keeper = this.#keep(partition, lease, saved);
     this.#keepers.add(keeper);
     void keeper.finally(() => this.#keepers.delete(keeper));

@@ -1,4 +1,5 @@
-import { ConflictError, FencedError, UnsupportedError } from "../base/errors.ts";
+import { ConflictError, FencedError, InvalidArgumentError, UnsupportedError } from "../base/errors.ts";
+import { keyId } from "../base/keys.ts";
 import { executeWrite, type Instance } from "../client/index.ts";
 import type { Operation } from "../port/index.ts";
 import type { Version } from "./entry.ts";
@@ -32,6 +33,8 @@ export interface SentGroup {
 export function sendGroup(instance: Instance, steps: readonly Step[], lease: object): SentGroup {
   const versions: (Version | null | undefined)[] = [];
   try {
+    const keys = new Set(steps.map(({ store, key }) => keyId(coreOf(store).at(key))));
+    if (keys.size < steps.length) throw new InvalidArgumentError("a group must not name an entry twice");
     const ops = steps.map((step) => operationOf(step, versions));
     return { versions, done: send(instance, ops, lease) };
   } catch (error) {

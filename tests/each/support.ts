@@ -1,0 +1,81 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { TestContext } from "node:test";
+import { connect, type Holdfast } from "../../src/entries/index.ts";
+
+/** The source of the command. */
+export const cli = path.resolve(import.meta.dirname, "../../src/cli/main.ts");
+
+/** A folder that is removed with the test. */
+export function folderFor(t: TestContext): string {
+  const folder = mkdtempSync(path.join(tmpdir(), "holdfast-each-test-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  return folder;
+}
+
+/** A fresh store in this process, closed with the test. */
+export async function memoryFor(t: TestContext): Promise<Holdfast> {
+  const hf = await connect("memory:");
+  t.after(() => hf.close());
+  return hf;
+}
+
+export interface Line {
+  readonly id: number;
+  readonly account: string;
+  readonly amount: number;
+}
+
+/** Lines for so many accounts, the same each time. */
+export function makeLines(count: number, accounts: number): Line[] {
+  let state = 7;
+  const random = (below: number): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return (state >>> 8) % below;
+  };
+  return Array.from({ length: count }, (_, i) => ({ id: i + 1, account: `a${random(accounts)}`, amount: random(1_000) }));
+}
+
+export function writeLines(file: string, lines: readonly unknown[]): string {
+  writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  return file;
+}
+
+export function readLines(file: string): unknown[] {
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as unknown);
+}
+
+/** What an account has come to; the chain tells in which order its items came. */
+export interface Account {
+  readonly balance: number;
+  readonly items: number;
+  readonly chain: number;
+}
+
+export function book(account: Account | undefined, { id, amount }: Line): Account {
+  const { balance, items, chain } = account ?? { balance: 0, items: 0, chain: 7 };
+  return { balance: balance + amount, items: items + 1, chain: (chain * 31 + id) % 1_000_003 };
+}
+
+/** The accounts after a serial run. */
+export function serial(lines: readonly Line[]): Map<string, Account> {
+  const accounts = new Map<string, Account>();
+  for (const line of lines) accounts.set(line.account, book(accounts.get(line.account), line));
+  return accounts;
+}
+
+/** Everything in the store `accounts`. */
+export async function accountsOf(hf: Holdfast): Promise<Map<string, Account>> {
+  const accounts = new Map<string, Account>();
+  for await (const { key, value } of hf.state<Account>("accounts").list()) accounts.set(key, value);
+  return accounts;
+}
+
+/** The same entries, in one order. */
+export function sorted<T>(map: ReadonlyMap<string, T>): [string, T][] {
+  return [...map].toSorted(([a], [b]) => (a < b ? -1 : 1));
+}
