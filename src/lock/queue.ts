@@ -6,6 +6,7 @@ import { Hold } from "./hold.ts";
 import { fenceOf, Holder, holderOf } from "./holder.ts";
 import { isOfThisProcess, writeInfo } from "./info.ts";
 import { Lease } from "./lease.ts";
+import { Line } from "./line.ts";
 import { askMs } from "./options.ts";
 import type { LockTable } from "./table.ts";
 import { Tenure } from "./tenure.ts";
@@ -28,9 +29,7 @@ export class LocalQueue implements Home, Candidate {
   readonly #table: LockTable;
   readonly #lock: Key;
   readonly #handsOver: boolean;
-  #first: Waiter | undefined;
-  #last: Waiter | undefined;
-  #size = 0;
+  readonly #line: Line;
   #campaign: Campaign | undefined;
   /** Held and handed on here. */
   #tenure: Tenure | undefined;
@@ -44,6 +43,7 @@ export class LocalQueue implements Home, Candidate {
     this.#table = table;
     this.#lock = lock;
     this.#handsOver = handsOver;
+    this.#line = new Line(table);
   }
 
   /** Waits for a turn: a lease, a {@link Refusal} for a quiet request, or a rejection. */
@@ -52,10 +52,10 @@ export class LocalQueue implements Home, Candidate {
       const waiter = new Waiter(this, request, resolve, reject);
       const { waitMs } = request.terms;
       if (waitMs === 0 && this.#isTaken()) return this.#refuse(waiter);
-      this.#append(waiter);
+      this.#line.append(waiter);
       this.#go();
       // What a store in this process answered at once needs no timer.
-      if (waiter.queued) this.#arm(waiter, waitMs);
+      if (waiter.queued) this.#line.arm(waiter);
     });
   }
 
@@ -76,7 +76,7 @@ export class LocalQueue implements Home, Candidate {
 
   /** Everybody who waits: `remote` contenders at the store, of which this queue may be one, and those here. */
   waitingBeside(remote: number): number {
-    return this.#campaign?.waiting ? Math.max(0, remote - 1) + this.#size : remote + this.#size;
+    return this.#campaign?.waiting ? Math.max(0, remote - 1) + this.#line.size : remote + this.#line.size;
   }
 
   /** The instance closes. */
@@ -88,11 +88,11 @@ export class LocalQueue implements Home, Candidate {
   // What a campaign asks.
 
   get wanted(): boolean {
-    return this.#size > 0;
+    return this.#line.size > 0;
   }
 
   ask(): Ask {
-    const { terms, mode, limit } = (this.#first as Waiter).request;
+    const { terms, mode, limit } = (this.#line.first as Waiter).request;
     const info = writeInfo(0, terms.label);
     return { mode, limit, ttlMs: askMs(terms), info, waits: terms.waitMs > 0, timeoutMs: terms.timeoutMs };
   }
@@ -103,10 +103,10 @@ export class LocalQueue implements Home, Candidate {
     const { mode, ttlMs, info } = ask;
     const granting = { table: this.#table, locks: [this.#lock], mode, owner, grant, sent, ttlMs, home, markMs };
     const tenure = new Tenure(granting, info);
-    const head = this.#first as Waiter;
+    const head = this.#line.first as Waiter;
     if (home) {
       this.#tenure = tenure;
-      this.#turnsLeft = Math.min(this.#size, maxTurns);
+      this.#turnsLeft = Math.min(this.#line.size, maxTurns);
       this.#batchEnd = this.#table.time.monotonic() + maxBatchMs;
     } else if (head.request.mode !== mode || head.request.limit !== ask.limit) {
       // Whom it was for has left meanwhile.
@@ -138,7 +138,7 @@ export class LocalQueue implements Home, Candidate {
   // What a tenure asks.
 
   pass(tenure: Tenure, hold: Hold): boolean {
-    if (this.#size === 0 || this.#turnsLeft === 0 || this.#table.time.monotonic() > this.#batchEnd) return false;
+    if (this.#line.size === 0 || this.#turnsLeft === 0 || this.#table.time.monotonic() > this.#batchEnd) return false;
     this.#handOn(tenure, hold.n + 1);
     return true;
   }
@@ -151,7 +151,7 @@ export class LocalQueue implements Home, Candidate {
 
   /** Gives the head of the queue its turn, after an extension if what remains is too little for it. */
   #handOn(tenure: Tenure, n: number): void {
-    const head = this.#first as Waiter;
+    const head = this.#line.first as Waiter;
     const { renew, ttlMs, maxHoldMs } = head.request.terms;
     const remainingMs = tenure.remainingMs();
     if (!renew || remainingMs < ttlMs / 2 || remainingMs > maxHoldMs) {
@@ -166,12 +166,12 @@ export class LocalQueue implements Home, Candidate {
   async #extendFirst(tenure: Tenure, n: number): Promise<void> {
     tenure.current = undefined;
     try {
-      for (let head = this.#first; head; head = this.#first) {
+      for (let head = this.#line.first; head; head = this.#line.first) {
         const { terms } = head.request;
         const extendedMs = askMs(terms);
         const since = this.#table.time.monotonic();
         await tenure.extend(extendedMs, terms.timeoutMs);
-        const next = this.#first;
+        const next = this.#line.first;
         // The one it was extended for may have left meanwhile.
         if (next && askMs(next.request.terms) === extendedMs) return this.#serve(tenure, next, n, since);
       }
@@ -184,7 +184,7 @@ export class LocalQueue implements Home, Candidate {
 
   #serve(tenure: Tenure, waiter: Waiter, n: number, since: number): void {
     this.#turnsLeft--;
-    this.#remove(waiter);
+    this.#line.remove(waiter);
     const hold = new Hold(tenure, n, waiter.request.terms, since);
     tenure.serve(hold);
     waiter.resolve(new Lease(hold));
@@ -195,13 +195,13 @@ export class LocalQueue implements Home, Candidate {
     if (this.#going) return;
     this.#going = true;
     // A loop, for a store in this process answers at once.
-    while (this.#size > 0 && !this.#tenure && !this.#campaign) {
+    while (this.#line.size > 0 && !this.#tenure && !this.#campaign) {
       const campaign = new Campaign(this.#table, this.#lock, this);
       this.#campaign = campaign;
       campaign.start();
     }
     this.#going = false;
-    if (this.#size > 0 || this.#tenure || this.#campaign) return;
+    if (this.#line.size > 0 || this.#tenure || this.#campaign) return;
     const queues = this.#table.queuesOf(this.#lock.space.id);
     if (queues.get(this.#lock.key) === this) queues.delete(this.#lock.key);
   }
@@ -209,15 +209,15 @@ export class LocalQueue implements Home, Candidate {
   // Those who wait.
 
   timedOut(waiter: Waiter): void {
-    this.#remove(waiter);
+    this.#line.remove(waiter);
     this.#refuse(waiter);
-    if (this.#size === 0) this.#campaign?.quit();
+    if (this.#line.size === 0) this.#campaign?.quit();
   }
 
   aborted(waiter: Waiter): void {
-    this.#remove(waiter);
+    this.#line.remove(waiter);
     waiter.reject(waiter.request.terms.signal?.reason);
-    if (this.#size === 0) this.#campaign?.quit();
+    if (this.#line.size === 0) this.#campaign?.quit();
   }
 
   /** Whether one who tries once is refused without asking the store. */
@@ -228,11 +228,11 @@ export class LocalQueue implements Home, Candidate {
   /** Refuses those who try once; with `ask`, only those who asked for the same. */
   #refuseTries(ask?: Ask): void {
     let next: Waiter | undefined;
-    for (let waiter = this.#first; waiter; waiter = next) {
+    for (let waiter = this.#line.first; waiter; waiter = next) {
       next = waiter.next;
       const { terms, mode, limit } = waiter.request;
       if (terms.waitMs > 0 || (ask && (mode !== ask.mode || limit !== ask.limit))) continue;
-      this.#remove(waiter);
+      this.#line.remove(waiter);
       this.#refuse(waiter);
     }
   }
@@ -249,43 +249,9 @@ export class LocalQueue implements Home, Candidate {
   }
 
   #rejectAll(error: unknown): void {
-    for (let waiter = this.#first; waiter; waiter = this.#first) {
-      this.#remove(waiter);
+    for (let waiter = this.#line.first; waiter; waiter = this.#line.first) {
+      this.#line.remove(waiter);
       waiter.reject(error);
     }
-  }
-
-  #append(waiter: Waiter): void {
-    waiter.queued = true;
-    waiter.previous = this.#last;
-    if (this.#last) this.#last.next = waiter;
-    else this.#first = waiter;
-    this.#last = waiter;
-    this.#size++;
-  }
-
-  #arm(waiter: Waiter, waitMs: number): void {
-    const { signal } = waiter.request.terms;
-    waiter.armed = true;
-    this.#table.waiting();
-    if (waitMs > 0 && waitMs < Infinity) {
-      waiter.deadline = this.#table.time.monotonic() + waitMs;
-      this.#table.schedule.add(waiter);
-    }
-    signal?.addEventListener("abort", waiter, { once: true });
-  }
-
-  #remove(waiter: Waiter): void {
-    const { previous, next } = waiter;
-    if (previous) previous.next = next;
-    else this.#first = next;
-    if (next) next.previous = previous;
-    else this.#last = previous;
-    waiter.queued = false;
-    this.#size--;
-    if (!waiter.armed) return;
-    this.#table.waited();
-    if (waiter.deadline !== Infinity) this.#table.schedule.delete(waiter);
-    waiter.request.terms.signal?.removeEventListener("abort", waiter);
   }
 }

@@ -37,12 +37,12 @@ export function timeoutError(refusal: Refusal, key: string, waitMs: number, back
 }
 
 /** Whom a waiter tells that its time is over. */
-interface Line {
+interface Queue {
   timedOut(waiter: Waiter): void;
   aborted(waiter: Waiter): void;
 }
 
-/** A request in a local queue: a node of a linked list, so that leaving costs the same wherever it stands. */
+/** A request in a local queue. */
 export class Waiter implements Expiring {
   readonly request: Request;
   /** When it no longer waits; Infinity for one that tries once, or waits until its signal. */
@@ -55,26 +55,26 @@ export class Waiter implements Expiring {
   readonly reject: (reason: unknown) => void;
   previous: Waiter | undefined;
   next: Waiter | undefined;
-  readonly #line: Line;
+  readonly #queue: Queue;
 
   constructor(
-    line: Line,
+    queue: Queue,
     request: Request,
     resolve: (outcome: Lease | Refusal) => void,
     reject: (reason: unknown) => void,
   ) {
-    this.#line = line;
+    this.#queue = queue;
     this.request = request;
     this.resolve = resolve;
     this.reject = reject;
   }
 
   expire(): void {
-    this.#line.timedOut(this);
+    this.#queue.timedOut(this);
   }
 
   /** The signal's listener. */
   handleEvent(): void {
-    this.#line.aborted(this);
+    this.#queue.aborted(this);
   }
 }

@@ -1,6 +1,7 @@
 import { closingCases } from "./lock/closing.ts";
 import { handingOverCases } from "./lock/handing-over.ts";
 import { holderCases } from "./lock/holders.ts";
+import { replyCases } from "./lock/replies.ts";
 import { renewalCases } from "./lock/renewals.ts";
 import { runCases } from "./lock/runs.ts";
 import { severalCases } from "./lock/several.ts";
@@ -14,6 +15,7 @@ export const lockCases: readonly Case[] = [
   ...handingOverCases,
   ...renewalCases,
   ...waitingCases,
+  ...replyCases,
   ...severalCases,
   ...runCases,
   ...sharedCases,

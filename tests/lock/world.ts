@@ -5,7 +5,7 @@ import { isHoldfastError } from "../../src/base/errors.ts";
 import { space, type Key } from "../../src/base/keys.ts";
 import { Instance } from "../../src/client/index.ts";
 import { Lock, type AcquireOptions, type Lease } from "../../src/lock/index.ts";
-import type { LockState, Outcome } from "../../src/port/index.ts";
+import type { LockState, Operation, Outcome } from "../../src/port/index.ts";
 import { misbehavingBackend, type Fault } from "../../src/testing/misbehave.ts";
 import { virtualTime } from "../../src/testing/virtual-time.ts";
 
@@ -49,10 +49,10 @@ export class World {
       name: "mishaps",
       group: async (group, next) => {
         const steals = group.ops.some((op) => op.op === "steal");
-        if (steals)
-          await this.#noteStolen(
-            await next({ ops: group.ops.map((op) => ({ op: "inspect", lock: (op as { lock: Key }).lock })) }),
-          );
+        if (steals) {
+          const looks = group.ops.map((op): Operation => ({ op: "inspect", lock: (op as { lock: Key }).lock }));
+          this.#noteStolen(await next({ ops: looks }));
+        }
         switch (group.ops.some((op) => op.op !== "inspect") ? this.#mishaps.shift() : undefined) {
           case "not sent":
             return failed(false);

@@ -79,6 +79,14 @@ export const handingOverCases: readonly Case[] = [
     },
   ),
 
+  benchCase("a batch of turns is bounded in time", "locks 4: bounded", async (bench) => {
+    const lock = bench.lock({ ttl: 60_000 });
+    const { first, second } = await twoTurns(bench, lock, "k", {}, {});
+    await bench.context.place.elapse(1_250);
+    await first.release();
+    assert.ok(grantOf(await bench.settle(second)) > grantOf(first), "others had their chance");
+  }),
+
   benchCase(
     "a release waits for the operations that name the lease",
     "locks 4: release",

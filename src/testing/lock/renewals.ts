@@ -79,6 +79,20 @@ export const renewalCases: readonly Case[] = [
   ),
 
   benchCase(
+    "a renewal that took effect and was never answered leaves no lock that nobody holds",
+    "locks 7: no ghost",
+    async (bench) => {
+      const gate = valve("replies to renewals vanish", renews, "reply");
+      const lock = bench.lock({ ttl: 6 * bench.unit }, gate.fault);
+      const lease = await lock.acquire("k");
+      const { signal } = lease;
+      await bench.until("it is lost", () => signal.aborted, 7);
+      gate.free();
+      await bench.settle(bench.lock().acquire("k"), 1.25);
+    },
+  ),
+
+  benchCase(
     "renewals that fail are told, retried while the lease lives, and no unhandled rejection",
     "locks 6: renewal",
     async (bench) => {

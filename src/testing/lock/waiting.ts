@@ -3,7 +3,7 @@ import { drawId } from "../../base/ids.ts";
 import type { Group, Operation, Signal } from "../../port/index.ts";
 import type { Fault } from "../misbehave.ts";
 import type { Case } from "../suite.ts";
-import { benchCase, does, failing, notSent, pushes, rejects, replyLost, valve, type Bench } from "./bench.ts";
+import { benchCase, does, failing, notSent, pushes, rejects, valve, type Bench } from "./bench.ts";
 
 const acquires = (group: Group): boolean => does(group, "acquire");
 
@@ -177,89 +177,6 @@ export const waitingCases: readonly Case[] = [
     },
     pushes,
   ),
-
-  benchCase(
-    "an acquire whose reply was lost is the same acquire when it is made again",
-    "locks 7: replay-safe",
-    async (bench) => {
-      for (const runs of [true, false]) {
-        const seen: number[] = [];
-        const lost = failing(acquires, replyLost, { runs });
-        const fault: Fault = {
-          name: "loses a reply",
-          async group(group, next) {
-            const outcome = await (lost.group as NonNullable<Fault["group"]>)(group, next);
-            if (outcome.ok && acquires(group)) seen.push((outcome.results[0] as { grant: number }).grant);
-            return outcome;
-          },
-        };
-        const key = `k ${runs}`;
-        const lease = await bench.settle(bench.lock({}, fault).acquire(key));
-        const [holder, second] = (await bench.state(key)).holders;
-        assert.equal(second, undefined);
-        assert.equal(`${holder?.owner}/0`, lease.owner);
-        assert.equal(BigInt(holder?.grant ?? 0) << 10n, lease.fence);
-        assert.equal(seen.length, 1);
-        assert.equal(await lease.release(), "released");
-      }
-    },
-  ),
-
-  benchCase(
-    "an acquire that was given up in an unknown state takes nothing later",
-    "locks 7: leaves a mark",
-    async (bench) => {
-      const late: Group[] = [];
-      const fault: Fault = {
-        name: "keeps acquires for later",
-        async group(group, next) {
-          if (!acquires(group)) return next(group);
-          late.push(group);
-          return replyLost;
-        },
-      };
-      const ttl = 30_000;
-      const lock = await bench.ready(bench.lock({ ttl, timeout: 2 * bench.unit }, fault));
-      await rejects(bench.settle(lock.acquire("k"), 10), "INDETERMINATE");
-      await bench.pass(1);
-      assert.ok(late.length > 0);
-      for (const { ops } of late) await bench.behind(ops);
-      assert.deepEqual(await bench.state("k"), { holders: [], waiting: 0 });
-    },
-  ),
-
-  benchCase(
-    "a late copy of an acquire takes nothing after the release either",
-    "locks 7: leaves a mark",
-    async (bench) => {
-      const late: Group[] = [];
-      const fault: Fault = {
-        name: "loses the first acquire for a while",
-        async group(group, next) {
-          if (!acquires(group) || late.length > 0) return next(group);
-          late.push(group);
-          return replyLost;
-        },
-      };
-      const lease = await bench.settle(bench.lock({ ttl: 30_000 }, fault).acquire("k"));
-      await lease.release();
-      await bench.behind((late[0] as Group).ops);
-      assert.deepEqual(await bench.state("k"), { holders: [], waiting: 0 });
-    },
-  ),
-
-  benchCase("a reply that comes after the ttl is no lease", "locks 7: late replies", async (bench) => {
-    const gate = valve("replies are late", acquires, "reply");
-    const lock = bench.lock({ ttl: 2 * bench.unit, timeout: 60 * bench.unit }, gate.fault);
-    const waiting = lock.acquire("k", { wait: 60 * bench.unit });
-    await gate.held;
-    await bench.pass(3);
-    gate.free();
-    const lease = await bench.settle(waiting);
-    assert.ok(lease.remainingMs > bench.unit, "it was asked for anew");
-    assert.equal((await bench.state("k")).holders.length, 1);
-    lease.assertHeld();
-  }),
 
   benchCase("a store that is away is an error, at once", "every call 2: nothing happened", async (bench) => {
     const lock = bench.lock({}, failing(acquires, notSent, { times: 2 }));

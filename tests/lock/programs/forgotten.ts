@@ -1,0 +1,38 @@
+// Run with --expose-gc. Prints what became of a lease that is kept, and of one that is forgotten.
+import { setTimeout as pause } from "node:timers/promises";
+import { memoryBackend, MemoryServer } from "../../../src/backends/memory/index.ts";
+import { Instance } from "../../../src/client/index.ts";
+import { Lock, type Lease } from "../../../src/lock/index.ts";
+
+const server = new MemoryServer();
+const make = (): { instance: Instance; lock: Lock } => {
+  const instance = new Instance(memoryBackend({ server }));
+  return { instance, lock: new Lock(instance, "locks") };
+};
+const [own, other] = [make(), make()];
+const ttl = 300;
+
+async function forget(): Promise<void> {
+  await own.lock.acquire("forgotten", { ttl });
+}
+
+const lost: string[] = [];
+own.instance.events.on("leaseLost", ({ keys, why }) => lost.push(`${keys.join()} ${why}`));
+const kept: Lease = await own.lock.acquire("kept", { ttl });
+await forget();
+const strayRun = own.lock.run(
+  "run",
+  async () => {
+    await pause(4 * ttl);
+    return "ran";
+  },
+  { ttl },
+);
+for (let i = 0; i < 8; i++) {
+  await pause(ttl / 3);
+  (globalThis as unknown as { gc(): void }).gc();
+}
+const free = (await other.lock.tryAcquire("forgotten")) !== undefined;
+kept.assertHeld();
+const ran = await strayRun;
+console.log(JSON.stringify({ free, lost, ran, released: await kept.release() }));
