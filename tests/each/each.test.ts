@@ -380,7 +380,7 @@ test("an empty input is done", async (t) => {
 });
 
 test("more records than are kept in memory: each is still one", async (t) => {
-  // Every account comes up again when its record was long dropped, and again while it is just being so.
+  // Every account comes up again when its record was long dropped.
   const lines = Array.from({ length: 24_000 }, (_, i) => ({ id: i + 1, account: `a${(i * 7_919) % 6_007}`, amount: i % 1_000 }));
   const { hf, run } = await benchFor(t, lines);
   const summary = await run(async (line, ctx) => {
