@@ -13,6 +13,7 @@ import { Peers } from "./peers.ts";
 import { Reads } from "./reads.ts";
 import { othersSweep } from "./run-command.ts";
 import { SignalHub } from "./signal-hub.ts";
+import { WatchCache } from "./transaction.ts";
 import { Turns } from "./turns.ts";
 import { WorkerHost } from "./worker-host.ts";
 
@@ -36,6 +37,7 @@ export class Engine {
   readonly #mapSize: number;
   readonly #peers: Peers;
   readonly #turns: Turns;
+  readonly #watches = new WatchCache();
   readonly #after: Promise<void> | undefined;
   #listening: Promise<void> | undefined;
   #opening: Promise<void> | undefined;
@@ -65,7 +67,6 @@ export class Engine {
       time,
       tables: () => this.#tables,
       command: (command) => this.#command(command),
-      onFirst: () => this.link(),
       onPatience: () => this.#checkSelf(),
     });
     this.#peers = new Peers({
@@ -117,6 +118,7 @@ export class Engine {
     this.reads = new Reads(this.#tables, host.epoch);
     this.commits.attach(host);
     this.#planSweep();
+    this.#link();
   }
 
   /** The commit thread ended by itself: everything is opened anew, at once if calls wait. */
@@ -144,8 +146,8 @@ export class Engine {
     });
   }
 
-  /** Connects to every process that has the directory open, so that the death of each is seen. */
-  link(): void {
+  /** Connects to every process that has the directory open: each sees the end of the others, also one that is over already. */
+  #link(): void {
     const tables = this.#tables;
     if (!tables) return;
     tables.root.resetReadTxn();
@@ -159,6 +161,9 @@ export class Engine {
     if (Buffer.byteLength(body) > 32 * 1024)
       throw new InvalidArgumentError("a message must be at most 32 KiB", { backend: "lmdb" });
     await this.open();
+    this.#tables?.root.resetReadTxn();
+    // A subscription that has resolved is seen here.
+    if (this.#tables && !this.#watches.read(this.#tables).topics.has(topic)) return;
     await this.#command({ do: "publish", topic, body });
   }
 

@@ -27,8 +27,9 @@ interface PeersOptions {
 export class Peers {
   readonly #options: PeersOptions;
   readonly #server: Server;
-  readonly #incoming = new Set<Socket>();
-  readonly #outgoing = new Map<string, Socket>();
+  readonly #sockets = new Set<Socket>();
+  /** One connection to each process, whichever side made it. */
+  readonly #links = new Map<string, Socket>();
   /** The name of this process's socket. It names the process, so that it is also what keeps out a second thread. */
   readonly socket: string;
   #closed = false;
@@ -72,10 +73,10 @@ export class Peers {
   /** Says farewell to everybody. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const socket of [...this.#incoming, ...this.#outgoing.values()]) socket.end(leaving);
+    for (const socket of this.#sockets) socket.end(leaving);
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
-      for (const socket of [...this.#incoming, ...this.#outgoing.values()]) socket.destroySoon();
+      for (const socket of this.#sockets) socket.destroySoon();
     });
   }
 
@@ -96,21 +97,16 @@ export class Peers {
   }
 
   #connect(peer: PeerRecord): Socket {
-    const open = this.#outgoing.get(peer.id);
+    const open = this.#links.get(peer.id);
     if (open) return open;
-    const socket = createConnection(this.#path(peer.socket));
-    socket.unref();
+    const socket = this.#adopt(createConnection(this.#path(peer.socket)));
     socket.write(`${this.#options.self}\n`);
-    this.#outgoing.set(peer.id, socket);
     this.#follow(socket, peer.id);
-    socket.once("close", () => this.#outgoing.delete(peer.id));
     return socket;
   }
 
   #accept(socket: Socket): void {
-    socket.unref();
-    this.#incoming.add(socket);
-    socket.once("close", () => this.#incoming.delete(socket));
+    this.#adopt(socket);
     let start = "";
     const greet = (chunk: Buffer): void => {
       start += chunk.toString("latin1");
@@ -125,24 +121,47 @@ export class Peers {
       if (rest) heard(Buffer.from(rest, "latin1"));
     };
     socket.on("data", greet);
+  }
+
+  #adopt(socket: Socket): Socket {
+    socket.unref();
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    // "close" follows, and is what counts.
     socket.on("error", () => socket.destroy());
+    return socket;
   }
 
   /** Listens to a peer that is known; returns what to do with bytes. */
   #follow(socket: Socket, peer: string): (chunk: Buffer) => void {
+    this.#links.set(peer, socket);
     let farewell = false;
+    let dead = !socket.connecting;
     const heard = (chunk: Buffer): void => {
       const text = chunk.toString("latin1");
       if (text.includes(leaving)) farewell = true;
       if (text.includes(pinged)) this.#options.onPing();
     };
     socket.on("data", heard);
-    // "close" follows, and is what counts: a socket that nobody listens on is refused.
-    socket.on("error", () => socket.destroy());
+    socket.once("connect", () => (dead = true));
+    socket.on("error", ({ code }: NodeJS.ErrnoException) => {
+      // Nobody listens there any more. Any other failure to connect says nothing: one that is stopped may have too many waiting.
+      if (code === "ECONNREFUSED" || code === "ENOENT") dead = true;
+    });
     socket.once("close", () => {
-      if (!farewell && !this.#closed) this.#options.onDeath(peer);
+      if (this.#links.get(peer) === socket) this.#links.delete(peer);
+      if (dead && !farewell && !this.#closed) this.#options.onDeath(peer);
     });
     return heard;
+  }
+
+  /** Removes the socket's file of a process that is no more. */
+  forget(peer: PeerRecord): void {
+    try {
+      unlinkSync(this.#path(peer.socket));
+    } catch {
+      return; // it removed it itself, or another process has
+    }
   }
 }
 

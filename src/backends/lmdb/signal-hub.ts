@@ -29,8 +29,6 @@ interface HubOptions {
   readonly time: Time;
   tables(): Tables | undefined;
   command(command: Command): Promise<unknown>;
-  /** Somebody listens now: others should see our end, and we theirs. */
-  onFirst(): void;
   /** Called with each look at the log that nobody asked for. */
   onPatience(): void;
 }
@@ -66,7 +64,6 @@ export class SignalHub {
     // Whoever comes first decides where reading starts; later ones skip what is before them.
     if (this.#subscribers.size === 0) {
       this.#at = subscriber.from;
-      this.#options.onFirst();
       this.#wait();
     }
     this.#subscribers.add(subscriber);

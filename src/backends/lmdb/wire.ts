@@ -37,7 +37,7 @@ export class BatchWriter {
 
   /** What it writes into; another one once it had to grow. */
   get memory(): SharedArrayBuffer {
-    return this.#bytes.buffer as unknown as SharedArrayBuffer;
+    return this.#bytes.buffer as SharedArrayBuffer;
   }
 
   /** Starts anew, once the commit thread is done with what was written. */
