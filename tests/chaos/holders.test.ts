@@ -10,7 +10,7 @@ import { connect, type Holdfast } from "../../src/entries/index.ts";
 
 const processes = 20;
 const holdersEach = 50;
-const ttl = 2_000;
+const ttl = 1_000;
 /** What the next waiter may come after the end of the lease. */
 const slack = 50;
 

@@ -32,7 +32,8 @@ for (let seed = first; seed < first + rounds; seed++) {
         ttl: 400,
       });
       const hf = await connect(url, { service: "chaos" });
-      const final = await finalState(hf, { registers: 8, locks: 4 }).finally(() => hf.close());
+      const final = await finalState(hf, { registers: 8, locks: 4 });
+      await hf.close();
       t.diagnostic(
         `${history.calls.length} calls, ${history.holds.length} holds, ${history.writes.length} guarded writes`,
       );

@@ -102,7 +102,7 @@ void test("a key is written by one group at a time, and a read waits for the wri
   await turnOfTheLoop();
   assert.equal(batchAt(batches, 2).groups[0]?.ops[0]?.op, "set");
   allOk(batchAt(batches, 2));
-  await Promise.all(replies);
+  await Promise.all(replies as Promise<unknown>[]);
 });
 
 void test("aborted before it is sent: the signal's reason, never claimed, and those behind it go on", async () => {

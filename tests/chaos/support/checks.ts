@@ -17,7 +17,7 @@ export function checkHistory(history: History, final: FinalState): string[] {
 export function checkRegisters(calls: readonly RegisterCall[], final: FinalState): string[] {
   const problems: string[] = [];
   for (const [key, own] of groupBy(calls, (call) => call.key)) {
-    const problem = findViolation(own, null, final.has(key) ? (final.get(key) as string | null) : undefined);
+    const problem = findViolation(own, null, final.get(key));
     if (problem) problems.push(`record ${key} is not linearizable: ${problem}`);
   }
   return problems;
