@@ -27,7 +27,9 @@ export const keptBytes = 4 * 1024 * 1024;
  * and forth costs either side a new object to collect for each batch.
  */
 export class BatchWriter {
-  #bytes = Buffer.from(new SharedArrayBuffer(firstBytes));
+  /** What it writes into; another one once it had to grow. */
+  memory = new SharedArrayBuffer(firstBytes);
+  #bytes = Buffer.from(this.memory);
   #at = 0;
 
   /** Bytes written so far. */
@@ -35,15 +37,10 @@ export class BatchWriter {
     return this.#at;
   }
 
-  /** What it writes into; another one once it had to grow. */
-  get memory(): SharedArrayBuffer {
-    return this.#bytes.buffer as SharedArrayBuffer;
-  }
-
   /** Starts anew, once the commit thread is done with what was written. */
   reset(): void {
     this.#at = 0;
-    if (this.#bytes.length > keptBytes) this.#bytes = Buffer.from(new SharedArrayBuffer(firstBytes));
+    if (this.#bytes.length > keptBytes) this.#move(firstBytes);
   }
 
   /** Writes a group; where it starts, for {@link skip}. */
@@ -177,9 +174,14 @@ export class BatchWriter {
   #reserve(bytes: number): void {
     const needed = this.#at + bytes;
     if (needed <= this.#bytes.length) return;
-    const larger = Buffer.from(new SharedArrayBuffer(Math.max(needed, this.#bytes.length * 2)));
-    this.#bytes.copy(larger, 0, 0, this.#at);
-    this.#bytes = larger;
+    const written = this.#bytes.subarray(0, this.#at);
+    this.#move(Math.max(needed, this.#bytes.length * 2));
+    this.#bytes.set(written);
+  }
+
+  #move(bytes: number): void {
+    this.memory = new SharedArrayBuffer(bytes);
+    this.#bytes = Buffer.from(this.memory);
   }
 }
 
