@@ -6,8 +6,7 @@ import type { Reply } from "../client/index.ts";
 import type { Granted, Group, LockMode, LockState } from "../port/index.ts";
 import { marginMs, type Moment } from "./margin.ts";
 import { releaseInBackground } from "./releasing.ts";
-import type { LockTable } from "./table.ts";
-import { claimMs } from "./table.ts";
+import { claimMs, type LockTable } from "./table.ts";
 
 const firstPauseMs = 20;
 const longestPauseMs = 500;
@@ -133,11 +132,14 @@ export class Campaign implements Expiring {
       return false;
     }
     if (!(reply instanceof Promise)) return this.#settle(reply, ask, sent);
-    reply.then(
-      (settled) => {
-        if (this.#settle(settled, ask, sent)) this.#request();
-      },
-      (error: unknown) => this.#fail(error, ask, sent),
+    // An instance that closes waits for what becomes of it: it may have to be undone.
+    this.#table.background(
+      reply.then(
+        (settled) => {
+          if (this.#settle(settled, ask, sent)) this.#request();
+        },
+        (error: unknown) => this.#fail(error, ask, sent),
+      ),
     );
     return false;
   }

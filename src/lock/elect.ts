@@ -1,6 +1,5 @@
 import { isHoldfastError } from "../base/errors.ts";
-import type { Gate } from "./gate.ts";
-import { runUnder } from "./gate.ts";
+import { runUnder, type Gate } from "./gate.ts";
 import type { Lease } from "./lease.ts";
 import type { Terms } from "./options.ts";
 

@@ -120,7 +120,6 @@ export class Hold implements LeaseGrip, Turn {
     this.assertHeldOrLost();
     if (ttlMs !== undefined) this.ttlMs = ttlMs;
     await this.tenure.extend(this.ttlMs, this.terms.timeoutMs);
-    this.tenure.plan();
   }
 
   /** Throws LeaseLostError if the lease was lost, FencedError if it was released. */

@@ -37,7 +37,7 @@ export class Holder implements HolderInfo {
     this.owner = fields.owner;
     this.label = fields.label;
     this.fence = fields.fence;
-    this.remainingMs = fields.remainingMs;
+    this.remainingMs = Math.ceil(fields.remainingMs);
     this.waiting = fields.waiting;
   }
 

@@ -46,7 +46,7 @@ export class Lease implements AsyncDisposable {
 
   /** Milliseconds until it ends unless it is renewed; counted from before the store was asked, less a margin. 0 once it is over. */
   get remainingMs(): number {
-    return this.#hold.remainingMs();
+    return Math.ceil(this.#hold.remainingMs());
   }
 
   /** Returns if it is held. Throws LeaseLostError if it was lost, FencedError if it was released. Synchronous, no I/O. */

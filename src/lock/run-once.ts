@@ -8,11 +8,16 @@ import {
 } from "../base/errors.ts";
 import { drawId } from "../base/ids.ts";
 import type { Key, Space } from "../base/keys.ts";
-import type { Call, Instance, OpenTransaction, TransactionFactory } from "../client/index.ts";
-import { executeWrite, gripOf } from "../client/index.ts";
+import {
+  executeWrite,
+  gripOf,
+  type Call,
+  type Instance,
+  type OpenTransaction,
+  type TransactionFactory,
+} from "../client/index.ts";
 import type { Capabilities, Group, StoredRecord } from "../port/index.ts";
-import type { Gate } from "./gate.ts";
-import { runUnder } from "./gate.ts";
+import { runUnder, type Gate } from "./gate.ts";
 import type { Lease } from "./lease.ts";
 import type { RunOnceContext, RunOnceResult, RunOnceTerms } from "./run-options.ts";
 import { decodeResult, encodeResult, failureOf, readRecord, writeRecord, type RunRecord } from "./run-record.ts";

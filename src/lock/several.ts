@@ -68,6 +68,7 @@ export class Several implements Expiring {
     }
     signal?.addEventListener("abort", this, { once: true });
     this.#table.waiting();
+    this.#table.gathering.add(this);
     try {
       let outcome = await this.#takeTogether();
       for (let tries = 1; !outcome; tries++) {
@@ -77,8 +78,11 @@ export class Several implements Expiring {
         this.#owner = drawId();
         outcome = (await this.#gather()) ?? (await this.#complete());
       }
+      // A lease that came while the instance began to close is released with the others; a wait that it cut short is no refusal.
+      if (outcome instanceof Refusal) instance.assertTaking();
       return outcome;
     } finally {
+      this.#table.gathering.delete(this);
       this.#table.waited();
       schedule.delete(this);
       signal?.removeEventListener("abort", this);
@@ -86,7 +90,7 @@ export class Several implements Expiring {
     }
   }
 
-  /** Called by the schedule: the wait is over. */
+  /** The wait is over: called by the schedule, and when the instance closes. */
   expire(): void {
     this.#over = true;
     this.#current?.stop();

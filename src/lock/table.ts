@@ -6,6 +6,7 @@ import type { Call, Closing, Instance } from "../client/index.ts";
 import type { Capabilities, LockState, Signal } from "../port/index.ts";
 import type { Campaign } from "./campaign.ts";
 import type { LocalQueue } from "./queue.ts";
+import type { Several } from "./several.ts";
 import type { Tenure } from "./tenure.ts";
 
 /** How long a waiter's place in the store's queue, and a grant handed to it, last unless refreshed, in ms. */
@@ -22,6 +23,8 @@ export class LockTable implements Closing {
   readonly schedule: Deadlines;
   /** What is held by this instance. */
   readonly tenures = new Set<Tenure>();
+  /** Calls that take several locks and have not settled. */
+  readonly gathering = new Set<Several>();
   /** Known once the backend was opened. */
   capabilities: Capabilities | undefined;
   readonly #queues = new Map<string, Map<string, LocalQueue>>();
@@ -195,6 +198,7 @@ export class LockTable implements Closing {
 
   async drain(): Promise<void> {
     for (const queues of this.#queues.values()) for (const queue of [...queues.values()]) queue.refuseAll();
+    for (const several of this.gathering) several.expire();
     if (this.#running > 0) await new Promise<void>((resolve) => this.#onRest.push(resolve));
   }
 

@@ -153,6 +153,7 @@ export class Tenure implements Expiring {
     const told = hold ? writeInfo(hold.n, hold.terms.label) : this.#told;
     // A shorter life counts from now on, whatever becomes of the request.
     if (ttlMs - marginMs(ttlMs) < this.remainingMs()) this.#arm(mono, wall, ttlMs);
+    this.plan();
     const call = { signal: undefined, deadline: mono + timeoutMs };
     const ask = async (lock: Key): Promise<Reply> => instance.execute(this.#extension(lock, ttlMs, told), call);
     this.#open++;
@@ -164,10 +165,11 @@ export class Tenure implements Expiring {
       throw hold?.lost ?? error;
     }
     this.#open--;
-    if (!replies.every((reply) => reply.ok)) this.lose("forced");
+    if (!replies.every((reply) => reply.ok) && this.check()) this.lose("forced");
     if (this.#over) throw hold?.lost ?? new LeaseLostError("the lock was lost", { why: "forced", key: this.keys[0] });
     this.#told = told;
     this.#arm(mono, wall, ttlMs);
+    this.plan();
   }
 
   /** Where the holder has changed since the store was told, an acquire of the same owner under guard tells it anew. */

@@ -194,8 +194,10 @@ const byOperation: Readonly<Record<Operation["op"], StoreCall | undefined>> = {
 };
 
 /** The calls that a group is. Its reads count only where it does nothing else. */
-function callsOf({ ops }: Group): readonly StoreCall[] {
-  const calls = new Set(ops.map((op) => byOperation[op.op]));
+function callsOf({ ops, guards }: Group): readonly StoreCall[] {
+  // A holder that acquires its own lock under guard renews it, and tells the store who holds it since a hand-off.
+  const renews = guards !== undefined && guards.length > 0;
+  const calls = new Set(ops.map((op) => (renews && op.op === "acquire" ? "renew" : byOperation[op.op])));
   if (calls.size > 1) calls.delete("load");
   calls.delete(undefined);
   return [...calls] as StoreCall[];

@@ -104,13 +104,19 @@ export class Bench {
     return outcome as Outcome;
   }
 
-  /** Waits until the store knows so many waiters. */
-  async waiting(key: string, count: number, kind: "lock" | "once" = "lock"): Promise<void> {
-    for (let i = 0; i < 200; i++) {
+  /** Waits until the store knows so many waiters, for at most so many ms. */
+  async waiting(key: string, count: number, kind: "lock" | "once" = "lock", withinMs = 12 * this.unit): Promise<void> {
+    const stepMs = this.unit / 16;
+    for (let passed = 0; passed < withinMs; passed += stepMs) {
       if ((await this.state(key, kind)).waiting === count) return;
-      await this.pass(1 / 16);
+      await this.context.place.elapse(stepMs);
     }
     assert.equal((await this.state(key, kind)).waiting, count, "waiters at the store");
+  }
+
+  /** As {@link waiting}, sooner than any waiter asks the store again by itself. */
+  async nobodyWaits(key: string): Promise<void> {
+    await this.waiting(key, 0, "lock", 200);
   }
 
   async close(): Promise<void> {

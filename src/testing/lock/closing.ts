@@ -60,10 +60,27 @@ export const closingCases: readonly Case[] = [
     await bench.waiting("k", 1);
     await bench.settle(instance.close(60_000));
     await rejects(waiting, "UNAVAILABLE");
-    await bench.waiting("k", 0);
+    await bench.nobodyWaits("k");
     await lease.release();
     assert.equal((await bench.state("k")).holders.length, 0);
   }),
+
+  benchCase(
+    "close refuses those who wait for several keys, and releases what they held",
+    "every call 7: close",
+    async (bench) => {
+      const instance = bench.instance();
+      const other = bench.lock({ ttl: 60_000 });
+      await other.acquire("b");
+      const waiting = bench.lockOf(instance).acquire(["a", "b"], { wait: 60_000 });
+      waiting.catch(() => undefined);
+      await bench.waiting("b", 1);
+      await bench.settle(instance.close(60_000));
+      await rejects(waiting, "UNAVAILABLE");
+      await bench.nobodyWaits("b");
+      (await other.acquire("a", { wait: 0 })).assertHeld();
+    },
+  ),
 
   benchCase("an election ends when its instance closes", "every call 7: close", async (bench) => {
     const [a, b] = [bench.instance(), bench.instance()];

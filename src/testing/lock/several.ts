@@ -102,7 +102,7 @@ export const severalCases: readonly Case[] = [
       abort.abort(new Error("not any more"));
       await assert.rejects(waiting, abort.signal.reason as Error);
       await bench.settle(bench.lock().acquire("a"), 2);
-      await bench.waiting("b", 0);
+      await bench.nobodyWaits("b");
     },
   ),
 

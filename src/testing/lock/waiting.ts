@@ -35,7 +35,7 @@ export const waitingCases: readonly Case[] = [
     waiting.catch(() => undefined);
     await bench.waiting("k", 1);
     await rejects(bench.settle(waiting, 4), "LOCK_TIMEOUT");
-    await bench.waiting("k", 0);
+    await bench.nobodyWaits("k");
   }),
 
   benchCase(
@@ -68,7 +68,7 @@ export const waitingCases: readonly Case[] = [
       await bench.waiting("k", 1);
       abort.abort(reason);
       await assert.rejects(waiting, reason);
-      await bench.waiting("k", 0);
+      await bench.nobodyWaits("k");
       await assert.rejects(b.acquire("k", { signal: abort.signal }), reason);
       await lease.release();
       assert.equal((await bench.state("k")).holders.length, 0);
