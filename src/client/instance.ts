@@ -1,11 +1,10 @@
 import { Emitter } from "../base/emitter.ts";
-import { UnavailableError } from "../base/errors.ts";
+import { UnavailableError, UnsupportedError } from "../base/errors.ts";
 import type { Time } from "../base/time.ts";
 import type { Backend, Group, Opened, Page, Query, Session, Signal, Subscription } from "../port/index.ts";
 import { checkSignal, timeoutMs, type Call, type CallOptions } from "./calls.ts";
 import { Coalescer, type Reply } from "./coalescer.ts";
 import type { HoldfastEvents } from "./events.ts";
-import { UnsupportedError } from "../base/errors.ts";
 
 /** Timeout of a call unless told otherwise, in ms. */
 export const DEFAULT_TIMEOUT = 5_000;
@@ -33,7 +32,7 @@ export class Instance {
   known: Opened | undefined;
   readonly #coalescer: Coalescer;
   readonly #parts = new Set<Closing>();
-  #phase: "open" | "draining" | "closed" = "open";
+  #phase: "open" | "draining" | "ending" | "closed" = "open";
   #closed: Promise<void> | undefined;
 
   static readonly #shared = new WeakMap<Backend, Instance>();
@@ -104,8 +103,9 @@ export class Instance {
     if (this.#phase !== "open") throw new UnavailableError("this instance is closing", { backend: this.backend.name });
   }
 
-  /** Registers a part to be closed with the instance; the returned function takes it out again. */
+  /** Registers a part to be closed with the instance, at once if that ends; the returned function takes it out again. */
   register(part: Closing): () => void {
+    if (this.#phase === "ending" || this.#phase === "closed") void this.#attempt(() => part.end());
     this.#parts.add(part);
     return () => {
       this.#parts.delete(part);
@@ -122,15 +122,29 @@ export class Instance {
 
   async #close(drainMs: number): Promise<void> {
     this.#phase = "draining";
-    const parts = [...this.#parts];
-    await this.#within(Promise.all(parts.map((part) => part.drain?.())), drainMs);
-    await this.#within(Promise.all([...this.#parts].map((part) => part.end())), this.timeout);
+    await this.#within(this.#each((part) => part.drain?.()), drainMs);
+    this.#phase = "ending";
+    await this.#within(this.#each((part) => part.end()), this.timeout);
     await this.#within(this.#coalescer.idle(), this.timeout);
     this.#phase = "closed";
-    await this.session.close();
+    await this.#within(this.session.close(), this.timeout);
+  }
+
+  async #each(step: (part: Closing) => Promise<void> | undefined): Promise<void> {
+    await Promise.all([...this.#parts].map(async (part) => this.#attempt(() => step(part))));
+  }
+
+  /** One part's failure must not keep the others, nor the session, from being closed. */
+  async #attempt(step: () => Promise<void> | undefined): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      this.events.emit("error", { what: "the close of an instance", error });
+    }
   }
 
   async #within(work: Promise<unknown>, ms: number): Promise<void> {
+    if (ms === 0) return;
     let timer: { clear(): void } | undefined;
     const limit = new Promise<void>((resolve) => {
       timer = this.time.after(ms, resolve, { ref: true });

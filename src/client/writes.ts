@@ -12,8 +12,13 @@ import type { Instance } from "./instance.ts";
  * success. All else stays IndeterminateError.
  */
 export function executeWrite(instance: Instance, group: Group, call: Call): Reply | Promise<Reply> {
-  const reply = instance.execute(group, call);
-  return reply instanceof Promise ? reply.catch((error: unknown) => recover(instance, group, call, error)) : reply;
+  try {
+    const reply = instance.execute(group, call);
+    return reply instanceof Promise ? reply.catch((error: unknown) => recover(instance, group, call, error)) : reply;
+  } catch (error) {
+    if (!isHoldfastError(error, "INDETERMINATE")) throw error;
+    return recover(instance, group, call, error);
+  }
 }
 
 async function recover(instance: Instance, group: Group, call: Call, error: unknown): Promise<Reply> {

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Deadlines } from "../../src/client/deadlines.ts";
+import { virtualTime } from "../../src/testing/virtual-time.ts";
+
+void test("a deadline is told at most a bucket late and never early, and not if it was taken back", async () => {
+  const time = virtualTime();
+  const deadlines = new Deadlines(time);
+  const told: [number, number][] = [];
+  const items = [10, 16, 17, 5_000, 5_001, 5_000].map((deadline) => ({
+    deadline,
+    expire: () => void told.push([deadline, time.monotonic()]),
+  }));
+  for (const item of items) deadlines.add(item);
+  deadlines.delete(items[5] as (typeof items)[number]);
+  await time.advance("6s");
+  assert.deepEqual(
+    told.map(([deadline]) => deadline),
+    [10, 16, 17, 5_000, 5_001],
+  );
+  for (const [deadline, at] of told) assert.ok(at >= deadline && at < deadline + 17, `${deadline} was told at ${at}`);
+});
+
+void test("calls that are over leave no timers behind, however long their timeouts are", () => {
+  const time = virtualTime();
+  let [now, timers] = [0, 0];
+  const counting = {
+    wall: () => time.wall(),
+    monotonic: () => now,
+    after() {
+      timers++;
+      return { clear: () => void timers-- };
+    },
+  };
+  const deadlines = new Deadlines(counting);
+  const kept = { deadline: 86_400_000, expire: () => undefined };
+  deadlines.add(kept);
+  for (now = 0; now < 100_000; now += 10) {
+    const items = [5_000, 86_400_000].map((timeout) => ({ deadline: now + timeout, expire: () => undefined }));
+    for (const item of items) deadlines.add(item);
+    for (const item of items) deadlines.delete(item);
+    assert.ok(timers <= 3, `${timers} timers`);
+  }
+  deadlines.delete(kept);
+});
