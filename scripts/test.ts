@@ -59,7 +59,8 @@ async function main(name: string): Promise<number> {
     return 1;
   }
   console.log(`== tests (${files.length} files)`);
-  const concurrency = Math.max(1, Math.min(4, availableParallelism()));
+  // Half of the processors: many tests are about time, and start processes of their own.
+  const concurrency = Math.max(1, Math.floor(availableParallelism() / 2));
   return run("node", [
     "--test",
     `--test-concurrency=${concurrency}`,
