@@ -3,6 +3,7 @@ import { handingOverCases } from "./lock/handing-over.ts";
 import { holderCases } from "./lock/holders.ts";
 import { replyCases } from "./lock/replies.ts";
 import { renewalCases } from "./lock/renewals.ts";
+import { runFailureCases } from "./lock/run-failures.ts";
 import { runCases } from "./lock/runs.ts";
 import { severalCases } from "./lock/several.ts";
 import { sharedCases } from "./lock/shared.ts";
@@ -18,6 +19,7 @@ export const lockCases: readonly Case[] = [
   ...replyCases,
   ...severalCases,
   ...runCases,
+  ...runFailureCases,
   ...sharedCases,
   ...closingCases,
 ];

@@ -6,6 +6,7 @@ import { space, type Key } from "../../base/keys.ts";
 import { Instance } from "../../client/index.ts";
 import { Lock, type AcquireDefaults, type Lease, type LockOptions } from "../../lock/index.ts";
 import type { Backend, Capabilities, Group, LockState, Operation, Outcome } from "../../port/index.ts";
+import { transactionFactory, type Transaction } from "../../state/index.ts";
 import { misbehavingBackend, type Fault, type Next } from "../misbehave.ts";
 import type { Case, CaseContext } from "../suite.ts";
 
@@ -45,6 +46,11 @@ export class Bench {
   terms<T extends AcquireDefaults>(options?: T): T & AcquireDefaults {
     const defaults = { ttl: 4 * this.unit, wait: 40 * this.unit } as T;
     return { ...defaults, ...options };
+  }
+
+  /** A lock whose runs can write through `tx`. */
+  transactingLock(instance: Instance): Lock<Transaction> {
+    return this.lockOf<Transaction>(instance, { transactions: transactionFactory(instance) });
   }
 
   /** Reaches the store first, for a case whose own calls must be answered quickly. */
@@ -105,7 +111,12 @@ export class Bench {
   }
 
   /** Waits until the store knows so many waiters, for at most so many ms. */
-  async waiting(key: string, count: number, kind: "lock" | "once" = "lock", withinMs = 12 * this.unit): Promise<void> {
+  async waiting(
+    key: string,
+    count: number,
+    kind: "lock" | "shared" | "once" = "lock",
+    withinMs = 12 * this.unit,
+  ): Promise<void> {
     const stepMs = this.unit / 16;
     for (let passed = 0; passed < withinMs; passed += stepMs) {
       if ((await this.state(key, kind)).waiting === count) return;

@@ -185,6 +185,18 @@ export const renewalCases: readonly Case[] = [
     await assert.rejects(lease.extend("soon"), { code: "INVALID_ARGUMENT" });
   }),
 
+  benchCase(
+    "an extension to less that may have taken effect counts at once",
+    "locks 5: local deadline",
+    async (bench) => {
+      const lock = bench.lock({}, failing(renews, replyLost, { runs: true }));
+      const lease = await lock.acquire("k", { ttl: 20 * bench.unit, renew: false });
+      await rejects(bench.settle(lease.extend(4 * bench.unit)), "INDETERMINATE");
+      assert.ok(lease.remainingMs < 4 * bench.unit);
+      await bench.until("it is lost in time", () => lossOf(lease) === "expired", 6);
+    },
+  ),
+
   benchCase("a release whose reply was lost is made again", "locks 7: replay-safe", async (bench) => {
     for (const runs of [true, false]) {
       const lock = bench.lock(

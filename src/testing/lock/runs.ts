@@ -1,19 +1,9 @@
 import assert from "node:assert/strict";
 import { deferred } from "../../base/async.ts";
 import { space } from "../../base/keys.ts";
-import type { Instance } from "../../client/index.ts";
-import { StateStore, transactionFactory, type Transaction } from "../../state/index.ts";
-import type { Lock, LockOptions } from "../../lock/index.ts";
+import { StateStore, type Transaction } from "../../state/index.ts";
 import type { Case } from "../suite.ts";
-import { benchCase, does, failing, guards, lossOf, rejects, replyLost, transacts, type Bench } from "./bench.ts";
-
-function lockWith(
-  bench: Bench,
-  instance: Instance = bench.instance(),
-  options?: LockOptions<Transaction>,
-): Lock<Transaction> {
-  return bench.lockOf<Transaction>(instance, { ...options, transactions: transactionFactory(instance) });
-}
+import { benchCase, does, failing, guards, rejects, replyLost, transacts } from "./bench.ts";
 
 /** Runs that happen once. */
 export const runCases: readonly Case[] = [
@@ -70,44 +60,6 @@ export const runCases: readonly Case[] = [
   ),
 
   benchCase(
-    "who waited while it failed is told, who comes later runs it again",
-    "locks 9: failures",
-    async (bench) => {
-      const [a, b] = [bench.lock({ ttl: 60_000, wait: 60_000 }), bench.lock({ ttl: 60_000, wait: 60_000 })];
-      const started = deferred<void>();
-      const fail = deferred<void>();
-      const own = Object.assign(new TypeError("no such account"), { code: "E_ACCOUNT" });
-      const keys: string[] = [];
-      const first = a.runOnce("id", async ({ idempotencyKey, attempt }) => {
-        assert.equal(attempt, 1);
-        keys.push(idempotencyKey);
-        started.resolve();
-        await fail.promise;
-        throw own;
-      });
-      first.catch(() => undefined);
-      await started.promise;
-      const waiters = [a, b, b].map((lock) => lock.runOnce("id", () => assert.fail("it must not run")));
-      for (const waiter of waiters) waiter.catch(() => undefined);
-      await bench.waiting("id", 1, "once");
-      await bench.pass(1 / 2);
-      fail.resolve();
-      await assert.rejects(bench.settle(first), own);
-      for (const waiter of waiters) {
-        const error = (await rejects(bench.settle(waiter), "RUN_ONCE_FAILED")) as Error & { failure: unknown };
-        assert.deepEqual(error.failure, { name: "TypeError", message: "no such account", code: "E_ACCOUNT" });
-      }
-      const again = await b.runOnce("id", ({ idempotencyKey, attempt }) => {
-        keys.push(idempotencyKey);
-        return attempt;
-      });
-      assert.deepEqual(again, { value: 2, replayed: false });
-      assert.equal(keys[0], keys[1], "one key for all attempts");
-    },
-    guards,
-  ),
-
-  benchCase(
     "a result that cannot be stored counts as done",
     "locks 9: cannot be stored",
     async (bench) => {
@@ -127,56 +79,12 @@ export const runCases: readonly Case[] = [
   ),
 
   benchCase(
-    "after a run that did not end it runs again, or fails, as told",
-    "locks 9: onCrash",
-    async (bench) => {
-      for (const onCrash of ["again", "fail"] as const) {
-        const id = `id ${onCrash}`;
-        const paused = bench.lock({ renew: false, ttl: 2 * bench.unit });
-        const next = bench.lock();
-        const goOn = deferred<void>();
-        const keys: string[] = [];
-        // Its lease ends while it runs, as if its process had died.
-        const first = paused.runOnce(
-          id,
-          async ({ idempotencyKey, signal }) => {
-            keys.push(idempotencyKey);
-            await goOn.promise;
-            assert.equal(signal.aborted, true);
-            return "late";
-          },
-          { onCrash },
-        );
-        first.catch(() => undefined);
-        await bench.pass(2.5);
-        const second = next.runOnce(id, ({ idempotencyKey, attempt }) => {
-          keys.push(idempotencyKey);
-          return attempt;
-        });
-        if (onCrash === "again") {
-          assert.deepEqual(await bench.settle(second), { value: 2, replayed: false });
-          assert.equal(keys[0], keys[1]);
-        } else {
-          await rejects(bench.settle(second), "INDETERMINATE");
-          await rejects(
-            next.runOnce(id, () => assert.fail("it must not run")),
-            "INDETERMINATE",
-          );
-        }
-        goOn.resolve();
-        await rejects(bench.settle(first), "FENCED");
-      }
-    },
-    guards,
-  ),
-
-  benchCase(
     "what its function writes through tx commits with the result, or not at all",
     "locks 9: tx",
     async (bench) => {
       const instance = bench.instance();
       const store = new StateStore<number>(instance, "values", { service: "conformance" });
-      const lock = lockWith(bench, instance);
+      const lock = bench.transactingLock(instance);
       const fn = async ({ tx }: { tx: Transaction }): Promise<string> => {
         tx.save(store, "v", ((await tx.load(store, "v")) ?? 0) + 1);
         assert.equal(await store.load("v"), undefined, "held back");
@@ -201,28 +109,6 @@ export const runCases: readonly Case[] = [
         "UNSUPPORTED_VALUE",
       );
       assert.equal(await store.load("v"), 2, "it counts as done");
-    },
-    transacts,
-  ),
-
-  benchCase(
-    "nothing of a run is stored once its lease was lost",
-    "locks 9: under its lease",
-    async (bench) => {
-      const instance = bench.instance();
-      const store = new StateStore<number>(instance, "values", { service: "conformance" });
-      const lock = lockWith(bench, instance);
-      await rejects(
-        lock.runOnce("id", async ({ tx, lease }) => {
-          tx.save(store, "v", 1);
-          await bench.behind([{ op: "steal", lock: bench.key("id", "once") }]);
-          assert.equal(lossOf(lease), undefined, "it does not know yet");
-          return 1;
-        }),
-        "FENCED",
-      );
-      assert.equal(await store.load("v"), undefined);
-      assert.deepEqual(await lock.runOnce("id", ({ attempt }) => attempt), { value: 2, replayed: false });
     },
     transacts,
   ),

@@ -23,6 +23,19 @@ export const severalCases: readonly Case[] = [
     }
   }),
 
+  benchCase("a lease on several keys is renewed as a whole", "locks 8: several keys", async (bench) => {
+    const lease = await bench.lock({ ttl: 2 * bench.unit }).acquire(["a", "b", "c"]);
+    await bench.pass(7);
+    lease.assertHeld();
+    for (const key of lease.keys) {
+      const { holders } = await bench.state(key);
+      assert.deepEqual(
+        holders.map((holder) => BigInt(holder.grant) << 10n),
+        [lease.fence],
+      );
+    }
+  }),
+
   benchCase("all or none: what one key refuses holds no other", "locks 8: all or none", async (bench) => {
     const [a, b] = [bench.lock({ ttl: 40 * bench.unit }), bench.lock()];
     const lease = await a.acquire("b", { label: "holder" });

@@ -66,6 +66,21 @@ export const sharedCases: readonly Case[] = [
     await bench.settle(Promise.all([writer, reader]));
   }),
 
+  benchCase("a writer that waited behind a reader who left is a writer", "locks 10: read/write", async (bench) => {
+    const [a, b] = [bench.lock({ ttl: 60_000 }), bench.lock({ ttl: 60_000, wait: 60_000 })];
+    const first = await a.readWrite("rw").write.acquire();
+    const abort = new AbortController();
+    const reader = b.readWrite("rw").read.acquire({ signal: abort.signal });
+    reader.catch(() => undefined);
+    await bench.waiting("rw", 1, "shared");
+    const writer = b.readWrite("rw").write.acquire();
+    abort.abort(new Error("not any more"));
+    await assert.rejects(reader, abort.signal.reason as Error);
+    await first.release();
+    (await bench.settle(writer)).assertHeld();
+    assert.equal(await a.readWrite("rw").read.tryAcquire(), undefined, "it is alone");
+  }),
+
   benchCase("a leader leads alone, and after a loss another one or it again", "locks 10: elect", async (bench) => {
     const [a, b] = [bench.lock({ ttl: 4 * bench.unit }), bench.lock({ ttl: 4 * bench.unit })];
     const stop = new AbortController();
@@ -103,6 +118,19 @@ export const sharedCases: readonly Case[] = [
       own,
     );
     assert.equal(await bench.settle(lock.elect("leader", () => 8)), 8);
+  }),
+
+  benchCase("a leader that fails because it lost campaigns again", "locks 10: elect", async (bench) => {
+    const lock = bench.lock({ ttl: 3 * bench.unit });
+    let terms = 0;
+    const election = lock.elect("leader", async (lease, signal) => {
+      if (++terms > 1) return "led";
+      await bench.behind([{ op: "steal", lock: bench.key("leader", "once") }]);
+      const over = deferred<never>();
+      signal.addEventListener("abort", () => over.reject(lease.signal.reason));
+      return over.promise;
+    });
+    assert.equal(await bench.settle(election), "led");
   }),
 
   benchCase(

@@ -28,6 +28,20 @@ export const waitingCases: readonly Case[] = [
     assert.deepEqual(await b.tryRun("k", () => 7), { ran: true, value: 7 });
   }),
 
+  benchCase(
+    "of many tries of one instance one gets the lock, the others do not wait",
+    "locks 7: wait 0",
+    async (bench) => {
+      // No store in this process: all of them are there before the first is answered.
+      const lock = bench.lock({ ttl: 60_000 }, { name: "answers later" });
+      const tries = await bench.settle(Promise.all([1, 2, 3].map(() => lock.tryAcquire("k"))), 8);
+      assert.deepEqual(
+        tries.map((lease) => lease !== undefined),
+        [true, false, false],
+      );
+    },
+  ),
+
   benchCase("a wait ends in time, and leaves nothing in the queue", "locks 7: waiting", async (bench) => {
     const [a, b] = [bench.lock({ ttl: 40 * bench.unit }), bench.lock()];
     await a.acquire("k");
