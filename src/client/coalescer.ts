@@ -1,27 +1,11 @@
 import { IndeterminateError, isHoldfastError, UnavailableError } from "../base/errors.ts";
 import type { Time } from "../base/time.ts";
-import type { ExecuteCall, Group, Operation, Outcome, Session } from "../port/index.ts";
+import type { ExecuteCall, Group, Outcome, Session } from "../port/index.ts";
+import { Aborts } from "./aborts.ts";
 import type { Call } from "./calls.ts";
-import { Deadlines, type Expiring } from "./deadlines.ts";
-import { groupWrites, KeyOrder, type Turn } from "./key-order.ts";
-
-/** Most operations in one batch. */
-const maxOperations = 256;
-/** Most bytes of values in one batch. */
-const maxBytes = 1024 * 1024;
-
-type Failed = Extract<Outcome, { why: "failed" }>;
-/** What a group that reached the store can come to. */
-export type Reply = Exclude<Outcome, Failed>;
-
-/** One call on its way. */
-interface Pending extends Turn, Expiring {
-  state: "queued" | "sent" | "gone";
-  readonly signal: AbortSignal | undefined;
-  resolve(reply: Reply): void;
-  reject(error: unknown): void;
-  onAbort(): void;
-}
+import { Deadlines } from "./deadlines.ts";
+import { groupWrites, KeyOrder, writes, type Turn } from "./key-order.ts";
+import { batchesOf, readId, readOf, type Caller, type Failed, type Reply, type Request } from "./requests.ts";
 
 /**
  * Gathers the calls of a tick into batches, in front of one session. A call ends by its outcome, its signal or its deadline; its
@@ -32,7 +16,10 @@ export class Coalescer {
   readonly #backend: string;
   readonly #order = new KeyOrder();
   readonly #deadlines: Deadlines;
-  #ready: Pending[] = [];
+  readonly #aborts = new Aborts();
+  /** Reads of one key that are not yet sent, and that no write has lined up behind: equal ones join them. */
+  readonly #reads = new Map<string, Request>();
+  #ready: Request[] = [];
   #scheduled = false;
   #inFlight = 0;
   #onIdle: (() => void)[] = [];
@@ -56,7 +43,24 @@ export class Coalescer {
         return outcome;
       }
     }
-    return this.#enqueue(group, call);
+    return new Promise((resolve, reject) => {
+      const request = this.#join(group);
+      const { signal, deadline } = call;
+      const caller: Caller = {
+        request,
+        over: false,
+        deadline,
+        signal,
+        resolve,
+        reject,
+        expire: () => this.#drop(caller, undefined),
+        abort: () => this.#drop(caller, signal),
+      };
+      request.callers.push(caller);
+      request.live++;
+      this.#deadlines.add(caller);
+      this.#aborts.add(caller);
+    });
   }
 
   /** Resolves when nothing is on its way. */
@@ -64,28 +68,36 @@ export class Coalescer {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
-  #enqueue(group: Group, call: Call): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      const pending: Pending = {
-        group,
-        missing: 0,
-        state: "queued",
-        deadline: call.deadline,
-        signal: call.signal,
-        resolve,
-        reject,
-        expire: () => this.#drop(pending, undefined),
-        onAbort: () => this.#drop(pending, call.signal),
-      };
-      this.#inFlight++;
-      this.#deadlines.add(pending);
-      call.signal?.addEventListener("abort", pending.onAbort, { once: true });
-      if (this.#order.enter(pending)) this.#admit(pending);
-    });
+  /** The request of a group: one that reads the same and is not yet sent, else a new one. */
+  #join(group: Group): Request {
+    const read = readOf(group);
+    const equal = read === undefined ? undefined : this.#reads.get(read);
+    if (equal) return equal;
+    const request: Request = { group, missing: 0, sent: false, callers: [], live: 0 };
+    if (read !== undefined) this.#reads.set(read, request);
+    else if (this.#reads.size > 0) this.#part(group);
+    this.#inFlight++;
+    if (this.#order.enter(request)) this.#admit(request);
+    return request;
+  }
+
+  /** What reads a key of `group` from now on comes after it. */
+  #part(group: Group): void {
+    for (const op of group.ops) {
+      if (!writes(op)) continue;
+      this.#reads.delete(readId(op, false));
+      this.#reads.delete(readId(op, true));
+    }
+  }
+
+  /** Nobody joins a read any more. */
+  #seal(request: Request): void {
+    const read = readOf(request.group);
+    if (read !== undefined && this.#reads.get(read) === request) this.#reads.delete(read);
   }
 
   readonly #admit = (turn: Turn): void => {
-    this.#ready.push(turn as Pending);
+    this.#ready.push(turn as Request);
     if (this.#scheduled) return;
     this.#scheduled = true;
     // After every promise callback of this turn of the loop: calls that wake together go together.
@@ -96,89 +108,84 @@ export class Coalescer {
     this.#scheduled = false;
     const ready = this.#ready;
     this.#ready = [];
-    let batch: Pending[] = [];
-    let operations = 0;
-    let bytes = 0;
-    for (const pending of ready) {
-      const { ops } = pending.group;
-      const size = ops.reduce((sum, op) => sum + sizeOf(op), 0);
-      if (batch.length > 0 && (operations + ops.length > maxOperations || bytes + size > maxBytes)) {
-        void this.#send(batch);
-        batch = [];
-        operations = bytes = 0;
-      }
-      batch.push(pending);
-      operations += ops.length;
-      bytes += size;
-    }
-    if (batch.length > 0) void this.#send(batch);
+    const wanted = ready.filter((request) => {
+      this.#seal(request);
+      if (request.live === 0) this.#leave(request);
+      return request.live > 0;
+    });
+    for (const batch of batchesOf(wanted)) void this.#send(batch);
   };
 
-  async #send(batch: readonly Pending[]): Promise<void> {
+  async #send(batch: readonly Request[]): Promise<void> {
+    let deadline = 0;
+    for (const { callers } of batch) {
+      for (const caller of callers) if (!caller.over && caller.deadline > deadline) deadline = caller.deadline;
+    }
     const call: ExecuteCall = {
-      deadline: batch.reduce((latest, pending) => Math.max(latest, pending.deadline), 0),
-      claim: (i) => {
-        const pending = batch[i] as Pending;
-        if (pending.state !== "queued") return false;
-        pending.state = "sent";
-        return true;
+      deadline,
+      claim(i) {
+        const request = batch[i] as Request;
+        return (request.sent = request.live > 0);
       },
     };
-    let outcomes: readonly Outcome[];
+    let outcomes: readonly (Outcome | undefined)[] = [];
+    let failure: Error | undefined;
     try {
       outcomes = await this.#session.execute(
-        batch.map((pending) => pending.group),
+        batch.map(({ group }) => group),
         call,
       );
     } catch (error) {
-      // The port forbids it; a backend that does it all the same loses no caller.
-      outcomes = batch.map((pending) => ({
-        ok: false,
-        why: "failed",
-        sent: pending.state === "sent",
-        error: error as Error,
-      }));
+      failure = error as Error;
     }
-    for (let i = 0; i < batch.length; i++) this.#settle(batch[i] as Pending, outcomes[i] as Outcome);
+    for (const [i, request] of batch.entries()) {
+      this.#settle(request, outcomes[i] ?? unanswered(request, failure));
+    }
   }
 
-  #settle(pending: Pending, outcome: Outcome): void {
-    if (pending.state !== "gone") {
-      this.#detach(pending);
-      if (!outcome.ok && outcome.why === "failed") pending.reject(this.#failure(outcome, pending.group));
-      else pending.resolve(outcome);
+  #settle(request: Request, outcome: Outcome): void {
+    for (const caller of request.callers) {
+      if (caller.over) continue;
+      this.#detach(caller);
+      if (!outcome.ok && outcome.why === "failed") caller.reject(this.#failure(outcome, request.group));
+      else caller.resolve(outcome);
     }
-    this.#order.leave(pending, this.#admit);
+    this.#leave(request);
+  }
+
+  #leave(request: Request): void {
+    this.#order.leave(request, this.#admit);
     this.#left();
   }
 
   /** Ends a call for its caller before its outcome is known. `signal` is the one that aborted it, if one did. */
-  #drop(pending: Pending, signal: AbortSignal | undefined): void {
-    if (pending.state === "gone") return;
-    const sent = pending.state === "sent";
-    const waiting = pending.missing > 0;
-    this.#detach(pending);
-    if (sent && groupWrites(pending.group)) {
+  #drop(caller: Caller, signal: AbortSignal | undefined): void {
+    if (caller.over) return;
+    this.#detach(caller);
+    const { request } = caller;
+    if (request.sent && groupWrites(request.group)) {
       const cause: unknown = signal ? signal.reason : undefined;
       const why = signal ? "aborted" : "timed out";
-      pending.reject(
+      caller.reject(
         new IndeterminateError(`${why} after the write was sent: its outcome is unknown`, {
           backend: this.#backend,
           cause,
         }),
       );
-    } else if (signal) pending.reject(signal.reason);
-    else pending.reject(new UnavailableError("timed out: nothing was changed", { backend: this.#backend }));
-    if (waiting) {
-      this.#order.withdraw(pending, this.#admit);
+    } else if (signal) caller.reject(signal.reason);
+    else caller.reject(new UnavailableError("timed out: nothing was changed", { backend: this.#backend }));
+    if (request.live === 0 && request.missing > 0) {
+      this.#seal(request);
+      this.#order.withdraw(request, this.#admit);
       this.#left();
     }
   }
 
-  #detach(pending: Pending): void {
-    pending.state = "gone";
-    this.#deadlines.delete(pending);
-    pending.signal?.removeEventListener("abort", pending.onAbort);
+  #detach(caller: Caller): void {
+    caller.over = true;
+    caller.request.live--;
+    this.#deadlines.delete(caller);
+    this.#aborts.delete(caller);
   }
 
   #left(): void {
@@ -199,6 +206,7 @@ export class Coalescer {
   }
 }
 
-function sizeOf(op: Operation): number {
-  return op.op === "set" ? op.value.length : 0;
+/** The port forbids to leave a group without an outcome; a backend that does it all the same loses no caller. */
+function unanswered({ sent }: Request, error = new Error("the backend gave no outcome")): Failed {
+  return { ok: false, why: "failed", sent, error };
 }

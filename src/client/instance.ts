@@ -3,8 +3,9 @@ import { UnavailableError, UnsupportedError } from "../base/errors.ts";
 import type { Time } from "../base/time.ts";
 import type { Backend, Group, Opened, Page, Query, Session, Signal, Subscription } from "../port/index.ts";
 import { checkSignal, timeoutMs, type Call, type CallOptions } from "./calls.ts";
-import { Coalescer, type Reply } from "./coalescer.ts";
+import { Coalescer } from "./coalescer.ts";
 import type { HoldfastEvents } from "./events.ts";
+import type { Reply } from "./requests.ts";
 
 /** Timeout of a call unless told otherwise, in ms. */
 export const DEFAULT_TIMEOUT = 5_000;
@@ -122,9 +123,15 @@ export class Instance {
 
   async #close(drainMs: number): Promise<void> {
     this.#phase = "draining";
-    await this.#within(this.#each((part) => part.drain?.()), drainMs);
+    await this.#within(
+      this.#each((part) => part.drain?.()),
+      drainMs,
+    );
     this.#phase = "ending";
-    await this.#within(this.#each((part) => part.end()), this.timeout);
+    await this.#within(
+      this.#each((part) => part.end()),
+      this.timeout,
+    );
     await this.#within(this.#coalescer.idle(), this.timeout);
     this.#phase = "closed";
     await this.#within(this.session.close(), this.timeout);

@@ -6,7 +6,12 @@ export interface Turn {
   readonly group: Group;
   /** Keys on which it is not yet admitted. Kept by {@link KeyOrder}. */
   missing: number;
+  /** Its keys. Kept by {@link KeyOrder}. */
+  keys?: TurnKeys;
 }
+
+/** Each key once, with whether it is written. */
+type TurnKeys = readonly (readonly [string, boolean])[];
 
 interface Line {
   /** Admitted readers, or -1 for one admitted writer. */
@@ -43,7 +48,8 @@ export class KeyOrder {
 
   /** Lines up; true if it is admitted on all of its keys already, else `leave` of another turn will name it. */
   enter(turn: Turn): boolean {
-    for (const [id, write] of keysOf(turn.group)) {
+    turn.keys = keysOf(turn.group);
+    for (const [id, write] of turn.keys) {
       const line = this.#lines.get(id);
       if (!line) this.#lines.set(id, { active: write ? -1 : 1, waiting: [] });
       else if (!write && line.active >= 0 && line.waiting.length === 0) line.active++;
@@ -57,7 +63,7 @@ export class KeyOrder {
 
   /** Ends an admitted turn; calls `admit` for each one that can go now. */
   leave(turn: Turn, admit: (next: Turn) => void): void {
-    for (const [id, write] of keysOf(turn.group)) {
+    for (const [id, write] of turn.keys as TurnKeys) {
       const line = this.#lines.get(id) as Line;
       line.active = write ? 0 : line.active - 1;
       this.#advance(id, line, admit);
@@ -66,7 +72,7 @@ export class KeyOrder {
 
   /** Takes a turn that was not admitted out of every line. */
   withdraw(turn: Turn, admit: (next: Turn) => void): void {
-    for (const [id, write] of keysOf(turn.group)) {
+    for (const [id, write] of turn.keys as TurnKeys) {
       const line = this.#lines.get(id) as Line;
       const place = line.waiting.findIndex((waiting) => waiting.turn === turn);
       if (place >= 0) line.waiting.splice(place, 1);
@@ -87,21 +93,18 @@ export class KeyOrder {
   }
 }
 
-function opKeyId(op: Operation): string {
+/** The key of an operation, as one string. */
+export function opKeyId(op: Operation): string {
   return keyId("key" in op ? op.key : op.lock);
 }
 
-/** Each key once, with whether the group writes it. */
-function keysOf(group: Group): Iterable<readonly [string, boolean]> {
-  const { ops } = group;
-  if (ops.length === 1) {
-    const op = ops[0] as Operation;
-    return [[opKeyId(op), writes(op)]];
-  }
+function keysOf({ ops }: Group): TurnKeys {
+  const [first] = ops;
+  if (first && ops.length === 1) return [[opKeyId(first), writes(first)]];
   const keys = new Map<string, boolean>();
   for (const op of ops) {
     const id = opKeyId(op);
     keys.set(id, writes(op) || keys.get(id) === true);
   }
-  return keys;
+  return [...keys];
 }

@@ -1,8 +1,8 @@
 import { IndeterminateError, isHoldfastError } from "../base/errors.ts";
 import type { Group, Operation } from "../port/index.ts";
 import type { Call } from "./calls.ts";
-import type { Reply } from "./coalescer.ts";
 import type { Instance } from "./instance.ts";
+import type { Reply } from "./requests.ts";
 
 /**
  * Runs a group of record writes; where its reply was lost, finds out what became of it, never writing twice in silence.

@@ -78,7 +78,14 @@ void test("a batch holds at most 256 operations and 1 MiB", async () => {
     [2, 2, 1],
   );
   batches.splice(0).forEach(allOk);
-  await Promise.all([...replies, ...large]);
+  const wide = Array.from({ length: 5 }, (_, i) => coalescer.execute(set(`w${i}`, "\u6f22".repeat(150_000)), call()));
+  await turnOfTheLoop();
+  assert.deepEqual(
+    batches.map(({ groups }) => groups.length),
+    [2, 2, 1],
+  );
+  batches.splice(0).forEach(allOk);
+  await Promise.all([...replies, ...large, ...wide]);
 });
 
 void test("a key is written by one group at a time, and a read waits for the write before it", async () => {
@@ -105,7 +112,7 @@ void test("a key is written by one group at a time, and a read waits for the wri
   await Promise.all(replies as Promise<unknown>[]);
 });
 
-void test("aborted before it is sent: the signal's reason, never claimed, and those behind it go on", async () => {
+void test("aborted before it is sent: the signal's reason, and those behind it do not wait", async () => {
   const { batches, coalescer, call } = harness();
   const controller = new AbortController();
   const aborted = coalescer.execute(set("a"), call(controller.signal)) as Promise<unknown>;
@@ -113,6 +120,22 @@ void test("aborted before it is sent: the signal's reason, never claimed, and th
   controller.abort(new Error("enough"));
   await assert.rejects(aborted, /enough/);
   await turnOfTheLoop();
+  assert.deepEqual(
+    batches.map(({ groups }) => groups[0]?.ops[0]?.op),
+    ["get"],
+  );
+  batches.forEach(allOk);
+  await behind;
+});
+
+void test("aborted on its way to the store: never claimed", async () => {
+  const { batches, coalescer, call } = harness();
+  const controller = new AbortController();
+  const aborted = coalescer.execute(set("a"), call(controller.signal)) as Promise<unknown>;
+  const behind = coalescer.execute(get("a"), call());
+  await turnOfTheLoop();
+  controller.abort(new Error("enough"));
+  await assert.rejects(aborted, /enough/);
   assert.equal(batchAt(batches, 0).call.claim(0), false);
   batchAt(batches, 0).reply.resolve([{ ok: false, why: "failed", sent: false, error: new Error("not sent") }]);
   await turnOfTheLoop();
@@ -169,6 +192,98 @@ void test("a failure of one is not its neighbour's; what it was says whether it 
   await assert.rejects(unsent, (error) => isHoldfastError(error, "UNAVAILABLE"));
   await assert.rejects(lost, (error) => isHoldfastError(error, "INDETERMINATE"));
   await fine;
+});
+
+void test("equal reads that are not yet sent are one, each with its own deadline and signal", async () => {
+  const { batches, coalescer, call, time } = harness();
+  const [first, second] = [new AbortController(), new AbortController()];
+  const aborted = coalescer.execute(get("a"), call(first.signal)) as Promise<unknown>;
+  const fine = coalescer.execute(get("a"), call());
+  const late = coalescer.execute(get("a"), call(undefined, 100)) as Promise<unknown>;
+  const hasty = coalescer.execute(get("a"), call(second.signal)) as Promise<unknown>;
+  const stamped = coalescer.execute({ ops: [{ op: "get", key: { space: records, key: "a" }, stamped: true }] }, call());
+  first.abort(new Error("before"));
+  await assert.rejects(aborted, /before/);
+  await turnOfTheLoop();
+  assert.deepEqual(keys(batchAt(batches, 0).groups), ["a", "a"]);
+  assert.ok(batchAt(batches, 0).call.deadline >= 1_000);
+  assert.deepEqual([batchAt(batches, 0).call.claim(0), batchAt(batches, 0).call.claim(1)], [true, true]);
+  second.abort(new Error("after"));
+  await assert.rejects(hasty, /after/);
+  const tooLate = assert.rejects(late, (error) => isHoldfastError(error, "UNAVAILABLE"));
+  await time.advance(200);
+  await tooLate;
+  const next = coalescer.execute(get("a"), call());
+  await turnOfTheLoop();
+  assert.deepEqual(keys(batchAt(batches, 1).groups), ["a"], "what was sent is joined no more");
+  batches.forEach(allOk);
+  assert.deepEqual(await Promise.all([fine, stamped, next]), Array(3).fill({ ok: true, results: [undefined] }));
+  await coalescer.idle();
+});
+
+void test("a read joins none that a write has lined up behind", async () => {
+  const { batches, coalescer, call } = harness();
+  const replies = [get("a"), set("b"), get("b"), get("b"), set("a"), get("a"), set("b"), get("b")].map((group) =>
+    coalescer.execute(group, call()),
+  );
+  const sent: string[][] = [];
+  for (let batch = batches.shift(); batch || sent.length < 4; batch = batches.shift()) {
+    if (batch) sent.push(batch.groups.map(({ ops }) => `${ops[0]?.op} ${keys([{ ops }])[0]}`));
+    if (batch) allOk(batch);
+    await turnOfTheLoop();
+  }
+  assert.deepEqual(sent, [["get a", "set b"], ["set a", "get b"], ["get a", "set b"], ["get b"]]);
+  await Promise.all(replies);
+});
+
+void test("equal reads that all give up while they wait leave nothing behind", async () => {
+  const { batches, coalescer, call } = harness();
+  const controller = new AbortController();
+  const write = coalescer.execute(set("a"), call());
+  await turnOfTheLoop();
+  const reads = [1, 2].map(() => coalescer.execute(get("a"), call(controller.signal)) as Promise<unknown>);
+  controller.abort(new Error("enough"));
+  await Promise.all(reads.map((read) => assert.rejects(read, /enough/)));
+  const again = coalescer.execute(get("a"), call());
+  allOk(batchAt(batches, 0));
+  await turnOfTheLoop();
+  assert.deepEqual(
+    batches.map(({ groups }) => keys(groups)),
+    [["a"], ["a"]],
+  );
+  allOk(batchAt(batches, 1));
+  await Promise.all([write, again]);
+  await coalescer.idle();
+});
+
+void test("a signal gets one listener, however many calls it may end", async () => {
+  const { batches, coalescer, call } = harness();
+  const { signal } = new AbortController();
+  const listeners = new Set<unknown>();
+  let added = 0;
+  const counted = Object.assign(Object.create(null) as AbortSignal, {
+    aborted: false,
+    throwIfAborted: () => signal.throwIfAborted(),
+    addEventListener: (_: string, listener: unknown) => (added++, void listeners.add(listener)),
+    removeEventListener: (_: string, listener: unknown) => void listeners.delete(listener),
+  });
+  const replies = Array.from({ length: 100 }, (_, i) => coalescer.execute(set(`k${i}`), call(counted)));
+  await turnOfTheLoop();
+  batches.forEach(allOk);
+  await Promise.all(replies);
+  assert.deepEqual([added, listeners.size], [1, 0]);
+});
+
+void test("a session that gives no outcome for a group loses no caller", async () => {
+  const { batches, coalescer, call } = harness();
+  const sent = coalescer.execute(set("a"), call()) as Promise<unknown>;
+  const unsent = coalescer.execute(set("b"), call()) as Promise<unknown>;
+  await turnOfTheLoop();
+  batchAt(batches, 0).call.claim(0);
+  batchAt(batches, 0).reply.resolve([]);
+  await assert.rejects(sent, (error) => isHoldfastError(error, "INDETERMINATE"));
+  await assert.rejects(unsent, (error) => isHoldfastError(error, "UNAVAILABLE"));
+  await coalescer.idle();
 });
 
 void test("a session that rejects against the port's word loses no caller", async () => {

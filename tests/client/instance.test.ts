@@ -46,7 +46,8 @@ void test("a write whose reply is lost at once is looked after as one whose repl
   for (const condition of [undefined, { absent: true }, { id: "1" }, { id: "2" }] as const) {
     losses = 1;
     const id = condition && "id" in condition ? String(Number(condition.id) + 1) : "1";
-    if (condition && "absent" in condition) await instance.execute({ ops: [{ op: "delete", key }] }, instance.ownCall());
+    if (condition && "absent" in condition)
+      await instance.execute({ ops: [{ op: "delete", key }] }, instance.ownCall());
     const group: Group = { ops: [{ op: "set", key, id, value: "v", if: condition }] };
     const reply = await executeWrite(instance, group, instance.ownCall());
     assert.equal(reply.ok, true);
