@@ -1,4 +1,5 @@
 import { ConflictError, FencedError, InvalidArgumentError, UnsupportedError } from "../base/errors.ts";
+import { drawId } from "../base/ids.ts";
 import { keyId } from "../base/keys.ts";
 import { executeWrite, type Instance } from "../client/index.ts";
 import type { Operation } from "../port/index.ts";
@@ -38,7 +39,8 @@ export function sendGroup(instance: Instance, steps: readonly Step[], lease: obj
     const ops = steps.map((step) => operationOf(step, versions));
     return { versions, done: send(instance, ops, lease) };
   } catch (error) {
-    return { versions, done: Promise.reject(error as Error) };
+    // Versions that nothing will ever have: what the caller has built on them meanwhile is refused as well.
+    return { versions: steps.map(() => drawId()), done: Promise.reject(error as Error) };
   }
 }
 

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isHoldfastError } from "../../src/base/errors.ts";
+import { connect } from "../../src/entries/index.ts";
+
+async function bench() {
+  const hf = await connect("memory:");
+  const store = hf.state<unknown>("records");
+  const lease = await hf.lock("partitions").acquire("0");
+  return { hf, store, lease };
+}
+
+void test("a group's versions are known at once, and the next group can build on them", async () => {
+  const { hf, store, lease } = await bench();
+  const first = hf.sendGroup([{ store, key: "a", base: null, write: { value: 1, ttl: undefined } }], lease);
+  const second = hf.sendGroup(
+    [{ store, key: "a", base: first.versions[0], write: { value: 2, ttl: undefined } }],
+    lease,
+  );
+  await Promise.all([first.done, second.done]);
+  assert.equal((await store.loadEntry("a"))?.version, second.versions[0]);
+  await hf.close();
+});
+
+void test("what builds on a group that was refused is refused too, whether the store or the call refused it", async () => {
+  const { hf, store, lease } = await bench();
+  await store.save("a", 0);
+  const conflicting = hf.sendGroup([{ store, key: "a", base: null, write: { value: 1, ttl: undefined } }], lease);
+  const twice = { store, key: "b", base: null, write: { value: 1, ttl: undefined } } as const;
+  const invalid = hf.sendGroup([twice, twice], lease);
+  const after = [conflicting, invalid].map(({ versions }, i) =>
+    hf.sendGroup([{ store, key: i === 0 ? "a" : "b", base: versions[0], write: { value: 2, ttl: undefined } }], lease),
+  );
+  await assert.rejects(conflicting.done, (error) => isHoldfastError(error, "CONFLICT"));
+  await assert.rejects(invalid.done, (error) => isHoldfastError(error, "INVALID_ARGUMENT"));
+  for (const { done } of after) await assert.rejects(done, (error) => isHoldfastError(error, "CONFLICT"));
+  assert.equal(await store.load("a"), 0);
+  assert.equal(await store.load("b"), undefined);
+  await hf.close();
+});
+
+void test("a group under a lost lease is fenced, and nothing of it is written", async () => {
+  const { hf, store, lease } = await bench();
+  await hf.lock("partitions").forceRelease("0", "test");
+  const steps = ["a", "b"].map((key) => ({ store, key, base: null, write: { value: 1, ttl: undefined } }));
+  await assert.rejects(hf.sendGroup(steps, lease).done, (error) => isHoldfastError(error, "FENCED"));
+  assert.equal((await store.loadMany(["a", "b"])).size, 0);
+  await hf.close();
+});
