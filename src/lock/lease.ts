@@ -1,5 +1,5 @@
 import { toMs, type Duration } from "../base/durations.ts";
-import { setGrip } from "../client/index.ts";
+import { readGripsBy } from "../client/index.ts";
 import type { Hold } from "./hold.ts";
 import type { ReleaseResult } from "./releasing.ts";
 
@@ -12,13 +12,13 @@ export class Lease implements AsyncDisposable {
 
   static {
     leave = (lease) => lease.#hold.leave();
+    readGripsBy((lease) => (#hold in lease ? lease.#hold : undefined));
   }
 
   /** @internal */
   constructor(hold: Hold) {
     this.#hold = hold;
     hold.handle = this;
-    setGrip(this, hold);
   }
 
   /** What is locked, each key once, in the order given. */
