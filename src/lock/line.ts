@@ -23,14 +23,14 @@ export class Line {
 
   /** Has it told when its time is over or its signal aborts, and keeps the process alive for it. */
   arm(waiter: Waiter): void {
-    const { waitMs, signal } = waiter.request.terms;
+    const { waitMs } = waiter.request.terms;
     waiter.armed = true;
     this.#table.waiting();
     if (waitMs > 0 && waitMs < Infinity) {
       waiter.deadline = this.#table.time.monotonic() + waitMs;
       this.#table.schedule.add(waiter);
     }
-    signal?.addEventListener("abort", waiter, { once: true });
+    this.#table.aborts.add(waiter);
   }
 
   remove(waiter: Waiter): void {
@@ -44,6 +44,6 @@ export class Line {
     if (!waiter.armed) return;
     this.#table.waited();
     if (waiter.deadline !== Infinity) this.#table.schedule.delete(waiter);
-    waiter.request.terms.signal?.removeEventListener("abort", waiter);
+    this.#table.aborts.delete(waiter);
   }
 }

@@ -216,7 +216,7 @@ export class LocalQueue implements Home, Candidate {
 
   aborted(waiter: Waiter): void {
     this.#line.remove(waiter);
-    waiter.reject(waiter.request.terms.signal?.reason);
+    waiter.reject(waiter.signal?.reason);
     if (this.#line.size === 0) this.#campaign?.quit();
   }
 

@@ -1,6 +1,7 @@
 import { isHoldfastError, type LeaseLostError } from "../base/errors.ts";
 import { drawId } from "../base/ids.ts";
 import type { Key } from "../base/keys.ts";
+import type { Abortable } from "../client/aborts.ts";
 import type { Expiring } from "../client/deadlines.ts";
 import type { Reply } from "../client/index.ts";
 import type { Granted, LockState, Operation } from "../port/index.ts";
@@ -41,7 +42,7 @@ class Part implements Turn {
 }
 
 /** One call that wants several locks together. */
-export class Several implements Expiring {
+export class Several implements Expiring, Abortable {
   deadline = Infinity;
   readonly #table: LockTable;
   readonly #locks: readonly Key[];
@@ -66,7 +67,7 @@ export class Several implements Expiring {
       this.deadline = time.monotonic() + waitMs;
       schedule.add(this);
     }
-    signal?.addEventListener("abort", this, { once: true });
+    this.#table.aborts.add(this);
     this.#table.waiting();
     this.#table.gathering.add(this);
     try {
@@ -85,7 +86,7 @@ export class Several implements Expiring {
       this.#table.gathering.delete(this);
       this.#table.waited();
       schedule.delete(this);
-      signal?.removeEventListener("abort", this);
+      this.#table.aborts.delete(this);
       this.#letGo();
     }
   }
@@ -96,8 +97,12 @@ export class Several implements Expiring {
     this.#current?.stop();
   }
 
-  /** Called by the signal. */
-  handleEvent(): void {
+  get signal(): AbortSignal | undefined {
+    return this.#terms.signal;
+  }
+
+  /** Called when the signal aborts. */
+  abort(): void {
     this.#over = true;
     this.#current?.stop();
   }

@@ -1,4 +1,5 @@
 import { LockTimeoutError, type HolderInfo } from "../base/errors.ts";
+import type { Abortable } from "../client/aborts.ts";
 import type { Expiring } from "../client/deadlines.ts";
 import type { LockMode } from "../port/index.ts";
 import type { Holder } from "./holder.ts";
@@ -43,7 +44,7 @@ interface Queue {
 }
 
 /** A request in a local queue. */
-export class Waiter implements Expiring {
+export class Waiter implements Expiring, Abortable {
   readonly request: Request;
   /** When it no longer waits; Infinity for one that tries once, or waits until its signal. */
   deadline = Infinity;
@@ -69,12 +70,15 @@ export class Waiter implements Expiring {
     this.reject = reject;
   }
 
+  get signal(): AbortSignal | undefined {
+    return this.request.terms.signal;
+  }
+
   expire(): void {
     this.#queue.timedOut(this);
   }
 
-  /** The signal's listener. */
-  handleEvent(): void {
+  abort(): void {
     this.#queue.aborted(this);
   }
 }
