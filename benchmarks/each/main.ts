@@ -122,12 +122,27 @@ async function bareLoop(file: string, store: string): Promise<number> {
 async function runEach(file: string, store: string, killAfter?: number): Promise<{ ms: number; peakMiB: number }> {
   const start = performance.now();
   const more = values.processes === undefined ? [] : ["--processes", values.processes];
-  const args = [values.cli, "each", file, "--do", handler, "--store", `file:${store}`, "--key", "account", "--json", ...more];
+  const args = [
+    values.cli,
+    "each",
+    file,
+    "--do",
+    handler,
+    "--store",
+    `file:${store}`,
+    "--key",
+    "account",
+    "--json",
+    ...more,
+  ];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   let peakMiB = 0;
   const timer = setInterval(() => {
     const tree = treeOf(child);
-    peakMiB = Math.max(peakMiB, tree.reduce((sum, pid) => sum + anonymousMiB(pid), 0));
+    peakMiB = Math.max(
+      peakMiB,
+      tree.reduce((sum, pid) => sum + anonymousMiB(pid), 0),
+    );
     if (killAfter !== undefined && performance.now() - start >= killAfter) {
       for (const pid of tree) kill(pid);
     }
@@ -145,7 +160,8 @@ async function audit(store: string, expected: ReadonlyMap<string, Account>): Pro
   let differences = 0;
   for (const [key, account] of expected) {
     const other = found.get(key);
-    if (!other || other.balance !== account.balance || other.items !== account.items || other.chain !== account.chain) differences++;
+    if (!other || other.balance !== account.balance || other.items !== account.items || other.chain !== account.chain)
+      differences++;
   }
   await hf.close();
   return differences;

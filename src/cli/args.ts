@@ -12,7 +12,12 @@ export function parse<T extends ParseArgsConfig>(config: T): ReturnType<typeof p
 }
 
 /** A whole number within bounds; undefined where the option was not given. */
-export function wholeNumber(value: string | undefined, option: string, least: number, most: number): number | undefined {
+export function wholeNumber(
+  value: string | undefined,
+  option: string,
+  least: number,
+  most: number,
+): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
   if (/^\d+$/.test(value) && number >= least && number <= most) return number;
@@ -20,9 +25,14 @@ export function wholeNumber(value: string | undefined, option: string, least: nu
 }
 
 /** One of a few words; undefined where the option was not given. */
-export function oneOf<const W extends string>(value: string | undefined, option: string, words: readonly W[]): W | undefined {
+export function oneOf<const W extends string>(
+  value: string | undefined,
+  option: string,
+  words: readonly W[],
+): W | undefined {
   if (value === undefined) return undefined;
   const found = words.find((word) => word === value);
-  if (found === undefined) throw new UsageError(`--${option} must be ${words.join(" or ")}, got ${JSON.stringify(value)}`);
+  if (found === undefined)
+    throw new UsageError(`--${option} must be ${words.join(" or ")}, got ${JSON.stringify(value)}`);
   return found;
 }

@@ -84,7 +84,9 @@ async function show(terms: DemoTerms, folder: string, output: DemoOutput): Promi
     partitions,
     leaseTtl: leaseMs,
   });
-  const drill = new Drill(run, { orders: count, processes, pauseMs, random: randomFrom(seed) }, (event) => output.drill(event));
+  const drill = new Drill(run, { orders: count, processes, pauseMs, random: randomFrom(seed) }, (event) =>
+    output.drill(event),
+  );
   run.on((event) => {
     output.event(event);
     drill.see(event);

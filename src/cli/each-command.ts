@@ -37,9 +37,11 @@ export async function eachCommand(args: readonly string[]): Promise<number> {
     return Exit.done;
   }
   const [input, ...others] = positionals;
-  if (input === undefined) throw new UsageError('each needs an INPUT, a file or "-" for standard input: see holdfast help each');
+  if (input === undefined)
+    throw new UsageError('each needs an INPUT, a file or "-" for standard input: see holdfast help each');
   if (others.length > 0) throw new UsageError(`each takes one INPUT, got ${positionals.length}`);
-  if (values.do === undefined) throw new UsageError("each needs --do HANDLER, the module that handles an item: see holdfast help each");
+  if (values.do === undefined)
+    throw new UsageError("each needs --do HANDLER, the module that handles an item: see holdfast help each");
   const options: EachOptions = {
     store: values.store,
     job: values.job,

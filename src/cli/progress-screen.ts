@@ -30,7 +30,9 @@ export class ProgressScreen {
         if (event.how !== "finished") this.say(`worker ${event.worker} ended: ${event.how}`);
         return;
       case "dead":
-        return this.say(`item ${event.id}${event.key === undefined ? "" : ` (key ${JSON.stringify(event.key)})`} failed for good: ${event.error}`);
+        return this.say(
+          `item ${event.id}${event.key === undefined ? "" : ` (key ${JSON.stringify(event.key)})`} failed for good: ${event.error}`,
+        );
       case "away":
         return this.say(`the store is away, waiting: ${event.error}`);
       case "back":

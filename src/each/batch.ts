@@ -1,4 +1,4 @@
-import type { Item } from "./item.ts";
+import type { Fault, Item } from "./item.ts";
 import type { Base, CachedRecord } from "./records.ts";
 import type { Ttl } from "./commit.ts";
 
@@ -13,7 +13,7 @@ export interface Touch {
 /** A dead letter that commits with the batch. */
 export interface Death {
   readonly item: Item;
-  readonly error: { readonly name: string; readonly message: string };
+  readonly error: Fault;
 }
 
 /** Items of one partition that have been handled and commit as one group. */

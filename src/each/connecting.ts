@@ -18,7 +18,9 @@ export async function patiently<T>(timeoutMs: number, signal: AbortSignal, reque
     } catch (error) {
       if (!isAway(error)) throw error;
       if (signal.aborted || performance.now() + wait > end) {
-        throw new UnavailableError(`the store was away for ${timeoutMs / 1000} s: ${(error as Error).message}`, { cause: error });
+        throw new UnavailableError(`the store was away for ${timeoutMs / 1000} s: ${(error as Error).message}`, {
+          cause: error,
+        });
       }
       await delay(wait, signal);
     }

@@ -1,7 +1,7 @@
 import { toMs, type Duration } from "../base/durations.ts";
 import { InvalidArgumentError, isHoldfastError, UnsupportedError } from "../base/errors.ts";
 import { checkKey } from "../base/keys.ts";
-import { KEEP, REMOVE, type Lease, type StateStore } from "../entries/index.ts";
+import { KEEP, REMOVE, type Lease, type StateStore, type Verdict } from "../entries/index.ts";
 import type { Ttl } from "./commit.ts";
 import type { Item } from "./item.ts";
 import { isKnown, type CachedRecord, type Records, type StoreRecords } from "./records.ts";
@@ -37,9 +37,9 @@ export interface ItemState<T> {
   /** Writes a value. `ttl` in ms or as a duration; without it the record does not expire. */
   save(key: string, value: T, options?: { readonly ttl?: Duration | undefined }): Promise<void>;
   /** Writes what `fn` makes of the value, keeping what remains of its ttl; a missing one stays missing. */
-  update(key: string, fn: (current: T) => T | typeof KEEP | typeof REMOVE): Promise<T | undefined>;
+  update(key: string, fn: (current: T) => T | Verdict): Promise<T | undefined>;
   /** As `update`, but `fn` is also called, with undefined, where there is no value. */
-  upsert(key: string, fn: (current: T | undefined) => T | typeof KEEP | typeof REMOVE): Promise<T | undefined>;
+  upsert(key: string, fn: (current: T | undefined) => T | Verdict): Promise<T | undefined>;
   /** Removes it; whether it was there. */
   delete(key: string): Promise<boolean>;
 }
@@ -175,12 +175,12 @@ class RunState<T> implements ItemState<T> {
     }
   }
 
-  async update(key: string, fn: (current: T) => T | typeof KEEP | typeof REMOVE): Promise<T | undefined> {
+  async update(key: string, fn: (current: T) => T | Verdict): Promise<T | undefined> {
     const current = await this.load(key);
     return current === undefined ? undefined : this.#apply(key, current, fn(current), "keep");
   }
 
-  async upsert(key: string, fn: (current: T | undefined) => T | typeof KEEP | typeof REMOVE): Promise<T | undefined> {
+  async upsert(key: string, fn: (current: T | undefined) => T | Verdict): Promise<T | undefined> {
     const current = await this.load(key);
     return this.#apply(key, current, fn(current), current === undefined ? undefined : "keep");
   }
@@ -191,14 +191,18 @@ class RunState<T> implements ItemState<T> {
     return there;
   }
 
-  async #apply(key: string, current: T | undefined, next: T | typeof KEEP | typeof REMOVE, ttl: Ttl): Promise<T | undefined> {
+  async #apply(key: string, current: T | undefined, next: T | Verdict, ttl: Ttl): Promise<T | undefined> {
     if (next === KEEP) return current;
     if (next === REMOVE) {
       await this.delete(key);
       return undefined;
     }
     try {
-      if (next === undefined) throw new InvalidArgumentError("the function returned undefined: return KEEP to leave the entry, REMOVE to delete it", { key });
+      if (next === undefined)
+        throw new InvalidArgumentError(
+          "the function returned undefined: return KEEP to leave the entry, REMOVE to delete it",
+          { key },
+        );
       this.#write(this.#own(key), this.#cache.encode(next), ttl);
       return next as T;
     } catch (error) {
@@ -248,12 +252,13 @@ class RunState<T> implements ItemState<T> {
 
   #check(key: string): void {
     checkKey(key);
-    if (this.#run.over) throw new UnsupportedError("the item was handled already: await every call on ctx.state", { key });
+    if (this.#run.over)
+      throw new UnsupportedError("the item was handled already: await every call on ctx.state", { key });
   }
 
   #failed(error: unknown): Promise<never> {
     this.#run.fail(error);
-    const rejected = Promise.reject(error as Error);
+    const rejected = Promise.reject(error instanceof Error ? error : new Error(String(error)));
     // Noted above: the item fails with it, so a handler that does not wait for it must not end the process.
     rejected.catch(() => undefined);
     return rejected;

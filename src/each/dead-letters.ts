@@ -37,7 +37,12 @@ export async function exportDeadLetters(
   await rename(draft, path);
 }
 
-async function* lines(store: StateStore<unknown>, partitions: number, opening: Opening, size: number): AsyncGenerator<string> {
+async function* lines(
+  store: StateStore<unknown>,
+  partitions: number,
+  opening: Opening,
+  size: number,
+): AsyncGenerator<string> {
   for (let partition = 0; partition < partitions; partition++) {
     for await (const { value } of store.list({ prefix: deadPrefix(partition) })) {
       yield `${JSON.stringify(await exported(value as DeadLetter, opening, size))}\n`;

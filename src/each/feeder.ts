@@ -3,14 +3,14 @@ import type { FileHandle } from "node:fs/promises";
 import type { Format } from "./input/formats.ts";
 import { RecordReader, type Block } from "./input/reader.ts";
 import type { RawRecord } from "./input/records.ts";
-import { used } from "./item.ts";
+import { Item, used, type Fault } from "./item.ts";
 import type { Lane } from "./lane.ts";
 import { partitionOfKey, partitionOfRecord } from "./partition.ts";
 import type { Position } from "./progress.ts";
 
 /** Items of all lanes that wait to be handled, at most about this number; and their characters until they are committed. */
 const mostOpen = 4096;
-const mostChars = 6 * 1024 * 1024;
+const mostChars = 3 * 1024 * 1024;
 /** Items of one lane behind its first open one, which bounds what its progress has to say. */
 const mostSpan = 8192;
 
@@ -52,9 +52,9 @@ export class Feeder {
     let chars = 0;
     let hungry = false;
     for (const lane of this.#lanes.values()) {
-      if (lane.span >= mostSpan) return false;
-      open += lane.waiting;
-      chars += lane.chars;
+      if (lane.items.span >= mostSpan) return false;
+      open += lane.items.open;
+      chars += lane.items.chars;
       if (!lane.fedAll) hungry = true;
     }
     return hungry && open < mostOpen && chars < mostChars;
@@ -80,7 +80,7 @@ export class Feeder {
     for (const lane of this.#lanes.values()) {
       if (lane.fedAll) continue;
       if (lane.fed.offset < block.next.offset) lane.fed = block.next;
-      if (block.end || block.next.id >= lane.until) {
+      if (block.end || block.next.id >= lane.pass.until) {
         lane.fedAll = true;
         this.#moved = true; // the others may be further on
       }
@@ -91,28 +91,29 @@ export class Feeder {
   #dealOne(record: RawRecord): void {
     const { key: field, partitions, format } = this.#feed;
     const { id, offset, text } = record;
-    if (field === undefined) {
-      const lane = this.#laneFor(partitionOfRecord(id, partitions), id);
-      if (!lane) return;
-      const parsed = format.parse(text);
-      if (parsed.ok) lane.take(id, offset, undefined, text, parsed.item);
-      else lane.take(id, offset, undefined, text, used, parsed.fault);
-      return;
-    }
+    const keyless = field === undefined ? this.#laneFor(partitionOfRecord(id, partitions), id) : undefined;
+    if (field === undefined && !keyless) return; // others need not even parse it
     const parsed = format.parse(text);
-    const key = parsed.ok ? keyOf(parsed.item, field) : undefined;
+    const key = field === undefined || !parsed.ok ? undefined : keyOf(parsed.item, field);
     const partition = key === undefined ? partitionOfRecord(id, partitions) : partitionOfKey(key, partitions);
-    const lane = this.#laneFor(partition, id);
+    const lane = keyless ?? this.#laneFor(partition, id);
     if (!lane) return;
-    if (!parsed.ok) lane.take(id, offset, undefined, text, used, parsed.fault);
-    else if (key === undefined) lane.take(id, offset, undefined, text, used, `the item has no key in the field ${JSON.stringify(field)}`);
-    else lane.take(id, offset, key, text, parsed.item);
+    if (!parsed.ok) lane.take(new Item(id, offset, undefined, text, used, inputFault(parsed.fault)));
+    else if (field === undefined || key !== undefined) lane.take(new Item(id, offset, key, text, parsed.item));
+    else {
+      const fault = inputFault(`the item has no key in the field ${JSON.stringify(field)}`);
+      lane.take(new Item(id, offset, undefined, text, used, fault));
+    }
   }
 
   #laneFor(partition: number, id: number): Lane | undefined {
     const lane = this.#lanes.get(partition);
-    return lane && !lane.fedAll && id >= lane.fed.id && id < lane.until ? lane : undefined;
+    return lane && !lane.fedAll && id >= lane.fed.id && id < lane.pass.until ? lane : undefined;
   }
+}
+
+function inputFault(message: string): Fault {
+  return { name: "InputError", message };
 }
 
 /** The key of an item: a text that is not empty, a number or a boolean. */

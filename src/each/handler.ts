@@ -9,7 +9,9 @@ export async function loadHandler(path: string): Promise<Handler> {
   try {
     module = (await import(pathToFileURL(path).href)) as { readonly default?: unknown };
   } catch (error) {
-    throw new InvalidArgumentError(`the handler ${path} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`);
+    throw new InvalidArgumentError(
+      `the handler ${path} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
   if (typeof module.default !== "function") {
     throw new InvalidArgumentError(`the handler ${path} has no default export that is a function`);

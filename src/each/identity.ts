@@ -18,13 +18,19 @@ export function isGone(label: string): boolean {
 
 /** This boot of this kernel, and the namespace that process ids are of. */
 function machine(): string | undefined {
-  return read(() => `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()} ${readlinkSync("/proc/self/ns/pid")}`);
+  return read(
+    () => `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()} ${readlinkSync("/proc/self/ns/pid")}`,
+  );
 }
 
 /** When a process started, in ticks since boot: tells one from a later one with the same id. */
 function startOf(pid: number): string | undefined {
   // The command's name, in parentheses, may hold anything.
-  const fields = read(() => readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" "));
+  const fields = read(() =>
+    readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" "),
+  );
   return fields?.[0] === "Z" ? undefined : fields?.[19];
 }
 

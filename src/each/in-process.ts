@@ -3,11 +3,12 @@ import { committerFor } from "./committer.ts";
 import type { Crew } from "./crew.ts";
 import type { WorkerReport } from "./messages.ts";
 import type { EachEvent, Handler } from "./types.ts";
-import { Worker, type WorkerTerms } from "./worker.ts";
+import type { WorkerTerms } from "./worker-terms.ts";
+import { Worker } from "./worker.ts";
 
 /** One worker in this process. */
 export function workHere(hf: Holdfast, handler: Handler, terms: WorkerTerms, tell: (event: EachEvent) => void): Crew {
-  const worker = new Worker(hf, committerFor(hf), handler, terms, (event) => tell({ ...event, worker: 0 } as EachEvent));
+  const worker = new Worker(hf, committerFor(hf), handler, terms, (event) => tell({ ...event, worker: 0 }));
   tell({ type: "started", worker: 0, pid: process.pid });
   return {
     ended: worker.run(),

@@ -2,6 +2,12 @@
 export const Stage = { open: 0, handled: 1, sent: 2, committed: 3 } as const;
 export type Stage = (typeof Stage)[keyof typeof Stage];
 
+/** Why an item failed. */
+export interface Fault {
+  readonly name: string;
+  readonly message: string;
+}
+
 /** Marks an item whose value was given to a handler, which may have changed it: it is parsed anew. */
 export const used: unique symbol = Symbol("used");
 
@@ -14,7 +20,7 @@ export class Item {
   text: string | undefined;
   value: unknown;
   /** Why it can be given to no handler. */
-  fault: string | undefined;
+  fault: Fault | undefined;
   stage: Stage = Stage.open;
   /** How often its handler failed. */
   failures = 0;
@@ -23,7 +29,14 @@ export class Item {
   /** The next item of its key. */
   next: Item | undefined = undefined;
 
-  constructor(id: number, offset: number, key: string | undefined, text: string | undefined, value: unknown, fault?: string) {
+  constructor(
+    id: number,
+    offset: number,
+    key: string | undefined,
+    text: string | undefined,
+    value: unknown,
+    fault?: Fault,
+  ) {
     this.id = id;
     this.offset = offset;
     this.key = key;

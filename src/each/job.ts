@@ -60,7 +60,8 @@ async function saved(
 function assertSame(job: Job, now: Job, name: string): void {
   const is = `the job ${JSON.stringify(name)} `;
   const other = "give the same as before, or another --job";
-  if (job.format !== now.format) throw new InvalidArgumentError(`${is}reads ${job.format}, not ${now.format}: ${other}`);
+  if (job.format !== now.format)
+    throw new InvalidArgumentError(`${is}reads ${job.format}, not ${now.format}: ${other}`);
   if (job.key !== now.key) {
     const said = job.key === null ? "has no key" : `has the key ${JSON.stringify(job.key)}`;
     throw new InvalidArgumentError(`${is}${said}: ${other}`);

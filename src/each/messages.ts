@@ -1,5 +1,5 @@
 import type { FormatName, Source } from "./input/source.ts";
-import type { WorkerEvent, WorkerStats, WorkerTerms } from "./worker.ts";
+import type { WorkerEvent, WorkerStats, WorkerTerms } from "./worker-terms.ts";
 
 /** What a worker process is told. */
 export type ToWorker =

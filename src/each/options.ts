@@ -52,10 +52,14 @@ export function resolveEachOptions(input: unknown, handler: unknown, options: Ea
   if (typeof store !== "string" && typeof (store as Partial<Holdfast>)?.transact !== "function") {
     throw new InvalidArgumentError("store must be a URL or what connect() gave");
   }
-  const processes = count(options.processes, "processes", 0, 256) ?? ("fn" in source ? 0 : Math.min(availableParallelism(), 4));
-  if (processes > 0 && "fn" in source) throw new InvalidArgumentError("several processes need a handler that is a module: give its path");
-  if (processes > 0 && typeof store !== "string") throw new InvalidArgumentError("several processes need a store that is a URL");
-  if (onDead !== "stop-key" && onDead !== "continue") throw new InvalidArgumentError('onDead must be "stop-key" or "continue"');
+  const processes =
+    count(options.processes, "processes", 0, 256) ?? ("fn" in source ? 0 : Math.min(availableParallelism(), 4));
+  if (processes > 0 && "fn" in source)
+    throw new InvalidArgumentError("several processes need a handler that is a module: give its path");
+  if (processes > 0 && typeof store !== "string")
+    throw new InvalidArgumentError("several processes need a store that is a URL");
+  if (onDead !== "stop-key" && onDead !== "continue")
+    throw new InvalidArgumentError('onDead must be "stop-key" or "continue"');
   if (typeof retryDead !== "boolean") throw new InvalidArgumentError("retryDead must be true or false");
   return {
     input: from,
@@ -89,7 +93,8 @@ export function defaultJob({ input, handler }: Settings, sha256: string): string
 function checkJob(job: unknown): string {
   const name = text(job, "job");
   const bytes = utf8Length(name);
-  if (bytes < 0 || bytes > longestJob) throw new InvalidArgumentError(`job must be well-formed text of at most ${longestJob} bytes`);
+  if (bytes < 0 || bytes > longestJob)
+    throw new InvalidArgumentError(`job must be well-formed text of at most ${longestJob} bytes`);
   return name;
 }
 
@@ -122,7 +127,8 @@ function pathOf(path: unknown, what: string): string {
 }
 
 function text(value: unknown, what: string): string {
-  if (typeof value !== "string" || value === "") throw new InvalidArgumentError(`${what} must be a text that is not empty`);
+  if (typeof value !== "string" || value === "")
+    throw new InvalidArgumentError(`${what} must be a text that is not empty`);
   return value;
 }
 

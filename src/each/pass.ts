@@ -28,7 +28,11 @@ export interface Pass {
   /** Later items of the key are passed over from now on. */
   stop(key: string): void;
   /** The next progress, and the records of dead letters and stopped keys, that commit with the batch. */
-  advance(last: PartitionProgress, batch: Batch, mark: () => Pick<PartitionProgress, "next" | "above" | "end">): Advance;
+  advance(
+    last: PartitionProgress,
+    batch: Batch,
+    mark: () => Pick<PartitionProgress, "next" | "above" | "end">,
+  ): Advance;
   /** Whether the pass is through, once every item of it has committed. */
   isThrough(last: PartitionProgress): boolean;
   /** What is left to write then. */
@@ -51,7 +55,12 @@ export interface PassContext {
 
 /** Writes or removes a record of the job, whatever was there: the lease excludes everybody else. */
 export function put(context: PassContext, key: string, value: unknown): Change {
-  return { store: context.store, key, base: undefined, write: value === undefined ? "delete" : { value, ttl: undefined } };
+  return {
+    store: context.store,
+    key,
+    base: undefined,
+    write: value === undefined ? "delete" : { value, ttl: undefined },
+  };
 }
 
 /** The records of a dead letter. */
@@ -59,7 +68,15 @@ export function recordDeath(context: PassContext, { item, error }: Death): Chang
   const { partition, onDead, round } = context;
   const { id, offset, key } = item;
   const stopped = onDead === "stop-key" && key !== undefined;
-  const letter: DeadLetter = { id, offset, ...(key !== undefined && { key }), error, attempts: item.failures, stopped, round };
+  const letter: DeadLetter = {
+    id,
+    offset,
+    ...(key !== undefined && { key }),
+    error,
+    attempts: item.failures,
+    stopped,
+    round,
+  };
   const changes = [put(context, deadKey(partition, id), letter)];
   if (stopped) {
     const stop: StoppedKey = { key, id, from: { id, offset }, dead: true, round };
@@ -102,7 +119,11 @@ export class FirstPass implements Pass {
     this.#stopped.add(key);
   }
 
-  advance(last: PartitionProgress, batch: Batch, mark: () => Pick<PartitionProgress, "next" | "above" | "end">): Advance {
+  advance(
+    last: PartitionProgress,
+    batch: Batch,
+    mark: () => Pick<PartitionProgress, "next" | "above" | "end">,
+  ): Advance {
     const dead = batch.deaths.length;
     const waiting = batch.passed.size;
     const counts = addCounts(last.counts, { done: batch.items.length - dead - waiting, dead, waiting });

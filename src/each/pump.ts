@@ -86,7 +86,7 @@ export class Pump {
 
   /** False if there is more, but the turn is over. */
   #startItems(): boolean {
-    for (let progress = true; progress; ) {
+    for (let progress = true; progress;) {
       progress = false;
       if (this.#alone.length > 0) {
         if (this.#running > 0) return true;
@@ -98,7 +98,11 @@ export class Pump {
       const lanes = [...this.#lanes.values()];
       for (let i = 0; i < lanes.length && this.#running < this.#concurrency; i++) {
         const lane = lanes[this.#next++ % lanes.length] as Lane;
-        for (let n = 0; n < inARow && this.#running < this.#concurrency && lane.canStart && this.#alone.length === 0; n++) {
+        for (
+          let n = 0;
+          n < inARow && this.#running < this.#concurrency && lane.canStart && this.#alone.length === 0;
+          n++
+        ) {
           lane.startNext();
           progress = true;
         }

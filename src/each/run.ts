@@ -13,14 +13,15 @@ import { workHere } from "./in-process.ts";
 import { loadHandler } from "./handler.ts";
 import { assertUnchanged, openRecords, openSource, type Opening, type Source } from "./input/source.ts";
 import { spool } from "./input/spool.ts";
-import { openJob, type Job } from "./job.ts";
-import { jobStoreName, partitionKey } from "./layout.ts";
+import { openJob } from "./job.ts";
+import { jobStoreName } from "./layout.ts";
 import { defaultJob, resolveEachOptions, type Settings } from "./options.ts";
 import { Share } from "./share.ts";
 import { Processes, type ProcessTerms } from "./processes.ts";
-import { addCounts, checkProgress, noCounts, type Counts, type PartitionProgress } from "./progress.ts";
-import type { EachEvent, EachOptions, EachProgress, EachSummary, Handler } from "./types.ts";
-import type { WorkerStats, WorkerTerms } from "./worker.ts";
+import { loadProgress, progressOf, sum, type Plan } from "./plan.ts";
+import type { Counts } from "./progress.ts";
+import type { EachEvent, EachOptions, EachSummary, Handler } from "./types.ts";
+import type { WorkerStats, WorkerTerms } from "./worker-terms.ts";
 
 /** How often progress is told, in ms. */
 const telling = 200;
@@ -137,7 +138,7 @@ class Run implements EachRun {
         const letters = store.hf.state(jobStoreName(plan.name));
         await exportDeadLetters(letters, plan.job.partitions, opening, source.fingerprint.size, settings.deadLetter);
       }
-      this.#tell({ type: "progress", progress: progressOf(crew, plan, plan.counts) });
+      this.#tell({ type: "progress", progress: progressOf(crew, plan) });
       return this.#summary(crew, plan, counts, outcome);
     } finally {
       await store?.close();
@@ -154,13 +155,16 @@ class Run implements EachRun {
 
   async #plan(hf: Holdfast, source: Source, opening: Opening): Promise<Plan> {
     const { job: named, format, key, partitions, retryDead, storeTimeoutMs } = this.#settings;
-    if (!hf.capabilities.list) throw new UnsupportedError(`${hf.backend} cannot list records, which each needs`, { backend: hf.backend });
+    if (!hf.capabilities.list)
+      throw new UnsupportedError(`${hf.backend} cannot list records, which each needs`, { backend: hf.backend });
     const name = named ?? defaultJob(this.#settings, source.fingerprint.sha256);
     const terms = { name, input: source.fingerprint, format, key, partitions, retryDead };
     const job = await patiently(storeTimeoutMs, this.#stop.signal, () => openJob(hf.state(jobStoreName(name)), terms));
     const plan = { name, job, source, opening, caveat: caveatOf(hf.capabilities, hf.backend) };
     const found = await loadProgress(hf, plan);
-    const marks = new Map(Array.from(found, ([partition, { next, end }]) => [partition, end ? source.fingerprint.size : next.offset]));
+    const marks = new Map(
+      Array.from(found, ([partition, { next, end }]) => [partition, end ? source.fingerprint.size : next.offset]),
+    );
     return { ...plan, counts: sum(found.values()), marks };
   }
 
@@ -202,7 +206,7 @@ class Run implements EachRun {
   async #watch(crew: Crew, plan: Plan): Promise<"done" | "stopped"> {
     let changed: { readonly error: unknown } | undefined;
     const timer = setInterval(() => {
-      this.#tell({ type: "progress", progress: progressOf(crew, plan, plan.counts) });
+      this.#tell({ type: "progress", progress: progressOf(crew, plan) });
       assertUnchanged(plan.source).catch((error: unknown) => {
         changed ??= { error };
         crew.stop();
@@ -220,7 +224,8 @@ class Run implements EachRun {
 
   #summary(crew: Crew, plan: Plan, counts: Counts, outcome: "done" | "stopped"): EachSummary {
     const reports = crew.reports().map(({ stats }) => stats);
-    const total = (pick: (stats: WorkerStats) => number): number => reports.reduce((all, stats) => all + pick(stats), 0);
+    const total = (pick: (stats: WorkerStats) => number): number =>
+      reports.reduce((all, stats) => all + pick(stats), 0);
     return {
       job: plan.name,
       outcome: outcome === "stopped" ? "interrupted" : counts.dead > 0 ? "dead" : "done",
@@ -239,51 +244,4 @@ class Run implements EachRun {
 interface Store {
   readonly hf: Holdfast;
   close(): Promise<void>;
-}
-
-/** What is to be done. */
-interface Plan {
-  readonly name: string;
-  readonly job: Job;
-  readonly source: Source;
-  readonly opening: Opening;
-  readonly caveat: string | undefined;
-  /** As it was when the run started. */
-  readonly counts: Counts;
-  readonly marks: ReadonlyMap<number, number>;
-}
-
-async function loadProgress(hf: Holdfast, { name, job }: Pick<Plan, "name" | "job">): Promise<Map<number, PartitionProgress>> {
-  const keys = Array.from({ length: job.partitions }, (_, i) => partitionKey(i));
-  const values = await hf.state(jobStoreName(name)).loadMany(keys);
-  const found = new Map<number, PartitionProgress>();
-  for (const [i, key] of keys.entries()) if (values.has(key)) found.set(i, checkProgress(values.get(key), key));
-  return found;
-}
-
-function sum(progresses: Iterable<PartitionProgress>): Counts {
-  let counts = noCounts;
-  for (const progress of progresses) counts = addCounts(counts, progress.counts);
-  return counts;
-}
-
-function progressOf(crew: Crew, { job, marks: before, source }: Plan, base: Counts): EachProgress {
-  const marks = new Map(before);
-  const reports = crew.reports();
-  let { done, dead, waiting } = base;
-  for (const { stats, marks: own } of reports) {
-    done += stats.processed - stats.dead - stats.waiting;
-    dead += stats.dead;
-    waiting += stats.waiting;
-    for (let i = 0; i < own.length; i += 2) marks.set(own[i] as number, Math.max(own[i + 1] as number, marks.get(own[i] as number) ?? 0));
-  }
-  const passed = Array.from(marks.values()).reduce((all, offset) => all + offset, 0);
-  const { size } = source.fingerprint;
-  return {
-    processed: done + dead + waiting,
-    part: size === 0 ? 1 : Math.min(passed / (size * job.partitions), 1),
-    dead,
-    waiting,
-    workers: reports.map(({ worker, pid, stats, partitions, running }) => ({ worker, pid, processed: stats.processed, partitions, running })),
-  };
 }

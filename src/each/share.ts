@@ -119,7 +119,7 @@ export class Share {
   async #takeOf(candidates: readonly number[], want: number): Promise<{ taken: number; refused: number[] }> {
     let taken = 0;
     const refused: number[] = [];
-    for (let i = 0; i < candidates.length && taken < want; ) {
+    for (let i = 0; i < candidates.length && taken < want;) {
       const tried = candidates.slice(i, i + want - taken);
       i += tried.length;
       const got = await Promise.all(tried.map((partition) => this.#tryTake(partition)));
@@ -150,7 +150,9 @@ export class Share {
       async () => {
         const gone = await this.#areGone(keys);
         await Promise.all(
-          keys.filter((_, i) => gone[i]).map((key) => this.#lock.forceRelease(key, "the process that held it has ended")),
+          keys
+            .filter((_, i) => gone[i])
+            .map((key) => this.#lock.forceRelease(key, "the process that held it has ended")),
         );
       },
       { ttl: ttlMs, label: who },

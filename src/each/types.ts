@@ -80,9 +80,21 @@ export type EachEvent =
   | { readonly type: "given"; readonly worker: number; readonly partition: number }
   | { readonly type: "lost"; readonly worker: number; readonly partition: number; readonly why: string }
   | { readonly type: "finished"; readonly worker: number; readonly partition: number }
-  | { readonly type: "fenced"; readonly worker: number; readonly partition: number; readonly fence: string; readonly items: number }
+  | {
+      readonly type: "fenced";
+      readonly worker: number;
+      readonly partition: number;
+      readonly fence: string;
+      readonly items: number;
+    }
   | { readonly type: "conflict"; readonly worker: number; readonly partition: number; readonly items: number }
-  | { readonly type: "dead"; readonly worker: number; readonly id: number; readonly key?: string; readonly error: string }
+  | {
+      readonly type: "dead";
+      readonly worker: number;
+      readonly id: number;
+      readonly key?: string;
+      readonly error: string;
+    }
   | { readonly type: "away"; readonly worker: number; readonly error: string }
   | { readonly type: "back"; readonly worker: number }
   | { readonly type: "progress"; readonly progress: EachProgress };

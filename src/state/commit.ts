@@ -40,7 +40,10 @@ export function sendGroup(instance: Instance, steps: readonly Step[], lease: obj
     return { versions, done: send(instance, ops, lease) };
   } catch (error) {
     // Versions that nothing will ever have: what the caller has built on them meanwhile is refused as well.
-    return { versions: steps.map(() => drawId()), done: Promise.reject(error as Error) };
+    return {
+      versions: steps.map(() => drawId()),
+      done: Promise.reject(error instanceof Error ? error : new Error(String(error))),
+    };
   }
 }
 

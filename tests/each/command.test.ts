@@ -7,7 +7,18 @@ import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EachSummary } from "../../src/entries/each.ts";
 import { connect } from "../../src/entries/index.ts";
-import { accountsOf, cli, folderFor, makeLines, readLines, serial, sorted, writeLines, type Account, type Line } from "./support.ts";
+import {
+  accountsOf,
+  cli,
+  folderFor,
+  makeLines,
+  readLines,
+  serial,
+  sorted,
+  writeLines,
+  type Account,
+  type Line,
+} from "./support.ts";
 
 // The command as it is run: processes of its own on an embedded store.
 
@@ -37,7 +48,10 @@ function benchFor(t: TestContext, lines: readonly unknown[]): Bench {
     input,
     handler(body) {
       const file = path.join(folder, `handler-${handlers++}.mjs`);
-      writeFileSync(file, `import { setTimeout as sleep } from "node:timers/promises";\nimport { appendFileSync, existsSync, writeFileSync } from "node:fs";\nexport default async (line, ctx) => {\n${body}\n};\n`);
+      writeFileSync(
+        file,
+        `import { setTimeout as sleep } from "node:timers/promises";\nimport { appendFileSync, existsSync, writeFileSync } from "node:fs";\nexport default async (line, ctx) => {\n${body}\n};\n`,
+      );
       return file;
     },
     start: (...args) => start(t, args, folder),
@@ -53,7 +67,10 @@ function benchFor(t: TestContext, lines: readonly unknown[]): Bench {
 }
 
 function start(t: TestContext, args: readonly string[], cwd: string, input?: string): Running {
-  const child = spawn(process.execPath, [cli, ...args], { cwd, stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [cli, ...args], {
+    cwd,
+    stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+  });
   t.after(() => killAll(treeOf(child.pid as number)));
   let out = "";
   let err = "";
@@ -104,48 +121,103 @@ const books = `
   const account = (await accounts.load(ctx.key)) ?? { balance: 0, items: 0, chain: 7 };
   await accounts.save(ctx.key, { balance: account.balance + line.amount, items: account.items + 1, chain: (account.chain * 31 + line.id) % 1000003 });`;
 
-test("killed at any time, every process of it, it loses, doubles and reorders nothing", { skip: process.platform !== "linux" }, async (t) => {
-  const lines = makeLines(3_000, 50);
-  const bench = benchFor(t, lines);
-  const handler = bench.handler(`${books}\nawait sleep(1);`);
-  const args = ["each", bench.input, "--do", handler, "--store", bench.store, "--key", "account", "--processes", "2", "--json"];
-  let runs = 0;
-  for (const items of [200, 1_000, 1_800]) {
-    const run = bench.start(...args);
-    const progress = async (): Promise<number> => [...(await bench.accounts()).values()].reduce((sum, account) => sum + account.items, 0);
-    await until(async () => (await progress()) >= items);
-    killAll(treeOf(run.pid));
-    await run.ended;
-    runs++;
-  }
-  assert.equal(runs, 3);
-  const last = await bench.start(...args).ended;
-  assert.equal(last.code, 0, last.err);
-  assert.equal(summaryOf(last).done, 3_000);
-  assert.deepEqual(sorted(await bench.accounts()), sorted(serial(lines)));
-});
+test(
+  "killed at any time, every process of it, it loses, doubles and reorders nothing",
+  { skip: process.platform !== "linux" },
+  async (t) => {
+    const lines = makeLines(3_000, 50);
+    const bench = benchFor(t, lines);
+    const handler = bench.handler(`${books}\nawait sleep(1);`);
+    const args = [
+      "each",
+      bench.input,
+      "--do",
+      handler,
+      "--store",
+      bench.store,
+      "--key",
+      "account",
+      "--processes",
+      "2",
+      "--json",
+    ];
+    let runs = 0;
+    for (const items of [200, 1_000, 1_800]) {
+      const run = bench.start(...args);
+      const progress = async (): Promise<number> =>
+        [...(await bench.accounts()).values()].reduce((sum, account) => sum + account.items, 0);
+      await until(async () => (await progress()) >= items);
+      killAll(treeOf(run.pid));
+      await run.ended;
+      runs++;
+    }
+    assert.equal(runs, 3);
+    const last = await bench.start(...args).ended;
+    assert.equal(last.code, 0, last.err);
+    assert.equal(summaryOf(last).done, 3_000);
+    assert.deepEqual(sorted(await bench.accounts()), sorted(serial(lines)));
+  },
+);
 
-test("a worker that crashes is started again; without its parent none goes on", { skip: process.platform !== "linux" }, async (t) => {
-  const lines = makeLines(600, 20);
-  const bench = benchFor(t, lines);
-  const mark = path.join(bench.folder, "crashed");
-  const handler = bench.handler(`${books}\nawait sleep(2);\nif (line.id === 300 && !existsSync(${JSON.stringify(mark)})) { writeFileSync(${JSON.stringify(mark)}, ""); process.exit(7); }`);
-  const args = ["each", bench.input, "--do", handler, "--store", bench.store, "--key", "account", "--processes", "2", "--json"];
-  const { code, out, err } = await bench.start(...args).ended;
-  assert.equal(code, 0, err);
-  assert.equal(summaryOf({ out }).restarts, 1);
-  assert.deepEqual(sorted(await bench.accounts()), sorted(serial(lines)));
+test(
+  "a worker that crashes is started again; without its parent none goes on",
+  { skip: process.platform !== "linux" },
+  async (t) => {
+    const lines = makeLines(600, 20);
+    const bench = benchFor(t, lines);
+    const mark = path.join(bench.folder, "crashed");
+    const handler = bench.handler(
+      `${books}\nawait sleep(2);\nif (line.id === 300 && !existsSync(${JSON.stringify(mark)})) { writeFileSync(${JSON.stringify(mark)}, ""); process.exit(7); }`,
+    );
+    const args = [
+      "each",
+      bench.input,
+      "--do",
+      handler,
+      "--store",
+      bench.store,
+      "--key",
+      "account",
+      "--processes",
+      "2",
+      "--json",
+    ];
+    const { code, out, err } = await bench.start(...args).ended;
+    assert.equal(code, 0, err);
+    assert.equal(summaryOf({ out }).restarts, 1);
+    assert.deepEqual(sorted(await bench.accounts()), sorted(serial(lines)));
 
-  const forever = bench.start("each", bench.input, "--do", bench.handler("await sleep(100);"), "--store", bench.store, "--job", "orphans", "--processes", "2");
-  await until(() => treeOf(forever.pid).length >= 3);
-  const workers = treeOf(forever.pid).slice(1);
-  process.kill(forever.pid, "SIGKILL");
-  await until(() => !workers.some(isRunning));
-});
+    const forever = bench.start(
+      "each",
+      bench.input,
+      "--do",
+      bench.handler("await sleep(100);"),
+      "--store",
+      bench.store,
+      "--job",
+      "orphans",
+      "--processes",
+      "2",
+    );
+    await until(() => treeOf(forever.pid).length >= 3);
+    const workers = treeOf(forever.pid).slice(1);
+    process.kill(forever.pid, "SIGKILL");
+    await until(() => !workers.some(isRunning));
+  },
+);
 
 test("a handler that always ends its process is given up, with what to look at", async (t) => {
   const bench = benchFor(t, makeLines(10, 2));
-  const { code, err } = await bench.start("each", bench.input, "--do", bench.handler("process.exit(9);"), "--store", bench.store, "--processes", "1").ended;
+  const { code, err } = await bench.start(
+    "each",
+    bench.input,
+    "--do",
+    bench.handler("process.exit(9);"),
+    "--store",
+    bench.store,
+    "--processes",
+    "1",
+  ).ended;
   assert.equal(code, 2);
   assert.match(err, /keep ending \(exit code 9\)/);
 });
@@ -155,7 +227,21 @@ test("an interrupt finishes what is in hand; running it again goes on", async (t
   const bench = benchFor(t, lines);
   const log = path.join(bench.folder, "log");
   const handler = bench.handler(`appendFileSync(${JSON.stringify(log)}, line.id + "\\n");\nawait sleep(5);\n${books}`);
-  const args = ["each", bench.input, "--do", handler, "--store", bench.store, "--key", "account", "--processes", "2", "--concurrency", "4", "--json"];
+  const args = [
+    "each",
+    bench.input,
+    "--do",
+    handler,
+    "--store",
+    bench.store,
+    "--key",
+    "account",
+    "--processes",
+    "2",
+    "--concurrency",
+    "4",
+    "--json",
+  ];
   const run = bench.start(...args);
   await until(() => readIfThere(log).length > 100);
   process.kill(run.pid, "SIGINT");
@@ -193,7 +279,21 @@ test("two commands on one store share the work", async (t) => {
   const lines = makeLines(1_500, 60);
   const bench = benchFor(t, lines);
   const handler = bench.handler(`await sleep(4);\n${books}`);
-  const args = ["each", bench.input, "--do", handler, "--store", bench.store, "--key", "account", "--processes", "1", "--concurrency", "2", "--json"];
+  const args = [
+    "each",
+    bench.input,
+    "--do",
+    handler,
+    "--store",
+    bench.store,
+    "--key",
+    "account",
+    "--processes",
+    "1",
+    "--concurrency",
+    "2",
+    "--json",
+  ];
   const runs = await Promise.all([bench.start(...args).ended, bench.start(...args).ended]);
   let processed = 0;
   for (const run of runs) {
@@ -211,7 +311,19 @@ test("standard input is spooled; the same content goes on", async (t) => {
   const lines = makeLines(100, 5);
   const bench = benchFor(t, lines);
   const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-  const args = ["each", "-", "--do", bench.handler(books), "--store", bench.store, "--key", "account", "--processes", "1", "--json"];
+  const args = [
+    "each",
+    "-",
+    "--do",
+    bench.handler(books),
+    "--store",
+    bench.store,
+    "--key",
+    "account",
+    "--processes",
+    "1",
+    "--json",
+  ];
   const first = await start(t, args, bench.folder, text).ended;
   assert.equal(first.code, 0, first.err);
   assert.equal(summaryOf(first).processed, 100);
@@ -224,11 +336,29 @@ test("dead letters: exit code 1, a file of them, and another try", async (t) => 
   const file = path.join(bench.folder, "dead.jsonl");
   const args = ["--store", bench.store, "--key", "account", "--job", "letters", "--processes", "1"];
   const bad = bench.handler('if (line.id === 20) throw new TypeError("twenty");');
-  const first = await bench.start("each", bench.input, "--do", bad, ...args, "--retries", "1", "--backoff", "5ms", "--on-dead", "continue", "--dead-letter", file).ended;
+  const first = await bench.start(
+    "each",
+    bench.input,
+    "--do",
+    bad,
+    ...args,
+    "--retries",
+    "1",
+    "--backoff",
+    "5ms",
+    "--on-dead",
+    "continue",
+    "--dead-letter",
+    file,
+  ).ended;
   assert.equal(first.code, 1, first.err);
   assert.match(first.out, /39 items done, 1 dead letter\n/);
-  assert.deepEqual(readLines(file).map((letter) => (letter as { error: object }).error), [{ name: "TypeError", message: "twenty" }]);
-  const second = await bench.start("each", bench.input, "--do", bench.handler(""), ...args, "--retry-dead", "--quiet").ended;
+  assert.deepEqual(
+    readLines(file).map((letter) => (letter as { error: object }).error),
+    [{ name: "TypeError", message: "twenty" }],
+  );
+  const second = await bench.start("each", bench.input, "--do", bench.handler(""), ...args, "--retry-dead", "--quiet")
+    .ended;
   assert.equal(second.code, 0, second.err);
   assert.equal(second.err, "");
   assert.match(second.out, /40 items done, 0 dead letters/);
@@ -247,7 +377,10 @@ test("bad usage says what is wrong, in one line, and exits with 2", async (t) =>
     [["each", bench.input, "--do", handler, "--processes", "many"], /--processes must be a whole number/],
     [["each", bench.input, "--do", handler, "--on-dead", "panic"], /--on-dead must be stop-key or continue/],
     [["each", bench.input, "--do", handler, "--backoff", "soon"], /backoff must be/],
-    [["each", path.join(bench.folder, "none.jsonl"), "--do", handler, "--store", bench.store], /there is no input file/],
+    [
+      ["each", path.join(bench.folder, "none.jsonl"), "--do", handler, "--store", bench.store],
+      /there is no input file/,
+    ],
     [["each", bench.input, "--do", none, "--store", bench.store], /cannot be loaded/],
     [["each", bench.input, "--do", empty, "--store", bench.store], /no default export/],
     [["each", bench.input, "--do", handler, "--store", "carrier-pigeon://x"], /known schemes/],
@@ -269,7 +402,10 @@ test("the demo kills one worker, fences one that was paused, and finds no differ
   const folder = folderFor(t);
   const { code, out, err } = await start(t, ["demo", "--json", "--seed", "11"], folder).ended;
   assert.equal(code, 0, err + out.slice(-2_000));
-  const events = out.trim().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+  const events = out
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
   const types = new Set(events.map(({ type }) => type));
   for (const type of ["killed", "paused", "resumed", "fenced", "audit"]) assert.ok(types.has(type), `no event ${type}`);
   const audit = events.at(-1) as Record<string, number>;

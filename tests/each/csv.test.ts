@@ -43,7 +43,10 @@ test("rows come back as they were written, wherever the blocks are cut", async (
       fc.boolean(),
       fc.integer({ min: 1, max: 40 }),
       async (rows, always, ending, endsWithNewline, bytes) => {
-        await writeFile(file, rows.map((fields) => writeRow(fields, always)).join(ending) + (endsWithNewline ? ending : ""));
+        await writeFile(
+          file,
+          rows.map((fields) => writeRow(fields, always)).join(ending) + (endsWithNewline ? ending : ""),
+        );
         const records = await readAll(file, bytes, csvEnd);
         assert.deepEqual(
           records.map(({ text }) => parseCsvRecord(text as string)),
@@ -117,5 +120,8 @@ test("bytes that are not UTF-8 spoil their own line only", () => {
 
 test("a record that is too long to hold is refused, with where it is", () => {
   const endless = Buffer.alloc(17 * 1024 * 1024, "x");
-  assert.throws(() => splitRecords(endless, { id: 5, offset: 100 }, lineEnd, false), /record 5, at byte 100 of the input/);
+  assert.throws(
+    () => splitRecords(endless, { id: 5, offset: 100 }, lineEnd, false),
+    /record 5, at byte 100 of the input/,
+  );
 });

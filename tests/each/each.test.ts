@@ -5,7 +5,19 @@ import { test, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { each, startEach, type EachEvent, type EachOptions, type Handler } from "../../src/entries/each.ts";
 import { isHoldfastError, type Holdfast } from "../../src/entries/index.ts";
-import { accountsOf, book, folderFor, makeLines, memoryFor, readLines, serial, sorted, writeLines, type Account, type Line } from "./support.ts";
+import {
+  accountsOf,
+  book,
+  folderFor,
+  makeLines,
+  memoryFor,
+  readLines,
+  serial,
+  sorted,
+  writeLines,
+  type Account,
+  type Line,
+} from "./support.ts";
 
 const books: Handler<Line> = async (line, ctx) => {
   const accounts = ctx.state<Account>("accounts");
@@ -32,7 +44,21 @@ test("every item is handled once, and those of a key in their order", async (t) 
   const lines = makeLines(5_000, 40);
   const { hf, run } = await benchFor(t, lines);
   const summary = await run(books);
-  assert.deepEqual({ ...summary, durationMs: 0 }, { job: "job", outcome: "done", done: 5_000, dead: 0, waiting: 0, processed: 5_000, conflicts: 0, fenced: 0, restarts: 0, durationMs: 0 });
+  assert.deepEqual(
+    { ...summary, durationMs: 0 },
+    {
+      job: "job",
+      outcome: "done",
+      done: 5_000,
+      dead: 0,
+      waiting: 0,
+      processed: 5_000,
+      conflicts: 0,
+      fenced: 0,
+      restarts: 0,
+      durationMs: 0,
+    },
+  );
   assert.deepEqual(sorted(await accountsOf(hf)), sorted(serial(lines)));
   const again = await run(() => assert.fail("nothing is left"));
   assert.equal(again.processed, 0);
@@ -44,15 +70,18 @@ test("different keys go at the same time, items of one key one after the other",
   const { hf, run } = await benchFor(t, lines);
   const running = new Set<string>();
   let most = 0;
-  await run(async (line, ctx) => {
-    assert.ok(!running.has(line.account), "two of a key at once");
-    running.add(line.account);
-    most = Math.max(most, running.size);
-    const before = await ctx.state<Account>("accounts").load(line.account);
-    await sleep(line.id % 3);
-    await ctx.state<Account>("accounts").save(line.account, book(before, line));
-    running.delete(line.account);
-  }, { concurrency: 8 });
+  await run(
+    async (line, ctx) => {
+      assert.ok(!running.has(line.account), "two of a key at once");
+      running.add(line.account);
+      most = Math.max(most, running.size);
+      const before = await ctx.state<Account>("accounts").load(line.account);
+      await sleep(line.id % 3);
+      await ctx.state<Account>("accounts").save(line.account, book(before, line));
+      running.delete(line.account);
+    },
+    { concurrency: 8 },
+  );
   assert.ok(most > 1 && most <= 8, `${most} at once`);
   assert.deepEqual(sorted(await accountsOf(hf)), sorted(serial(lines)));
 });
@@ -60,15 +89,21 @@ test("different keys go at the same time, items of one key one after the other",
 test("items of different keys that change one record do not lose each other's changes", async (t) => {
   const lines = makeLines(600, 50);
   const { hf, run } = await benchFor(t, lines);
-  const summary = await run(async (line, ctx) => {
-    const totals = ctx.state<number>("totals");
-    const before = (await totals.load("all")) ?? 0;
-    await sleep(0);
-    await totals.save("all", before + line.amount);
-  }, { concurrency: 6 });
+  const summary = await run(
+    async (line, ctx) => {
+      const totals = ctx.state<number>("totals");
+      const before = (await totals.load("all")) ?? 0;
+      await sleep(0);
+      await totals.save("all", before + line.amount);
+    },
+    { concurrency: 6 },
+  );
   assert.equal(summary.outcome, "done");
   assert.ok(summary.conflicts > 0);
-  assert.equal(await hf.state("totals").load("all"), lines.reduce((sum, { amount }) => sum + amount, 0));
+  assert.equal(
+    await hf.state("totals").load("all"),
+    lines.reduce((sum, { amount }) => sum + amount, 0),
+  );
 });
 
 test("a record that another changes meanwhile is read again by the handler", async (t) => {
@@ -121,10 +156,12 @@ test("an item that its handler changed is as it was for the next attempt", async
   assert.deepEqual(seen, [5, 5]);
 });
 
-const failing = (ids: ReadonlySet<number>): Handler<Line> => async (line, ctx) => {
-  await books(line, ctx);
-  if (ids.has(line.id)) throw new Error(`no ${line.id}`);
-};
+const failing =
+  (ids: ReadonlySet<number>): Handler<Line> =>
+  async (line, ctx) => {
+    await books(line, ctx);
+    if (ids.has(line.id)) throw new Error(`no ${line.id}`);
+  };
 
 test("stop-key: later items of a key wait behind its dead letter until it is tried again", async (t) => {
   const lines = makeLines(500, 10);
@@ -142,7 +179,10 @@ test("stop-key: later items of a key wait behind its dead letter until it is tri
   assert.equal(first.waiting, 500 - reached.length - stoppedAt.size);
   assert.deepEqual(sorted(await accountsOf(hf)), sorted(serial(reached)));
   const letters = readLines(deadLetter) as { id: number; key: string; attempts: number; error: object; item: Line }[];
-  assert.deepEqual(letters.map(({ id }) => id).toSorted((a, b) => a - b), [...stoppedAt.values()].toSorted((a, b) => a - b));
+  assert.deepEqual(
+    letters.map(({ id }) => id).toSorted((a, b) => a - b),
+    [...stoppedAt.values()].toSorted((a, b) => a - b),
+  );
   for (const { id, key, attempts, error, item } of letters) {
     assert.deepEqual(item, lines[id - 1]);
     assert.equal(key, item.account);
@@ -162,7 +202,10 @@ test("stop-key: later items of a key wait behind its dead letter until it is tri
 test("stop-key: a key that fails again further on stops there", async (t) => {
   const lines = makeLines(300, 3);
   const { hf, run } = await benchFor(t, lines);
-  const [one, two] = lines.filter(({ account }) => account === "a1").slice(10, 12).map(({ id }) => id) as [number, number];
+  const [one, two] = lines
+    .filter(({ account }) => account === "a1")
+    .slice(10, 12)
+    .map(({ id }) => id) as [number, number];
   await run(failing(new Set([one])), { retries: 0 });
   const second = await run(failing(new Set([two])), { retries: 0, retryDead: true });
   const behind = lines.filter(({ account, id }) => account === "a1" && id > two).length;
@@ -187,18 +230,32 @@ test("continue: later items go on, and the dead letters can be tried again", asy
   assert.deepEqual([last.outcome, last.done, last.dead], ["done", 300, 0]);
   let balance = 0;
   for (const account of (await accountsOf(hf)).values()) balance += account.balance;
-  assert.equal(balance, lines.reduce((sum, { amount }) => sum + amount, 0));
+  assert.equal(
+    balance,
+    lines.reduce((sum, { amount }) => sum + amount, 0),
+  );
 });
 
 test("records that are no items are dead letters, and stop nobody", async (t) => {
   const { hf, folder } = await benchFor(t, []);
   const input = path.join(folder, "mixed.jsonl");
-  writeFileSync(input, '\uFEFF{"id":1,"account":"a","amount":1}\n\n{"id":2,"account"\n{"id":3,"amount":1}\n[1]\n{"id":5,"account":7,"amount":1}\r\n  \n{"id":6,"account":"a","amount":1}');
+  writeFileSync(
+    input,
+    '\uFEFF{"id":1,"account":"a","amount":1}\n\n{"id":2,"account"\n{"id":3,"amount":1}\n[1]\n{"id":5,"account":7,"amount":1}\r\n  \n{"id":6,"account":"a","amount":1}',
+  );
   const keys: (string | undefined)[] = [];
   const deadLetter = path.join(folder, "dead.jsonl");
-  const summary = await each(input, (_, ctx) => void keys.push(ctx.key), { store: hf, job: "mixed", key: "account", deadLetter });
+  const summary = await each(input, (_, ctx) => void keys.push(ctx.key), {
+    store: hf,
+    job: "mixed",
+    key: "account",
+    deadLetter,
+  });
   assert.deepEqual([summary.done, summary.dead, summary.waiting], [3, 3, 0]);
-  assert.deepEqual(keys.toSorted(), ["7", "a", "a"]);
+  assert.deepEqual(
+    keys.map(String).toSorted((a, b) => a.localeCompare(b)),
+    ["7", "a", "a"],
+  );
   const letters = readLines(deadLetter) as { id: number; attempts: number; raw?: string; error: { message: string } }[];
   assert.deepEqual(
     letters.toSorted((a, b) => a.id - b.id).map(({ id, attempts, raw, error }) => [id, attempts, raw, error.message]),
@@ -227,15 +284,22 @@ test("another input, format or key is refused, and the progress stays", async (t
   const lines = makeLines(50, 5);
   const { hf, run, input, folder } = await benchFor(t, lines);
   await run(books);
-  const refused = (pattern: RegExp) => (error: unknown) => isHoldfastError(error, "INVALID_ARGUMENT") && pattern.test(error.message);
+  const refused = (pattern: RegExp) => (error: unknown) =>
+    isHoldfastError(error, "INVALID_ARGUMENT") && pattern.test(error.message);
   await assert.rejects(run(books, { key: "id" }), refused(/has the key "account"/));
   appendFileSync(input, '{"id":51,"account":"a1","amount":1}\n');
   await assert.rejects(run(books), refused(/another input/));
-  writeLines(input, lines.map((line) => (line.id === 25 ? { ...line, amount: (line.amount + 1) % 10 } : line)));
+  writeLines(
+    input,
+    lines.map((line) => (line.id === 25 ? { ...line, amount: (line.amount + 1) % 10 } : line)),
+  );
   await assert.rejects(run(books), refused(/another input/));
   const numbers = writeLines(path.join(folder, "numbers"), [1, 2, 3]);
   await each(numbers, () => undefined, { store: hf, job: "numbers" });
-  await assert.rejects(each(numbers, () => undefined, { store: hf, job: "numbers", format: "csv" }), refused(/reads jsonl, not csv/));
+  await assert.rejects(
+    each(numbers, () => undefined, { store: hf, job: "numbers", format: "csv" }),
+    refused(/reads jsonl, not csv/),
+  );
   const twice = path.join(folder, "twice.csv");
   writeFileSync(twice, "a,b,a\n1,2,3\n");
   await assert.rejects(each(twice, books, { store: hf }), refused(/column "a" twice/));
@@ -269,12 +333,16 @@ test("items without a key all go at the same time", async (t) => {
   const { hf, input } = await benchFor(t, lines);
   let running = 0;
   let most = 0;
-  await each(input, async (_, ctx) => {
-    assert.equal(ctx.key, undefined);
-    most = Math.max(most, ++running);
-    await sleep(2);
-    running--;
-  }, { store: hf, concurrency: 50 });
+  await each(
+    input,
+    async (_, ctx) => {
+      assert.equal(ctx.key, undefined);
+      most = Math.max(most, ++running);
+      await sleep(2);
+      running--;
+    },
+    { store: hf, concurrency: 50 },
+  );
   assert.equal(most, 50);
 });
 
@@ -297,7 +365,10 @@ test("two runs at once share the work of a job", async (t) => {
     assert.ok(processed > 300, `${processed} items of one run`);
   }
   assert.equal(summaries[0].processed + summaries[1].processed, 2_000);
-  assert.ok(events.some(({ type }) => type === "given"), "the first gave partitions up");
+  assert.ok(
+    events.some(({ type }) => type === "given"),
+    "the first gave partitions up",
+  );
   assert.deepEqual(sorted(await accountsOf(hf)), sorted(serial(lines)));
 });
 
@@ -306,34 +377,47 @@ test("a worker that lost its lease commits nothing", async (t) => {
   const { hf, input } = await benchFor(t, lines);
   let stolen = false;
   const fenced: number[] = [];
-  const run = startEach<Line>(input, async (line, ctx) => {
-    await books(line, ctx);
-    if (line.id !== 10 || stolen) return;
-    stolen = true;
-    for (const key of ctx.lease.keys) await hf.lock("holdfast-each job").forceRelease(key, "test");
-  }, { store: hf, job: "job", key: "account", leaseTtl: "1s" });
+  const run = startEach<Line>(
+    input,
+    async (line, ctx) => {
+      await books(line, ctx);
+      if (line.id !== 10 || stolen) return;
+      stolen = true;
+      for (const key of ctx.lease.keys) await hf.lock("holdfast-each job").forceRelease(key, "test");
+    },
+    { store: hf, job: "job", key: "account", leaseTtl: "1s" },
+  );
   run.on((event) => event.type === "fenced" && fenced.push(event.items));
   const summary = await run.result;
   assert.equal(summary.outcome, "done");
   assert.ok(summary.fenced > 0);
-  assert.equal(fenced.reduce((sum, items) => sum + items, 0), summary.fenced);
+  assert.equal(
+    fenced.reduce((sum, items) => sum + items, 0),
+    summary.fenced,
+  );
   assert.deepEqual(sorted(await accountsOf(hf)), sorted(serial(lines)));
 });
 
 test("a write that fails makes the item fail, also where nobody waits for it", async (t) => {
   const { hf, run } = await benchFor(t, makeLines(3, 1));
-  const summary = await run((line, ctx) => {
-    const state = ctx.state("things");
-    if (line.id === 2) void state.save("bad", () => 1);
-    else void state.save(`good ${line.id}`, line.id);
-  }, { retries: 0, onDead: "continue" });
+  const summary = await run(
+    (line, ctx) => {
+      const state = ctx.state("things");
+      if (line.id === 2) void state.save("bad", () => 1);
+      else void state.save(`good ${line.id}`, line.id);
+    },
+    { retries: 0, onDead: "continue" },
+  );
   assert.deepEqual([summary.done, summary.dead], [2, 1]);
-  assert.deepEqual([...(await hf.state("things").loadMany(["bad", "good 1", "good 2", "good 3"])).keys()], ["good 1", "good 3"]);
+  assert.deepEqual(
+    [...(await hf.state("things").loadMany(["bad", "good 1", "good 2", "good 3"])).keys()],
+    ["good 1", "good 3"],
+  );
 });
 
 test("ctx.state: an item sees its own writes, updates, deletes", async (t) => {
   const { hf, run } = await benchFor(t, makeLines(1, 1));
-  const things = hf.state<unknown>("things");
+  const things = hf.state("things");
   await things.save("old", { n: 1 });
   await run(async (_, ctx) => {
     const state = ctx.state<{ n: number }>("things");
@@ -369,7 +453,11 @@ test("options are checked", async (t) => {
     { store: 5 as never },
   ];
   for (const options of bad) {
-    assert.throws(() => startEach(input, books, { store: hf, ...options }), (error) => isHoldfastError(error, "INVALID_ARGUMENT"), JSON.stringify(options));
+    assert.throws(
+      () => startEach(input, books, { store: hf, ...options }),
+      (error) => isHoldfastError(error, "INVALID_ARGUMENT"),
+      JSON.stringify(options),
+    );
   }
 });
 
@@ -381,7 +469,11 @@ test("an empty input is done", async (t) => {
 
 test("more records than are kept in memory: each is still one", async (t) => {
   // Every account comes up again when its record was long dropped.
-  const lines = Array.from({ length: 24_000 }, (_, i) => ({ id: i + 1, account: `a${(i * 7_919) % 6_007}`, amount: i % 1_000 }));
+  const lines = Array.from({ length: 24_000 }, (_, i) => ({
+    id: i + 1,
+    account: `a${(i * 7_919) % 6_007}`,
+    amount: i % 1_000,
+  }));
   const { hf, run } = await benchFor(t, lines);
   const summary = await run(async (line, ctx) => {
     const accounts = ctx.state<Account>("accounts");

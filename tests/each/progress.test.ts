@@ -89,10 +89,11 @@ test("keys stay on their partitions: stored jobs depend on it", () => {
 });
 
 test("keys are spread evenly", () => {
-  const counts = new Array<number>(16).fill(0);
+  const counts = Array.from({ length: 16 }, () => 0);
   for (let i = 0; i < 16_000; i++) {
     const partition = partitionOfKey(`account-${i}`, 16);
     counts[partition] = (counts[partition] as number) + 1;
   }
-  for (const count of counts) assert.ok(count > 800 && count < 1_200, `${count} of 16,000 keys on one of 16 partitions`);
+  for (const count of counts)
+    assert.ok(count > 800 && count < 1_200, `${count} of 16,000 keys on one of 16 partitions`);
 });

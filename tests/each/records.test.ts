@@ -19,7 +19,12 @@ async function worldFor(t: TestContext): Promise<World> {
   const lease = (await hf.lock("lock").tryAcquire("key")) as Lease;
   const records = new Records(json);
   const host: RunHost = { records, idPrefix: "", store: (name) => hf.state(name) };
-  return { hf, store: hf.state("things"), records, run: () => new Run(new Item(1, 0, undefined, "", undefined), lease, host) };
+  return {
+    hf,
+    store: hf.state("things"),
+    records,
+    run: () => new Run(new Item(1, 0, undefined, "", undefined), lease, host),
+  };
 }
 
 test("a record that a run holds stays the only object of its key, whatever is dropped meanwhile", async (t) => {
@@ -85,7 +90,11 @@ test("what was loaded is a copy; what was dropped is loaded anew", async (t) => 
   first.n = 5;
   assert.deepEqual(await run().state("things").load("a"), { n: 1 });
   await store.save("a", { n: 2 });
-  assert.deepEqual(await run().state("things").load("a"), { n: 1 }, "as this process knows it: the commit would be refused");
+  assert.deepEqual(
+    await run().state("things").load("a"),
+    { n: 1 },
+    "as this process knows it: the commit would be refused",
+  );
   const record = records.peek(records.of(store), "a");
   assert.ok(record);
   records.drop(record);

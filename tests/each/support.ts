@@ -34,7 +34,11 @@ export function makeLines(count: number, accounts: number): Line[] {
     state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
     return (state >>> 8) % below;
   };
-  return Array.from({ length: count }, (_, i) => ({ id: i + 1, account: `a${random(accounts)}`, amount: random(1_000) }));
+  return Array.from({ length: count }, (_, i) => ({
+    id: i + 1,
+    account: `a${random(accounts)}`,
+    amount: random(1_000),
+  }));
 }
 
 export function writeLines(file: string, lines: readonly unknown[]): string {

@@ -45,7 +45,17 @@ export async function auditBooks(hf: Holdfast, orders: readonly Order[]): Promis
   }
   const settledOnce = orders.length - missing - doubled;
   const differences = missing + doubled + wrongAccounts;
-  return { orders: orders.length, settledOnce, missing, doubled, accounts: expected.size, wrongAccounts, total, expectedTotal, differences };
+  return {
+    orders: orders.length,
+    settledOnce,
+    missing,
+    doubled,
+    accounts: expected.size,
+    wrongAccounts,
+    total,
+    expectedTotal,
+    differences,
+  };
 }
 
 async function loadAll<T>(hf: Holdfast, keys: readonly string[]): Promise<Map<string, T>> {

@@ -32,7 +32,9 @@ export function eventLine(event: Single, paint: Paint): string | undefined {
     case "finished":
       return undefined;
     case "fenced":
-      return paint.yellow(`${who} was fenced: ${count(event.items, "late settlement")} of partition ${event.partition} refused (fence ${event.fence})`);
+      return paint.yellow(
+        `${who} was fenced: ${count(event.items, "late settlement")} of partition ${event.partition} refused (fence ${event.fence})`,
+      );
     case "conflict":
       return `${who} repeats ${count(event.items, "settlement")} of partition ${event.partition} after a conflict`;
     case "dead":
@@ -51,7 +53,9 @@ export function drillLine(event: DrillEvent, paint: Paint): string {
     case "killed":
       return paint.red(`KILL  ${who} is killed`);
     case "paused":
-      return paint.yellow(`PAUSE ${who} is paused for ${event.ms / 1000} s, longer than its lease, with settlements in hand`);
+      return paint.yellow(
+        `PAUSE ${who} is paused for ${event.ms / 1000} s, longer than its lease, with settlements in hand`,
+      );
     case "resumed":
       return paint.yellow(`RESUME ${who} goes on, and knows nothing of the pause`);
   }

@@ -14,7 +14,8 @@ export interface Paint {
 /** By the terminal, and by NO_COLOR. */
 export function paintFor(out: WriteStream): Paint {
   const colors = out.isTTY && out.hasColors() && process.env["NO_COLOR"] === undefined;
-  const code = (open: number, close: number) => (text: string) => (colors ? `\u001B[${open}m${text}\u001B[${close}m` : text);
+  const code = (open: number, close: number) => (text: string) =>
+    colors ? `\u001B[${open}m${text}\u001B[${close}m` : text;
   const green = code(32, 39);
   const red = code(31, 39);
   const yellow = code(33, 39);

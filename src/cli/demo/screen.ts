@@ -45,7 +45,10 @@ export class DemoScreen implements DemoOutput {
   readonly #paint: Paint;
   readonly #started = performance.now();
   readonly #rows = new Map<number, Row>();
-  readonly #gathered = new Map<string, { readonly type: Gathered; readonly worker: number; readonly partitions: number[] }>();
+  readonly #gathered = new Map<
+    string,
+    { readonly type: Gathered; readonly worker: number; readonly partitions: number[] }
+  >();
   #timer: NodeJS.Timeout | undefined;
   #begin: DemoBegin | undefined;
   #progress: EachProgress | undefined;
@@ -60,7 +63,9 @@ export class DemoScreen implements DemoOutput {
   begin(begin: DemoBegin): void {
     this.#begin = begin;
     const where = begin.store === undefined ? "an embedded store" : "the given store";
-    this.#line(this.#paint.bold(`${count(begin.orders, "order")}, ${begin.processes} workers, ${where}, seed ${begin.seed}`));
+    this.#line(
+      this.#paint.bold(`${count(begin.orders, "order")}, ${begin.processes} workers, ${where}, seed ${begin.seed}`),
+    );
     this.#line("One worker will be killed, one will be paused past its lease. The books must balance all the same.");
     this.#line("");
   }
@@ -70,7 +75,8 @@ export class DemoScreen implements DemoOutput {
     if (event.type === "taken" || event.type === "given" || event.type === "lost") return this.#gather(event);
     const row = this.#row(event.worker);
     if (event.type === "started") Object.assign(row, { pid: event.pid, state: "working", held: [] });
-    if (event.type === "exited") Object.assign(row, { state: event.how === "finished" ? "done" : "dead", held: [], running: 0 });
+    if (event.type === "exited")
+      Object.assign(row, { state: event.how === "finished" ? "done" : "dead", held: [], running: 0 });
     if (event.type === "fenced") row.state = "fenced";
     const line = eventLine(event, this.#paint);
     if (line !== undefined) this.#stamped(line);
@@ -97,12 +103,21 @@ export class DemoScreen implements DemoOutput {
     const mark = (right: boolean): string => (right ? green("✔") : red("✘"));
     this.#line("");
     this.#line(bold("Audit"));
-    this.#line(`  ${mark(audit.missing + audit.doubled === 0)} ${count(audit.settledOnce, "order")} of ${audit.orders.toLocaleString("en")} settled exactly once (${audit.missing} missing, ${audit.doubled} doubled)`);
-    this.#line(`  ${mark(audit.wrongAccounts === 0)} ${count(audit.accounts, "account")}: balances and order of bookings as of a serial run (${audit.wrongAccounts} differ)`);
-    this.#line(`  ${mark(audit.total === audit.expectedTotal)} sum of all balances ${money(audit.total)}, expected ${money(audit.expectedTotal)}`);
-    this.#line(`  ${mark(summary.fenced > 0)} ${count(summary.fenced, "late settlement")} of a worker that had lost its lease refused`);
+    this.#line(
+      `  ${mark(audit.missing + audit.doubled === 0)} ${count(audit.settledOnce, "order")} of ${audit.orders.toLocaleString("en")} settled exactly once (${audit.missing} missing, ${audit.doubled} doubled)`,
+    );
+    this.#line(
+      `  ${mark(audit.wrongAccounts === 0)} ${count(audit.accounts, "account")}: balances and order of bookings as of a serial run (${audit.wrongAccounts} differ)`,
+    );
+    this.#line(
+      `  ${mark(audit.total === audit.expectedTotal)} sum of all balances ${money(audit.total)}, expected ${money(audit.expectedTotal)}`,
+    );
+    this.#line(
+      `  ${mark(summary.fenced > 0)} ${count(summary.fenced, "late settlement")} of a worker that had lost its lease refused`,
+    );
     this.#line(`  ${mark(summary.restarts > 0)} ${count(summary.restarts, "worker")} killed and started again`);
-    const verdict = audit.differences === 0 ? green(bold("0 differences")) : red(bold(count(audit.differences, "difference")));
+    const verdict =
+      audit.differences === 0 ? green(bold("0 differences")) : red(bold(count(audit.differences, "difference")));
     this.#line(`${verdict} in ${seconds(performance.now() - this.#started)}`);
     if (!shown) this.#line("The kill or the pause came to nothing this time: try again with more --orders.");
   }
@@ -132,7 +147,15 @@ export class DemoScreen implements DemoOutput {
     this.#draw();
   }
 
-  #gather({ type, worker, partition }: { readonly type: Gathered; readonly worker: number; readonly partition: number }): void {
+  #gather({
+    type,
+    worker,
+    partition,
+  }: {
+    readonly type: Gathered;
+    readonly worker: number;
+    readonly partition: number;
+  }): void {
     const id = `${type} ${worker}`;
     const known = this.#gathered.get(id);
     if (known) known.partitions.push(partition);
@@ -145,7 +168,8 @@ export class DemoScreen implements DemoOutput {
     this.#timer = undefined;
     const groups = [...this.#gathered.values()];
     this.#gathered.clear();
-    for (const { type, worker, partitions } of groups) this.#stamped(gatheredLine(type, worker, partitions, this.#paint));
+    for (const { type, worker, partitions } of groups)
+      this.#stamped(gatheredLine(type, worker, partitions, this.#paint));
   }
 
   #stamped(text: string): void {
@@ -170,12 +194,22 @@ export class DemoScreen implements DemoOutput {
     const { bold, dim, state } = this.#paint;
     const part = Math.min(this.#progress.processed / this.#begin.orders, 1);
     const full = Math.round(part * barWidth);
-    const lines = ["", dim("  worker  pid       state     partitions".padEnd(30 + this.#partitions * 3) + "  running  settled")];
+    const lines = [
+      "",
+      dim("  worker  pid       state     partitions".padEnd(30 + this.#partitions * 3) + "  running  settled"),
+    ];
     for (const [worker, { pid, state: name, held, running, processed }] of [...this.#rows].sort(([a], [b]) => a - b)) {
-      const cells = Array.from({ length: this.#partitions }, (_, i) => (held.includes(i) ? String(i).padStart(2) : dim(" ·"))).join(" ");
-      lines.push(`  ${bold(String(worker).padEnd(6))}  ${String(pid).padEnd(8)}  ${state(name, name.padEnd(8))}  ${cells}  ${String(running).padStart(7)}  ${String(processed).padStart(7)}`);
+      const cells = Array.from({ length: this.#partitions }, (_, i) =>
+        held.includes(i) ? String(i).padStart(2) : dim(" ·"),
+      ).join(" ");
+      lines.push(
+        `  ${bold(String(worker).padEnd(6))}  ${String(pid).padEnd(8)}  ${state(name, name.padEnd(8))}  ${cells}  ${String(running).padStart(7)}  ${String(processed).padStart(7)}`,
+      );
     }
-    lines.push("", `  ${"█".repeat(full)}${dim("░".repeat(barWidth - full))} ${Math.floor(part * 100)}%  ${count(this.#progress.processed, "order")} settled`);
+    lines.push(
+      "",
+      `  ${"█".repeat(full)}${dim("░".repeat(barWidth - full))} ${Math.floor(part * 100)}%  ${count(this.#progress.processed, "order")} settled`,
+    );
     this.#erase();
     this.#out.write(`${lines.join("\n")}\n`);
     this.#drawn = lines.length;

@@ -21,6 +21,8 @@ export class RecordReader {
   readonly #findEnd: FindEnd;
   readonly #blockBytes: number;
   #position: Position;
+  /** Used again for each block: records are copied out of it. */
+  #buffer: Buffer = Buffer.alloc(0);
 
   constructor(file: FileHandle, size: number, findEnd: FindEnd, from: Position, bytes = blockBytes) {
     this.#blockBytes = bytes;
@@ -44,13 +46,15 @@ export class RecordReader {
   async read(): Promise<Block> {
     const from = this.#position;
     for (let bytes = this.#blockBytes; ; bytes = Math.min(bytes * 4, maxRecordBytes + blockBytes)) {
-      const length = Math.min(bytes, this.#size - from.offset);
-      const buffer = Buffer.allocUnsafeSlow(Math.max(length, 0));
+      const length = Math.max(Math.min(bytes, this.#size - from.offset), 0);
+      if (this.#buffer.length < length) this.#buffer = Buffer.allocUnsafeSlow(length);
+      const buffer = this.#buffer.subarray(0, length);
       await this.#fill(buffer, from.offset);
       const last = from.offset + length >= this.#size;
       const { records, next } = splitRecords(buffer, from, this.#findEnd, last);
       if (records.length === 0 && !last && next.offset === from.offset) continue; // a record longer than the block
       this.#position = next;
+      if (bytes > this.#blockBytes) this.#buffer = Buffer.alloc(0); // long records are rare
       return { from, records, next, end: last };
     }
   }

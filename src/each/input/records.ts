@@ -40,7 +40,7 @@ export const csvEnd: FindEnd = (buffer, start) => {
         if (buffer[i + 1] !== quote) break;
         i++;
       }
-      for (i++; i < buffer.length && buffer[i] !== comma && buffer[i] !== newline; ) i++;
+      for (i++; i < buffer.length && buffer[i] !== comma && buffer[i] !== newline;) i++;
     }
     if (buffer[i] === newline) return i;
     i++; // past the comma

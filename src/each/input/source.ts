@@ -83,7 +83,11 @@ export async function openRecords(source: Source, name: FormatName): Promise<Ope
   }
 }
 
-async function readHeader(file: FileHandle, start: number, size: number): Promise<{ columns: readonly string[]; end: number }> {
+async function readHeader(
+  file: FileHandle,
+  start: number,
+  size: number,
+): Promise<{ columns: readonly string[]; end: number }> {
   for (let bytes = 64 * 1024; ; bytes *= 4) {
     const length = Math.min(bytes, size - start);
     const buffer = Buffer.alloc(length);
@@ -95,7 +99,8 @@ async function readHeader(file: FileHandle, start: number, size: number): Promis
     if (typeof columns === "string") throw new InvalidArgumentError(`the CSV header cannot be read: ${columns}`);
     if (columns.every((column) => column.trim() === "")) throw new InvalidArgumentError("the CSV input has no header");
     const twice = columns.find((column, i) => columns.indexOf(column) !== i);
-    if (twice !== undefined) throw new InvalidArgumentError(`the CSV header has the column ${JSON.stringify(twice)} twice`);
+    if (twice !== undefined)
+      throw new InvalidArgumentError(`the CSV header has the column ${JSON.stringify(twice)} twice`);
     return { columns, end: start + Math.min(end + 1, length) };
   }
 }
@@ -117,5 +122,7 @@ function seenOf({ size, mtimeMs, ino }: Stats): Seen {
 
 function unreadable(path: string, error: unknown): InvalidArgumentError {
   const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-  return new InvalidArgumentError(missing ? `there is no input file ${path}` : `the input ${path} cannot be read`, { cause: error });
+  return new InvalidArgumentError(missing ? `there is no input file ${path}` : `the input ${path} cannot be read`, {
+    cause: error,
+  });
 }

@@ -1,0 +1,109 @@
+import { Stage, used, type Item } from "./item.ts";
+import { Ahead, type PartitionProgress, type Position } from "./progress.ts";
+
+/** The items of a lane: which can be started, which wait for another of their key, which may not be forgotten yet. */
+export class LaneQueue {
+  readonly #ahead = new Ahead<Item>();
+  /** The last waiting item of each key; an item's own chain leads to it. */
+  readonly #tails = new Map<string, Item>();
+  #ready: Item[] = [];
+  #head = 0;
+  #open = 0;
+  #chars = 0;
+
+  /** Items that are not handled. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /** Items that are not behind the watermark. */
+  get span(): number {
+    return this.#ahead.size;
+  }
+
+  /** Characters of items that are not committed. */
+  get chars(): number {
+    return this.#chars;
+  }
+
+  /** Whether there is an item to start. */
+  get hasReady(): boolean {
+    return this.#head < this.#ready.length;
+  }
+
+  /** Takes an item, in the order of the input; one that came to an end earlier is only remembered. */
+  take(item: Item): void {
+    this.#ahead.push(item);
+    if (item.stage === Stage.committed) return;
+    this.#chars += item.text?.length ?? 0;
+    this.#enqueue(item);
+  }
+
+  /** The next item to start. Only where there is one. */
+  shift(): Item {
+    const item = this.#ready[this.#head++] as Item;
+    if (this.#head > 512 && this.#head * 2 > this.#ready.length) {
+      this.#ready = this.#ready.slice(this.#head);
+      this.#head = 0;
+    }
+    return item;
+  }
+
+  /** An item is to be started once more: its key is still its own. */
+  again(item: Item): void {
+    this.#ready.push(item);
+  }
+
+  /** An item was handled: the next one of its key can be started. */
+  handled(item: Item): void {
+    this.#open--;
+    const { key, next } = item;
+    if (next) {
+      item.next = undefined;
+      this.#ready.push(next);
+    } else if (key !== undefined) this.#tails.delete(key);
+  }
+
+  /** Items were committed: what they hold can go. */
+  committed(items: readonly Item[]): void {
+    for (const item of items) {
+      item.stage = Stage.committed;
+      this.#chars -= item.text?.length ?? 0;
+      item.text = undefined;
+    }
+    this.#ahead.advance(({ stage }) => stage === Stage.committed);
+  }
+
+  /** Everything that is not committed is to be handled again, in its order. */
+  restart(): void {
+    this.#tails.clear();
+    this.#ready = [];
+    this.#head = this.#open = 0;
+    for (const item of this.#ahead) {
+      if (item.stage === Stage.committed) continue;
+      item.stage = Stage.open;
+      item.next = undefined;
+      item.value = used;
+      this.#enqueue(item);
+    }
+  }
+
+  /** Watermark and ranges as they are once everything that was sent has committed. */
+  mark(fed: Position, before: readonly number[]): Pick<PartitionProgress, "next" | "above"> {
+    return this.#ahead.mark(({ stage }) => stage >= Stage.sent, fed, before);
+  }
+
+  #enqueue(item: Item): void {
+    this.#open++;
+    const { key } = item;
+    if (key !== undefined) {
+      const tail = this.#tails.get(key);
+      this.#tails.set(key, item);
+      if (tail) {
+        tail.next = item;
+        return;
+      }
+    }
+    this.#ready.push(item);
+  }
+}

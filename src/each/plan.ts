@@ -1,0 +1,67 @@
+import type { Holdfast } from "../entries/index.ts";
+import type { Crew } from "./crew.ts";
+import type { Opening, Source } from "./input/source.ts";
+import type { Job } from "./job.ts";
+import { jobStoreName, partitionKey } from "./layout.ts";
+import { addCounts, checkProgress, noCounts, type Counts, type PartitionProgress } from "./progress.ts";
+import type { EachProgress } from "./types.ts";
+
+/** What is to be done. */
+export interface Plan {
+  readonly name: string;
+  readonly job: Job;
+  readonly source: Source;
+  readonly opening: Opening;
+  readonly caveat: string | undefined;
+  /** As it was when the run started. */
+  readonly counts: Counts;
+  readonly marks: ReadonlyMap<number, number>;
+}
+
+/** The progress of each partition that has any. */
+export async function loadProgress(
+  hf: Holdfast,
+  { name, job }: Pick<Plan, "name" | "job">,
+): Promise<Map<number, PartitionProgress>> {
+  const keys = Array.from({ length: job.partitions }, (_, i) => partitionKey(i));
+  const values = await hf.state(jobStoreName(name)).loadMany(keys);
+  const found = new Map<number, PartitionProgress>();
+  for (const [i, key] of keys.entries()) if (values.has(key)) found.set(i, checkProgress(values.get(key), key));
+  return found;
+}
+
+/** All counts together. */
+export function sum(progresses: Iterable<PartitionProgress>): Counts {
+  let counts = noCounts;
+  for (const progress of progresses) counts = addCounts(counts, progress.counts);
+  return counts;
+}
+
+/** How far a run is, by what its workers last said. */
+export function progressOf(crew: Crew, { job, marks: before, source, counts }: Plan): EachProgress {
+  const marks = new Map(before);
+  const reports = crew.reports();
+  let { done, dead, waiting } = counts;
+  for (const { stats, marks: own } of reports) {
+    done += stats.processed - stats.dead - stats.waiting;
+    dead += stats.dead;
+    waiting += stats.waiting;
+    for (let i = 0; i < own.length; i += 2)
+      marks.set(own[i] as number, Math.max(own[i + 1] as number, marks.get(own[i] as number) ?? 0));
+  }
+  const passed = Array.from(marks.values()).reduce((all, offset) => all + offset, 0);
+  const { size } = source.fingerprint;
+  return {
+    processed: done + dead + waiting,
+    part: size === 0 ? 1 : Math.min(passed / (size * job.partitions), 1),
+    dead,
+    waiting,
+    workers: reports.map(({ worker, pid, stats, partitions, running }) => ({
+      worker,
+      pid,
+      processed: stats.processed,
+      partitions,
+      running,
+    })),
+  };
+}
