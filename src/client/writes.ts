@@ -24,12 +24,11 @@ export function executeWrite(instance: Instance, group: Group, call: Call): Repl
 async function recover(instance: Instance, group: Group, call: Call, error: unknown): Promise<Reply> {
   if (!isHoldfastError(error, "INDETERMINATE")) throw error;
   if (call.signal?.aborted || instance.time.monotonic() >= call.deadline) throw error;
-  const sets = group.ops.filter((op): op is SetOperation => op.op === "set");
   const again = group.ops.every((op) =>
     op.op === "set" || op.op === "delete" ? op.if !== undefined && "id" in op.if : true,
   );
   const applied: Reply = { ok: true, results: group.ops.map((op) => (op.op === "delete" ? true : undefined)) };
-  const own = sets[0];
+  const own = group.ops.find((op): op is SetOperation => op.op === "set");
   try {
     if (again) {
       const reply = await instance.execute(group, call);

@@ -1,10 +1,16 @@
-import { BatchError, isHoldfastError, UnavailableError, type BatchOutcome } from "../base/errors.ts";
+import {
+  BatchError,
+  InvalidArgumentError,
+  isHoldfastError,
+  UnavailableError,
+  type BatchOutcome,
+} from "../base/errors.ts";
 import { refuseForgotten, type Call, type CallOptions } from "../client/index.ts";
 import type { Operation } from "../port/index.ts";
 import { resolveCondition } from "./conditions.ts";
 import type { StoreCore } from "./core.ts";
 import type { Entry, Version } from "./entry.ts";
-import { resolveTtl, type SaveEntry, type SaveManyOptions } from "./options.ts";
+import { checkIterable, resolveTtl, type SaveEntry, type SaveManyOptions } from "./options.ts";
 import type { Protection } from "./protection.ts";
 import { whenAll } from "./thenable.ts";
 
@@ -17,12 +23,13 @@ export async function loadEntries<T>(
   options: CallOptions | undefined,
 ): Promise<Map<string, Entry<T>>> {
   const call = core.instance.call(options);
+  checkIterable(keys, "keys");
   const addresses = Array.from(new Set(keys), (key) => core.at(key));
   if (!core.host.known) await core.host.ready(call);
   // A group a key: one server may keep them in several places.
   const records = await whenAll(addresses, (key) => core.read(key, call));
   const present = records.filter((record) => record !== undefined);
-  const entries = await whenAll(present, (record) => core.entry(record));
+  const entries = await whenAll(present, (record) => core.entry(record, call));
   return new Map(entries.map((entry) => [entry.key, entry]));
 }
 
@@ -36,7 +43,8 @@ export async function saveMany<T>(
   const { host } = core;
   const call = core.instance.call(options);
   const ttl = resolveTtl(options?.ttl, core.ttl);
-  const preparing = whenAll(entries, (entry) => prepare(core, entry, ttl));
+  checkIterable(entries, "entries");
+  const preparing = whenAll(entries, (entry) => prepare(core, entry, ttl, call));
   const sets = preparing instanceof Promise ? await preparing : preparing;
   const opened = host.known ?? (await host.ready(call));
   const protecting = core.protection(options?.lease, opened, call);
@@ -55,13 +63,16 @@ function prepare<T>(
   core: StoreCore<T>,
   entry: readonly [string, T] | SaveEntry<T>,
   storeTtl: number | undefined,
+  call: Call,
 ): SetOperation | Promise<SetOperation> {
+  if (typeof entry !== "object" || entry === null)
+    throw new InvalidArgumentError("an entry must be [key, value] or { key, value }");
   const terms: SaveEntry<T> = isPair(entry) ? { key: entry[0], value: entry[1] } : entry;
   refuseForgotten(terms, "if");
   const key = core.at(terms.key);
   const condition = resolveCondition(terms.if, key.key);
   const ttl = resolveTtl(terms.ttl, storeTtl);
-  const encoded = core.values.encode(terms.value, key.key);
+  const encoded = core.encode(terms.value, key.key, call);
   if (encoded instanceof Promise) return encoded.then((late) => core.set(key, late, condition, ttl));
   return core.set(key, encoded, condition, ttl);
 }

@@ -134,9 +134,21 @@ export class StoreCore<T> {
     return reply;
   }
 
-  /** The entry of a record. */
-  entry(record: StoredRecord): Entry<T> | Promise<Entry<T>> {
+  /** A value as it is to be stored. Where a schema takes its time, the call's signal or the instance's end may come first. */
+  encode(value: unknown, key: string, call: Call): Encoded | Promise<Encoded> {
+    const encoded = this.values.encode(value, key);
+    return encoded instanceof Promise ? this.host.running.until(encoded, call.signal) : encoded;
+  }
+
+  /** The value of a record; as {@link encode}. */
+  value(record: StoredRecord, call: Call): T | Promise<T> {
     const value = this.values.decode(record);
+    return value instanceof Promise ? this.host.running.until(value, call.signal) : value;
+  }
+
+  /** The entry of a record; as {@link encode}. */
+  entry(record: StoredRecord, call: Call): Entry<T> | Promise<Entry<T>> {
+    const value = this.value(record, call);
     return value instanceof Promise ? value.then((late) => entryOf(record, late)) : entryOf(record, value);
   }
 

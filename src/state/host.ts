@@ -33,7 +33,7 @@ export class Host {
 
   /** What the backend is, once that is known and no earlier call waits for it: none may overtake another one on its key. */
   get known(): Opened | undefined {
-    return this.#waiting === 0 ? this.#opened : undefined;
+    return this.#waiting === 0 ? (this.#opened ??= this.#instance.known) : undefined;
   }
 
   /** What the backend is, opening it if need be. Where it is {@link known} there is nothing to wait for. */
@@ -42,7 +42,8 @@ export class Host {
     try {
       return (this.#opened = await this.#instance.opened(call));
     } finally {
-      this.#waiting--;
+      // Who waited goes on in the next promise callback, and has made its request when this one is over.
+      queueMicrotask(() => queueMicrotask(() => this.#waiting--));
     }
   }
 }

@@ -85,9 +85,10 @@ export class Ledger {
     return work;
   }
 
-  /** Resolves when no call is under way; rejects if one failed. */
+  /** Resolves when no call is under way, and takes no more from that moment on; rejects if one failed. */
   async settled(): Promise<void> {
     while (this.#unsettled > 0) await new Promise<void>((resolve) => (this.#onSettled = resolve));
+    this.#ended = true;
     if (this.#failure) throw this.#failure.error;
   }
 

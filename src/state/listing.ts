@@ -71,6 +71,6 @@ async function readPage<T>(
     throw new UnsupportedError(`${name} cannot list its entries`, { backend: name });
   }
   const page = await instance.page({ space, prefix, cursor, limit }, call);
-  const entries = await whenAll(page.records, (record) => core.entry(record));
+  const entries = await whenAll(page.records, (record) => core.entry(record, call));
   return page.cursor === undefined ? { entries } : { entries, cursor: page.cursor };
 }

@@ -8,6 +8,7 @@ import { checkFunction, resolveTtl, type UpdateOptions } from "./options.ts";
 import type { Protection } from "./protection.ts";
 import { KEEP, REMOVE, type Verdict } from "./symbols.ts";
 import { isThenable } from "./thenable.ts";
+import type { Turn } from "./turns.ts";
 import type { Encoded } from "./values.ts";
 
 /** What decides about an entry; it may run several times. */
@@ -38,16 +39,18 @@ export async function modify<T>(
   const key = core.at(rawKey);
   const ttl = resolveTtl(options?.ttl, "keep" as const);
   const opened = host.known ?? (await host.ready(call));
-  const protection = core.protection(options?.lease, opened, call);
+  const protecting = core.protection(options?.lease, opened, call);
+  const protection = protecting instanceof Promise ? await protecting : protecting;
   const update = new Update(core, key, fn, ttl, opened, call);
-  const taken = host.turns.take(key, call);
-  const turn = taken instanceof Promise ? await taken : taken;
   host.running.enter();
+  let turn: Turn | undefined;
   try {
-    return await update.run(creates, protection instanceof Promise ? await protection : protection);
+    const taken = host.turns.take(key, call);
+    turn = taken instanceof Promise ? await taken : taken;
+    return await update.run(creates, protection);
   } finally {
+    turn?.end();
     host.running.leave();
-    turn.end();
   }
 }
 
@@ -83,10 +86,10 @@ class Update<T> {
     let record = reading instanceof Promise ? await reading : reading;
     for (;;) {
       if (!record && !creates) return undefined;
-      const decoding = record && core.values.decode(record);
+      const decoding = record && core.value(record, this.#call);
       const deciding = this.#decide(decoding instanceof Promise ? await decoding : decoding);
       const next = deciding instanceof Promise ? await deciding : deciding;
-      if (next === KEEP) return record && core.entry(record);
+      if (next === KEEP) return record && core.entry(record, this.#call);
       if (next === REMOVE && !record) return undefined;
       const making = this.#step(next, record);
       const step = making instanceof Promise ? await making : making;
@@ -103,6 +106,7 @@ class Update<T> {
 
   #decide(current: T | undefined): T | Verdict | Promise<T | Verdict> {
     const { instance, host } = this.#core;
+    host.running.assertLive();
     const start = instance.time.monotonic();
     const made = this.#fn(current);
     if (!isThenable(made)) return this.#decided(made, start);
@@ -124,7 +128,7 @@ class Update<T> {
     }
     const condition = record ? { id: record.id } : ({ absent: true } as const);
     if (next === REMOVE) return { op: { op: "delete", key, if: condition }, entry: undefined };
-    const encoded = this.#core.values.encode(next, key.key);
+    const encoded = this.#core.encode(next, key.key, this.#call);
     if (encoded instanceof Promise) return encoded.then((late) => this.#written(late, condition, record));
     return this.#written(encoded, condition, record);
   }

@@ -162,6 +162,19 @@ export function resolveLimit(limit: number | undefined, fallback: number, most: 
   return limit;
 }
 
+/** Refuses what is not a collection; a string would be taken for its characters. */
+export function checkIterable(items: unknown, what: string): void {
+  if (
+    typeof items === "object" &&
+    items !== null &&
+    typeof (items as Iterable<unknown>)[Symbol.iterator] === "function"
+  )
+    return;
+  throw new InvalidArgumentError(
+    `${what} must be an array or another collection, got ${items === null ? "null" : typeof items}`,
+  );
+}
+
 /** Refuses what is not a function. */
 export function checkFunction(fn: unknown, what = "fn"): void {
   if (typeof fn !== "function") throw new InvalidArgumentError(`${what} must be a function, got ${typeof fn}`);

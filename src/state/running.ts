@@ -7,10 +7,16 @@ export class Running implements Closing {
   readonly #stops = new Set<(error: Error) => void>();
   #count = 0;
   #onIdle: (() => void)[] = [];
+  #ended: UnavailableError | undefined;
 
   constructor(instance: Instance) {
     this.#backend = instance.backend.name;
     instance.register(this);
+  }
+
+  /** Throws UnavailableError once those that ran were ended: no function starts from then on. */
+  assertLive(): void {
+    if (this.#ended) throw this.#ended;
   }
 
   /** A call that runs functions starts. */
@@ -29,24 +35,23 @@ export class Running implements Closing {
   /** What a function gives, unless the signal or the instance's end comes first; it then runs on unobserved. */
   until<R>(work: PromiseLike<R>, signal: AbortSignal | undefined): Promise<R> {
     return new Promise<R>((resolve, reject) => {
-      const onAbort = (): void => reject(signal?.reason as Error);
+      const stop = (error: Error): void => {
+        undo();
+        reject(error);
+      };
+      const onAbort = (): void => stop(signal?.reason as Error);
       const undo = (): void => {
-        this.#stops.delete(reject);
+        this.#stops.delete(stop);
         signal?.removeEventListener("abort", onAbort);
       };
-      this.#stops.add(reject);
+      this.#stops.add(stop);
       signal?.addEventListener("abort", onAbort, { once: true });
       if (signal?.aborted) onAbort();
-      work.then(
-        (value) => {
-          undo();
-          resolve(value);
-        },
-        (error: Error) => {
-          undo();
-          reject(error);
-        },
-      );
+      else if (this.#ended) stop(this.#ended);
+      work.then((value) => {
+        undo();
+        resolve(value);
+      }, stop);
     });
   }
 
@@ -58,6 +63,7 @@ export class Running implements Closing {
     const error = new UnavailableError("the instance was closed while the function ran: nothing was written", {
       backend: this.#backend,
     });
+    this.#ended = error;
     for (const stop of this.#stops) stop(error);
   }
 }

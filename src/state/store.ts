@@ -171,7 +171,7 @@ export class StateStore<T> {
     if (!core.host.known) await core.host.ready(call);
     const reading = core.read(key, call);
     const record = reading instanceof Promise ? await reading : reading;
-    return record && core.values.decode(record);
+    return record && core.value(record, call);
   }
 
   async #loadEntry(rawKey: string, options: LoadEntryOptions | undefined): Promise<Entry<T> | undefined> {
@@ -183,7 +183,7 @@ export class StateStore<T> {
     const protecting = core.protection(options?.lease, opened, call);
     const protection = protecting instanceof Promise ? await protecting : protecting;
     const record = await core.read(key, call, protection);
-    return record && core.entry(record);
+    return record && core.entry(record, call);
   }
 
   async #save(rawKey: string, value: T, options: SaveOptions | undefined): Promise<Version> {
@@ -193,7 +193,7 @@ export class StateStore<T> {
     const key = core.at(rawKey);
     const condition = resolveCondition(options?.if, rawKey);
     const ttl = resolveTtl(options?.ttl, core.ttl);
-    const encoding = core.values.encode(value, rawKey);
+    const encoding = core.encode(value, rawKey, call);
     const encoded = encoding instanceof Promise ? await encoding : encoding;
     const opened = core.host.known ?? (await core.host.ready(call));
     core.checkSize(encoded.payload, rawKey, opened);

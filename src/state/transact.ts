@@ -71,6 +71,7 @@ async function attempt<R>(
   terms: TransactionTerms,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly value: R } | { readonly conflict: Found }> {
+  host.running.assertLive();
   const tx = new Transaction(instance, terms);
   let value: R;
   try {

@@ -8,7 +8,7 @@ import { checkGroup } from "./groups.ts";
 import { Host } from "./host.ts";
 import type { Item } from "./items.ts";
 import { Ledger, type Found, type TransactionTerms } from "./ledger.ts";
-import { checkFunction, resolveTtl } from "./options.ts";
+import { checkFunction, checkIterable, resolveTtl } from "./options.ts";
 import type { StateStore } from "./store.ts";
 import { KEEP, REMOVE, type Verdict } from "./symbols.ts";
 
@@ -109,7 +109,7 @@ export class Transaction {
     this.#ledger.put(this.#ledger.item(store, key), null, undefined);
   }
 
-  /** @internal Resolves when no call of the transaction is under way; rejects if one failed. */
+  /** @internal Resolves when no call of the transaction is under way, and takes no more; rejects if one failed. */
   settled(): Promise<void> {
     return this.#ledger.settled();
   }
@@ -158,7 +158,7 @@ export class Transaction {
     if (nothing) return { ok: true, results: [] };
     const send = (): ReturnType<typeof executeWrite> => executeWrite(this.#instance, group, call);
     const reply = await (protection ? protection.send(send) : send());
-    if (reply.ok) return { ok: true, results: extra?.ops ? reply.results.slice(-extra.ops.length) : [] };
+    if (reply.ok) return { ok: true, results: reply.results.slice(reply.results.length - (extra?.ops?.length ?? 0)) };
     const current = reply.why === "conflict" ? reply.current : undefined;
     return { ok: false, why: reply.why, op: group.ops[reply.at], current };
   }
@@ -179,6 +179,7 @@ export class Transaction {
   }
 
   async #loadMany<T>(store: StateStore<T>, keys: Iterable<string>): Promise<Map<string, T>> {
+    checkIterable(keys, "keys");
     const items = Array.from(new Set(keys), (key) => this.#ledger.item(store, key));
     const values = await Promise.all(items.map((item) => this.#value(item)));
     const found = new Map<string, T>();

@@ -50,36 +50,36 @@ export class Turns {
   async #wait(key: Key, id: string, line: Line, { signal, deadline }: Call): Promise<Turn> {
     signal?.throwIfAborted();
     const turn: Turn = { end: () => this.#end(id, turn) };
-    let undo: () => void = () => undefined;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        const waiter: Waiter = {
-          begin() {
-            line.turn = turn;
-            resolve();
-          },
-        };
-        const expiring = {
-          deadline,
-          expire: () =>
-            reject(
-              new UnavailableError("timed out while others updated the key: nothing was changed", { key: key.key }),
-            ),
-        };
-        const onAbort = (): void => reject(signal?.reason as Error);
-        signal?.addEventListener("abort", onAbort, { once: true });
-        this.#deadlines.add(expiring);
-        line.waiting.add(waiter);
-        this.#watch(line);
-        undo = () => {
-          signal?.removeEventListener("abort", onAbort);
-          this.#deadlines.delete(expiring);
-          line.waiting.delete(waiter);
-        };
-      });
-    } finally {
-      undo();
-    }
+    await new Promise<void>((resolve, reject) => {
+      // At once, for a turn must not begin for somebody who gave up in the same moment.
+      const undo = (): void => {
+        signal?.removeEventListener("abort", onAbort);
+        this.#deadlines.delete(expiring);
+        line.waiting.delete(waiter);
+      };
+      const waiter: Waiter = {
+        begin() {
+          undo();
+          line.turn = turn;
+          resolve();
+        },
+      };
+      const expiring = {
+        deadline,
+        expire() {
+          undo();
+          reject(new UnavailableError("timed out while others updated the key: nothing was changed", { key: key.key }));
+        },
+      };
+      const onAbort = (): void => {
+        undo();
+        reject(signal?.reason as Error);
+      };
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#deadlines.add(expiring);
+      line.waiting.add(waiter);
+      this.#watch(line);
+    });
     return turn;
   }
 
@@ -96,12 +96,12 @@ export class Turns {
     line.timer?.clear();
     line.timer = undefined;
     if (!first) return;
-    line.waiting.delete(first);
     first.begin();
     this.#watch(line);
   }
 
   #watch(line: Line): void {
-    if (line.waiting.size > 0) line.timer ??= this.#time.after(longestTurn, () => this.#next(line));
+    // It keeps the process alive, as every pending call does.
+    if (line.waiting.size > 0) line.timer ??= this.#time.after(longestTurn, () => this.#next(line), { ref: true });
   }
 }

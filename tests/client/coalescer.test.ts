@@ -217,14 +217,17 @@ void test("equal reads that are not yet sent are one, each with its own deadline
   await turnOfTheLoop();
   assert.deepEqual(keys(batchAt(batches, 1).groups), ["a"], "what was sent is joined no more");
   batches.forEach(allOk);
-  assert.deepEqual(await Promise.all([fine, stamped, next]), Array(3).fill({ ok: true, results: [undefined] }));
+  assert.deepEqual(
+    await Promise.all([fine, stamped, next]),
+    Array.from({ length: 3 }, () => ({ ok: true, results: [undefined] })),
+  );
   await coalescer.idle();
 });
 
 void test("a read joins none that a write has lined up behind", async () => {
   const { batches, coalescer, call } = harness();
-  const replies = [get("a"), set("b"), get("b"), get("b"), set("a"), get("a"), set("b"), get("b")].map((group) =>
-    coalescer.execute(group, call()),
+  const replies = [get("a"), set("b"), get("b"), get("b"), set("a"), get("a"), set("b"), get("b")].map(
+    (group) => coalescer.execute(group, call()) as Promise<unknown>,
   );
   const sent: string[][] = [];
   for (let batch = batches.shift(); batch || sent.length < 4; batch = batches.shift()) {
@@ -267,7 +270,10 @@ void test("a signal gets one listener, however many calls it may end", async () 
     addEventListener: (_: string, listener: unknown) => (added++, void listeners.add(listener)),
     removeEventListener: (_: string, listener: unknown) => void listeners.delete(listener),
   });
-  const replies = Array.from({ length: 100 }, (_, i) => coalescer.execute(set(`k${i}`), call(counted)));
+  const replies = Array.from(
+    { length: 100 },
+    (_, i) => coalescer.execute(set(`k${i}`), call(counted)) as Promise<unknown>,
+  );
   await turnOfTheLoop();
   batches.forEach(allOk);
   await Promise.all(replies);

@@ -92,3 +92,27 @@ void it("what a run wrote through its transaction commits with its result", asyn
   );
   assert.equal(await store.load("k"), 1);
 });
+
+void it("a lease that cannot guard is refused also while the update waits for its turn, and nobody is left unheard", async () => {
+  const { server, store } = stand();
+  const foreign = await new Lock(new Instance(memoryBackend({ server })), "orders").acquire("k");
+  await store.save("k", 1);
+  let go: () => void = () => undefined;
+  const first = store.update("k", async (n) => {
+    await new Promise<void>((resolve) => (go = resolve));
+    return n + 1;
+  });
+  const unheard: unknown[] = [];
+  const hear = (error: unknown): void => void unheard.push(error);
+  process.on("unhandledRejection", hear);
+  const refused = assert.rejects(
+    store.update("k", (n) => n + 1, { lease: foreign }),
+    { code: "INVALID_ARGUMENT" },
+  );
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  process.off("unhandledRejection", hear);
+  go();
+  await Promise.all([first, refused]);
+  assert.deepEqual([unheard, await store.load("k")], [[], 2]);
+  await foreign.release();
+});

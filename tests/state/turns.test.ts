@@ -81,3 +81,17 @@ void it("a turn that lasts too long lets the next one begin, and its end takes n
   assert.deepEqual(began, ["slow", "next", "last"]);
   (await last).end();
 });
+
+void it("one that gives up in the moment when its turn begins does not take it along", async () => {
+  const { turns, take } = stand();
+  const abort = new AbortController();
+  const head = await take("head");
+  const aborted = assert.rejects(take("aborted", 60_000, abort.signal), { name: "AbortError" });
+  const last = take("last");
+  await settled();
+  abort.abort();
+  head.end();
+  await aborted;
+  (await last).end();
+  assert.ok(!(turns.take(key, { signal: undefined, deadline: 1_000 }) instanceof Promise), "the key is free");
+});
