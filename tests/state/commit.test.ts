@@ -5,7 +5,7 @@ import { connect } from "../../src/entries/index.ts";
 
 async function bench() {
   const hf = await connect("memory:");
-  const store = hf.state<unknown>("records");
+  const store = hf.state("records");
   const lease = await hf.lock("partitions").acquire("0");
   return { hf, store, lease };
 }
