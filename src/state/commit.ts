@@ -54,7 +54,8 @@ async function send(instance: Instance, ops: readonly Operation[], lease: object
   const opened = host.known ?? (await host.ready(call));
   const protecting = protectionOf(lease, instance, opened, call);
   const protection = protecting instanceof Promise ? await protecting : protecting;
-  const group = protection.cover(ops, []);
+  const written = ops.flatMap((op) => (op.op === "set" || op.op === "delete" ? [op.key] : []));
+  const group = protection.cover(ops, written);
   checkGroup(group, opened, backend.name);
   const reply = await protection.send(() => executeWrite(instance, group, call));
   if (reply.ok) return;

@@ -123,16 +123,24 @@ class Watcher<T> implements AsyncIterableIterator<Change<T>> {
           if (this.#initial) listing = this.#list();
         }
         // Between the pages of a listing, so that what changes meanwhile cannot pile up, nor an older state come last.
-        if (this.#pending.size > 0) yield* await this.#readPending();
+        if (this.#pending.size > 0) yield* this.#untilEnd(await this.#readPending());
         if (listing) {
           const page = await this.#page(listing);
           if (page === "failed") listing = this.#list();
-          else if (page) yield* page;
+          else if (page) yield* this.#untilEnd(page);
           else listing = undefined;
         } else if (!this.#gap && this.#pending.size === 0) await this.#signalled();
       }
     } finally {
       this.#end();
+    }
+  }
+
+  /** What was read is told only as long as somebody wants to know. */
+  *#untilEnd(changes: readonly Change<T>[]): Generator<Change<T>, void, undefined> {
+    for (const change of changes) {
+      if (this.#ended) return;
+      yield change;
     }
   }
 

@@ -3,6 +3,7 @@ import { it } from "node:test";
 import { memoryBackend, MemoryServer } from "../../src/backends/memory/index.ts";
 import { Instance } from "../../src/client/index.ts";
 import { Lock } from "../../src/lock/index.ts";
+import { sendGroup } from "../../src/state/commit.ts";
 import { StateStore, transact, transactionFactory } from "../../src/state/index.ts";
 
 /** A store, a lock beside it, and a lock of another server; all of one name. */
@@ -115,4 +116,24 @@ void it("a lease that cannot guard is refused also while the update waits for it
   await Promise.all([first, refused]);
   assert.deepEqual([unheard, await store.load("k")], [[], 2]);
   await foreign.release();
+});
+
+void it("a group is never sent unguarded: the lease of another server must be on each entry that it writes", async () => {
+  const { instance, store, far } = stand();
+  const lease = await far.acquire("k");
+  const write = { value: 1, ttl: undefined };
+  const group = (...keys: readonly string[]): Promise<void> =>
+    sendGroup(
+      instance,
+      keys.map((key) => ({ store: store as StateStore<unknown>, key, base: undefined, write })),
+      lease,
+    ).done;
+  await assert.rejects(group("k", "l"), { code: "INVALID_ARGUMENT", key: "l" });
+  assert.deepEqual([...(await store.loadMany(["k", "l"]))], []);
+  await group("k");
+  await lease.release();
+  const later = await far.acquire("k");
+  await store.loadEntry("k", { lease: later });
+  await assert.rejects(group("k"), { code: "FENCED" });
+  await later.release();
 });

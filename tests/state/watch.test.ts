@@ -68,3 +68,16 @@ void it("a watch that could not start in time listens no more", async () => {
   await settled();
   assert.equal(stopped, 1);
 });
+
+void it("a watch that is stopped tells of nothing more, also of what it has read already", async () => {
+  for (const initial of [false, true]) {
+    const store = new FaultyLine().store<number>();
+    const controller = new AbortController();
+    if (initial) for (let i = 0; i < 5; i++) await store.save(`k${i}`, i);
+    const changes = await Changes.of(store, { initial, signal: controller.signal });
+    if (!initial) for (let i = 0; i < 5; i++) await store.save(`k${i}`, i);
+    assert.ok(await changes.next());
+    controller.abort();
+    assert.equal(await changes.next(), undefined);
+  }
+});
