@@ -23,6 +23,8 @@ export interface WorkerStart {
   readonly file: string;
   readonly mapSize: number;
   readonly peer: PeerRecord;
+  /** Of the gate that keeps the process from ending inside a transaction. */
+  readonly gate: SharedArrayBuffer;
 }
 
 /** What became of a batch. */

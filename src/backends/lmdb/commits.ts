@@ -118,9 +118,11 @@ export class Commits {
   done(answer: Done): void {
     const { outcomes } = answer;
     const batch = this.#sent;
-    const entries = batch?.entries ?? [];
     this.#sent = undefined;
-    if (batch) clear(batch);
+    // Given up when the backend was closed.
+    if (!batch) return;
+    const { entries } = batch;
+    clear(batch);
     this.#pump();
     this.#onDone(answer);
     for (let i = 0; i < outcomes.length; i += 2) {

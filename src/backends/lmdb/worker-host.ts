@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { UnavailableError, UnsupportedError } from "../../base/errors.ts";
 import type { Done, WorkerMessage, WorkerRequest, WorkerStart } from "./commands.ts";
+import { Gate, guardExit } from "./gate.ts";
 import { toError } from "./failures.ts";
 
 const allPlain: Done = { type: "done", outcomes: [], ping: [], turns: [] };
@@ -23,7 +24,7 @@ export class WorkerHost {
 
   /** Starts the thread; rejects when it cannot open the data. `onExit` is called when it ends afterwards, for whatever reason. */
   static start(
-    start: WorkerStart,
+    start: Omit<WorkerStart, "gate">,
     onDone: (done: Done) => void,
     onExit: (host: WorkerHost) => void,
   ): Promise<WorkerHost> {
@@ -35,16 +36,21 @@ export class WorkerHost {
         { backend: "lmdb" },
       );
     }
+    const gate = new Gate();
+    const unguard = guardExit(gate);
     return new Promise((resolve, reject) => {
-      const worker = new Worker(url, { workerData: start, name: "holdfast-lmdb" });
+      const workerData: WorkerStart = { ...start, gate: gate.memory };
+      const worker = new Worker(url, { workerData, name: "holdfast-lmdb" });
       let host: WorkerHost | undefined;
       let crash: unknown;
+      let refused = false;
       worker.on("error", (error) => {
         crash = error;
       });
+      worker.once("exit", unguard);
       worker.on("exit", () => {
         if (host) onExit(host);
-        else
+        else if (!refused)
           reject(
             new UnavailableError("the lmdb backend's thread ended while it started", { backend: "lmdb", cause: crash }),
           );
@@ -53,7 +59,7 @@ export class WorkerHost {
         if (message === null || message.type === "done") onDone(message ?? allPlain);
         else if (message.type === "ready") resolve((host = new WorkerHost(worker, message.epoch)));
         else {
-          worker.removeAllListeners("exit");
+          refused = true;
           void worker.terminate();
           reject(toError(message.error));
         }
@@ -78,7 +84,6 @@ export class WorkerHost {
   close(): Promise<void> {
     return new Promise((resolve) => {
       const given = setTimeout(resolve, closeTimeout);
-      this.#worker.removeAllListeners("exit");
       this.#worker.once("exit", () => {
         clearTimeout(given);
         resolve();

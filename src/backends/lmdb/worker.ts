@@ -3,7 +3,8 @@ import type { Outcome } from "../../port/index.ts";
 import { applyGroup } from "./apply.ts";
 import { bootId, sameBoot } from "./clock.ts";
 import type { Command, WiredError, WiredFailure, WorkerMessage, WorkerRequest, WorkerStart } from "./commands.ts";
-import { loadDriver, openTables, transact, type Tables } from "./driver.ts";
+import { loadDriver, openTables, transact, type LmdbModule, type Tables } from "./driver.ts";
+import { Gate } from "./gate.ts";
 import { metaKeys, readMeta, writeMeta } from "./meta.ts";
 import { runCommand } from "./run-command.ts";
 import { Transaction, WatchCache } from "./transaction.ts";
@@ -14,6 +15,7 @@ import { BatchReader, code, firstBytes, keptBytes } from "./wire.ts";
  * for a disk nor for another process.
  */
 const start = workerData as WorkerStart;
+const gate = new Gate(start.gate);
 const watches = new WatchCache();
 
 /** What became of a batch: outcomes worth telling, by group, and whom to wake. */
@@ -142,8 +144,22 @@ function send(message: WorkerMessage): void {
   parentPort?.postMessage(message);
 }
 
+/** Does what begins transactions, unless the process is about to end. */
+function guarded(body: () => void): void {
+  if (!gate.enter()) return;
+  try {
+    body();
+  } finally {
+    gate.leave();
+  }
+}
+
 async function main(): Promise<void> {
   const driver = await loadDriver();
+  guarded(() => serve(driver));
+}
+
+function serve(driver: LmdbModule): void {
   const tables = openTables(driver, start.file, start.mapSize, true);
   const epoch = enter(tables);
   parentPort?.on("message", (request: WorkerRequest) => {
@@ -152,9 +168,11 @@ async function main(): Promise<void> {
       void tables.root.close();
       return;
     }
-    const { outcomes, ping, turns } = run(tables, epoch, new BatchReader(receive(request)));
-    if (outcomes.length + ping.size + turns.length === 0) send(null);
-    else send({ type: "done", outcomes, ping: [...ping], turns });
+    guarded(() => {
+      const { outcomes, ping, turns } = run(tables, epoch, new BatchReader(receive(request)));
+      if (outcomes.length + ping.size + turns.length === 0) send(null);
+      else send({ type: "done", outcomes, ping: [...ping], turns });
+    });
   });
   send({ type: "ready", epoch });
 }

@@ -158,3 +158,16 @@ test("an idle backend, its leases and subscriptions keep no process alive; a cal
   const [last] = await results(scene.backend().session(), { op: "get", key: record("last") });
   assert.equal((last as StoredRecord).value, "v", "the pending call was finished");
 });
+
+test("a process that exits while it writes does end, and holds nobody up", async (t) => {
+  const scene = new Scene(t);
+  const session = scene.backend().session();
+  const exit = path.join(import.meta.dirname, "support", "exit.ts");
+  for (let round = 0; round < 6; round++) {
+    const child = fork(exit, [path.join(scene.directory, "data"), String(20 + round * 7)], { execArgv: [] });
+    t.after(() => child.kill("SIGKILL"));
+    const [code] = (await once(child, "exit")) as [number];
+    assert.equal(code, 7);
+    await results(session, { op: "set", key: record("next"), id: "1", value: "v" });
+  }
+});
