@@ -8,7 +8,7 @@ import type { Fault, FromWorker, ToWorker, WorkerReport } from "./messages.ts";
 import type { EachEvent } from "./types.ts";
 
 /** How often in a row a worker may end unexpectedly without having committed anything, before the run is given up. */
-const mostCrashes = 5;
+const mostCrashes = 3;
 
 /** What the processes of a run do. */
 export interface ProcessTerms {

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import path from "node:path";
+import { test, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { memory } from "../../src/entries/memory.ts";
+import { each, startEach, type EachEvent, type Handler } from "../../src/entries/each.ts";
+import { connect, type Holdfast } from "../../src/entries/index.ts";
+import { misbehavingBackend, type Fault } from "../../src/entries/testing.ts";
+import {
+  accountsOf,
+  book,
+  folderFor,
+  makeLines,
+  serial,
+  sorted,
+  writeLines,
+  type Account,
+  type Line,
+} from "./support.ts";
+
+// A store that is away, and one that loses replies: what it did then is for the next run of an item to find out.
+
+const lines = makeLines(600, 30);
+
+const books: Handler<Line> = async (line, ctx) => {
+  const accounts = ctx.state<Account>("accounts");
+  await accounts.save(line.account, book(await accounts.load(line.account), line));
+  await sleep(0);
+};
+
+async function storeFor(t: TestContext, fault: Fault): Promise<{ hf: Holdfast; input: string }> {
+  const backend = misbehavingBackend(memory(), fault);
+  const hf = await connect(backend, { timeout: "300ms" });
+  t.after(() => hf.close());
+  return { hf, input: writeLines(path.join(folderFor(t), "lines.jsonl"), lines) };
+}
+
+const away = { ok: false, why: "failed", sent: false, error: new Error("away") } as const;
+const lost = { ok: false, why: "failed", sent: true, error: new Error("lost") } as const;
+
+test("a store that is away is waited for, and nothing counts as the item's failure", async (t) => {
+  let isAway = false;
+  const { hf, input } = await storeFor(t, {
+    name: "goes away",
+    group: async (group, next) => (isAway ? away : next(group)),
+  });
+  const events: EachEvent["type"][] = [];
+  let handled = 0;
+  const run = startEach<Line>(
+    input,
+    async (line, ctx) => {
+      assert.equal(ctx.attempt, 1);
+      if (++handled === 200) {
+        isAway = true;
+        setTimeout(() => (isAway = false), 400);
+      }
+      await books(line, ctx);
+    },
+    { store: hf, key: "account", leaseTtl: "5s", retries: 0 },
+  );
+  run.on(({ type }) => void events.push(type));
+  const summary = await run.result;
+  assert.deepEqual([summary.outcome, summary.done, summary.dead], ["done", 600, 0]);
+  assert.ok(events.includes("away") && events.includes("back"));
+  assert.deepEqual(sorted(await accountsOf(hf)), sorted(serial(lines)));
+});
+
+test("a store that stays away ends the run; the next one goes on", async (t) => {
+  let isAway = false;
+  const { hf, input } = await storeFor(t, {
+    name: "goes away",
+    group: async (group, next) => (isAway ? away : next(group)),
+  });
+  const options = { store: hf, job: "job", key: "account", storeTimeout: "300ms", leaseTtl: "1s" } as const;
+  let handled = 0;
+  const failing: Handler<Line> = async (line, ctx) => {
+    if (++handled === 300) isAway = true;
+    await books(line, ctx);
+  };
+  await assert.rejects(each(input, failing, options), { code: "UNAVAILABLE", message: /was away for 0.3 s/ });
+  isAway = false;
+  const summary = await each(input, books, options);
+  assert.deepEqual([summary.outcome, summary.done], ["done", 600]);
+  assert.deepEqual(sorted(await accountsOf(hf)), sorted(serial(lines)));
+});
+
+for (const [name, applied] of [
+  ["before", false],
+  ["after", true],
+] as const) {
+  test(`a reply that is lost ${name} the write took effect loses and doubles nothing`, async (t) => {
+    let writes = 0;
+    const { hf, input } = await storeFor(t, {
+      name: "loses replies",
+      async group(group, next) {
+        const isCommit = group.guards !== undefined;
+        // Twice in a row, since a write whose reply was lost is sent once more.
+        if (!isCommit || ++writes % 7 < 5) return next(group);
+        if (applied) await next(group);
+        return lost;
+      },
+    });
+    const summary = await each(input, books, { store: hf, key: "account", leaseTtl: "2s", concurrency: 4 });
+    assert.ok(writes > 20, `${writes} commits`);
+    assert.deepEqual([summary.outcome, summary.done, summary.dead], ["done", 600, 0]);
+    assert.deepEqual(sorted(await accountsOf(hf)), sorted(serial(lines)));
+  });
+}
