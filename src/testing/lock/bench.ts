@@ -160,7 +160,7 @@ export function benchCase(
 }
 
 /** Locks exclude. */
-export function excludes({ exclusion }: Capabilities): boolean {
+function excludes({ exclusion }: Capabilities): boolean {
   return exclusion !== "none";
 }
 
