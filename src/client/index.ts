@@ -2,7 +2,7 @@ export { checkSignal, refuseForgotten, timeoutMs, type Call, type CallOptions } 
 export { Diagnostics, type OperationMessage, type Source } from "./diagnostics.ts";
 export type { HoldfastEvents } from "./events.ts";
 export { findGrip, gripOf, readGripsBy, setGrip, type LeaseGrip } from "./grips.ts";
-export { bounded, DEFAULT_TIMEOUT, Instance, type Closing } from "./instance.ts";
+export { bounded, Instance, type Closing } from "./instance.ts";
 export type { Reply } from "./requests.ts";
 export type { OpenTransaction, TransactionFactory } from "./transactions.ts";
 export { executeWrite } from "./writes.ts";

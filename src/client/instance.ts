@@ -8,7 +8,7 @@ import type { HoldfastEvents } from "./events.ts";
 import type { Reply } from "./requests.ts";
 
 /** Timeout of a call unless told otherwise, in ms. */
-export const DEFAULT_TIMEOUT = 5_000;
+const DEFAULT_TIMEOUT = 5_000;
 
 /** A part of an instance that has something to finish when the instance closes. */
 export interface Closing {

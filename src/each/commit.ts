@@ -1,4 +1,4 @@
-import type { Lease, StateStore, Version } from "../entries/index.ts";
+import type { Lease, StateStore } from "../entries/index.ts";
 import type { Base } from "./records.ts";
 
 /** How long a written record lives: the store's default, what remains, or so many ms. */
@@ -27,4 +27,3 @@ export interface Committer {
   readonly maxChanges: number;
   send(changes: readonly Change[], lease: Lease): Sent;
 }
-export type { Version };

@@ -117,7 +117,7 @@ function inputFault(message: string): Fault {
 }
 
 /** The key of an item: a text that is not empty, a number or a boolean. */
-export function keyOf(item: unknown, field: string): string | undefined {
+function keyOf(item: unknown, field: string): string | undefined {
   if (typeof item !== "object" || item === null || !Object.hasOwn(item, field)) return undefined;
   const value: unknown = (item as Record<string, unknown>)[field];
   if (typeof value === "string") return value === "" ? undefined : value;

@@ -42,7 +42,7 @@ export interface Settings {
 /** Longest name of a job, in bytes: it is part of a store's name. */
 const longestJob = 200;
 /** Where state is kept unless told. */
-export const defaultStore = "file:./.holdfast";
+const defaultStore = "file:./.holdfast";
 
 export function resolveEachOptions(input: unknown, handler: unknown, options: EachOptions = {}): Settings {
   if (typeof options !== "object" || options === null) throw new InvalidArgumentError("options must be an object");

@@ -54,7 +54,7 @@ export interface PassContext {
 }
 
 /** Writes or removes a record of the job, whatever was there: the lease excludes everybody else. */
-export function put(context: PassContext, key: string, value: unknown): Change {
+function put(context: PassContext, key: string, value: unknown): Change {
   return {
     store: context.store,
     key,
@@ -64,7 +64,7 @@ export function put(context: PassContext, key: string, value: unknown): Change {
 }
 
 /** The records of a dead letter. */
-export function recordDeath(context: PassContext, { item, error }: Death): Change[] {
+function recordDeath(context: PassContext, { item, error }: Death): Change[] {
   const { partition, onDead, round } = context;
   const { id, offset, key } = item;
   const stopped = onDead === "stop-key" && key !== undefined;

@@ -66,7 +66,7 @@ export class RangeReader {
 }
 
 /** What of the ranges is at or after record number `id`. */
-export function rangesFrom(ranges: readonly number[], id: number): number[] {
+function rangesFrom(ranges: readonly number[], id: number): number[] {
   const rest: number[] = [];
   for (let i = 0; i < ranges.length; i += 2) {
     const last = ranges[i + 1] as number;

@@ -1,5 +1,5 @@
 import type { Duration } from "../base/durations.ts";
-import type { Holdfast, Lease } from "../entries/index.ts";
+import type { Holdfast } from "../entries/index.ts";
 import type { HandlerContext } from "./context.ts";
 import type { FormatName } from "./input/source.ts";
 
@@ -120,5 +120,3 @@ export interface WorkerProgress {
   /** Handlers that run. */
   readonly running: number;
 }
-
-export type { Lease };

@@ -17,11 +17,9 @@ export type {
   UpdateOptions,
   WatchOptions,
 } from "./options.ts";
-export type { TransactionTerms } from "./ledger.ts";
-export { protectionOf, type Protection } from "./protection.ts";
 export type { SchemaIssue, SchemaResult, StandardSchema } from "./standard-schema.ts";
 export { StateStore } from "./store.ts";
 export { KEEP, REMOVE, type Verdict } from "./symbols.ts";
 export { transact, type TransactOptions } from "./transact.ts";
-export { Transaction, type Commit, type Extra, type TransactionSaveOptions } from "./transaction.ts";
+export { Transaction, type TransactionSaveOptions } from "./transaction.ts";
 export { transactionFactory } from "./factory.ts";

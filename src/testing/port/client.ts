@@ -185,7 +185,7 @@ export function okOf(outcome: Outcome): readonly Result[] {
   return outcome.results;
 }
 
-export function failedOf<Why extends Failed<string>["why"]>(why: Why, outcome: Outcome): Failed<Why> {
+function failedOf<Why extends Failed<string>["why"]>(why: Why, outcome: Outcome): Failed<Why> {
   assert.ok(!outcome.ok, `took effect, but must fail as ${why}`);
   assert.equal(outcome.why, why, describe(outcome));
   return outcome as Failed<Why>;
