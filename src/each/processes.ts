@@ -154,7 +154,7 @@ export class Processes implements Crew {
  * Flags for V8. Items live for a fraction of a second, just long enough to look as if they lived for long: unless the heap is kept
  * from growing to four times of what is alive before it is swept, each process takes twice the memory.
  */
-const lean = ["--max-semi-space-size=4", "--heap-growing-percent=50"];
+const lean = ["--max-semi-space-size=8", "--heap-growing-percent=50"];
 
 function revive({ code, message }: Fault): Error {
   if (code === "UNAVAILABLE") return new UnavailableError(message);

@@ -129,7 +129,9 @@ class Run implements EachRun {
     try {
       store = await this.#connect();
       const plan = await this.#plan(store.hf, source, opening);
-      const here = settings.processes === 0 || store.hf.capabilities.shared === "process";
+      const { shared, exclusion } = store.hf.capabilities;
+      // Processes that share nothing, or do not exclude each other, would each do all of the work.
+      const here = settings.processes === 0 || shared === "process" || exclusion === "none";
       const crew = here ? await this.#workHere(store.hf, plan) : await this.#fork(store, plan);
       const outcome = await this.#watch(crew, plan);
       if (!here) store = await this.#connect();

@@ -485,3 +485,12 @@ test("more records than are kept in memory: each is still one", async (t) => {
   assert.equal(summary.done, 24_000);
   assert.deepEqual(sorted(await accountsOf(hf)), sorted(serial(lines)));
 });
+
+test("a store that promises nothing is worked with, and what is left is said", async (t) => {
+  const { input } = await benchFor(t, makeLines(300, 10));
+  let handled = 0;
+  const summary = await each(input, () => void handled++, { store: "null:", key: "account" });
+  assert.equal(handled, 300);
+  assert.equal(summary.outcome, "done");
+  assert.match(summary.caveat ?? "", /at least once/);
+});
