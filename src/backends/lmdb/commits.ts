@@ -6,8 +6,11 @@ import { notSent, toError, unclaimed, unknown } from "./failures.ts";
 import { BatchWriter } from "./wire.ts";
 import type { WorkerHost } from "./worker-host.ts";
 
-/** Limits of a batch: what it holds up other processes and the event loop. */
-const maxOps = 256;
+/**
+ * Limits of a batch: how long it holds up other processes and the event loop. Two full batches of the callers' share a flush;
+ * of more, the driver keeps the machine's lock while it flushes.
+ */
+const maxOps = 512;
 const maxBytes = 1024 * 1024;
 
 /** One call: its outcomes so far. */
