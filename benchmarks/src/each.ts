@@ -2,7 +2,7 @@
 // memory of the whole process tree, and kills every process of a run three times to see that nothing is lost, doubled or
 // reordered.
 //
-//   node each/main.ts [--items 1000000] [--keys 1000] [--runs 3] [--processes N] [--cli ../dist/cli/main.js] [--no-kill]
+//   node src/each.ts [--items 1000000] [--keys 1000] [--runs 3] [--processes N] [--cli ../dist/cli/main.js] [--no-kill]
 import { spawn, type ChildProcess } from "node:child_process";
 import { createReadStream, createWriteStream, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -25,7 +25,7 @@ const { values } = parseArgs({
 });
 const items = Number(values.items);
 const keys = Number(values.keys);
-const handler = path.join(import.meta.dirname, "handler.mjs");
+const handler = path.join(import.meta.dirname, "each-handler.mjs");
 
 interface Account {
   balance: number;
