@@ -1,7 +1,9 @@
 import { toMs, type Duration } from "../base/durations.ts";
-import { readGripsBy } from "../client/index.ts";
+import { Diagnostics, readGripsBy, type Source } from "../client/index.ts";
 import type { Hold } from "./hold.ts";
 import type { ReleaseResult } from "./releasing.ts";
+
+const diagnostics = new Diagnostics("lock");
 
 /** What {@link Lease.release} does, without a promise where it needs none. */
 export let leave: (lease: Lease) => ReleaseResult | Promise<ReleaseResult>;
@@ -59,7 +61,9 @@ export class Lease implements AsyncDisposable {
    * lease is lost, UnavailableError or IndeterminateError if the store could not be asked: it is held then as long as before.
    */
   async extend(ttl?: Duration): Promise<void> {
-    await this.#hold.extend(ttl === undefined ? undefined : toMs(ttl, "ttl"));
+    const ttlMs = ttl === undefined ? undefined : toMs(ttl, "ttl");
+    if (!diagnostics.active) return this.#hold.extend(ttlMs);
+    return diagnostics.observe(this.#source, "extend", () => this.#hold.extend(ttlMs));
   }
 
   /**
@@ -67,12 +71,18 @@ export class Lease implements AsyncDisposable {
    * `"released"`; `"lost"` if it had ended before; `"unknown"` if the store did not answer in time: it ends with its ttl.
    */
   async release(): Promise<ReleaseResult> {
-    return this.#hold.leave();
+    if (!diagnostics.active) return this.#hold.leave();
+    return diagnostics.observe(this.#source, "release", async () => this.#hold.leave());
   }
 
   /** Releases it. Never throws. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#hold.leave();
+    await this.release();
+  }
+
+  get #source(): Source {
+    const { tenure, instance } = this.#hold;
+    return { name: tenure.name, service: tenure.service, backend: instance.backend.name };
   }
 
   /** Plain data; the fence as a decimal string. */

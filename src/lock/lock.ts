@@ -3,6 +3,7 @@ import { checkKey, checkService, space, type Key, type Space } from "../base/key
 import {
   checkSignal,
   Diagnostics,
+  type Call,
   type CallOptions,
   type Instance,
   type Source,
@@ -138,7 +139,8 @@ export class Lock<Tx = unknown> {
    */
   list(options?: CallOptions): AsyncIterableIterator<Holder> {
     checkSignal(options?.signal);
-    return list(this.#table, this.#locks.space, () => this.#instance.call(options));
+    const call = (): Call => this.#instance.call(options);
+    return list(this.#table, this.#locks.space, call, (read) => diagnostics.observe(this.#source, "list", read));
   }
 
   /**

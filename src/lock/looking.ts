@@ -20,18 +20,38 @@ export async function inspect(table: LockTable, lock: Key, call: Call): Promise<
   return holderOf(lock.key, state, queue.waitingBeside(state.waiting));
 }
 
-/** Every lock of a space that is held. */
-export async function* list(table: LockTable, space: Space, call: () => Call): AsyncGenerator<Holder> {
+interface HolderPage {
+  readonly holders: readonly (Holder | undefined)[];
+  readonly cursor: string | undefined;
+}
+
+/** Every lock of a space that is held. `observe` runs the reading of each page. */
+export async function* list(
+  table: LockTable,
+  space: Space,
+  call: () => Call,
+  observe: (read: () => Promise<HolderPage>) => Promise<HolderPage>,
+): AsyncGenerator<Holder> {
   const first = call();
   const { list: lists } = await table.learn(first);
   if (!lists) throw new UnsupportedError("this backend does not list", { backend: table.instance.backend.name });
   for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
-    const page = await table.instance.page({ space, prefix: "", limit: pageSize, cursor }, call());
-    const keys = page.records.map((record) => record.key);
-    const holders = await Promise.all(keys.map((key) => inspect(table, { space, key }, call())));
-    for (const holder of holders) if (holder) yield holder;
+    const from = cursor;
+    const page = await observe(() => readPage(table, space, from, call));
+    for (const holder of page.holders) if (holder) yield holder;
     cursor = page.cursor;
   }
+}
+
+async function readPage(
+  table: LockTable,
+  space: Space,
+  from: string | undefined,
+  call: () => Call,
+): Promise<HolderPage> {
+  const { records, cursor } = await table.instance.page({ space, prefix: "", limit: pageSize, cursor: from }, call());
+  const holders = await Promise.all(records.map(({ key }) => inspect(table, { space, key }, call())));
+  return { holders, cursor };
 }
 
 /** Ends every hold of a lock; the holder that there was. */

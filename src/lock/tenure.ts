@@ -62,6 +62,11 @@ export class Tenure implements Expiring {
     return (this.locks[0] as Key).space.name;
   }
 
+  /** The lock's service. */
+  get service(): string {
+    return (this.locks[0] as Key).space.service;
+  }
+
   get keys(): readonly string[] {
     return this.locks.map((lock) => lock.key);
   }

@@ -36,6 +36,8 @@ describe("diagnostics", () => {
         /a value/,
       );
       const lease = await hf.lock("orders").tryAcquire("42");
+      await lease?.extend("20s");
+      assert.equal((await Array.fromAsync(hf.lock("orders").list())).length, 1);
       await lease?.release();
     });
     const told = messages.map(([channel, { operation, name, outcome }]) =>
@@ -49,6 +51,9 @@ describe("diagnostics", () => {
       "holdfast:cache invalidateTags prices ok",
       "holdfast:cache getOrSet prices error",
       "holdfast:lock tryAcquire orders ok",
+      "holdfast:lock extend orders ok",
+      "holdfast:lock list orders ok",
+      "holdfast:lock release orders ok",
     ]) {
       assert.ok(told.includes(expected), `${expected} in ${inspect(told)}`);
     }
