@@ -30,6 +30,12 @@ export async function loadProgress(
   return found;
 }
 
+/** Whether every partition is finished, also with retries. */
+export function isComplete(found: ReadonlyMap<number, PartitionProgress>, { partitions, round }: Job): boolean {
+  const finished = [...found.values()].filter((progress) => progress.end && progress.round >= round);
+  return finished.length === partitions;
+}
+
 /** All counts together. */
 export function sum(progresses: Iterable<PartitionProgress>): Counts {
   let counts = noCounts;

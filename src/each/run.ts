@@ -18,7 +18,7 @@ import { jobStoreName } from "./layout.ts";
 import { defaultJob, resolveEachOptions, type Settings } from "./options.ts";
 import { Share } from "./share.ts";
 import { Processes, type ProcessTerms } from "./processes.ts";
-import { loadProgress, progressOf, sum, type Plan } from "./plan.ts";
+import { isComplete, loadProgress, progressOf, sum, type Plan } from "./plan.ts";
 import type { Counts } from "./progress.ts";
 import type { EachEvent, EachOptions, EachSummary, Handler } from "./types.ts";
 import type { WorkerStats, WorkerTerms } from "./worker-terms.ts";
@@ -133,9 +133,11 @@ class Run implements EachRun {
       // Processes that share nothing, or do not exclude each other, would each do all of the work.
       const here = settings.processes === 0 || shared === "process" || exclusion === "none";
       const crew = here ? await this.#workHere(store.hf, plan) : await this.#fork(store, plan);
-      const outcome = await this.#watch(crew, plan);
+      const ended = await this.#watch(crew, plan);
       if (!here) store = await this.#connect();
-      const counts = sum((await loadProgress(store.hf, plan)).values());
+      const progress = await loadProgress(store.hf, plan);
+      const counts = sum(progress.values());
+      const outcome = ended === "done" || isComplete(progress, plan.job) ? "done" : "interrupted";
       if (settings.deadLetter !== undefined) {
         const letters = store.hf.state(jobStoreName(plan.name));
         await exportDeadLetters(letters, plan.job.partitions, opening, source.fingerprint.size, settings.deadLetter);
@@ -224,13 +226,13 @@ class Run implements EachRun {
     }
   }
 
-  #summary(crew: Crew, plan: Plan, counts: Counts, outcome: "done" | "stopped"): EachSummary {
+  #summary(crew: Crew, plan: Plan, counts: Counts, outcome: "done" | "interrupted"): EachSummary {
     const reports = crew.reports().map(({ stats }) => stats);
     const total = (pick: (stats: WorkerStats) => number): number =>
       reports.reduce((all, stats) => all + pick(stats), 0);
     return {
       job: plan.name,
-      outcome: outcome === "stopped" ? "interrupted" : counts.dead > 0 ? "dead" : "done",
+      outcome: outcome === "done" && counts.dead > 0 ? "dead" : outcome,
       ...counts,
       processed: total((stats) => stats.processed),
       conflicts: total((stats) => stats.conflicts),

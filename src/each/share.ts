@@ -66,10 +66,19 @@ export class Share {
       for (const partition of this.#shared.spare().slice(0, held.length - quota)) this.#shared.giveUp(partition);
       return calm;
     }
-    if (held.length === quota) return calm;
+    // One that holds nothing waits for the end, which the others bring about.
+    if (held.length === quota) return quota === 0 ? this.#lookForEnd() : calm;
     this.#from ||= Math.floor((rank * partitions) / count);
     const taken = await this.#take(quota - held.length, new Set(held));
     return taken < quota - held.length ? eager : calm;
+  }
+
+  async #lookForEnd(): Promise<number> {
+    const { partitions, finished } = this.#shared;
+    await this.#shared.look(
+      Array.from({ length: partitions }, (_, i) => i).filter((partition) => !finished.has(partition)),
+    );
+    return eager;
   }
 
   /** Says that workers are about to come, so that the first one does not take everything. */
