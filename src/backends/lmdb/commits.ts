@@ -12,6 +12,8 @@ import type { WorkerHost } from "./worker-host.ts";
  */
 const maxOps = 512;
 const maxBytes = 1024 * 1024;
+/** Most groups whose callers go on in one turn of the event loop. */
+const toldAtOnce = 256;
 
 /** One call: its outcomes so far. */
 interface Job {
@@ -29,6 +31,8 @@ interface Entry {
   readonly work: Group | Command;
   readonly session: string;
   state: "waiting" | "sent" | "settled";
+  /** What the thread said became of it. */
+  outcome: Outcome | undefined;
 }
 
 /** One of the two batches that take turns. */
@@ -53,6 +57,7 @@ export class Commits {
   readonly #batches: readonly [Batch, Batch] = [emptyBatch(0), emptyBatch(1)];
   #next: Batch = this.#batches[0];
   #sent: Batch | undefined;
+  readonly #answered: Entry[] = [];
   #host: WorkerHost | undefined;
   #alarm: { readonly at: number; readonly timer: Timer } | undefined;
 
@@ -129,15 +134,28 @@ export class Commits {
     this.#pump();
     this.#onDone(answer);
     for (let i = 0; i < outcomes.length; i += 2) {
-      this.#settle(entries[outcomes[i] as number] as Entry, received(outcomes[i + 1] as Outcome | WiredFailure));
+      (entries[outcomes[i] as number] as Entry).outcome = received(outcomes[i + 1] as Outcome | WiredFailure);
     }
+    if (this.#answered.length === 0) setImmediate(this.#tell);
     for (const entry of entries) {
-      if (entry.state === "sent") this.#settle(entry, plain("ops" in entry.work ? entry.work.ops.length : 1));
+      if (entry.state !== "sent") continue;
+      entry.outcome ??= plain("ops" in entry.work ? entry.work.ops.length : 1);
+      this.#answered.push(entry);
     }
   }
 
+  /**
+   * Settles what was answered, a part at a time and each in a turn of the loop of its own: answers that come as fast as they
+   * are taken would be taken without end, with no timer and no socket served between.
+   */
+  readonly #tell = (): void => {
+    const told = this.#answered.splice(0, toldAtOnce);
+    if (this.#answered.length > 0) setImmediate(this.#tell);
+    for (const entry of told) this.#settle(entry, entry.outcome as Outcome);
+  };
+
   #add(job: Job, index: number, work: Group | Command, session: string): void {
-    const entry: Entry = { job, index, work, session, state: "waiting" };
+    const entry: Entry = { job, index, work, session, state: "waiting", outcome: undefined };
     job.entries.push(entry);
     job.left++;
     this.#queue.push(entry);
@@ -232,13 +250,15 @@ export class Commits {
       for (const entry of job.entries) {
         this.#settle(
           entry,
-          entry.state === "sent"
-            ? unknown("no answer in time: a process that shares the directory may be stopped inside a commit")
-            : notSent(
-                new UnavailableError("not sent in time: the lmdb backend is behind or not open yet", {
-                  backend: "lmdb",
-                }),
-              ),
+          entry.outcome !== undefined
+            ? entry.outcome
+            : entry.state === "sent"
+              ? unknown("no answer in time: a process that shares the directory may be stopped inside a commit")
+              : notSent(
+                  new UnavailableError("not sent in time: the lmdb backend is behind or not open yet", {
+                    backend: "lmdb",
+                  }),
+                ),
         );
       }
     }
