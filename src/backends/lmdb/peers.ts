@@ -46,7 +46,7 @@ export class Peers {
     try {
       await this.#bind(at);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw unusable(error);
       if (await isAnswered(at)) {
         throw new UnsupportedError(
           "the directory is open in another thread of this process, or through another copy of the package: two writers of one process can block each other, so open it in one place",
@@ -163,6 +163,13 @@ export class Peers {
       return; // it removed it itself, or another process has
     }
   }
+}
+
+function unusable(cause: unknown): UnsupportedError {
+  return new UnsupportedError(
+    "no socket can be made beside the data, by which the processes that share it wake each other: use a local disk whose file system has sockets, and grant write permission on the directory's sockets folder",
+    { backend: "lmdb", cause },
+  );
 }
 
 /** Whether somebody listens on the socket. */
