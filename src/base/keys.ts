@@ -26,7 +26,6 @@ export function utf8Length(text: string): number {
 function checked(value: unknown, what: string, max: number): string {
   if (typeof value !== "string")
     throw new InvalidArgumentError(`${what} must be a string, got ${value === null ? "null" : typeof value}`);
-  // A third of the limit in units can never exceed it in bytes, unless a lone surrogate is in it.
   const bytes = utf8Length(value);
   if (bytes < 0) throw new InvalidArgumentError(`${what} must be well-formed Unicode: it holds a lone surrogate`);
   if (bytes > max) throw new InvalidArgumentError(`${what} must be at most ${max} bytes of UTF-8, got ${bytes}`);
