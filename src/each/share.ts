@@ -54,7 +54,7 @@ export class Share {
 
   /** Looks who is there, takes and gives up. Resolves with when to do it again, in ms. */
   async balance(): Promise<number> {
-    await this.#sayHere();
+    if (performance.now() - this.#said > this.#terms.ttlMs / 4) await this.sayHere();
     const members = await this.#members();
     const { partitions, finished } = this.#shared;
     const left = partitions - finished.size;
@@ -92,10 +92,10 @@ export class Share {
     await this.#store.delete(memberPrefix + this.#terms.id);
   }
 
-  async #sayHere(): Promise<void> {
+  /** Says that this worker is there. */
+  async sayHere(): Promise<void> {
     const now = performance.now();
     const { id, who, ttlMs } = this.#terms;
-    if (now - this.#said < ttlMs / 4) return;
     await this.#store.save(memberPrefix + id, { id, who } satisfies Member, { ttl: ttlMs });
     this.#said = now;
   }

@@ -34,6 +34,7 @@ export class Worker implements PartitionsHost {
   readonly #terms: WorkerTerms;
   readonly #tell: (event: WorkerEvent) => void;
   readonly #partitions: Partitions;
+  readonly #share: Share;
   readonly #stop = new AbortController();
   /** Aborts when there is no use in looking for partitions any more. */
   readonly #wake = new AbortController();
@@ -66,6 +67,8 @@ export class Worker implements PartitionsHost {
     const { first } = opening;
     this.#partitions = new Partitions(this, { count: job.partitions, first, round: job.round });
     const { lanes } = this.#partitions;
+    const { id, who, leaseMs: ttlMs, name } = terms;
+    this.#share = new Share(hf, jobStoreName(name), this.#partitions, { id, who, ttlMs });
     this.#pump = new Pump(lanes, terms.concurrency, () => this.#idle());
     const feed = {
       file: opening.file,
@@ -118,13 +121,14 @@ export class Worker implements PartitionsHost {
       this.#pump.hold(false);
     }, ms);
     while (!settled() && performance.now() < end) await delay(2);
+    // Writes go one after the other: once this one has, none of the worker's other business is on its way either.
+    await this.patiently(() => this.#share.sayHere());
   }
 
   /** Resolves when every partition is finished, or after {@link stop}. Rejects with what made it impossible. */
   async run(): Promise<"done" | "stopped"> {
-    const { id, who, leaseMs, name } = this.#terms;
     const partitions = this.#partitions;
-    const share = new Share(this.#hf, jobStoreName(name), partitions, { id, who, ttlMs: leaseMs });
+    const share = this.#share;
     const timer = setInterval(() => this.#age(performance.now() - oldestBatch), ageing);
     try {
       while (!this.stopping && !partitions.complete) {
