@@ -136,12 +136,16 @@ export class Commits {
     for (let i = 0; i < outcomes.length; i += 2) {
       (entries[outcomes[i] as number] as Entry).outcome = received(outcomes[i + 1] as Outcome | WiredFailure);
     }
-    if (this.#answered.length === 0) setImmediate(this.#tell);
+    const idle = this.#answered.length === 0;
     for (const entry of entries) {
       if (entry.state !== "sent") continue;
       entry.outcome ??= plain("ops" in entry.work ? entry.work.ops.length : 1);
       this.#answered.push(entry);
     }
+    if (!idle) return;
+    // With nothing under way no answer can be on its heels.
+    if (this.#sent) setImmediate(this.#tell);
+    else this.#tell();
   }
 
   /**
