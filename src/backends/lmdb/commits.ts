@@ -28,7 +28,10 @@ interface Job {
 interface Entry {
   readonly job: Job;
   readonly index: number;
-  readonly work: Group | Command;
+  /** Gone once it is encoded: what was answered long ago must not hang on to what it was about. */
+  work: Group | Command | undefined;
+  /** How many results it has. */
+  readonly results: number;
   readonly session: string;
   state: "waiting" | "sent" | "settled";
   /** What the thread said became of it. */
@@ -52,7 +55,7 @@ export class Commits {
   readonly #time: Time;
   readonly #onDone: (done: Done) => void;
   readonly #jobs = new Set<Job>();
-  #queue: Entry[] = [];
+  #queue: (Entry | undefined)[] = [];
   #taken = 0;
   readonly #batches: readonly [Batch, Batch] = [emptyBatch(0), emptyBatch(1)];
   #next: Batch = this.#batches[0];
@@ -115,7 +118,7 @@ export class Commits {
 
   /** Fails all that was not sent. */
   fail(error: Error): void {
-    const waiting = [...this.#next.entries, ...this.#queue.slice(this.#taken)];
+    const waiting = [...this.#next.entries, ...this.#queue].filter((entry) => entry !== undefined);
     clear(this.#next);
     this.#queue = [];
     this.#taken = 0;
@@ -139,9 +142,10 @@ export class Commits {
     const idle = this.#answered.length === 0;
     for (const entry of entries) {
       if (entry.state !== "sent") continue;
-      entry.outcome ??= plain("ops" in entry.work ? entry.work.ops.length : 1);
+      entry.outcome ??= plain(entry.results);
       this.#answered.push(entry);
     }
+    entries.length = 0;
     if (!idle) return;
     // With nothing under way no answer can be on its heels.
     if (this.#sent) setImmediate(this.#tell);
@@ -159,7 +163,8 @@ export class Commits {
   };
 
   #add(job: Job, index: number, work: Group | Command, session: string): void {
-    const entry: Entry = { job, index, work, session, state: "waiting", outcome: undefined };
+    const results = "ops" in work ? work.ops.length : 1;
+    const entry: Entry = { job, index, work, results, session, state: "waiting", outcome: undefined };
     job.entries.push(entry);
     job.left++;
     this.#queue.push(entry);
@@ -205,20 +210,20 @@ export class Commits {
     const batch = this.#next;
     while (this.#taken < this.#queue.length) {
       const entry = this.#queue[this.#taken] as Entry;
-      const ops = "ops" in entry.work ? entry.work.ops.length + (entry.work.guards?.length ?? 0) : 1;
+      const { work } = entry;
+      const ops = work && "ops" in work ? work.ops.length + (work.guards?.length ?? 0) : 1;
       if (batch.entries.length > 0 && (batch.ops + ops > maxOps || batch.writer.length > maxBytes)) break;
-      this.#taken++;
-      if (entry.state !== "waiting") continue;
-      const start =
-        "ops" in entry.work ? batch.writer.group(entry.work, entry.session) : batch.writer.command(entry.work);
-      batch.starts.push(start);
+      this.#queue[this.#taken++] = undefined;
+      if (!work || entry.state !== "waiting") continue;
+      batch.starts.push("ops" in work ? batch.writer.group(work, entry.session) : batch.writer.command(work));
       batch.entries.push(entry);
       batch.ops += ops;
+      entry.work = undefined;
     }
     if (this.#taken === this.#queue.length) {
       this.#queue = [];
       this.#taken = 0;
-    } else if (this.#taken > 4_096) {
+    } else if (this.#taken > 4 * maxOps) {
       this.#queue = this.#queue.slice(this.#taken);
       this.#taken = 0;
     }
@@ -230,6 +235,7 @@ export class Commits {
     const { job } = entry;
     job.outcomes[entry.index] = outcome;
     if (--job.left > 0) return;
+    job.entries.length = 0;
     this.#jobs.delete(job);
     if (this.#jobs.size === 0) this.#host?.keepAlive(false);
     job.settle(job.outcomes);
