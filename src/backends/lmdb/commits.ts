@@ -1,9 +1,10 @@
+import { Bag } from "../../base/bag.ts";
 import type { Time, Timer } from "../../base/time.ts";
 import { UnavailableError } from "../../base/errors.ts";
 import type { ExecuteCall, Group, Outcome, Result } from "../../port/index.ts";
+import { clear, emptyBatch, plain, received, type Batch, type Entry, type Job } from "./batches.ts";
 import type { Command, Done, WiredFailure } from "./commands.ts";
-import { notSent, toError, unclaimed, unknown } from "./failures.ts";
-import { BatchWriter } from "./wire.ts";
+import { notSent, unclaimed, unknown } from "./failures.ts";
 import type { WorkerHost } from "./worker-host.ts";
 
 /**
@@ -15,38 +16,6 @@ const maxBytes = 1024 * 1024;
 /** Most groups whose callers go on in one turn of the event loop. */
 const toldAtOnce = 256;
 
-/** One call: its outcomes so far. */
-interface Job {
-  readonly call: ExecuteCall;
-  readonly outcomes: Outcome[];
-  readonly entries: Entry[];
-  left: number;
-  readonly settle: (outcomes: Outcome[]) => void;
-}
-
-/** One group, or a command of our own. */
-interface Entry {
-  readonly job: Job;
-  readonly index: number;
-  /** Gone once it is encoded: what was answered long ago must not hang on to what it was about. */
-  work: Group | Command | undefined;
-  /** How many results it has. */
-  readonly results: number;
-  readonly session: string;
-  state: "waiting" | "sent" | "settled";
-  /** What the thread said became of it. */
-  outcome: Outcome | undefined;
-}
-
-/** One of the two batches that take turns. */
-interface Batch {
-  readonly slot: number;
-  readonly writer: BatchWriter;
-  entries: Entry[];
-  starts: number[];
-  ops: number;
-}
-
 /**
  * The queue in front of the commit thread. One batch is with the thread, the next one is gathered and encoded meanwhile; what
  * does not fit waits. Every call ends by its deadline, whatever the thread does.
@@ -54,7 +23,7 @@ interface Batch {
 export class Commits {
   readonly #time: Time;
   readonly #onDone: (done: Done) => void;
-  readonly #jobs = new Set<Job>();
+  readonly #jobs = new Bag<Job>();
   #queue: (Entry | undefined)[] = [];
   #taken = 0;
   readonly #batches: readonly [Batch, Batch] = [emptyBatch(0), emptyBatch(1)];
@@ -252,7 +221,7 @@ export class Commits {
     this.#alarm = undefined;
     const now = this.#time.monotonic();
     let next = Infinity;
-    for (const job of [...this.#jobs]) {
+    for (const job of this.#jobs.toArray()) {
       if (job.call.deadline > now) {
         next = Math.min(next, job.call.deadline);
         continue;
@@ -274,31 +243,4 @@ export class Commits {
     }
     if (next < Infinity) this.#setAlarm(next);
   }
-}
-
-function received(outcome: Outcome | WiredFailure): Outcome {
-  if (outcome.ok || outcome.why !== "failed") return outcome;
-  const error = toError(outcome.error);
-  return outcome.sent ? unknown(error.message, error) : notSent(error);
-}
-
-function emptyBatch(slot: number): Batch {
-  return { slot, writer: new BatchWriter(), entries: [], starts: [], ops: 0 };
-}
-
-function clear(batch: Batch): void {
-  batch.writer.reset();
-  batch.entries = [];
-  batch.starts = [];
-  batch.ops = 0;
-}
-
-const plainOutcomes: Outcome[] = [];
-
-/** "ok" with nothing to tell, shared by all groups of that many operations. */
-function plain(ops: number): Outcome {
-  return (plainOutcomes[ops] ??= Object.freeze({
-    ok: true as const,
-    results: Object.freeze(Array.from({ length: ops }, () => undefined)),
-  }));
 }

@@ -1,0 +1,64 @@
+import type { Placed } from "../../base/bag.ts";
+import type { ExecuteCall, Group, Outcome } from "../../port/index.ts";
+import type { Command, WiredFailure } from "./commands.ts";
+import { notSent, toError, unknown } from "./failures.ts";
+import { BatchWriter } from "./wire.ts";
+
+/** One call: its outcomes so far. */
+export interface Job extends Placed {
+  readonly call: ExecuteCall;
+  readonly outcomes: Outcome[];
+  readonly entries: Entry[];
+  left: number;
+  readonly settle: (outcomes: Outcome[]) => void;
+}
+
+/** One group, or a command of our own. */
+export interface Entry {
+  readonly job: Job;
+  readonly index: number;
+  /** Gone once it is encoded: what was answered long ago must not hang on to what it was about. */
+  work: Group | Command | undefined;
+  /** How many results it has. */
+  readonly results: number;
+  readonly session: string;
+  state: "waiting" | "sent" | "settled";
+  /** What the thread said became of it. */
+  outcome: Outcome | undefined;
+}
+
+/** One of the two batches that take turns. */
+export interface Batch {
+  readonly slot: number;
+  readonly writer: BatchWriter;
+  entries: Entry[];
+  starts: number[];
+  ops: number;
+}
+
+export function received(outcome: Outcome | WiredFailure): Outcome {
+  if (outcome.ok || outcome.why !== "failed") return outcome;
+  const error = toError(outcome.error);
+  return outcome.sent ? unknown(error.message, error) : notSent(error);
+}
+
+export function emptyBatch(slot: number): Batch {
+  return { slot, writer: new BatchWriter(), entries: [], starts: [], ops: 0 };
+}
+
+export function clear(batch: Batch): void {
+  batch.writer.reset();
+  batch.entries = [];
+  batch.starts = [];
+  batch.ops = 0;
+}
+
+const plainOutcomes: Outcome[] = [];
+
+/** "ok" with nothing to tell, shared by all groups of that many operations. */
+export function plain(ops: number): Outcome {
+  return (plainOutcomes[ops] ??= Object.freeze({
+    ok: true as const,
+    results: Object.freeze(Array.from({ length: ops }, () => undefined)),
+  }));
+}
