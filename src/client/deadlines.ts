@@ -1,17 +1,18 @@
+import { Bag, type Placed } from "../base/bag.ts";
 import type { Time, Timer } from "../base/time.ts";
 
-/** Deadlines of many calls on few timers: they are kept in buckets, so a call costs a set entry and no timer of its own. */
+/** Deadlines of many calls on few timers: they are kept in buckets, so a call costs a place in one and no timer of its own. */
 const bucketMs = 16;
 
-/** Something to be told when its time is over. */
-export interface Expiring {
+/** Something to be told when its time is over; in the care of one {@link Deadlines} at a time. */
+export interface Expiring extends Placed {
   readonly deadline: number;
   expire(): void;
 }
 
 interface Bucket {
   readonly slot: number;
-  readonly items: Set<Expiring>;
+  readonly items: Bag<Expiring>;
   timer: Timer;
 }
 
@@ -51,7 +52,7 @@ export class Deadlines {
   }
 
   #open(slot: number): Bucket {
-    const bucket: Bucket = { slot, items: new Set(), timer: this.#arm(slot) };
+    const bucket: Bucket = { slot, items: new Bag(), timer: this.#arm(slot) };
     this.#buckets.set(slot, bucket);
     return bucket;
   }
@@ -69,6 +70,6 @@ export class Deadlines {
     }
     this.#buckets.delete(slot);
     if (this.#last === bucket) this.#last = undefined;
-    for (const item of bucket.items) item.expire();
+    for (const item of bucket.items.toArray()) if (bucket.items.delete(item)) item.expire();
   }
 }

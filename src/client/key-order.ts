@@ -13,10 +13,9 @@ export interface Turn {
 /** Each key once, with whether it is written. */
 type TurnKeys = readonly (readonly [string, boolean])[];
 
-interface Line {
-  /** Admitted readers, or -1 for one admitted writer. */
-  active: number;
-  readonly waiting: { readonly turn: Turn; readonly write: boolean }[];
+interface Waiting {
+  readonly turn: Turn;
+  readonly write: boolean;
 }
 
 /** Whether an operation changes its key. */
@@ -35,63 +34,76 @@ export function groupWrites(group: Group): boolean {
  * Guards do not line up: either order of a guarded write and a renewal is right.
  */
 export class KeyOrder {
-  readonly #lines = new Map<string, Line>();
+  /** Admitted readers of a key, or -1 for one admitted writer. */
+  readonly #active = new Map<string, number>();
+  /** Those who wait for a key: mostly nobody. */
+  readonly #waiting = new Map<string, Waiting[]>();
 
   /** Whether a group could go at once, without lining up. */
   idle(group: Group): boolean {
-    if (this.#lines.size === 0) return true;
-    return group.ops.every((op) => {
-      const line = this.#lines.get(opKeyId(op));
-      return !line || (!writes(op) && line.active >= 0 && line.waiting.length === 0);
-    });
+    if (this.#active.size === 0) return true;
+    return group.ops.every((op) => this.#isOpen(opKeyId(op), writes(op)));
   }
 
   /** Lines up; true if it is admitted on all of its keys already, else `leave` of another turn will name it. */
   enter(turn: Turn): boolean {
     turn.keys = keysOf(turn.group);
     for (const [id, write] of turn.keys) {
-      const line = this.#lines.get(id);
-      if (!line) this.#lines.set(id, { active: write ? -1 : 1, waiting: [] });
-      else if (!write && line.active >= 0 && line.waiting.length === 0) line.active++;
-      else {
-        line.waiting.push({ turn, write });
-        turn.missing++;
+      if (this.#isOpen(id, write)) {
+        this.#active.set(id, write ? -1 : (this.#active.get(id) ?? 0) + 1);
+        continue;
       }
+      const line = this.#waiting.get(id);
+      if (line) line.push({ turn, write });
+      else this.#waiting.set(id, [{ turn, write }]);
+      turn.missing++;
     }
     return turn.missing === 0;
   }
 
   /** Ends an admitted turn; calls `admit` for each one that can go now. */
   leave(turn: Turn, admit: (next: Turn) => void): void {
-    for (const [id, write] of turn.keys as TurnKeys) {
-      const line = this.#lines.get(id) as Line;
-      line.active = write ? 0 : line.active - 1;
-      this.#advance(id, line, admit);
-    }
+    for (const [id, write] of turn.keys as TurnKeys) this.#advance(id, this.#without(id, write), admit);
   }
 
   /** Takes a turn that was not admitted out of every line. */
   withdraw(turn: Turn, admit: (next: Turn) => void): void {
     for (const [id, write] of turn.keys as TurnKeys) {
-      const line = this.#lines.get(id) as Line;
-      const place = line.waiting.findIndex((waiting) => waiting.turn === turn);
-      if (place >= 0) line.waiting.splice(place, 1);
-      else line.active = write ? 0 : line.active - 1;
-      this.#advance(id, line, admit);
+      const line = this.#waiting.get(id);
+      const place = line?.findIndex((waiting) => waiting.turn === turn) ?? -1;
+      if (place >= 0) line?.splice(place, 1);
+      this.#advance(id, place >= 0 ? (this.#active.get(id) as number) : this.#without(id, write), admit);
     }
   }
 
-  #advance(id: string, line: Line, admit: (next: Turn) => void): void {
-    while (line.waiting.length > 0) {
-      const next = line.waiting[0] as Line["waiting"][number];
-      if (next.write ? line.active !== 0 : line.active < 0) return;
-      line.waiting.shift();
-      line.active = next.write ? -1 : line.active + 1;
-      if (--next.turn.missing === 0) admit(next.turn);
+  #isOpen(id: string, write: boolean): boolean {
+    const active = this.#active.get(id);
+    return active === undefined || (!write && active > 0 && !this.#waiting.has(id));
+  }
+
+  /** Those admitted to a key without one of them. */
+  #without(id: string, write: boolean): number {
+    return write ? 0 : (this.#active.get(id) as number) - 1;
+  }
+
+  #advance(id: string, left: number, admit: (next: Turn) => void): void {
+    let active = left;
+    const line = this.#waiting.get(id) ?? nobody;
+    let admitted = 0;
+    for (const { write } of line) {
+      if (write ? active !== 0 : active < 0) break;
+      active = write ? -1 : active + 1;
+      admitted++;
     }
-    if (line.active === 0) this.#lines.delete(id);
+    const next = line.splice(0, admitted);
+    if (line.length === 0) this.#waiting.delete(id);
+    if (active === 0) this.#active.delete(id);
+    else this.#active.set(id, active);
+    for (const { turn } of next) if (--turn.missing === 0) admit(turn);
   }
 }
+
+const nobody: Waiting[] = [];
 
 /** The key of an operation, as one string. */
 export function opKeyId(op: Operation): string {
