@@ -72,6 +72,7 @@ void test("two holders at one time and a fence that falls are found", () => {
   assert.equal(checkHolds([hold("a", 1n, 0n, 5n), hold("b", 2n, 4n, 9n)]).length, 1);
   assert.equal(checkHolds([hold("a", 2n, 0n, 5n), hold("b", 1n, 6n, 9n)]).length, 1);
   assert.equal(checkHolds([hold("a", 2n, 0n, 5n), hold("b", 2n, 6n, 9n)]).length, 1);
+  assert.deepEqual(checkHolds([hold("a", 2n, 0n, 5n), hold("b", 1n, 6n, 6n)]), []); // paused before it noted the start
 });
 
 void test("a late write, a lost guarded write and a refused one that took effect are found", () => {

@@ -26,7 +26,9 @@ export function checkRegisters(calls: readonly RegisterCall[], final: FinalState
 /** No two holders at one instant; fences rise in the order of the holds. */
 export function checkHolds(holds: readonly Hold[]): string[] {
   const problems: string[] = [];
-  for (const [key, own] of groupBy(holds, (hold) => hold.key)) {
+  // One that was never seen to be held proves nothing: its holder may have been paused past its lease before it noted the start.
+  const seen = holds.filter((hold) => hold.until > hold.from);
+  for (const [key, own] of groupBy(seen, (hold) => hold.key)) {
     const ordered = [...own].sort((a, b) => (a.from < b.from ? -1 : 1));
     let latest: Hold | undefined;
     for (const hold of ordered) {
