@@ -13,8 +13,8 @@ import type { WorkerHost } from "./worker-host.ts";
  */
 const maxOps = 512;
 const maxBytes = 1024 * 1024;
-/** Most groups whose callers go on in one turn of the event loop. */
-const toldAtOnce = 256;
+/** Most groups whose callers go on in one turn of the event loop: what they do next is bounded, and so is the turn. */
+const toldAtOnce = 32;
 
 /**
  * The queue in front of the commit thread. One batch is with the thread, the next one is gathered and encoded meanwhile; what
