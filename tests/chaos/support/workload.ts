@@ -100,11 +100,10 @@ export async function runWorkload(hf: Holdfast, options: WorkloadOptions): Promi
     options.log({ t: "hold", n: held, at: now(), key, fence: lease.fence.toString() });
     try {
       for (let i = random.int(1, 6); i > 0; i--) {
-        const outcome = await write(key, lease);
-        if (outcome !== "ok") break;
         const at = now(); // before the check: at this instant the lease was held
         lease.assertHeld();
         options.log({ t: "held", n: held, at });
+        if ((await write(key, lease)) !== "ok") break;
       }
     } catch (error) {
       // The lease is lost, or the store was away: the hold ends where it was last seen.
