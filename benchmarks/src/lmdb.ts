@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { DatabaseSync } from "node:sqlite";
 import { connect } from "holdfast";
 import { open } from "lmdb";
 import { compare, inFlight, order } from "./measure.ts";
+import { openSqlite } from "./sqlite.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
 const count = 1_000;
@@ -20,7 +20,7 @@ const next = (): typeof order => variants[written++ % variants.length] as typeof
 const hf = await connect(`file:${join(directory, "holdfast")}`, { service: "bench", timeout: "60s" });
 const state = hf.state<typeof order>("orders");
 const raw = open<string, string>({ path: join(directory, "raw"), encoding: "string" });
-const sqlite = new DatabaseSync(join(directory, "sqlite.db"));
+const { name: sqliteName, sqlite } = await openSqlite(join(directory, "sqlite.db"));
 sqlite.exec(
   "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE kv (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
 );
@@ -52,7 +52,7 @@ await compare(
       },
     },
     {
-      name: "SQLite SELECT and JSON.parse",
+      name: `${sqliteName} SELECT and JSON.parse`,
       run: async (n) => {
         for (let i = 0; i < n; i++) await Promise.resolve(JSON.parse(select.get(keyAt(i))?.["value"] as string));
       },
@@ -81,7 +81,7 @@ for (const [width, operations] of [
       ...(width === 1
         ? [
             {
-              name: "SQLite upsert, synchronous = FULL",
+              name: `${sqliteName} upsert, synchronous = FULL`,
               run: (n: number) => {
                 for (let i = 0; i < n; i++) upsert.run(keyAt(i), JSON.stringify(next()));
               },

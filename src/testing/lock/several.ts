@@ -77,10 +77,10 @@ export const severalCases: readonly Case[] = [
   ),
 
   benchCase("what is held is renewed while the rest is waited for", "locks 8: renewing what is held", async (bench) => {
-    const [a, b] = [bench.lock({ ttl: 40 * bench.unit }), bench.lock({ ttl: 2 * bench.unit })];
+    const [a, b] = [bench.lock({ ttl: 40 * bench.unit }), bench.lock({ ttl: 4 * bench.unit })];
     const lease = await a.acquire("b");
     const waiting = b.acquire(["a", "b"]);
-    await bench.pass(6);
+    await bench.pass(10);
     const [holder] = (await bench.state("a")).holders;
     await lease.release();
     const both = await bench.settle(waiting);
