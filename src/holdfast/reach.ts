@@ -3,7 +3,7 @@ import type { Backend } from "../port/index.ts";
 import { openHoldfast, type Holdfast } from "./holdfast.ts";
 import { resolveConnectOptions, type ConnectOptions } from "./options.ts";
 import { backendOf, closeOwn, type Reached } from "./registry.ts";
-import { parseUrl } from "./url.ts";
+import { parseUrl } from "../base/url.ts";
 
 /** What `connect` does. */
 export async function reachHoldfast(target: string | Backend, options: ConnectOptions | undefined): Promise<Holdfast> {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, UnsupportedError } from "../base/errors.ts";
 import type { Backend } from "../port/index.ts";
-import type { Target } from "./target.ts";
+import type { Target } from "../base/url-target.ts";
 
 /** What `connect` can reach in this version, as messages show it. */
 const AVAILABLE = ["file:", "memory:", "null:"];

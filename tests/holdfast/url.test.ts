@@ -6,9 +6,9 @@ import { inspect } from "node:util";
 import * as fc from "fast-check";
 
 import { isHoldfastError } from "../../src/base/errors.ts";
-import type { Target } from "../../src/holdfast/target.ts";
-import { formatUrl, redactUrl } from "../../src/holdfast/url-format.ts";
-import { KNOWN_SCHEMES, parseUrl } from "../../src/holdfast/url.ts";
+import type { Target } from "../../src/base/url-target.ts";
+import { formatUrl, redactUrl } from "../../src/base/url-format.ts";
+import { KNOWN_SCHEMES, parseUrl } from "../../src/base/url.ts";
 
 /** Everything in a target, also what it hides from those who print it; undefined is left out. */
 function view(target: Target): Record<string, unknown> {

@@ -1,8 +1,8 @@
 import { isIPv6 } from "node:net";
 
-import { InvalidArgumentError } from "../base/errors.ts";
-import type { Host } from "./target.ts";
-import { Credentials, Params } from "./target.ts";
+import { InvalidArgumentError } from "./errors.ts";
+import type { Host } from "./url-target.ts";
+import { Credentials, Params } from "./url-target.ts";
 
 /** Every message says where the fault is, none quotes the URL: any part of a malformed one may be a password. */
 export function refuseUrl(why: string): never {

@@ -1,7 +1,7 @@
 import { sep } from "node:path";
 
-import { isHoldfastError } from "../base/errors.ts";
-import type { Host, Target } from "./target.ts";
+import { isHoldfastError } from "./errors.ts";
+import type { Host, Target } from "./url-target.ts";
 import { parseUrl } from "./url.ts";
 
 const HIDDEN = "***";
