@@ -1,3 +1,4 @@
+import { ChurnMap } from "../base/churn-map.ts";
 import { IndeterminateError, isHoldfastError, UnavailableError } from "../base/errors.ts";
 import type { Time } from "../base/time.ts";
 import type { ExecuteCall, Group, Outcome, Session } from "../port/index.ts";
@@ -5,7 +6,7 @@ import { Aborts } from "./aborts.ts";
 import type { Call } from "./calls.ts";
 import { Deadlines } from "./deadlines.ts";
 import { groupWrites, KeyOrder, writes, type Turn } from "./key-order.ts";
-import { batchesOf, readId, readOf, type Caller, type Failed, type Reply, type Request } from "./requests.ts";
+import { batchesOf, Caller, readId, readOf, Request, type Drop, type Failed, type Reply } from "./requests.ts";
 
 /**
  * Gathers the calls of a tick into batches, in front of one session. A call ends by its outcome, its signal or its deadline; its
@@ -18,7 +19,7 @@ export class Coalescer {
   readonly #deadlines: Deadlines;
   readonly #aborts = new Aborts();
   /** Reads of one key that are not yet sent, and that no write has lined up behind: equal ones join them. */
-  readonly #reads = new Map<string, Request>();
+  readonly #reads = new ChurnMap<string, Request>();
   #ready: Request[] = [];
   #scheduled = false;
   #inFlight = 0;
@@ -45,19 +46,8 @@ export class Coalescer {
     }
     return new Promise((resolve, reject) => {
       const request = this.#join(group);
-      const { signal, deadline } = call;
-      const caller: Caller = {
-        request,
-        over: false,
-        deadline,
-        signal,
-        resolve,
-        reject,
-        expire: () => this.#drop(caller, undefined),
-        abort: () => this.#drop(caller, signal),
-      };
-      request.callers.push(caller);
-      request.live++;
+      const caller = new Caller(request, call, resolve, reject, this.#drop);
+      request.add(caller);
       this.#deadlines.add(caller);
       this.#aborts.add(caller);
     });
@@ -73,7 +63,7 @@ export class Coalescer {
     const read = readOf(group);
     const equal = read === undefined ? undefined : this.#reads.get(read);
     if (equal) return equal;
-    const request: Request = { group, missing: 0, sent: false, callers: [], live: 0 };
+    const request = new Request(group);
     if (read !== undefined) this.#reads.set(read, request);
     else if (this.#reads.size > 0) this.#part(group);
     this.#inFlight++;
@@ -118,8 +108,10 @@ export class Coalescer {
 
   async #send(batch: readonly Request[]): Promise<void> {
     let deadline = 0;
-    for (const { callers } of batch) {
-      for (const caller of callers) if (!caller.over && caller.deadline > deadline) deadline = caller.deadline;
+    for (const { first } of batch) {
+      for (let caller = first; caller; caller = caller.next) {
+        if (!caller.over && caller.deadline > deadline) deadline = caller.deadline;
+      }
     }
     const call: ExecuteCall = {
       deadline,
@@ -144,7 +136,7 @@ export class Coalescer {
   }
 
   #settle(request: Request, outcome: Outcome): void {
-    for (const caller of request.callers) {
+    for (let caller = request.first; caller; caller = caller.next) {
       if (caller.over) continue;
       this.#detach(caller);
       if (!outcome.ok && outcome.why === "failed") caller.reject(this.#failure(outcome, request.group));
@@ -158,8 +150,7 @@ export class Coalescer {
     this.#left();
   }
 
-  /** Ends a call for its caller before its outcome is known. `signal` is the one that aborted it, if one did. */
-  #drop(caller: Caller, signal: AbortSignal | undefined): void {
+  readonly #drop: Drop = (caller, signal) => {
     if (caller.over) return;
     this.#detach(caller);
     const { request } = caller;
@@ -179,7 +170,7 @@ export class Coalescer {
       this.#order.withdraw(request, this.#admit);
       this.#left();
     }
-  }
+  };
 
   #detach(caller: Caller): void {
     caller.over = true;

@@ -1,3 +1,4 @@
+import { ChurnMap } from "../base/churn-map.ts";
 import { keyId } from "../base/keys.ts";
 import type { Group, Operation } from "../port/index.ts";
 
@@ -6,12 +7,12 @@ export interface Turn {
   readonly group: Group;
   /** Keys on which it is not yet admitted. Kept by {@link KeyOrder}. */
   missing: number;
-  /** Its keys. Kept by {@link KeyOrder}. */
-  keys?: TurnKeys;
+  /** Its keys; a single one is kept without a list, for most turns have one. Kept by {@link KeyOrder}. */
+  keys: string | readonly TurnKey[];
 }
 
-/** Each key once, with whether it is written. */
-type TurnKeys = readonly (readonly [string, boolean])[];
+/** A key, with whether it is written. */
+type TurnKey = readonly [id: string, write: boolean];
 
 interface Waiting {
   readonly turn: Turn;
@@ -35,7 +36,7 @@ export function groupWrites(group: Group): boolean {
  */
 export class KeyOrder {
   /** Admitted readers of a key, or -1 for one admitted writer. */
-  readonly #active = new Map<string, number>();
+  readonly #active = new ChurnMap<string, number>();
   /** Those who wait for a key: mostly nobody. */
   readonly #waiting = new Map<string, Waiting[]>();
 
@@ -47,33 +48,40 @@ export class KeyOrder {
 
   /** Lines up; true if it is admitted on all of its keys already, else `leave` of another turn will name it. */
   enter(turn: Turn): boolean {
-    turn.keys = keysOf(turn.group);
-    for (const [id, write] of turn.keys) {
-      if (this.#isOpen(id, write)) {
-        this.#active.set(id, write ? -1 : (this.#active.get(id) ?? 0) + 1);
-        continue;
-      }
-      const line = this.#waiting.get(id);
-      if (line) line.push({ turn, write });
-      else this.#waiting.set(id, [{ turn, write }]);
-      turn.missing++;
-    }
+    const keys = (turn.keys = keysOf(turn.group));
+    if (typeof keys === "string") this.#line(turn, keys, writesOnly(turn));
+    else for (const [id, write] of keys) this.#line(turn, id, write);
     return turn.missing === 0;
   }
 
   /** Ends an admitted turn; calls `admit` for each one that can go now. */
   leave(turn: Turn, admit: (next: Turn) => void): void {
-    for (const [id, write] of turn.keys as TurnKeys) this.#advance(id, this.#without(id, write), admit);
+    const { keys } = turn;
+    if (typeof keys === "string") this.#advance(keys, this.#without(keys, writesOnly(turn)), admit);
+    else for (const [id, write] of keys) this.#advance(id, this.#without(id, write), admit);
   }
 
   /** Takes a turn that was not admitted out of every line. */
   withdraw(turn: Turn, admit: (next: Turn) => void): void {
-    for (const [id, write] of turn.keys as TurnKeys) {
+    const { keys } = turn;
+    const all: readonly TurnKey[] = typeof keys === "string" ? [[keys, writesOnly(turn)]] : keys;
+    for (const [id, write] of all) {
       const line = this.#waiting.get(id);
       const place = line?.findIndex((waiting) => waiting.turn === turn) ?? -1;
       if (place >= 0) line?.splice(place, 1);
       this.#advance(id, place >= 0 ? (this.#active.get(id) as number) : this.#without(id, write), admit);
     }
+  }
+
+  #line(turn: Turn, id: string, write: boolean): void {
+    if (this.#isOpen(id, write)) {
+      this.#active.set(id, write ? -1 : (this.#active.get(id) ?? 0) + 1);
+      return;
+    }
+    const line = this.#waiting.get(id);
+    if (line) line.push({ turn, write });
+    else this.#waiting.set(id, [{ turn, write }]);
+    turn.missing++;
   }
 
   #isOpen(id: string, write: boolean): boolean {
@@ -88,7 +96,12 @@ export class KeyOrder {
 
   #advance(id: string, left: number, admit: (next: Turn) => void): void {
     let active = left;
-    const line = this.#waiting.get(id) ?? nobody;
+    const line = this.#waiting.get(id);
+    if (!line) {
+      if (active === 0) this.#active.delete(id);
+      else this.#active.set(id, active);
+      return;
+    }
     let admitted = 0;
     for (const { write } of line) {
       if (write ? active !== 0 : active < 0) break;
@@ -103,16 +116,18 @@ export class KeyOrder {
   }
 }
 
-const nobody: Waiting[] = [];
-
 /** The key of an operation, as one string. */
 export function opKeyId(op: Operation): string {
   return keyId("key" in op ? op.key : op.lock);
 }
 
-function keysOf({ ops }: Group): TurnKeys {
-  const [first] = ops;
-  if (first && ops.length === 1) return [[opKeyId(first), writes(first)]];
+/** Whether a turn of one operation writes its key. */
+function writesOnly({ group }: Turn): boolean {
+  return writes(group.ops[0] as Operation);
+}
+
+function keysOf({ ops }: Group): string | readonly TurnKey[] {
+  if (ops.length === 1) return opKeyId(ops[0] as Operation);
   const keys = new Map<string, boolean>();
   for (const op of ops) {
     const id = opKeyId(op);

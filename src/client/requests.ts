@@ -1,5 +1,6 @@
 import type { Group, Operation, Outcome } from "../port/index.ts";
 import type { Abortable } from "./aborts.ts";
+import type { Call } from "./calls.ts";
 import type { Expiring } from "./deadlines.ts";
 import { opKeyId, type Turn } from "./key-order.ts";
 
@@ -12,21 +13,67 @@ export type Failed = Extract<Outcome, { why: "failed" }>;
 /** What a group that reached the store can come to. */
 export type Reply = Exclude<Outcome, Failed>;
 
-/** A group on its way. */
-export interface Request extends Turn {
-  sent: boolean;
-  /** Those who wait for it: one, or several who read the same. */
-  readonly callers: Caller[];
+/** A group on its way. Thousands are on theirs at once, so it is kept small. */
+export class Request implements Turn {
+  readonly group: Group;
+  missing = 0;
+  keys: Turn["keys"] = "";
+  sent = false;
+  /** Those who wait for it, in their order: one, or several who read the same, linked by {@link Caller.next}. */
+  first: Caller | undefined = undefined;
   /** How many of them still do. */
-  live: number;
+  live = 0;
+  #last: Caller | undefined = undefined;
+
+  constructor(group: Group) {
+    this.group = group;
+  }
+
+  add(caller: Caller): void {
+    if (this.#last) this.#last.next = caller;
+    else this.first = caller;
+    this.#last = caller;
+    this.live++;
+  }
 }
 
+/** Ends a call for its caller before its outcome is known. `signal` is the one that aborted it, if one did. */
+export type Drop = (caller: Caller, signal: AbortSignal | undefined) => void;
+
 /** One call that waits for its request. */
-export interface Caller extends Expiring, Abortable {
+export class Caller implements Expiring, Abortable {
   readonly request: Request;
-  over: boolean;
-  resolve(reply: Reply): void;
-  reject(error: unknown): void;
+  readonly deadline: number;
+  readonly signal: AbortSignal | undefined;
+  readonly resolve: (reply: Reply) => void;
+  readonly reject: (error: unknown) => void;
+  readonly #drop: Drop;
+  next: Caller | undefined = undefined;
+  over = false;
+  place: number | undefined = undefined;
+
+  constructor(
+    request: Request,
+    { deadline, signal }: Call,
+    resolve: (reply: Reply) => void,
+    reject: (error: unknown) => void,
+    drop: Drop,
+  ) {
+    this.request = request;
+    this.deadline = deadline;
+    this.signal = signal;
+    this.resolve = resolve;
+    this.reject = reject;
+    this.#drop = drop;
+  }
+
+  expire(): void {
+    this.#drop(this, undefined);
+  }
+
+  abort(): void {
+    this.#drop(this, this.signal);
+  }
 }
 
 /** Parts requests into batches, in their order. */
@@ -36,7 +83,8 @@ export function* batchesOf(requests: readonly Request[]): Generator<readonly Req
   let bytes = 0;
   for (const request of requests) {
     const { ops } = request.group;
-    const size = ops.reduce((sum, op) => sum + sizeOf(op), 0);
+    let size = 0;
+    for (const op of ops) size += sizeOf(op);
     if (batch.length > 0 && (operations + ops.length > maxOperations || bytes + size > maxBytes)) {
       yield batch;
       batch = [];

@@ -1,8 +1,16 @@
 import { ConflictError, FencedError, InvalidArgumentError, isHoldfastError, UnavailableError } from "../base/errors.ts";
 import { checkKey, space, utf8Length, type Key, type Space } from "../base/keys.ts";
-import { Diagnostics, executeWrite, type Call, type Instance, type Reply, type Source } from "../client/index.ts";
+import {
+  Diagnostics,
+  executeWrite,
+  executeWriteThen,
+  type Call,
+  type Instance,
+  type Reply,
+  type Source,
+} from "../client/index.ts";
 import type { Condition, Opened, Operation, Payload, Result, StoredRecord } from "../port/index.ts";
-import { entryOf, type Entry } from "./entry.ts";
+import { entryOf, type Entry, type Version } from "./entry.ts";
 import { Host } from "./host.ts";
 import { resolveOptions, type StateStoreOptions } from "./options.ts";
 import { protectionOf, type Protection } from "./protection.ts";
@@ -66,6 +74,16 @@ export class StoreCore<T> {
     return this.passed(reply, key.key) as StoredRecord | undefined;
   }
 
+  /** The value of a key: one promise, for there may be thousands on their way. */
+  load(key: Key, call: Call): Promise<T | undefined> {
+    const reply = this.instance.execute({ ops: [{ op: "get", key }] }, call);
+    const value = (late: Reply): T | undefined | Promise<T> => {
+      const record = this.passed(late, key.key) as StoredRecord | undefined;
+      return record && this.value(record, call);
+    };
+    return reply instanceof Promise ? reply.then(value) : Promise.resolve(value(reply));
+  }
+
   async #readUnder(
     protection: Protection,
     get: Operation & { readonly key: Key },
@@ -91,6 +109,27 @@ export class StoreCore<T> {
     return protection
       .send(() => executeWrite(this.instance, group, call))
       .then((reply) => this.unfenced(reply, op.key.key));
+  }
+
+  /** Stores an encoded value under no lease, and gives its version: one promise, for there may be thousands on their way. */
+  save(
+    key: Key,
+    encoded: Encoded,
+    condition: Condition | undefined,
+    ttl: number | undefined,
+    call: Call,
+  ): Promise<Version> {
+    const { id } = encoded;
+    const version = executeWriteThen(
+      this.instance,
+      { ops: [this.set(key, encoded, condition, ttl)] },
+      call,
+      (reply) => {
+        this.passed(reply, key.key);
+        return id;
+      },
+    );
+    return version instanceof Promise ? version : Promise.resolve(version);
   }
 
   /** The operation that stores an encoded value. */

@@ -1,8 +1,10 @@
 import { InvalidArgumentError } from "../base/errors.ts";
-import { refuseForgotten, type CallOptions, type Instance } from "../client/index.ts";
+import { refuseForgotten, type Call, type CallOptions, type Instance } from "../client/index.ts";
 import { loadEntries, saveMany } from "./batch.ts";
 import { resolveCondition, resolveVersion } from "./conditions.ts";
 import { StoreCore } from "./core.ts";
+import type { Key } from "../base/keys.ts";
+import type { Condition } from "../port/index.ts";
 import type { Change, Entry, Version } from "./entry.ts";
 import { list, listPage } from "./listing.ts";
 import { modify } from "./modify.ts";
@@ -22,6 +24,7 @@ import {
   type WatchOptions,
 } from "./options.ts";
 import { KEEP, type Verdict } from "./symbols.ts";
+import type { Encoded } from "./values.ts";
 import { watch } from "./watching.ts";
 
 /** Set by the class, which alone can look inside. */
@@ -164,14 +167,16 @@ export class StateStore<T> {
 
   // What follows sends its request before it first waits, where it can: calls on one key keep their order.
 
-  async #load(rawKey: string, options: CallOptions | undefined): Promise<T | undefined> {
+  #load(rawKey: string, options: CallOptions | undefined): Promise<T | undefined> {
     const core = this.#core;
-    const call = core.instance.call(options);
-    const key = core.at(rawKey);
-    if (!core.host.known) await core.host.ready(call);
-    const reading = core.read(key, call);
-    const record = reading instanceof Promise ? await reading : reading;
-    return record && core.value(record, call);
+    try {
+      const call = core.instance.call(options);
+      const key = core.at(rawKey);
+      if (core.host.known) return core.load(key, call);
+      return core.host.ready(call).then(() => core.load(key, call));
+    } catch (error) {
+      return rejected(error);
+    }
   }
 
   async #loadEntry(rawKey: string, options: LoadEntryOptions | undefined): Promise<Entry<T> | undefined> {
@@ -186,21 +191,41 @@ export class StateStore<T> {
     return record && core.entry(record, call);
   }
 
-  async #save(rawKey: string, value: T, options: SaveOptions | undefined): Promise<Version> {
+  #save(rawKey: string, value: T, options: SaveOptions | undefined): Promise<Version> {
     const core = this.#core;
-    refuseForgotten(options, "lease", "if");
-    const call = core.instance.call(options);
-    const key = core.at(rawKey);
-    const condition = resolveCondition(options?.if, rawKey);
-    const ttl = resolveTtl(options?.ttl, core.ttl);
-    const encoding = core.encode(value, rawKey, call);
+    try {
+      refuseForgotten(options, "lease", "if");
+      const call = core.instance.call(options);
+      const key = core.at(rawKey);
+      const condition = resolveCondition(options?.if, rawKey);
+      const ttl = resolveTtl(options?.ttl, core.ttl);
+      const encoded = core.encode(value, rawKey, call);
+      const { known } = core.host;
+      if (!known || options?.lease !== undefined || encoded instanceof Promise)
+        return this.#saveLater(key, encoded, condition, ttl, options?.lease, call);
+      core.checkSize(encoded.payload, rawKey, known);
+      return core.save(key, encoded, condition, ttl, call);
+    } catch (error) {
+      return rejected(error);
+    }
+  }
+
+  async #saveLater(
+    key: Key,
+    encoding: Encoded | Promise<Encoded>,
+    condition: Condition | undefined,
+    ttl: number | undefined,
+    lease: unknown,
+    call: Call,
+  ): Promise<Version> {
+    const core = this.#core;
     const encoded = encoding instanceof Promise ? await encoding : encoding;
     const opened = core.host.known ?? (await core.host.ready(call));
-    core.checkSize(encoded.payload, rawKey, opened);
-    const protecting = core.protection(options?.lease, opened, call);
+    core.checkSize(encoded.payload, key.key, opened);
+    const protecting = core.protection(lease, opened, call);
+    if (!protecting) return core.save(key, encoded, condition, ttl, call);
     const protection = protecting instanceof Promise ? await protecting : protecting;
-    const reply = core.write(core.set(key, encoded, condition, ttl), call, protection);
-    core.passed(reply instanceof Promise ? await reply : reply, rawKey);
+    core.passed(await core.write(core.set(key, encoded, condition, ttl), call, protection), key.key);
     return encoded.id;
   }
 
@@ -216,4 +241,9 @@ export class StateStore<T> {
     const reply = await core.write({ op: "delete", key, if: condition }, call, protection);
     return core.passed(reply, rawKey) as boolean;
   }
+}
+
+/** What a call that is no async function makes of an error of its own. */
+function rejected(error: unknown): Promise<never> {
+  return Promise.reject(error as Error);
 }

@@ -15,7 +15,7 @@ interface Tracked extends Turn {
 }
 
 function turn(index: number, ...ops: Operation[]): Tracked {
-  return { index, group: { ops }, missing: 0 };
+  return { index, group: { ops }, missing: 0, keys: "" };
 }
 
 void test("readers of a key go together, a writer goes alone, and each in its order", () => {
