@@ -1,0 +1,218 @@
+import { InvalidArgumentError, UnsupportedError } from "../../../base/errors.ts";
+import { utf8Length } from "../../../base/keys.ts";
+import type { Time } from "../../../base/time.ts";
+import type { Signal, Signals, Subscription } from "../../../port/index.ts";
+import type { Router, Subscriber } from "../router.ts";
+import { before } from "./before.ts";
+import { Delivery, type Listening } from "./delivery.ts";
+import { closedError, publishError, subscribeError } from "./failures.ts";
+import { FlagKeeper } from "./flag-keeper.ts";
+import { readGrant } from "./grant-message.ts";
+import { changedKey, keyspacePattern } from "./keyspace.ts";
+import type { Notifications, SignalLayout } from "./seam.ts";
+import { SharedSubscriptions } from "./shared-subscriptions.ts";
+
+/** How long the server may take to confirm a subscription or to take a message, in ms. */
+const timeout = 5_000;
+/** Longest message, in bytes. */
+const maxMessage = 32 * 1_024;
+/** Longest name of a topic, in bytes. */
+const maxTopic = 1_024;
+
+/** What a hub stands on. */
+export interface HubOptions {
+  readonly router: Router;
+  readonly layout: SignalLayout;
+  readonly time: Time;
+  /** The number of the database that the records are in: part of the names of notifications. */
+  readonly database: number;
+  readonly notifications: Notifications;
+}
+
+interface Member extends Listening {
+  readonly session: string;
+  readonly to: Subscription;
+  /** Ends it. */
+  stop(): void;
+}
+
+/**
+ * Carries signals to all sessions of a backend, over one subscriber: a channel for each session that waits for locks, one for
+ * each topic, and a pattern of keyspace notifications for each space that is watched.
+ */
+export class SignalHub {
+  readonly #options: HubOptions;
+  readonly #channels: SharedSubscriptions<Member>;
+  readonly #patterns: SharedSubscriptions<Member>;
+  readonly #delivery = new Delivery();
+  readonly #keeper: FlagKeeper;
+  readonly #sessions = new Map<string, Set<Member>>();
+  #subscriber: Subscriber | undefined;
+  #watchers = 0;
+  #closed = false;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+    const { router, time } = options;
+    this.#channels = new SharedSubscriptions({
+      subscribe: async (name, deadline) => this.#connect().subscribe(name, deadline),
+      unsubscribe: (name) => this.#subscriber?.unsubscribe(name),
+    });
+    this.#patterns = new SharedSubscriptions({
+      subscribe: async (name, deadline) => this.#connect().subscribePattern(name, deadline),
+      unsubscribe: (name) => this.#subscriber?.unsubscribePattern(name),
+    });
+    this.#keeper = new FlagKeeper({ router, time, timeout, onGap: () => this.#gap(this.#patterns) });
+  }
+
+  /** The signals of a session. */
+  signalsOf(session: string): Signals {
+    return {
+      subscribe: async (to, listener) => this.#subscribe(session, to, listener),
+      publish: async (topic, body) => this.#publish(topic, body),
+    };
+  }
+
+  /** Ends what a session subscribed to. */
+  drop(session: string): void {
+    for (const member of [...(this.#sessions.get(session) ?? [])]) member.stop();
+  }
+
+  /** Ends every subscription and the connection for them. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const session of [...this.#sessions.keys()]) this.drop(session);
+    await this.#subscriber?.close();
+  }
+
+  async #subscribe(session: string, to: Subscription, listener: (signal: Signal) => void): Promise<() => void> {
+    if (this.#closed) throw closedError();
+    const name = this.#nameOf(session, to);
+    const { time } = this.#options;
+    let onStop: (error: Error) => void = () => undefined;
+    const stopped = new Promise<never>((_, reject) => {
+      onStop = reject;
+    });
+    const member: Member = {
+      session,
+      to,
+      listener,
+      live: true,
+      stop: () => {
+        if (!member.live) return;
+        member.live = false;
+        this.#leave(member, name);
+        onStop(closedError());
+      },
+    };
+    const deadline = time.monotonic() + timeout;
+    try {
+      await before(Promise.race([this.#join(member, name, deadline), stopped]), deadline, time, { ref: true });
+    } catch (error) {
+      member.stop();
+      throw subscribeError(error, name);
+    }
+    onStop = () => undefined;
+    return member.stop;
+  }
+
+  async #join(member: Member, name: string, deadline: number): Promise<void> {
+    const { session } = member;
+    const members = this.#sessions.get(session) ?? new Set();
+    this.#sessions.set(session, members.add(member));
+    if (!("changes" in member.to)) return this.#channels.join(name, member, deadline);
+    this.#watchers++;
+    await this.#patterns.join(name, member, deadline);
+    if (member.live && this.#options.notifications === "enable") await this.#keeper.start(deadline);
+    if (this.#watchers === 0) this.#keeper.stop();
+  }
+
+  #leave(member: Member, name: string): void {
+    const members = this.#sessions.get(member.session);
+    if (members?.delete(member) && members.size === 0) this.#sessions.delete(member.session);
+    if (!("changes" in member.to)) return this.#channels.leave(name, member);
+    this.#patterns.leave(name, member);
+    if (--this.#watchers === 0) this.#keeper.stop();
+  }
+
+  #nameOf(session: string, to: Subscription): string {
+    const { layout, database, notifications } = this.#options;
+    if ("topic" in to) return layout.topicChannel(checkTopic(to.topic));
+    if (!("changes" in to)) return layout.grantsChannel(session);
+    if (notifications !== "off") return keyspacePattern(database, layout.head(to.changes));
+    throw new UnsupportedError('changes are not told with notifications: "off"', { backend: "redis" });
+  }
+
+  #connect(): Subscriber {
+    if (this.#closed) throw closedError();
+    return (this.#subscriber ??= this.#options.router.subscriber({
+      message: (channel, body, pattern) => {
+        if (pattern === undefined) this.#heard(channel, body);
+        else this.#changed(channel, body, pattern);
+      },
+      gap: () => {
+        this.#gap(this.#channels);
+        // Whoever watches may have to wait for the flags: what is told before would be too early.
+        if (this.#options.notifications === "enable") this.#keeper.lost();
+        else this.#gap(this.#patterns);
+      },
+    }));
+  }
+
+  #heard(channel: string, body: Buffer): void {
+    let signal: Signal | undefined;
+    for (const member of [...this.#channels.membersOf(channel)]) {
+      signal ??= "topic" in member.to ? { type: "message", body: body.toString("utf8") } : this.#granted(body);
+      if (signal) this.#delivery.tell(member, signal);
+    }
+  }
+
+  #granted(body: Buffer): Signal | undefined {
+    const grant = readGrant(body, this.#options.layout);
+    return grant && { type: "granted", ...grant };
+  }
+
+  #changed(channel: string, body: Buffer, pattern: string): void {
+    const { database, layout } = this.#options;
+    const physical = changedKey(database, channel, body);
+    const key = physical === undefined ? undefined : layout.parse(physical);
+    if (!key) return;
+    for (const member of [...this.#patterns.membersOf(pattern)]) {
+      const { to } = member;
+      if (!("changes" in to) || to.changes.id !== key.space.id || !key.key.startsWith(to.prefix)) continue;
+      this.#delivery.tell(member, { type: "changed", key });
+    }
+  }
+
+  #gap(to: SharedSubscriptions<Member>): void {
+    for (const member of to.everybody()) this.#delivery.tell(member, { type: "gap" });
+  }
+
+  async #publish(topic: string, body: string): Promise<void> {
+    if (this.#closed) throw closedError();
+    const channel = this.#options.layout.topicChannel(checkTopic(topic));
+    const length = utf8Length(body);
+    if (length < 0 || length > maxMessage) {
+      throw new InvalidArgumentError(`a message is at most ${maxMessage} bytes of well-formed text`, {
+        backend: "redis",
+      });
+    }
+    const { router, time } = this.#options;
+    const deadline = time.monotonic() + timeout;
+    let sent = false;
+    try {
+      if (!router.isReady("commands", undefined)) await router.ready(deadline);
+      sent = true;
+      await before(router.send("commands", undefined, ["PUBLISH", channel, body]), deadline, time, { ref: true });
+    } catch (error) {
+      throw publishError(error, sent);
+    }
+  }
+}
+
+function checkTopic(topic: string): string {
+  const length = utf8Length(topic);
+  if (length >= 0 && length <= maxTopic) return topic;
+  throw new InvalidArgumentError(`a topic is at most ${maxTopic} bytes of well-formed text`, { backend: "redis" });
+}
