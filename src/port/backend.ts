@@ -1,6 +1,7 @@
 import type { Key, Space } from "../base/keys.ts";
 import type { Time } from "../base/time.ts";
 import type { Capabilities } from "./capabilities.ts";
+import type { Examination } from "./examination.ts";
 import type { Group, Outcome, StoredRecord } from "./operations.ts";
 import type { Signals } from "./signals.ts";
 
@@ -23,6 +24,11 @@ export interface Backend {
   open(): Promise<Opened>;
   /** A new instance on this backend. No I/O. */
   session(): Session;
+  /**
+   * What the server is and what is set wrong, also where `open` refuses it for that. Reaches it if need be; changes nothing that
+   * anybody else sees. Rejects as `open` does where it cannot be reached. Optional: without it, what `open` tells is all.
+   */
+  examine?(call: { readonly deadline: number }): Promise<Examination>;
   /** Ends what the backend opened itself, never a client that was handed in. Sessions end with it. Idempotent. */
   close(): Promise<void>;
 }

@@ -1,0 +1,1 @@
+export { checkSettings, type ServerTraits, type SettingsTerms } from "./check.ts";
