@@ -1,6 +1,6 @@
 // Memory beside lru-cache, keyv and a bare Map. Run with --expose-gc.
 import { connect } from "holdfast";
-import Keyv from "keyv";
+import Keyv from "keyv-6";
 import { LRUCache } from "lru-cache";
 import { compare, order } from "./measure.ts";
 

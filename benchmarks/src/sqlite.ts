@@ -1,26 +1,40 @@
-/** What is used of SQLite: the same in `better-sqlite3` and in `node:sqlite`. */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+/** `better-sqlite3` in a process of its own, since it has no binary for every Node: that of the Node that ran npm. */
 export interface Sqlite {
-  exec(sql: string): unknown;
-  prepare(sql: string): Statement;
-  close(): unknown;
+  load(operations: number): Promise<void>;
+  /** Each one a transaction, flushed to disk. */
+  save(operations: number): Promise<void>;
+  close(): Promise<void>;
 }
 
-interface Statement {
-  get(...values: unknown[]): Record<string, unknown> | undefined;
-  run(...values: unknown[]): unknown;
-}
-
-/** `better-sqlite3` where it has a binary for this Node, else the same engine as Node brings it. */
-export async function openSqlite(path: string): Promise<{ readonly name: string; readonly sqlite: Sqlite }> {
-  const name = "better-sqlite3";
-  try {
-    const { default: Database } = (await import(name)) as { default: new (path: string) => Sqlite };
-    return { name, sqlite: new Database(path) };
-  } catch (error) {
-    console.log(
-      `${name} cannot be used here (${(error as { code?: string }).code ?? "no binary"}): node:sqlite stands in`,
-    );
-    const { DatabaseSync } = await import("node:sqlite");
-    return { name: "node:sqlite", sqlite: new DatabaseSync(path) as unknown as Sqlite };
-  }
+/** Rejects where `better-sqlite3` could not be built. */
+export async function openSqlite(file: string, value: string): Promise<Sqlite> {
+  const child = fork(fileURLToPath(new URL("sqlite-child.mjs", import.meta.url)), [file, value], {
+    execPath: process.env["npm_node_execpath"] ?? process.execPath,
+    execArgv: [],
+  });
+  const ended = once(child, "exit");
+  const failed = ended.then(([code]) => {
+    throw new Error(`better-sqlite3 cannot be used here: its process ended with ${code}`);
+  });
+  failed.catch(() => undefined);
+  const answer = async (): Promise<void> => {
+    await Promise.race([once(child, "message"), failed]);
+  };
+  const run = async (what: string, operations: number): Promise<void> => {
+    child.send({ what, operations });
+    await answer();
+  };
+  await answer();
+  return {
+    load: (operations) => run("load", operations),
+    save: (operations) => run("save", operations),
+    async close() {
+      child.disconnect();
+      await ended;
+    },
+  };
 }

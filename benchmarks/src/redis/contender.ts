@@ -1,0 +1,88 @@
+// One process of the contended lock: workers that take the lock, do nothing and give it back, until told to stop.
+// Started by contended.ts, which says what to do and is told what was seen.
+import { connectRaw } from "./clients.ts";
+import { lockPeers, type Retry } from "./peers.ts";
+
+/** What a contender is to do. */
+export interface Task {
+  readonly url: string;
+  readonly peer: string;
+  readonly retry: Retry;
+  readonly key: string;
+  readonly workers: number;
+  /** Whether a counter in the server is read and written under the lock, in two steps that only a lock makes one. */
+  readonly counted: boolean;
+}
+
+/** What it saw; times are ms of the machine's monotonic clock, the same in all processes. */
+export interface Seen {
+  /** Begin and end of each hold, as the holder saw them. */
+  readonly holds: Float64Array;
+  /** How long each hold was waited for, and at the end how long those who still waited had. */
+  readonly waits: Float64Array;
+  /** Of the waits, how many were in vain so far. */
+  readonly unfinished: number;
+  /** CPU time of this process in the time measured, in ms. */
+  readonly cpuMs: number;
+}
+
+export type Order = { readonly task: Task } | { readonly measureMs: number };
+
+const now = (): number => Number(process.hrtime.bigint()) / 1e6;
+
+process.once("message", (order) => void prepare((order as { readonly task: Task }).task));
+
+async function prepare(task: Task): Promise<void> {
+  const make = lockPeers[task.peer];
+  if (make === undefined) throw new Error(`no such lock: ${task.peer}`);
+  const peer = await make(task.url, task.retry);
+  const counter = task.counted ? await connectRaw(task.url) : undefined;
+  // One hold of a key of its own, so that nobody pays for the first connection and the first script.
+  await (
+    await peer.acquire(`${task.key}-warm-${process.pid}`)
+  )();
+  process.once("message", (order) => void measure((order as { readonly measureMs: number }).measureMs));
+  process.send?.("ready");
+
+  async function measure(measureMs: number): Promise<void> {
+    const holds: number[] = [];
+    const waits: number[] = [];
+    const waiting = new Float64Array(task.workers);
+    let until = Infinity;
+    const worker = async (i: number): Promise<void> => {
+      while (now() < until) {
+        const start = now();
+        waiting[i] = start;
+        const release = await peer.acquire(task.key);
+        const begin = now();
+        waiting[i] = 0;
+        if (counter) {
+          const counted = Number((await counter.get(`${task.key}-counter`)) ?? 0);
+          await counter.set(`${task.key}-counter`, counted + 1);
+        }
+        const end = now();
+        if (end < until || counter) {
+          waits.push(begin - start);
+          holds.push(begin, end);
+        }
+        await release();
+      }
+    };
+    const cpu = process.cpuUsage();
+    until = now() + measureMs;
+    const running = Promise.all(Array.from({ length: task.workers }, async (_, i) => worker(i)));
+    await new Promise((resolve) => setTimeout(resolve, measureMs));
+    const { user, system } = process.cpuUsage(cpu);
+    const stopped = now();
+    const unfinished = [...waiting].filter((since) => since > 0).map((since) => stopped - since);
+    // What is counted has to be counted to the end: a counter that was written but not seen would look like a lost one.
+    if (counter) await running;
+    const seen: Seen = {
+      holds: Float64Array.from(holds),
+      waits: Float64Array.from([...waits, ...unfinished]),
+      unfinished: unfinished.length,
+      cpuMs: (user + system) / 1000,
+    };
+    process.send?.(seen, () => process.exit(0));
+  }
+}
