@@ -46,17 +46,27 @@ export const signalCases: readonly Case[] = [
     },
   },
   {
-    title: "steal, expiry and a lapsed claim tell the next waiter as well",
+    title: "a steal tells the next waiter as well",
     proves: "port: passes the lock on as a release does",
     when: pushes,
+    async run(context) {
+      const [a, b] = [Client.of(context), Client.of(context)];
+      const heard = await b.listen({ grants: true });
+      await a.acquire(key, "a", { ttl: long });
+      await b.wait(key, "b", patient);
+      await a.steal(key);
+      await heard.granted("b");
+    },
+  },
+  {
+    title: "expiry and a lapsed claim tell the next waiter, though nobody asks",
+    proves: "port: passes the lock on as a release does",
+    // A server runs nothing of ours when a lease ends: there it is the waiters who ask at that moment.
+    when: (capabilities) => pushes(capabilities) && capabilities.clock === "machine",
     async run(context) {
       const { unit, place } = context;
       const [a, b] = [Client.of(context), Client.of(context)];
       const heard = await b.listen({ grants: true });
-      await a.acquire(lock("stolen"), "a", { ttl: long });
-      await b.wait(lock("stolen"), "stolen", patient);
-      await a.steal(lock("stolen"));
-      await heard.granted("stolen");
       await a.acquire(lock("expires"), "a", { ttl: 6 * unit });
       await b.wait(lock("expires"), "expires", patient);
       await place.elapse(6 * unit + 1);
@@ -66,6 +76,28 @@ export const signalCases: readonly Case[] = [
       await b.wait(lock("lapses"), "lapses", patient);
       await a.release(lock("lapses"), "a");
       await place.elapse(2 * unit + 1);
+      await heard.granted("lapses");
+    },
+  },
+  {
+    title: "whoever asks for a lock whose lease or claim has ended lets the next waiter know",
+    proves: "port: passes the lock on as a release does",
+    when: pushes,
+    async run(context) {
+      const { unit, place } = context;
+      const [a, b, c] = [Client.of(context), Client.of(context), Client.of(context)];
+      const heard = await b.listen({ grants: true });
+      await a.acquire(lock("expires"), "a", { ttl: 6 * unit });
+      await b.wait(lock("expires"), "expires", patient);
+      await place.elapse(6 * unit + 1);
+      await c.refused("held", { ops: [acquire(lock("expires"), "c", { ttl: long })] });
+      await heard.granted("expires");
+      await a.acquire(lock("lapses"), "a", { ttl: long });
+      await a.wait(lock("lapses"), "dead", { ttl: long, claimMs: 2 * unit });
+      await b.wait(lock("lapses"), "lapses", patient);
+      await a.release(lock("lapses"), "a");
+      await place.elapse(2 * unit + 1);
+      await c.wait(lock("lapses"), "c", patient);
       await heard.granted("lapses");
     },
   },

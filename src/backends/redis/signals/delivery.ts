@@ -11,8 +11,8 @@ export class Delivery {
   readonly #due: { readonly to: Listening; readonly signal: Signal }[] = [];
   #delivering = false;
 
-  tell(to: Listening, signal: Signal): void {
-    this.#due.push({ to, signal });
+  tell(listening: Iterable<Listening>, signal: Signal): void {
+    for (const to of listening) this.#due.push({ to, signal });
     if (this.#delivering) return;
     this.#delivering = true;
     let at = 0;

@@ -34,8 +34,8 @@ export class SharedSubscriptions<Member> {
   }
 
   /** Everybody. */
-  *everybody(): Iterable<Member> {
-    for (const { members } of [...this.#lines.values()]) yield* [...members];
+  everybody(): readonly Member[] {
+    return [...this.#lines.values()].flatMap(({ members }) => [...members]);
   }
 
   /** Adds a member; it is told from when this resolves, or earlier. One that could not join is no member. */

@@ -161,16 +161,12 @@ export class SignalHub {
   }
 
   #heard(channel: string, body: Buffer): void {
-    let signal: Signal | undefined;
-    for (const member of [...this.#channels.membersOf(channel)]) {
-      signal ??= "topic" in member.to ? { type: "message", body: body.toString("utf8") } : this.#granted(body);
-      if (signal) this.#delivery.tell(member, signal);
-    }
-  }
-
-  #granted(body: Buffer): Signal | undefined {
-    const grant = readGrant(body, this.#options.layout);
-    return grant && { type: "granted", ...grant };
+    const members = [...this.#channels.membersOf(channel)];
+    const [first] = members;
+    if (!first) return;
+    const grant = "topic" in first.to ? undefined : readGrant(body, this.#options.layout);
+    if (grant) this.#delivery.tell(members, { type: "granted", ...grant });
+    else if ("topic" in first.to) this.#delivery.tell(members, { type: "message", body: body.toString("utf8") });
   }
 
   #changed(channel: string, body: Buffer, pattern: string): void {
@@ -178,15 +174,13 @@ export class SignalHub {
     const physical = changedKey(database, channel, body);
     const key = physical === undefined ? undefined : layout.parse(physical);
     if (!key) return;
-    for (const member of [...this.#patterns.membersOf(pattern)]) {
-      const { to } = member;
-      if (!("changes" in to) || to.changes.id !== key.space.id || !key.key.startsWith(to.prefix)) continue;
-      this.#delivery.tell(member, { type: "changed", key });
-    }
+    const wanted = ({ to }: Member): boolean =>
+      "changes" in to && to.changes.id === key.space.id && key.key.startsWith(to.prefix);
+    this.#delivery.tell([...this.#patterns.membersOf(pattern)].filter(wanted), { type: "changed", key });
   }
 
   #gap(to: SharedSubscriptions<Member>): void {
-    for (const member of to.everybody()) this.#delivery.tell(member, { type: "gap" });
+    this.#delivery.tell(to.everybody(), { type: "gap" });
   }
 
   async #publish(topic: string, body: string): Promise<void> {
