@@ -1,0 +1,225 @@
+import { UnavailableError, type HoldfastError } from "../../../base/errors.ts";
+import { deferred } from "../../../base/async.ts";
+import type { Time, Timer } from "../../../base/time.ts";
+import { RedisFailure, type Arg, type Reply } from "../router.ts";
+import { attemptFailure, BACKEND, isReply, type Hide } from "./failures.ts";
+import { Live } from "./live.ts";
+import { showEndpoint, type Dial, type Endpoint, type Role, type Wire } from "./wire.ts";
+
+/** Pauses between attempts: the first comes at once, then they double up to the longest. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 2_000;
+/** A connection that lived shorter is no success: its loss does not start the pauses anew. */
+const SUCCESS_MS = 1_000;
+/** How long a connection to a server that is no primary any more may still wait for replies. */
+const RETIRED_MS = 5_000;
+/** After an attempt that showed that none will work, the next one is not made before. */
+const FINAL_PAUSE_MS = 1_000;
+
+/** What all connections of a router have in common. */
+export interface Common {
+  readonly dial: Dial;
+  readonly time: Time;
+  readonly hide: Hide;
+  /** For one attempt, up to the server's first answer. */
+  readonly connectTimeout: number;
+}
+
+export interface ConnectionOptions extends Common {
+  readonly role: Role;
+  /** Asked before each attempt. */
+  endpoint(): Endpoint | Promise<Endpoint>;
+  /** Called with each new wire before anybody uses it; when it rejects, the attempt has failed. */
+  prepare?(wire: Wire): Promise<void>;
+  /** Called after each change: ready, lost, an attempt failed. */
+  changed(): void;
+}
+
+/** A connection that comes back after a loss. It starts with {@link start}, and does not keep the process alive by itself. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  #live: Live | undefined;
+  #openedAt = 0;
+  #attempting = false;
+  #attempts = 0;
+  #failedAt = Number.NEGATIVE_INFINITY;
+  #retiredAt = Number.NEGATIVE_INFINITY;
+  #problem: HoldfastError | undefined;
+  #final = false;
+  #closed = false;
+  #pause: Timer | undefined;
+  #abandon: ((why: Error) => void) | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  get ready(): boolean {
+    return this.#live !== undefined;
+  }
+
+  /** The open wire. */
+  get wire(): Wire | undefined {
+    return this.#live?.wire;
+  }
+
+  /** Why the last attempt failed; undefined after a success. */
+  get problem(): HoldfastError | undefined {
+    return this.#problem;
+  }
+
+  /** Whether waiting is of no use: the last attempt showed that none will work. */
+  get hopeless(): boolean {
+    return this.#final && !this.#attempting;
+  }
+
+  /** Begins to connect, if it has not. After a failure that was final it tries again, but not at once. */
+  start(): void {
+    if (this.#closed || this.#live || this.#attempting || this.#pause) return;
+    if (this.#final && this.#options.time.monotonic() - this.#failedAt < FINAL_PAUSE_MS) return;
+    void this.#attempt();
+  }
+
+  /** Rejects with RedisFailure. */
+  send(args: readonly Arg[]): Promise<Reply> {
+    if (this.#live) return this.#live.send(args);
+    return Promise.reject(new RedisFailure("the command was not sent: there is no connection", false));
+  }
+
+  /** Takes no more commands on the present connection and makes a new one; what is pending may still be answered. */
+  renew(): void {
+    const live = this.#live;
+    const now = this.#options.time.monotonic();
+    if (!live || now - this.#retiredAt < SUCCESS_MS) return;
+    this.#retiredAt = now;
+    this.#live = undefined;
+    live.retire(RETIRED_MS);
+    this.#options.changed();
+    this.#retry();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#pause?.clear();
+    this.#abandon?.(new Error("closed"));
+    this.#live?.close();
+    this.#live = undefined;
+    this.#options.changed();
+  }
+
+  async #attempt(): Promise<void> {
+    const { time, hide, changed } = this.#options;
+    this.#attempting = true;
+    const attempt = { where: "the server" };
+    try {
+      const live = await this.#establish(attempt);
+      this.#attempting = false;
+      this.#live = live;
+      this.#openedAt = time.monotonic();
+      this.#problem = undefined;
+      this.#final = false;
+    } catch (error) {
+      this.#attempting = false;
+      if (this.#closed) return;
+      const failure = attemptFailure(error, attempt.where, hide);
+      this.#problem = failure.error;
+      this.#final = failure.final;
+      this.#failedAt = time.monotonic();
+      this.#attempts++;
+      if (!failure.final) this.#retry();
+    }
+    changed();
+  }
+
+  /** One attempt, bounded in time; whatever it opened is closed when it fails. */
+  async #establish(attempt: { where: string }): Promise<Live> {
+    const { time, dial, role, connectTimeout } = this.#options;
+    const given = deferred<never>();
+    let wire: Wire | undefined;
+    let over = false;
+    const fail = (why: unknown): void => {
+      over = true;
+      given.reject(why);
+    };
+    this.#abandon = fail;
+    const timer = time.after(connectTimeout, () => fail(new Error(`no answer within ${connectTimeout} ms`)));
+    const steps = async (): Promise<Live> => {
+      const endpoint = await this.#options.endpoint();
+      attempt.where = showEndpoint(endpoint);
+      let live: Live | undefined;
+      const made = await dial(endpoint, role, (why) => (live ? this.#lost(live, why) : fail(why)));
+      wire = made;
+      if (over) throw new Error("abandoned");
+      await made.open();
+      await introduce(made, role);
+      await this.#options.prepare?.(made);
+      if (over) throw new Error("abandoned");
+      live = this.#alive(made);
+      return live;
+    };
+    try {
+      return await Promise.race([given.promise, steps()]);
+    } catch (error) {
+      over = true;
+      wire?.close();
+      throw error;
+    } finally {
+      timer.clear();
+      this.#abandon = undefined;
+    }
+  }
+
+  #alive(wire: Wire): Live {
+    const holds = this.#options.role === "commands" || this.#options.role === "renewals";
+    const live: Live = new Live(wire, this.#options.time, this.#options.hide, holds, {
+      silent: () => this.#lost(live, new Error("the server has been silent for too long")),
+      replica: () => {
+        if (this.#live === live) this.renew();
+      },
+    });
+    return live;
+  }
+
+  #lost(live: Live, why: unknown): void {
+    live.close();
+    if (this.#live !== live) return;
+    this.#live = undefined;
+    this.#problem = attemptFailure(why, "the server", this.#options.hide).error;
+    if (this.#options.time.monotonic() - this.#openedAt >= SUCCESS_MS) this.#attempts = 0;
+    this.#retry();
+    this.#options.changed();
+  }
+
+  #retry(): void {
+    if (this.#closed || this.#attempting || this.#pause) return;
+    this.#pause = this.#options.time.after(pauseBefore(this.#attempts), () => {
+      this.#pause = undefined;
+      void this.#attempt();
+    });
+  }
+}
+
+/** Names the connection, and finds out whether the server answers us at all. */
+async function introduce(wire: Wire, role: Role): Promise<void> {
+  if (wire.foreign) {
+    await wire.send(["PING"]);
+    return;
+  }
+  try {
+    await wire.send(["CLIENT", "SETNAME", `holdfast:${role}`]);
+  } catch (error) {
+    // A user may be forbidden to name its connections; a server that wants a password says so to any command.
+    if (!isReply(error) || error.message.startsWith("NOAUTH")) throw error;
+  }
+}
+
+function pauseBefore(attempt: number): number {
+  const longest = attempt === 0 ? FIRST_PAUSE_MS : Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS);
+  return longest * (0.5 + Math.random() / 2);
+}
+
+/** What is said to those who ask after the end. */
+export function closedError(): UnavailableError {
+  return new UnavailableError("the backend is closed", { backend: BACKEND });
+}

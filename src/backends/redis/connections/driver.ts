@@ -1,0 +1,79 @@
+import { UnsupportedError } from "../../../base/errors.ts";
+import type { Arg, Reply } from "../router.ts";
+import { BACKEND } from "./failures.ts";
+
+/** What is needed of a client of package `redis`. */
+export interface NodeRedisClient {
+  readonly isOpen: boolean;
+  readonly isReady: boolean;
+  readonly options?: NodeRedisOptions | undefined;
+  connect(): Promise<unknown>;
+  destroy(): void;
+  ref(): void;
+  unref(): void;
+  on(event: string, listener: (...args: never[]) => void): unknown;
+  off(event: string, listener: (...args: never[]) => void): unknown;
+  duplicate(overrides: NodeRedisOptions): NodeRedisClient;
+  sendCommand(args: readonly Arg[], options?: CommandOptions): Promise<unknown>;
+  subscribe(channel: string, listener: BufferListener, bufferMode: true): Promise<unknown>;
+  unsubscribe(channel: string, listener: BufferListener, bufferMode: true): Promise<unknown>;
+  pSubscribe(pattern: string, listener: BufferListener, bufferMode: true): Promise<unknown>;
+  pUnsubscribe(pattern: string, listener: BufferListener, bufferMode: true): Promise<unknown>;
+}
+
+/** Called with the body and the channel. */
+export type BufferListener = (body: Buffer, channel: Buffer | string) => void;
+
+export interface CommandOptions {
+  /** Undefined switches the driver's timer of each command off: deadlines are ours, and it costs most of the speed. */
+  readonly timeout: undefined;
+  readonly typeMapping: Readonly<Record<number, unknown>>;
+  readonly abortSignal?: AbortSignal;
+}
+
+export interface NodeRedisOptions {
+  readonly RESP?: 2 | 3;
+  readonly username?: string;
+  readonly password?: string;
+  readonly database?: number;
+  readonly name?: string | undefined;
+  readonly socket?: object;
+  readonly commandOptions?: CommandOptions;
+  readonly disableOfflineQueue?: boolean;
+  readonly commandsQueueMaxLength?: number;
+  readonly maintNotifications?: "disabled";
+  readonly clientInfoTag?: string;
+  readonly [other: string]: unknown;
+}
+
+/** Bulk strings (`$`) as buffers; numbers, simple strings and arrays as they are. */
+export const TYPES: CommandOptions["typeMapping"] = { [36]: Buffer };
+
+export interface NodeRedisModule {
+  createClient(options: NodeRedisOptions): NodeRedisClient;
+}
+
+/** Loads the driver on first use. Rejects with UnsupportedError. */
+export async function loadDriver(): Promise<NodeRedisModule> {
+  let loaded: unknown;
+  try {
+    loaded = await import("redis");
+  } catch (cause) {
+    throw new UnsupportedError("the redis backend needs the optional package redis: npm install redis", {
+      backend: BACKEND,
+      cause,
+    });
+  }
+  const { createClient } = loaded as Partial<NodeRedisModule>;
+  if (typeof createClient !== "function") {
+    throw new UnsupportedError("the package redis that is installed is not the one needed: npm install redis@6", {
+      backend: BACKEND,
+    });
+  }
+  return { createClient };
+}
+
+/** A driver's reply, which with {@link TYPES} has no other types. */
+export function asReply(reply: Promise<unknown>): Promise<Reply> {
+  return reply as Promise<Reply>;
+}

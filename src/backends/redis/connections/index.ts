@@ -1,0 +1,48 @@
+import type { Time } from "../../../base/time.ts";
+import { systemTime } from "../../../base/time.ts";
+import type { Router } from "../router.ts";
+import { loadDriver, type NodeRedisOptions } from "./driver.ts";
+import { hiding } from "./failures.ts";
+import { NodeRedisWire, ownClientOptions } from "./node-redis.ts";
+import { resolveRedisOptions, type RedisOptions, type RedisTlsOptions, type Servers } from "./options.ts";
+import { SingleRouter } from "./single.ts";
+import type { Dial, Endpoint } from "./wire.ts";
+
+export { resolveRedisOptions } from "./options.ts";
+export type { RedisOptions, RedisTlsOptions, ResolvedOptions } from "./options.ts";
+
+/** The way to the servers that the options name. Does no I/O and loads no driver. Throws InvalidArgumentError. */
+export function makeRouter(options: RedisOptions, time: Time = systemTime): Router {
+  const resolved = resolveRedisOptions(options);
+  const { servers, connectTimeout, maxWaiting } = resolved;
+  if (!servers) throw new Error("not yet");
+  const hide = hiding(servers.credentials.password, servers.sentinel.password);
+  const credentials = account(servers.credentials, servers.database);
+  const dial = dialing(credentials, servers.tls ? resolved.tls : undefined, connectTimeout);
+  const endpoints = servers.hosts.map(endpointOf);
+  const common = { dial, time, hide, connectTimeout, maxWaiting };
+  const [first] = endpoints as [Endpoint];
+  return new SingleRouter("single", { ...common, endpoint: () => first });
+}
+
+function dialing(account: NodeRedisOptions, tls: RedisTlsOptions | undefined, connectTimeout: number): Dial {
+  return async (endpoint, _role, lost) => {
+    const { createClient } = await loadDriver();
+    return new NodeRedisWire(createClient({ ...account, ...ownClientOptions(endpoint, tls, connectTimeout) }), lost);
+  };
+}
+
+function account(
+  { username, password }: { readonly username: string | undefined; readonly password: string | undefined },
+  database: number | undefined,
+): NodeRedisOptions {
+  return {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(database !== undefined && { database }),
+  };
+}
+
+function endpointOf({ host, port }: Servers["hosts"][number]): Endpoint {
+  return host.startsWith("/") ? { path: host } : { host, port: port ?? 6379 };
+}

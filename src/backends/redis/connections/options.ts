@@ -1,0 +1,178 @@
+import { toMs, type Duration } from "../../../base/durations.ts";
+import { InvalidArgumentError } from "../../../base/errors.ts";
+import { parseUrl } from "../../../base/url.ts";
+import type { Params, RedisTarget } from "../../../base/url-target.ts";
+import { BACKEND } from "./failures.ts";
+
+/** How a TLS connection is made; as the options of `tls.connect` in Node.js. */
+export interface RedisTlsOptions {
+  /** Certificates to trust instead of the usual ones, in PEM. */
+  readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
+  /** The client's own certificate, in PEM. */
+  readonly cert?: string | Buffer | undefined;
+  /** The key of `cert`, in PEM. */
+  readonly key?: string | Buffer | undefined;
+  /** The name that the server's certificate must bear; the host's unless told. */
+  readonly servername?: string | undefined;
+  /** `false` trusts any certificate, so anybody in between: for tests. Default true. */
+  readonly rejectUnauthorized?: boolean | undefined;
+}
+
+/** How to reach Redis, Valkey, KeyDB or Dragonfly. Exactly one of `url` and `client`. */
+export interface RedisOptions {
+  /**
+   * `redis://user:password@host:6379/0`, `rediss://` (TLS), `redis+cluster://a,b,c`, `redis+sentinel://a,b,c/master`, or with
+   * `valkey` in place of `redis`. The options below but `tls` may be parameters of it; an option wins.
+   */
+  readonly url?: string | undefined;
+  /**
+   * The application's own client: of package `redis` (a client or a cluster) or what `fromIoredis` made. It must be connected
+   * or connecting, and is never opened, changed or closed here.
+   */
+  readonly client?: object | undefined;
+  /** First part of every key and channel. Another prefix is another store. Default `"hf"`. */
+  readonly prefix?: string | undefined;
+  /** For `rediss://` and its kin. */
+  readonly tls?: RedisTlsOptions | undefined;
+  /** User and password for the sentinels, which may differ from the servers'. */
+  readonly sentinel?: { readonly username?: string | undefined; readonly password?: string | undefined } | undefined;
+  /** For one attempt to connect, up to the server's first answer. Default `"5s"`. */
+  readonly connectTimeout?: Duration | undefined;
+  /** Most calls that wait for a connection at one time; more are refused at once with UnavailableError. Default 10,000. */
+  readonly maxWaiting?: number | undefined;
+  /**
+   * Who sees to it that the server tells of changed keys, which `watch` needs. `"enable"`: CONFIG SET adds what is missing, at
+   * the first watch. `"assume"`: the administrator has. `"off"`: there is no `watch`. Default `"enable"`.
+   */
+  readonly notifications?: "enable" | "assume" | "off" | undefined;
+  /** What becomes of a server whose settings break what is promised: refuse to open, or warn. Default `"refuse"`. */
+  readonly settings?: "refuse" | "warn" | undefined;
+}
+
+/** Which servers, resolved. */
+export interface Servers extends Pick<RedisTarget, "mode" | "tls" | "hosts" | "credentials" | "database" | "master"> {
+  readonly sentinel: { readonly username: string | undefined; readonly password: string | undefined };
+}
+
+/** {@link RedisOptions} with every default in its place. */
+export interface ResolvedOptions {
+  readonly servers: Servers | undefined;
+  readonly client: object | undefined;
+  readonly prefix: string;
+  readonly tls: RedisTlsOptions;
+  readonly connectTimeout: number;
+  readonly maxWaiting: number;
+  readonly notifications: "enable" | "assume" | "off";
+  readonly settings: "refuse" | "warn";
+}
+
+const PARAMS = [
+  "prefix",
+  "connectTimeout",
+  "maxWaiting",
+  "notifications",
+  "settings",
+  "sentinelUsername",
+  "sentinelPassword",
+  "servername",
+] as const;
+
+/** Checks options and puts the defaults in place. Throws InvalidArgumentError. */
+export function resolveRedisOptions(options: RedisOptions): ResolvedOptions {
+  const { url, client } = options;
+  if ((url === undefined) === (client === undefined)) refuse("redis() needs a url or a client, and one of them only");
+  if (client !== undefined && (typeof client !== "object" || client === null)) {
+    refuse("the client is not a client of package redis, nor one made by fromIoredis");
+  }
+  const target = url === undefined ? undefined : redisTarget(url);
+  const param = (name: (typeof PARAMS)[number]): string | undefined => target?.params.get(name);
+  const tls = resolveTls(options.tls, target, param("servername"));
+  const waiting = param("maxWaiting");
+  return {
+    servers: target && {
+      mode: target.mode,
+      tls: target.tls,
+      hosts: target.hosts,
+      credentials: target.credentials,
+      database: target.database,
+      master: target.master,
+      sentinel: {
+        username: options.sentinel?.username ?? param("sentinelUsername"),
+        password: options.sentinel?.password ?? param("sentinelPassword"),
+      },
+    },
+    client,
+    prefix: resolvePrefix(options.prefix ?? param("prefix") ?? "hf"),
+    tls,
+    connectTimeout: toMs(options.connectTimeout ?? numeric(param("connectTimeout")) ?? 5_000, "connectTimeout"),
+    maxWaiting: resolveCount(options.maxWaiting ?? (waiting === undefined ? 10_000 : Number(waiting || NaN))),
+    notifications: oneOf("notifications", options.notifications ?? param("notifications"), [
+      "enable",
+      "assume",
+      "off",
+    ] as const),
+    settings: oneOf("settings", options.settings ?? param("settings"), ["refuse", "warn"] as const),
+  };
+}
+
+function redisTarget(url: string): RedisTarget {
+  const target = parseUrl(url);
+  if (target.kind !== "redis") refuse(`a ${target.scheme}: URL is not one of Redis or Valkey`);
+  refuseUnknown(target.params, target.mode);
+  return target;
+}
+
+function refuseUnknown(params: Params, mode: RedisTarget["mode"]): void {
+  for (const name of params.names()) {
+    if (!(PARAMS as readonly string[]).includes(name)) {
+      refuse(`a redis URL has no parameter ${JSON.stringify(name)}; it has ${PARAMS.join(", ")}`);
+    }
+    if (name.startsWith("sentinel") && mode !== "sentinel") refuse(`${name} is for redis+sentinel:// URLs`);
+  }
+}
+
+function resolveTls(
+  tls: RedisTlsOptions | undefined,
+  target: RedisTarget | undefined,
+  servername: string | undefined,
+): RedisTlsOptions {
+  if (tls !== undefined && (typeof tls !== "object" || tls === null)) refuse("tls must be an object");
+  if ((tls !== undefined || servername !== undefined) && target?.tls !== true) {
+    refuse("TLS options need a URL with rediss:// or its kin");
+  }
+  if (tls?.rejectUnauthorized !== undefined && typeof tls.rejectUnauthorized !== "boolean") {
+    refuse("tls.rejectUnauthorized must be true or false");
+  }
+  return { ...tls, servername: tls?.servername ?? servername };
+}
+
+function resolvePrefix(prefix: unknown): string {
+  if (typeof prefix !== "string" || prefix === "" || Buffer.byteLength(prefix) > 256 || !prefix.isWellFormed()) {
+    refuse("prefix must be a non-empty string of at most 256 bytes");
+  }
+  if (/[{}]/.test(prefix)) refuse("prefix must not hold { or }, which would put all keys into one slot of a cluster");
+  return prefix;
+}
+
+function resolveCount(count: unknown): number {
+  if (typeof count !== "number" || !Number.isInteger(count) || count < 1) {
+    refuse("maxWaiting must be a whole number above 0");
+  }
+  return count;
+}
+
+function oneOf<T extends string>(name: string, value: unknown, choices: readonly [T, ...T[]]): T {
+  if (value === undefined) return choices[0];
+  const found = choices.find((choice) => choice === value);
+  return found ?? refuse(`${name} must be one of ${choices.map((choice) => JSON.stringify(choice)).join(", ")}`);
+}
+
+/** A duration in a URL may be a bare number of milliseconds. */
+function numeric(text: string | undefined): Duration | undefined {
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : text;
+}
+
+/** Throws InvalidArgumentError. */
+export function refuse(why: string): never {
+  throw new InvalidArgumentError(why, { backend: BACKEND });
+}

@@ -1,0 +1,104 @@
+import type { Arg, Lane, Node, PushListener, Reply, Router, Subscriber, Topology } from "../router.ts";
+import { closedError, Connection, type Common } from "./connection.ts";
+import { Subscriptions } from "./subscriptions.ts";
+import { Waiters } from "./waiters.ts";
+import { showEndpoint, type Dial, type Endpoint, type Wire } from "./wire.ts";
+
+export interface SingleOptions extends Common {
+  readonly maxWaiting: number;
+  /** Where the primary is. Asked before each attempt. */
+  endpoint(): Endpoint | Promise<Endpoint>;
+  /** Whether a new wire leads where it should. */
+  prepare?(wire: Wire): Promise<void>;
+  /** The dial for `commands` where it is not that of the others: an application's own client. */
+  readonly commandsDial?: Dial | undefined;
+}
+
+/** One primary: a server, or the master that sentinels name. */
+export class SingleRouter implements Router {
+  readonly topology: Topology;
+  readonly #options: SingleOptions;
+  readonly #commands: Connection;
+  readonly #renewals: Connection;
+  readonly #waiters: Waiters;
+  readonly #subscribers = new Set<Subscriptions>();
+  #where = "";
+  #closed = false;
+
+  constructor(topology: "single" | "sentinel", options: SingleOptions) {
+    this.topology = topology;
+    this.#options = options;
+    this.#waiters = new Waiters(options.time, options.maxWaiting);
+    const endpoint = async (): Promise<Endpoint> => {
+      const found = await options.endpoint();
+      this.#where = showEndpoint(found);
+      return found;
+    };
+    const changed = (): void => this.#waiters.look();
+    const dial = options.commandsDial ?? options.dial;
+    this.#commands = new Connection({ ...options, endpoint, dial, role: "commands", changed });
+    this.#renewals = new Connection({ ...options, endpoint, role: "renewals", changed });
+  }
+
+  ready(deadline: number): Promise<void> {
+    if (this.#commands.ready) return Promise.resolve();
+    this.#commands.start();
+    return this.#waiters.wait(deadline, {
+      done: () => this.#commands.ready,
+      failed: () => (this.#closed ? closedError() : this.#commands.hopeless ? this.#commands.problem : undefined),
+      problem: () => this.#commands.problem,
+    });
+  }
+
+  isReady(): boolean {
+    return this.#commands.ready;
+  }
+
+  send(lane: Lane, _key: string | undefined, args: readonly Arg[]): Promise<Reply> {
+    if (lane === "commands") return this.#commands.send(args);
+    if (this.#renewals.ready) return this.#renewals.send(args);
+    // An extension must not wait until its own connection is there.
+    this.#renewals.start();
+    return this.#commands.send(args);
+  }
+
+  slotOf(): number {
+    return 0;
+  }
+
+  async primaries(deadline: number): Promise<{ readonly nodes: readonly Node[]; readonly epoch: string }> {
+    await this.ready(deadline);
+    const node: Node = { id: this.#where, send: (args) => this.#commands.send(args) };
+    return { nodes: [node], epoch: this.#where };
+  }
+
+  subscriber(listener: PushListener): Subscriber {
+    const subscriptions = new Subscriptions(listener, this.#options);
+    this.#subscribers.add(subscriptions);
+    if (this.#closed) subscriptions.close();
+    return {
+      subscribe: (channel, deadline) => subscriptions.subscribe("channel", channel, deadline),
+      unsubscribe: (channel) => subscriptions.unsubscribe("channel", channel),
+      subscribePattern: (pattern, deadline) => subscriptions.subscribe("pattern", pattern, deadline),
+      unsubscribePattern: (pattern) => subscriptions.unsubscribe("pattern", pattern),
+      close: async () => {
+        this.#subscribers.delete(subscriptions);
+        subscriptions.close();
+      },
+    };
+  }
+
+  /** The primary is another one now. */
+  renew(): void {
+    this.#commands.renew();
+    this.#renewals.renew();
+    for (const subscriptions of this.#subscribers) subscriptions.renew();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#commands.close();
+    this.#renewals.close();
+    for (const subscriptions of this.#subscribers) subscriptions.close();
+  }
+}

@@ -1,0 +1,174 @@
+import { UnsupportedError, type HoldfastError } from "../../../base/errors.ts";
+import type { Timer } from "../../../base/time.ts";
+import type { PushListener } from "../router.ts";
+import { Connection, type Common, type ConnectionOptions } from "./connection.ts";
+import { BACKEND, isReply } from "./failures.ts";
+import { Waiters } from "./waiters.ts";
+import type { MessageListener, SubscriptionKind, Wire } from "./wire.ts";
+
+/** A subscription connection is asked for a sign of life so often: it gets no replies that would tell. */
+const PING_MS = 4_000;
+
+interface Entry {
+  readonly kind: SubscriptionKind;
+  readonly name: string;
+  readonly listener: MessageListener;
+  /** The server has confirmed it on some connection. */
+  confirmed: boolean;
+  refusal: HoldfastError | undefined;
+}
+
+export interface SubscriptionsOptions extends Common {
+  readonly maxWaiting: number;
+  endpoint(): ReturnType<ConnectionOptions["endpoint"]>;
+  prepare?(wire: Wire): Promise<void>;
+}
+
+/** Subscriptions on one connection, which are made again whenever it had to be replaced. */
+export class Subscriptions {
+  readonly #listener: PushListener;
+  readonly #options: SubscriptionsOptions;
+  readonly #connection: Connection;
+  readonly #entries = new Map<string, Entry>();
+  readonly #waiters: Waiters;
+  /** The wire on which all entries of its beginning are confirmed. */
+  #current: Wire | undefined;
+  #before = false;
+  #ping: Timer | undefined;
+  #closed = false;
+
+  constructor(listener: PushListener, options: SubscriptionsOptions) {
+    this.#listener = listener;
+    this.#options = options;
+    this.#waiters = new Waiters(options.time, options.maxWaiting);
+    this.#connection = new Connection({
+      ...options,
+      role: "subscriptions",
+      prepare: async (wire) => {
+        await options.prepare?.(wire);
+        await Promise.all([...this.#entries.values()].map((entry) => subscribe(wire, entry)));
+      },
+      changed: () => this.#changed(),
+    });
+  }
+
+  async subscribe(kind: SubscriptionKind, name: string, deadline: number): Promise<void> {
+    const entry = this.#add(kind, name);
+    this.#connection.start();
+    try {
+      await this.#waiters.wait(deadline, {
+        done: () => entry.confirmed && this.#current !== undefined,
+        failed: () => entry.refusal ?? (this.#connection.hopeless ? this.#connection.problem : undefined),
+        problem: () => this.#connection.problem,
+      });
+    } catch (error) {
+      if (!entry.confirmed) this.#remove(entry);
+      throw error;
+    }
+  }
+
+  unsubscribe(kind: SubscriptionKind, name: string): void {
+    const entry = this.#entries.get(keyOf(kind, name));
+    if (entry) this.#remove(entry);
+  }
+
+  /** Replaces the connection; a gap follows. */
+  renew(): void {
+    this.#connection.renew();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#ping?.clear();
+    this.#connection.close();
+  }
+
+  #add(kind: SubscriptionKind, name: string): Entry {
+    const key = keyOf(kind, name);
+    const known = this.#entries.get(key);
+    if (known) return known;
+    const pattern = kind === "pattern" ? name : undefined;
+    const entry: Entry = {
+      kind,
+      name,
+      listener: (channel, body) => {
+        if (this.#entries.get(key) === entry) this.#listener.message(channel, body, pattern);
+      },
+      confirmed: false,
+      refusal: undefined,
+    };
+    this.#entries.set(key, entry);
+    if (this.#current) void this.#subscribeNow(this.#current, entry);
+    return entry;
+  }
+
+  async #subscribeNow(wire: Wire, entry: Entry): Promise<void> {
+    try {
+      await subscribe(wire, entry);
+    } catch (error) {
+      // A lost connection makes every subscription again by itself; a refusal is for whoever asked.
+      if (isReply(error)) entry.refusal = refused(entry, this.#options.hide(error.message));
+    }
+    this.#waiters.look();
+  }
+
+  #remove(entry: Entry): void {
+    const key = keyOf(entry.kind, entry.name);
+    if (this.#entries.get(key) !== entry) return;
+    this.#entries.delete(key);
+    const wire = this.#current;
+    if (!wire || entry.refusal) return;
+    // If that fails the connection is on its way out, and its successor does not know the entry.
+    wire.unsubscribe(entry.kind, entry.name, entry.listener).catch(() => this.#connection.renew());
+  }
+
+  #changed(): void {
+    const { wire } = this.#connection;
+    if (wire !== this.#current) {
+      this.#current = wire;
+      if (wire) this.#begin(wire);
+      else this.#ping?.clear();
+    }
+    this.#waiters.look();
+  }
+
+  #begin(wire: Wire): void {
+    // What was added while the entries before it were being confirmed.
+    for (const entry of this.#entries.values()) if (!entry.confirmed) void this.#subscribeNow(wire, entry);
+    this.#pingLater();
+    if (this.#before) this.#listener.gap();
+    this.#before = true;
+  }
+
+  #pingLater(): void {
+    this.#ping?.clear();
+    this.#ping = this.#options.time.after(PING_MS, () => {
+      if (!this.#connection.ready) return;
+      // A silent server is found out by the connection, whose own rule for pending commands it is; so is a lost one.
+      this.#connection.send(["PING"]).then(
+        () => {
+          if (!this.#closed) this.#pingLater();
+        },
+        () => this.#waiters.look(),
+      );
+    });
+  }
+}
+
+async function subscribe(wire: Wire, entry: Entry): Promise<void> {
+  await wire.subscribe(entry.kind, entry.name, entry.listener);
+  entry.confirmed = true;
+}
+
+function keyOf(kind: SubscriptionKind, name: string): string {
+  return `${kind}:${name}`;
+}
+
+function refused({ kind, name }: Entry, message: string): UnsupportedError {
+  return new UnsupportedError(
+    `the server refused the subscription to the ${kind} ${JSON.stringify(name)}: ${message}`,
+    {
+      backend: BACKEND,
+    },
+  );
+}
