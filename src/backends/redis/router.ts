@@ -67,6 +67,11 @@ export interface Router {
   slotOf(key: string): number;
   /** The primaries: one, or those of the cluster with what identifies the current distribution of the slots. */
   primaries(deadline: number): Promise<{ readonly nodes: readonly Node[]; readonly epoch: string }>;
+  /**
+   * With Sentinel: the name of the master, and every sentinel that is known, also those that do not answer: a command to one of
+   * these rejects with RedisFailure. For `doctor` only; may connect, and end that with the router.
+   */
+  sentinels?(deadline: number): Promise<{ readonly master: string; readonly nodes: readonly Node[] }>;
   /** A subscriber that tells `listener`. Connects at its first subscription. */
   subscriber(listener: PushListener): Subscriber;
   /** Ends what it opened itself, never a client that was handed in. Idempotent. */

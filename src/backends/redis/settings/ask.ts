@@ -49,16 +49,18 @@ export async function ask(promise: Promise<Reply>, asking: Asking): Promise<Repl
 }
 
 /** A reply as text; empty for none. */
-export function textOf(reply: Reply | undefined): string {
+export function textOf(reply: unknown): string {
   if (Buffer.isBuffer(reply)) return reply.toString("utf8");
   return typeof reply === "string" || typeof reply === "number" ? String(reply) : "";
 }
 
-/** Names and values that come as a flat list. */
-export function pairsOf(reply: Reply | undefined): Map<string, string> {
+/** Names and values: a flat list, or what an application's client makes of a map of RESP 3. */
+export function pairsOf(reply: unknown): Map<string, string> {
+  if (typeof reply !== "object" || reply === null || Buffer.isBuffer(reply)) return new Map();
+  const list: readonly unknown[] = Array.isArray(reply)
+    ? reply
+    : (reply instanceof Map ? [...reply] : Object.entries(reply)).flat();
   const pairs = new Map<string, string>();
-  if (!Array.isArray(reply)) return pairs;
-  const list = reply as readonly Reply[];
   for (let i = 0; i + 1 < list.length; i += 2) pairs.set(textOf(list[i]), textOf(list[i + 1]));
   return pairs;
 }

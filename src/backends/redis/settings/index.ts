@@ -1,1 +1,2 @@
 export { checkSettings, type ServerTraits, type SettingsTerms } from "./check.ts";
+export { examineServers } from "./examine.ts";

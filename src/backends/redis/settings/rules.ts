@@ -1,3 +1,4 @@
+import { missingFrom } from "../signals/notification-flags.ts";
 import { fine, risk, unknown, wrong, type Judgement, type Rule, type Subject } from "./finding.ts";
 import { judgePersistence, judgeSaving } from "./persistence.ts";
 import type { ServerInfo } from "./server-info.ts";
@@ -161,19 +162,14 @@ const judgeTimeout: Rule = ({ server }) => {
 const judgeNotifications: Rule = ({ server, notifications }) => {
   const flags = server.setting("notify-keyspace-events");
   if (notifications === "off") return undefined;
+  const assumed = notifications === "assume";
   if (flags === undefined)
-    return notifications === "assume"
-      ? unknown("notify-keyspace-events", "the server does not tell whether it notifies", 'see that it has "K" and "A"')
-      : unknown(
-          "notify-keyspace-events",
-          "it cannot be set here, so watch() is refused",
-          'have it set to "KA", and open with notifications: "assume"',
-        );
-  const told =
-    flags.includes("K") && (flags.includes("A") || (flags.includes("g") && flags.includes("$") && flags.includes("x")));
+    return assumed
+      ? unknown("notify-keyspace-events", "the server does not tell whether it notifies", 'see that it has "KA"')
+      : undefined;
   const what = `notify-keyspace-events "${flags}"`;
-  if (told) return fine(what, "changes are told to watchers");
-  if (notifications === "enable") return fine(what, "what is missing is switched on at the first watch()");
+  if (missingFrom(flags) === "") return fine(what, "changes are told to watchers");
+  if (!assumed) return undefined;
   return wrong(what, "watch() misses changes", 'set notify-keyspace-events "KA", or open with notifications: "enable"');
 };
 

@@ -28,7 +28,8 @@ async function getFlags(node: Node): Promise<string> {
   return String(value);
 }
 
-function missingFrom(flags: string): string {
+/** The flags that are needed and not among these. */
+export function missingFrom(flags: string): string {
   const has = (flag: string): boolean => flags.includes(flag) || (flags.includes("A") && all.includes(flag));
   return needed.filter((flag) => !has(flag)).join("");
 }

@@ -1,0 +1,69 @@
+import type { Capabilities, Examination, Fact, Finding, RoundTrips } from "../../../port/index.ts";
+import type { Router } from "../router.ts";
+import { within, type Asking } from "./ask.ts";
+import { judgeServer, readServers, traitsOf, type ServerTraits, type SettingsTerms } from "./check.ts";
+import { factsOf } from "./facts.ts";
+import type { Judgement } from "./finding.ts";
+import { leavesOpen } from "./leaves-open.ts";
+import { judgeRights } from "./rights.ts";
+import { pingNode } from "./round-trips.ts";
+import { readArrangement } from "./topology.ts";
+
+/** How often each primary is pinged. */
+const pings = 50;
+
+const gravity: readonly Finding["level"][] = ["wrong", "risk", "unknown", "fine"];
+
+/**
+ * Everything that can be learned of the servers behind a router that is ready, whether or not a backend would open on them.
+ * `capabilities` says what the backend promises on servers with such traits. Rejects with UnavailableError.
+ */
+export async function examineServers(
+  router: Router,
+  terms: SettingsTerms,
+  capabilities: (traits: ServerTraits) => Capabilities,
+  asking: Asking,
+): Promise<Examination> {
+  const servers = await readServers(router, asking);
+  const [arrangement, rights] = await Promise.all([
+    readArrangement(router, servers, asking),
+    judgeRights(router, terms, asking),
+  ]);
+  const several = servers.length > 1;
+  const judged = servers.flatMap((server) =>
+    judgeServer(server, router.topology, terms).map((judgement): Judged => ({ ...judgement, node: server.node })),
+  );
+  const findings = [...(several ? gathered(judged, servers.length) : judged), ...arrangement.judgements, ...rights];
+  const { nodes } = await within(router.primaries(asking.deadline), asking);
+  const roundTrips: RoundTrips[] = [];
+  for (const [i, node] of nodes.entries()) {
+    roundTrips.push(await pingNode(node, pings, 0.8 / (nodes.length - i), asking));
+  }
+  return {
+    facts: [...servers.flatMap((server): Fact[] => factsOf(server, several)), ...arrangement.facts],
+    capabilities: capabilities(traitsOf(servers)),
+    leavesOpen: leavesOpen(servers, router.topology, terms),
+    findings: findings.map(shown).toSorted((a, b) => gravity.indexOf(a.level) - gravity.indexOf(b.level)),
+    roundTrips,
+  };
+}
+
+type Judged = Judgement & { readonly node: string };
+
+/** What is the same of every server is said once, the rest with the server's name. */
+function gathered(judged: readonly Judged[], count: number): Judgement[] {
+  const alike = new Map<string, Judged[]>();
+  for (const one of judged) {
+    const text = JSON.stringify([one.level, one.what, one.why]);
+    const same = alike.get(text);
+    if (same) same.push(one);
+    else alike.set(text, [one]);
+  }
+  return [...alike.values()].flatMap((same) =>
+    same.length === count ? same.slice(0, 1) : same.map((one) => ({ ...one, what: `${one.node}: ${one.what}` })),
+  );
+}
+
+function shown({ level, what, why, remedy }: Judgement): Finding {
+  return { level, what, why, remedy };
+}

@@ -1,0 +1,94 @@
+import type { Fact } from "../../../port/index.ts";
+import { persistenceOf } from "./persistence.ts";
+import { policyOf } from "./rules.ts";
+import type { ServerInfo } from "./server-info.ts";
+
+/** What a server tells of itself; with `named`, each group says which server it is of. */
+export function factsOf(server: ServerInfo, named: boolean): Fact[] {
+  return groups.flatMap(([title, read]) => {
+    const group = named ? `${title} ${server.node}` : title;
+    return read(server)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value, text]): Fact => ({ group, name, value: value as Fact["value"], text }));
+  });
+}
+
+type Told = readonly [name: string, value: Fact["value"] | undefined, text?: string | undefined];
+
+const groups: readonly (readonly [title: string, read: (server: ServerInfo) => Told[]])[] = [
+  ["server", aboutServer],
+  ["persistence", aboutPersistence],
+  ["memory", aboutMemory],
+  ["clock", aboutClock],
+];
+
+function aboutServer({ flavour, version, level, info }: ServerInfo): Told[] {
+  const uptime = numberOf(info("uptime_in_seconds"));
+  const compatible =
+    flavour === "Redis" || level === undefined ? undefined : `Redis ${Math.floor(level / 100)}.${level % 100}`;
+  return [
+    ["flavour", flavour],
+    ["version", version === "" ? undefined : version],
+    ["compatible with", compatible],
+    ["system", info("os")],
+    ["up for", uptime, uptime === undefined ? undefined : durationText(uptime)],
+    ["clients", numberOf(info("connected_clients"))],
+  ];
+}
+
+function aboutPersistence(server: ServerInfo): Told[] {
+  const { setting, info } = server;
+  const kind = persistenceOf(server).kind;
+  const words = { log: "append-only file", snapshots: "snapshots", none: "none", unknown: "not told" };
+  const saved = numberOf(info("rdb_last_save_time"));
+  return [
+    ["kind", words[kind]],
+    ["appendfsync", kind === "log" ? setting("appendfsync") : undefined],
+    ["save", kind === "none" || setting("save") === "" ? undefined : setting("save")],
+    [
+      "last snapshot",
+      kind === "snapshots" ? saved : undefined,
+      saved === undefined ? undefined : new Date(saved * 1000).toISOString(),
+    ],
+  ];
+}
+
+function aboutMemory(server: ServerInfo): Told[] {
+  const { info, setting } = server;
+  const bound = numberOf(info("maxmemory") ?? setting("maxmemory"));
+  return [
+    ["used", ...bytes(info("used_memory"))],
+    ["maxmemory", bound, bound === 0 ? "not set" : bound === undefined ? undefined : bytesText(bound)],
+    ["maxmemory-policy", policyOf(server)],
+    ["evicted keys", numberOf(info("evicted_keys"))],
+  ];
+}
+
+function aboutClock({ clockMs, clockErrorMs }: ServerInfo): Told[] {
+  if (clockMs === undefined) return [];
+  const sign = clockMs < 0 ? "-" : "+";
+  const off = Math.round(clockMs * 1000) / 1000;
+  return [["difference ms", off, `${sign}${Math.abs(clockMs).toFixed(1)} ms, give or take ${clockErrorMs.toFixed(1)}`]];
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  const number = Number(text);
+  return text === undefined || text === "" || Number.isNaN(number) ? undefined : number;
+}
+
+function bytes(text: string | undefined): [value: number | undefined, text?: string] {
+  const value = numberOf(text);
+  return value === undefined ? [undefined] : [value, bytesText(value)];
+}
+
+function bytesText(value: number): string {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  const power = Math.min(units.length - 1, value < 1 ? 0 : Math.floor(Math.log2(value) / 10));
+  return `${power === 0 ? value : (value / 2 ** (10 * power)).toFixed(1)} ${units[power]}`;
+}
+
+function durationText(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`;
+}
