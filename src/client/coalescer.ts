@@ -5,7 +5,7 @@ import type { ExecuteCall, Group, Outcome, Session } from "../port/index.ts";
 import { Aborts } from "./aborts.ts";
 import type { Call } from "./calls.ts";
 import { Deadlines } from "./deadlines.ts";
-import { groupWrites, KeyOrder, writes, type Turn } from "./key-order.ts";
+import { groupWrites, keysOf, KeyOrder, opKeyId, writes, type Turn } from "./key-order.ts";
 import { batchesOf, Caller, readId, readOf, Request, type Drop, type Failed, type Reply } from "./requests.ts";
 
 /**
@@ -60,10 +60,11 @@ export class Coalescer {
 
   /** The request of a group: one that reads the same and is not yet sent, else a new one. */
   #join(group: Group): Request {
-    const read = readOf(group);
+    const keys = keysOf(group);
+    const read = readOf(group, keys);
     const equal = read === undefined ? undefined : this.#reads.get(read);
     if (equal) return equal;
-    const request = new Request(group);
+    const request = new Request(group, keys, read);
     if (read !== undefined) this.#reads.set(read, request);
     else if (this.#reads.size > 0) this.#part(group);
     this.#inFlight++;
@@ -75,14 +76,15 @@ export class Coalescer {
   #part(group: Group): void {
     for (const op of group.ops) {
       if (!writes(op)) continue;
-      this.#reads.delete(readId(op, false));
-      this.#reads.delete(readId(op, true));
+      const id = opKeyId(op);
+      this.#reads.delete(readId(id, false));
+      this.#reads.delete(readId(id, true));
     }
   }
 
   /** Nobody joins a read any more. */
   #seal(request: Request): void {
-    const read = readOf(request.group);
+    const { read } = request;
     if (read !== undefined && this.#reads.get(read) === request) this.#reads.delete(read);
   }
 

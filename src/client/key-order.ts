@@ -7,12 +7,11 @@ export interface Turn {
   readonly group: Group;
   /** Keys on which it is not yet admitted. Kept by {@link KeyOrder}. */
   missing: number;
-  /** Its keys; a single one is kept without a list, for most turns have one. Kept by {@link KeyOrder}. */
-  keys: string | readonly TurnKey[];
+  readonly keys: TurnKeys;
 }
 
-/** A key, with whether it is written. */
-type TurnKey = readonly [id: string, write: boolean];
+/** The keys of a turn, each once, with whether it is written; the key alone where there is one operation, as mostly. */
+export type TurnKeys = string | readonly (readonly [id: string, write: boolean])[];
 
 interface Waiting {
   readonly turn: Turn;
@@ -48,7 +47,7 @@ export class KeyOrder {
 
   /** Lines up; true if it is admitted on all of its keys already, else `leave` of another turn will name it. */
   enter(turn: Turn): boolean {
-    const keys = (turn.keys = keysOf(turn.group));
+    const { keys } = turn;
     if (typeof keys === "string") this.#line(turn, keys, writesOnly(turn));
     else for (const [id, write] of keys) this.#line(turn, id, write);
     return turn.missing === 0;
@@ -64,7 +63,7 @@ export class KeyOrder {
   /** Takes a turn that was not admitted out of every line. */
   withdraw(turn: Turn, admit: (next: Turn) => void): void {
     const { keys } = turn;
-    const all: readonly TurnKey[] = typeof keys === "string" ? [[keys, writesOnly(turn)]] : keys;
+    const all = typeof keys === "string" ? [[keys, writesOnly(turn)] as const] : keys;
     for (const [id, write] of all) {
       const line = this.#waiting.get(id);
       const place = line?.findIndex((waiting) => waiting.turn === turn) ?? -1;
@@ -126,7 +125,8 @@ function writesOnly({ group }: Turn): boolean {
   return writes(group.ops[0] as Operation);
 }
 
-function keysOf({ ops }: Group): string | readonly TurnKey[] {
+/** The keys of a group, to be lined up on. */
+export function keysOf({ ops }: Group): TurnKeys {
   if (ops.length === 1) return opKeyId(ops[0] as Operation);
   const keys = new Map<string, boolean>();
   for (const op of ops) {

@@ -2,7 +2,7 @@ import type { Group, Operation, Outcome } from "../port/index.ts";
 import type { Abortable } from "./aborts.ts";
 import type { Call } from "./calls.ts";
 import type { Expiring } from "./deadlines.ts";
-import { opKeyId, type Turn } from "./key-order.ts";
+import type { Turn, TurnKeys } from "./key-order.ts";
 
 /** Most operations in one batch. */
 const maxOperations = 256;
@@ -16,8 +16,10 @@ export type Reply = Exclude<Outcome, Failed>;
 /** A group on its way. Thousands are on theirs at once, so it is kept small. */
 export class Request implements Turn {
   readonly group: Group;
+  readonly keys: TurnKeys;
+  /** What equal reads of one key find it by; see {@link readOf}. */
+  readonly read: string | undefined;
   missing = 0;
-  keys: Turn["keys"] = "";
   sent = false;
   /** Those who wait for it, in their order: one, or several who read the same, linked by {@link Caller.next}. */
   first: Caller | undefined = undefined;
@@ -25,8 +27,10 @@ export class Request implements Turn {
   live = 0;
   #last: Caller | undefined = undefined;
 
-  constructor(group: Group) {
+  constructor(group: Group, keys: TurnKeys, read: string | undefined) {
     this.group = group;
+    this.keys = keys;
+    this.read = read;
   }
 
   add(caller: Caller): void {
@@ -98,14 +102,14 @@ export function* batchesOf(requests: readonly Request[]): Generator<readonly Req
 }
 
 /** What stands for a group that is a single read; `undefined` for any other. */
-export function readOf({ ops, guards }: Group): string | undefined {
+export function readOf({ ops, guards }: Group, keys: TurnKeys): string | undefined {
   const [op] = ops;
-  return op?.op === "get" && ops.length === 1 && !guards ? readId(op, op.stamped === true) : undefined;
+  return op?.op === "get" && typeof keys === "string" && !guards ? readId(keys, op.stamped === true) : undefined;
 }
 
 /** The id of a key starts with a letter. */
-export function readId(op: Operation, stamped: boolean): string {
-  return stamped ? `+${opKeyId(op)}` : opKeyId(op);
+export function readId(key: string, stamped: boolean): string {
+  return stamped ? `+${key}` : key;
 }
 
 /** Bytes of an operation's value. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { space } from "../../src/base/keys.ts";
-import { groupWrites, KeyOrder, writes, type Turn } from "../../src/client/key-order.ts";
+import { groupWrites, keysOf, KeyOrder, writes, type Turn } from "../../src/client/key-order.ts";
 import type { Group, Operation } from "../../src/port/index.ts";
 
 const records = space("state", "test", "order");
@@ -15,7 +15,7 @@ interface Tracked extends Turn {
 }
 
 function turn(index: number, ...ops: Operation[]): Tracked {
-  return { index, group: { ops }, missing: 0, keys: "" };
+  return { index, group: { ops }, missing: 0, keys: keysOf({ ops }) };
 }
 
 void test("readers of a key go together, a writer goes alone, and each in its order", () => {
