@@ -47,6 +47,11 @@ export interface RedisOptions {
   readonly notifications?: "enable" | "assume" | "off" | undefined;
   /** What becomes of a server whose settings break what is promised: refuse to open, or warn. Default `"refuse"`. */
   readonly settings?: "refuse" | "warn" | undefined;
+  /**
+   * `"cache"`: this server holds caches only, so it may evict and lose what it likes; its locks are advisory then. Default
+   * `"all"`.
+   */
+  readonly use?: "all" | "cache" | undefined;
 }
 
 /** Which servers, resolved. */
@@ -64,6 +69,7 @@ export interface ResolvedOptions {
   readonly maxWaiting: number;
   readonly notifications: "enable" | "assume" | "off";
   readonly settings: "refuse" | "warn";
+  readonly use: "all" | "cache";
 }
 
 const PARAMS = [
@@ -72,6 +78,7 @@ const PARAMS = [
   "maxWaiting",
   "notifications",
   "settings",
+  "use",
   "sentinelUsername",
   "sentinelPassword",
   "servername",
@@ -112,6 +119,7 @@ export function resolveRedisOptions(options: RedisOptions): ResolvedOptions {
       "off",
     ] as const),
     settings: oneOf("settings", options.settings ?? param("settings"), ["refuse", "warn"] as const),
+    use: oneOf("use", options.use ?? param("use"), ["all", "cache"] as const),
   };
 }
 
