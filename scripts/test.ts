@@ -87,9 +87,11 @@ async function timed(step: Step): Promise<number> {
 
 /** Says which backends the tests run on. False when one is missing that has to be there. */
 async function reportBackends(): Promise<boolean> {
-  const reached = await reachBackends();
+  const reached = await reachBackends({ install: console.log });
   const missing = reached.filter((backend) => backend.missing !== undefined);
-  const names = reached.filter((backend) => backend.missing === undefined).map((backend) => backend.backend);
+  const names = reached
+    .filter((backend) => backend.missing === undefined)
+    .map(({ backend, version }) => (version === undefined ? backend : `${backend} ${version}`));
   console.log(
     `== backends: running on ${names.join(", ")}; ${missing.length === 0 ? "none is missing" : "NOT REACHED:"}`,
   );

@@ -1,0 +1,156 @@
+import { makeCertificate } from "./certificate.ts";
+import { freePorts } from "./ports.ts";
+import { isReplicating } from "./sentinel.ts";
+import { RedisServer, type RedisOptions } from "./server.ts";
+import { until } from "./until.ts";
+
+const slots = 16_384;
+const primaries = 3;
+
+/** Three primaries with a replica each. */
+export class RedisCluster {
+  readonly nodes: readonly RedisServer[];
+
+  constructor(nodes: readonly RedisServer[]) {
+    this.nodes = nodes;
+  }
+
+  get version(): string {
+    return (this.nodes[0] as RedisServer).version;
+  }
+
+  /** As `redis[s]+cluster://a,b,c`. */
+  get url(): string {
+    const [first] = this.nodes as [RedisServer];
+    const login = first.password === undefined ? "" : `:${encodeURIComponent(first.password)}@`;
+    const hosts = this.nodes.slice(0, primaries).map(({ host, port }) => `${host}:${port}`);
+    return `redis${first.ca === undefined ? "" : "s"}+cluster://${login}${hosts.join(",")}`;
+  }
+
+  /** The server that serves a slot, as most of the running nodes see it. */
+  async primaryOf(slot: number): Promise<RedisServer> {
+    const votes = new Map<number, number>();
+    await Promise.all(
+      this.nodes.map(async (node) => {
+        if (!node.isRunning) return;
+        const ranges = (await node.command("CLUSTER", "SLOTS").catch(() => [])) as [number, number, [string, number]][];
+        const port = ranges.find(([from, to]) => from <= slot && slot <= to)?.[2][1];
+        if (port !== undefined) votes.set(port, (votes.get(port) ?? 0) + 1);
+      }),
+    );
+    const [port] = [...votes].toSorted((a, b) => b[1] - a[1])[0] ?? [];
+    const found = this.nodes.find((node) => node.port === port);
+    if (!found) throw new Error(`nobody serves slot ${slot}`);
+    return found;
+  }
+
+  /** The replicas of a primary. */
+  async replicasOf(primary: RedisServer): Promise<RedisServer[]> {
+    const id = String(await primary.command("CLUSTER", "MYID"));
+    const lines = (await primary.command("CLUSTER", "REPLICAS", id)) as string[];
+    return lines.map((line) => this.nodes.find(({ port }) => line.includes(`:${port}@`)) as RedisServer);
+  }
+
+  /** The slot of a key. */
+  async slotOf(key: string): Promise<number> {
+    return Number(await (this.nodes[0] as RedisServer).command("CLUSTER", "KEYSLOT", key));
+  }
+
+  /** Resolves when another server than `before` serves the slot, and every running node says that the cluster is whole. */
+  async failedOver(slot: number, before: RedisServer): Promise<RedisServer> {
+    let after: RedisServer | undefined;
+    await until("a failover", async () => {
+      after = await this.primaryOf(slot);
+      return after !== before && (await this.#isWhole());
+    });
+    return after as RedisServer;
+  }
+
+  /** Makes a replica of the primary of `slot` the primary, with both of them alive, and nothing lost. */
+  async failover(slot: number): Promise<RedisServer> {
+    const before = await this.primaryOf(slot);
+    const [replica] = await this.replicasOf(before);
+    await replica?.command("CLUSTER", "FAILOVER");
+    return this.failedOver(slot, before);
+  }
+
+  /** Moves a slot with its keys to another primary, while clients go on. `step` is called between the keys. */
+  async moveSlot(slot: number, target: RedisServer, step: () => Promise<void> = async () => undefined): Promise<void> {
+    const source = await this.primaryOf(slot);
+    const [from, to] = [await source.command("CLUSTER", "MYID"), await target.command("CLUSTER", "MYID")].map(String);
+    await target.command("CLUSTER", "SETSLOT", String(slot), "IMPORTING", from as string);
+    await source.command("CLUSTER", "SETSLOT", String(slot), "MIGRATING", to as string);
+    for (;;) {
+      const keys = (await source.command("CLUSTER", "GETKEYSINSLOT", String(slot), "1")) as string[];
+      if (keys.length === 0) break;
+      const auth = source.password === undefined ? [] : ["AUTH", source.password];
+      await source.command("MIGRATE", target.host, String(target.port), "", "0", "5000", ...auth, "KEYS", ...keys);
+      await step();
+    }
+    for (const node of [target, source]) await node.command("CLUSTER", "SETSLOT", String(slot), "NODE", to as string);
+    await until("the slot's new place", async () => (await this.primaryOf(slot)) === target);
+  }
+
+  async #isWhole(): Promise<boolean> {
+    const infos = await Promise.all(
+      this.nodes
+        .filter((node) => node.isRunning)
+        .map(async (node) => String(await node.command("CLUSTER", "INFO").catch(() => ""))),
+    );
+    return infos.every((info) => info.includes("cluster_state:ok"));
+  }
+
+  /** Resolves when every running node says that the cluster is whole. */
+  async whole(): Promise<void> {
+    await until("the cluster", async () => this.#isWhole());
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.nodes.map(async (node) => node.stop()));
+  }
+}
+
+/** Starts six nodes; one counts as failing after 2 s. Resolves when the cluster is whole and every replica has its data. */
+export async function startCluster(options: RedisOptions): Promise<RedisCluster> {
+  const ports = await freePorts(primaries * 4);
+  const certificate = options.tls === true ? makeCertificate() : undefined;
+  const nodes = await Promise.all(
+    Array.from({ length: primaries * 2 }, async (_, i) =>
+      RedisServer.start(options, {
+        port: ports[2 * i] as number,
+        certificate,
+        settings: {
+          "cluster-enabled": "yes",
+          "cluster-config-file": "nodes.conf",
+          "cluster-node-timeout": "2000",
+          // The default, the port and 10,000, may be anybody's.
+          "cluster-port": String(ports[2 * i + 1]),
+        },
+      }),
+    ),
+  );
+  const [first] = nodes as [RedisServer];
+  const ids = await Promise.all(nodes.map(async (node) => String(await node.command("CLUSTER", "MYID"))));
+  for (const [i, node] of nodes.entries()) {
+    await node.command("CLUSTER", "SET-CONFIG-EPOCH", String(i + 1));
+    if (i > 0) await node.command("CLUSTER", "MEET", first.host, String(first.port), String(ports[1]));
+    if (i >= primaries) continue;
+    const [from, to] = [i, i + 1].map((part) => Math.ceil((slots * part) / primaries)) as [number, number];
+    await node.command("CLUSTER", "ADDSLOTSRANGE", String(from), String(to - 1));
+  }
+  for (const [i, node] of nodes.entries()) {
+    await until("the nodes to meet", async () => {
+      const known = String(await node.command("CLUSTER", "NODES"));
+      return ids.every((id) => known.includes(id));
+    });
+    if (i >= primaries) await node.command("CLUSTER", "REPLICATE", ids[i - primaries] as string);
+  }
+  const cluster = new RedisCluster(nodes);
+  for (const replica of nodes.slice(primaries)) await until("a replica", async () => isReplicating(replica));
+  await cluster.whole();
+  await until("the replicas", async () => {
+    const all = await Promise.all(nodes.slice(0, primaries).map(async (node) => cluster.replicasOf(node)));
+    return all.every((replicas) => replicas.length === 1);
+  });
+  return cluster;
+}
