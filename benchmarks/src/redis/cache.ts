@@ -4,7 +4,7 @@ import Keyv from "keyv";
 import { compare, inFlight, order } from "../measure.ts";
 import { connectRaw } from "./clients.ts";
 
-const COUNT = 1_000;
+const COUNT = 10_000;
 const MANY = 100;
 const WIDTH = 64;
 const keys = Array.from({ length: COUNT }, (_, i) => `order-${i}`);
@@ -17,11 +17,10 @@ export async function cache(url: string, scale: number): Promise<void> {
   const own = hf.cache<typeof order>("orders", { ttl: "5m" });
   const keyv = new Keyv({ store: new KeyvRedis(url), ttl: 300_000 });
   const raw = await connectRaw(url);
-  for (const key of keys) {
-    await own.set(key, order);
-    await keyv.set(key, order);
-    await raw.set(key, JSON.stringify(order));
-  }
+  const text = JSON.stringify(order);
+  await Promise.all(
+    keys.flatMap((key): Promise<unknown>[] => [own.set(key, order), keyv.set(key, order), raw.set(key, text)]),
+  );
   const rawGet = (n: number): Promise<void> =>
     inFlight(n, WIDTH, async (i) => JSON.parse((await raw.get(keyAt(i))) as string) as unknown);
 

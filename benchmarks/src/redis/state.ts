@@ -2,7 +2,8 @@ import { connect } from "holdfast";
 import { compare, inFlight, order } from "../measure.ts";
 import { connectRaw } from "./clients.ts";
 
-const COUNT = 1_000;
+// More keys than calls in flight: equal reads would be answered together, and writes of one key wait for each other.
+const COUNT = 10_000;
 const keys = Array.from({ length: COUNT }, (_, i) => `order-${i}`);
 const keyAt = (i: number): string => keys[i % COUNT] as string;
 
@@ -30,10 +31,8 @@ export async function state(url: string, scale: number): Promise<void> {
   for (const value of [session, order]) {
     const size = `${JSON.stringify(value).length} bytes`;
     const store = hf.state<unknown>(`values-of-${size.replace(" ", "-")}`);
-    for (const key of keys) {
-      await store.save(key, value);
-      await raw.set(key, JSON.stringify(value));
-    }
+    const text = JSON.stringify(value);
+    await Promise.all(keys.flatMap((key): Promise<unknown>[] => [store.save(key, value), raw.set(key, text)]));
     for (const [width, operations] of widths) {
       await compare(
         `load of ${size}, ${width} in flight`,
@@ -67,13 +66,13 @@ export async function state(url: string, scale: number): Promise<void> {
 export async function updates(url: string, scale: number): Promise<void> {
   const hf = await connect(url, { service: "bench" });
   const accounts = hf.state<{ balance: number }>("accounts");
-  for (const key of keys) await accounts.save(key, { balance: 0 });
+  await Promise.all(keys.map(async (key) => accounts.save(key, { balance: 0 })));
   const credit = (account: { balance: number }): { balance: number } => ({ balance: account.balance + 1 });
   const cases = [
-    ["update, 64 in flight, 1,000 keys", 30_000, (i: number) => accounts.update(keyAt(i), credit)],
+    ["update, 64 in flight, 10,000 keys", 30_000, (i: number) => accounts.update(keyAt(i), credit)],
     ["update, 64 in flight, one key", 10_000, () => accounts.update("order-0", credit)],
     [
-      "transact, 64 in flight, from one of 1,000 keys to another",
+      "transact, 64 in flight, from one of 10,000 keys to another",
       10_000,
       (i: number) =>
         hf.transact(async (tx) => {
