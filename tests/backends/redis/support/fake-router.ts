@@ -17,7 +17,7 @@ export const plainLayout: SignalLayout = {
   topicChannel: (topic) => `hf:t:${topic}`,
   head: ({ kind, service, name }) => `hf:${kind}:${service}:${name}{`,
   parse(physical): Key | undefined {
-    const [, kind, service, name, key] = /^hf:(\w+):(\w*):(\w+)\{(.+)\}$/u.exec(physical) ?? [];
+    const [, kind, service, name, key] = /^hf:(\w+):(\w*):(\w+)\{(.+)\}$/su.exec(physical) ?? [];
     if (kind !== "state" && kind !== "lock") return undefined;
     return { space: space(kind, service ?? "", name ?? ""), key: key ?? "" };
   },
