@@ -80,8 +80,13 @@ describe("signals on a redis server", () => {
       await Heard.of(hub, { changes: records, prefix: "" }),
       await Heard.of(hub, { topic: "t" }),
     ];
-    const flags = async (): Promise<string> =>
-      [...String((await redis.command("CONFIG", "GET", "notify-keyspace-events"))?.[1 as never])].toSorted().join("");
+    const flags = async (): Promise<string> => {
+      const reply = await redis.command("CONFIG", "GET", "notify-keyspace-events");
+      return String(Array.isArray(reply) ? reply[1] : reply)
+        .split("")
+        .toSorted()
+        .join("");
+    };
     assert.equal(await flags(), "$EKegxz");
     await redis.restart({ keep: false });
     await changes.hears("gap");
