@@ -2,6 +2,7 @@ const general = `holdfast: state and locks that hold when instances fail
 
   holdfast each INPUT --do handler.js [options]   handle every item of a file, exactly once
   holdfast demo [options]                         watch workers being killed and paused, and the books still balance
+  holdfast doctor URL                             what a store is, what it guarantees, and what is set wrong
   holdfast help COMMAND                           more about a command
   holdfast --version
 `;
@@ -50,7 +51,30 @@ lease. Then the books are audited: every order settled exactly once, balances as
 Exit codes: 0 the audit found no difference, 1 it did, 2 bad usage, 3 the store failed, 130 interrupted.
 `;
 
+const doctor = `holdfast doctor URL [options]
+
+Looks at the store behind a URL and says what it is, how far away it is, what it guarantees as it is set now, what it does
+not, and what is set wrong, with the remedy; also where a service would refuse to connect. It writes nothing but a key of
+its own, which it deletes. Passwords are not shown.
+
+  --timeout DURATION   how long all of it may take   (15s)
+  --json               the same as JSON
+
+A Redis URL takes the parameters that a service uses, such as ?prefix=app or ?use=cache: what is wrong depends on them.
+
+Exit codes: 0 nothing is set wrong, 1 something is, 2 bad usage, 3 the store cannot be reached.
+`;
+
 /** The help text of a command, or the general one. */
 export function help(command: string | undefined): string {
-  return command === "each" ? each : command === "demo" ? demo : general;
+  switch (command) {
+    case "each":
+      return each;
+    case "demo":
+      return demo;
+    case "doctor":
+      return doctor;
+    default:
+      return general;
+  }
 }

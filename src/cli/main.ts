@@ -13,6 +13,8 @@ async function main(args: readonly string[]): Promise<number> {
       return (await import("./each-command.ts")).eachCommand(rest);
     case "demo":
       return (await import("./demo-command.ts")).demoCommand(rest);
+    case "doctor":
+      return (await import("./doctor-command.ts")).doctorCommand(rest);
     case "help":
     case "--help":
     case "-h":
@@ -26,7 +28,7 @@ async function main(args: readonly string[]): Promise<number> {
       process.stderr.write(help(undefined));
       return Exit.usage;
     default:
-      throw new UsageError(`there is no command ${JSON.stringify(command)}; known are each and demo`);
+      throw new UsageError(`there is no command ${JSON.stringify(command)}; known are each, demo and doctor`);
   }
 }
 

@@ -35,9 +35,10 @@ export type {
 export type { CallOptions, HoldfastEvents, OperationMessage } from "../client/index.ts";
 export { json, type Codec } from "../codec/index.ts";
 export { connect } from "../holdfast/connect.ts";
+export { examine, type Examined, type ExamineOptions } from "../holdfast/examine.ts";
 export type { Holdfast } from "../holdfast/holdfast.ts";
 export type { ConnectOptions } from "../holdfast/options.ts";
-export type { Backend, Capabilities } from "../port/index.ts";
+export type { Backend, Capabilities, Examination, Fact, Finding, RoundTrips } from "../port/index.ts";
 export { KEEP, REMOVE } from "../state/symbols.ts";
 export type {
   Change,

@@ -19,7 +19,8 @@ export async function reachHoldfast(target: string | Backend, options: ConnectOp
   }
 }
 
-async function reach(target: unknown, what: string): Promise<Reached> {
+/** The backend that is meant. Throws InvalidArgumentError; UnsupportedError for a URL that this version cannot reach. */
+export async function reach(target: unknown, what: string): Promise<Reached> {
   if (typeof target === "string") return { backend: await backendOf(parseUrl(target)), own: true };
   if (isBackend(target)) return { backend: target, own: false };
   throw new InvalidArgumentError(`${what} must be a URL or a backend`);

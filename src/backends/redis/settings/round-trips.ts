@@ -1,3 +1,4 @@
+import { quantilesOf } from "../../../base/quantiles.ts";
 import type { RoundTrips } from "../../../port/index.ts";
 import type { Node } from "../router.ts";
 import { within, type Asking } from "./ask.ts";
@@ -12,7 +13,5 @@ export async function pingNode(node: Node, most: number, share: number, asking: 
     await within(node.send(["PING"]), asking);
     took.push(time.monotonic() - start);
   }
-  took.sort((a, b) => a - b);
-  const at = (quantile: number): number => took[Math.min(took.length - 1, Math.ceil(quantile * took.length) - 1)] ?? 0;
-  return { to: node.id, count: took.length, min: at(0.001), median: at(0.5), p99: at(0.99) };
+  return { to: node.id, ...quantilesOf(took) };
 }

@@ -1,0 +1,65 @@
+import { toMs } from "../base/durations.ts";
+import { UnavailableError } from "../base/errors.ts";
+import { space } from "../base/keys.ts";
+import { quantilesOf } from "../base/quantiles.ts";
+import { bounded } from "../client/index.ts";
+import type { Backend, Capabilities, Examination, RoundTrips } from "../port/index.ts";
+import type { Examined, ExamineOptions } from "./examine.ts";
+import { reach } from "./reach.ts";
+import { closeOwn } from "./registry.ts";
+
+const DEFAULT_TIMEOUT = 15_000;
+/** How many reads are timed where a backend does not time its own. */
+const READS = 50;
+
+/** What `examine` does. */
+export async function examineTarget(target: string | Backend, options: ExamineOptions = {}): Promise<Examined> {
+  const timeout = options.timeout === undefined ? DEFAULT_TIMEOUT : toMs(options.timeout, "timeout");
+  const reached = await reach(target, "the first argument");
+  const { backend } = reached;
+  try {
+    const deadline = backend.time.monotonic() + timeout;
+    const call = { signal: undefined, deadline };
+    const examining = backend.examine?.({ deadline }) ?? examineOpened(backend, deadline);
+    return { backend: backend.name, ...(await bounded(examining, call, backend.time, backend.name)) };
+  } finally {
+    await closeOwn([reached]);
+  }
+}
+
+/** What can be said of a backend that says nothing of itself. */
+async function examineOpened(backend: Backend, deadline: number): Promise<Examination> {
+  const { capabilities } = await backend.open();
+  return {
+    facts: [],
+    capabilities,
+    leavesOpen: leavesOpen(capabilities),
+    findings: [],
+    roundTrips: [await timeReads(backend, deadline)],
+  };
+}
+
+function leavesOpen({ exclusion, durability, shared }: Capabilities): string[] {
+  if (exclusion === "none") return ["Nothing is kept, and every lock is granted to everybody."];
+  return [
+    ...(shared === "process" ? ["Other processes see nothing of it."] : []),
+    ...(durability === "none" ? ["What it holds ends with the process."] : []),
+  ];
+}
+
+async function timeReads(backend: Backend, deadline: number): Promise<RoundTrips> {
+  const session = backend.session();
+  const key = { space: space("state", "", "doctor"), key: "doctor" };
+  const took: number[] = [];
+  try {
+    for (let i = 0; i < READS && backend.time.monotonic() < deadline; i++) {
+      const start = backend.time.monotonic();
+      const [outcome] = await session.execute([{ ops: [{ op: "get", key }] }], { deadline, claim: () => true });
+      if (outcome?.ok !== true) throw new UnavailableError("it could not be read", { backend: backend.name });
+      took.push(backend.time.monotonic() - start);
+    }
+  } finally {
+    await session.close();
+  }
+  return { to: "a read", ...quantilesOf(took) };
+}
