@@ -35,6 +35,13 @@ export interface ConnectionOptions extends Common {
   changed(): void;
 }
 
+interface Attempting {
+  /** What it tries to reach. */
+  where: string;
+  /** What it has made. */
+  live: Live | undefined;
+}
+
 /** A connection that comes back after a loss. It starts with {@link start}, and does not keep the process alive by itself. */
 export class Connection {
   readonly #options: ConnectionOptions;
@@ -111,7 +118,7 @@ export class Connection {
   async #attempt(): Promise<void> {
     const { time, hide, changed } = this.#options;
     this.#attempting = true;
-    const attempt = { where: "the server" };
+    const attempt: Attempting = { where: "the server", live: undefined };
     try {
       const live = await this.#establish(attempt);
       this.#attempting = false;
@@ -133,7 +140,7 @@ export class Connection {
   }
 
   /** One attempt, bounded in time; whatever it opened is closed when it fails. */
-  async #establish(attempt: { where: string }): Promise<Live> {
+  async #establish(attempt: Attempting): Promise<Live> {
     const { time, dial, role, connectTimeout } = this.#options;
     const given = deferred<never>();
     let wire: Wire | undefined;
@@ -147,16 +154,15 @@ export class Connection {
     const steps = async (): Promise<Live> => {
       const endpoint = await this.#options.endpoint();
       attempt.where = showEndpoint(endpoint);
-      let live: Live | undefined;
-      const made = await dial(endpoint, role, (why) => (live ? this.#lost(live, why) : fail(why)));
+      const made = await dial(endpoint, role, (why) => (attempt.live ? this.#lost(attempt.live, why) : fail(why)));
       wire = made;
       if (over) throw new Error("abandoned");
       await made.open();
       await introduce(made, role);
       await this.#options.prepare?.(made);
       if (over) throw new Error("abandoned");
-      live = this.#alive(made);
-      return live;
+      attempt.live = this.#alive(made);
+      return attempt.live;
     };
     try {
       return await Promise.race([given.promise, steps()]);

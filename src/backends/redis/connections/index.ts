@@ -1,10 +1,12 @@
 import type { Time } from "../../../base/time.ts";
 import { systemTime } from "../../../base/time.ts";
 import type { Router } from "../router.ts";
+import type { Common } from "./connection.ts";
 import { loadDriver, type NodeRedisOptions } from "./driver.ts";
 import { hiding } from "./failures.ts";
 import { NodeRedisWire, ownClientOptions } from "./node-redis.ts";
 import { resolveRedisOptions, type RedisOptions, type RedisTlsOptions, type Servers } from "./options.ts";
+import { requirePrimary, SentinelFinder } from "./sentinel.ts";
 import { SingleRouter } from "./single.ts";
 import type { Dial, Endpoint } from "./wire.ts";
 
@@ -17,12 +19,37 @@ export function makeRouter(options: RedisOptions, time: Time = systemTime): Rout
   const { servers, connectTimeout, maxWaiting } = resolved;
   if (!servers) throw new Error("not yet");
   const hide = hiding(servers.credentials.password, servers.sentinel.password);
-  const credentials = account(servers.credentials, servers.database);
-  const dial = dialing(credentials, servers.tls ? resolved.tls : undefined, connectTimeout);
-  const endpoints = servers.hosts.map(endpointOf);
+  const credentials = accountOf(servers.credentials, servers.database);
+  const tls = servers.tls ? resolved.tls : undefined;
+  const dial = dialing(credentials, tls, connectTimeout);
   const common = { dial, time, hide, connectTimeout, maxWaiting };
-  const [first] = endpoints as [Endpoint];
+  if (servers.mode === "sentinel") return sentinelRouter(servers, common, tls);
+  const [first] = servers.hosts.map((host) => endpointOf(host, 6379)) as [Endpoint];
   return new SingleRouter("single", { ...common, endpoint: () => first });
+}
+
+function sentinelRouter(
+  servers: Servers,
+  common: Common & { readonly maxWaiting: number },
+  tls: RedisTlsOptions | undefined,
+): Router {
+  const { sentinel, hosts, master = "" } = servers;
+  const finder = new SentinelFinder(
+    {
+      ...common,
+      dial: dialing(accountOf(sentinel, undefined), tls, common.connectTimeout),
+      sentinels: hosts.map((host) => endpointOf(host, 26_379)),
+      master,
+    },
+    () => router.renew(),
+  );
+  const router: SingleRouter = new SingleRouter("sentinel", {
+    ...common,
+    endpoint: () => finder.find(),
+    prepare: requirePrimary,
+    closed: () => finder.close(),
+  });
+  return router;
 }
 
 function dialing(account: NodeRedisOptions, tls: RedisTlsOptions | undefined, connectTimeout: number): Dial {
@@ -32,7 +59,7 @@ function dialing(account: NodeRedisOptions, tls: RedisTlsOptions | undefined, co
   };
 }
 
-function account(
+function accountOf(
   { username, password }: { readonly username: string | undefined; readonly password: string | undefined },
   database: number | undefined,
 ): NodeRedisOptions {
@@ -43,6 +70,6 @@ function account(
   };
 }
 
-function endpointOf({ host, port }: Servers["hosts"][number]): Endpoint {
-  return host.startsWith("/") ? { path: host } : { host, port: port ?? 6379 };
+function endpointOf({ host, port }: Servers["hosts"][number], usualPort: number): Endpoint {
+  return host.startsWith("/") ? { path: host } : { host, port: port ?? usualPort };
 }

@@ -12,6 +12,8 @@ export interface SingleOptions extends Common {
   prepare?(wire: Wire): Promise<void>;
   /** The dial for `commands` where it is not that of the others: an application's own client. */
   readonly commandsDial?: Dial | undefined;
+  /** Called at the end. */
+  closed?(): void;
 }
 
 /** One primary: a server, or the master that sentinels name. */
@@ -96,7 +98,9 @@ export class SingleRouter implements Router {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
+    this.#options.closed?.();
     this.#commands.close();
     this.#renewals.close();
     for (const subscriptions of this.#subscribers) subscriptions.close();

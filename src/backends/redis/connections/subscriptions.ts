@@ -4,7 +4,7 @@ import type { PushListener } from "../router.ts";
 import { Connection, type Common, type ConnectionOptions } from "./connection.ts";
 import { BACKEND, isReply } from "./failures.ts";
 import { Waiters } from "./waiters.ts";
-import type { MessageListener, SubscriptionKind, Wire } from "./wire.ts";
+import type { MessageListener, Role, SubscriptionKind, Wire } from "./wire.ts";
 
 /** A subscription connection is asked for a sign of life so often: it gets no replies that would tell. */
 const PING_MS = 4_000;
@@ -19,6 +19,8 @@ interface Entry {
 }
 
 export interface SubscriptionsOptions extends Common {
+  /** Default `"subscriptions"`. */
+  readonly role?: Role;
   readonly maxWaiting: number;
   endpoint(): ReturnType<ConnectionOptions["endpoint"]>;
   prepare?(wire: Wire): Promise<void>;
@@ -43,7 +45,7 @@ export class Subscriptions {
     this.#waiters = new Waiters(options.time, options.maxWaiting);
     this.#connection = new Connection({
       ...options,
-      role: "subscriptions",
+      role: options.role ?? "subscriptions",
       prepare: async (wire) => {
         await options.prepare?.(wire);
         await Promise.all([...this.#entries.values()].map((entry) => subscribe(wire, entry)));
@@ -65,6 +67,12 @@ export class Subscriptions {
       if (!entry.confirmed) this.#remove(entry);
       throw error;
     }
+  }
+
+  /** Subscribes as soon as it can, and tells nobody when. */
+  want(kind: SubscriptionKind, name: string): void {
+    this.#add(kind, name);
+    this.#connection.start();
   }
 
   unsubscribe(kind: SubscriptionKind, name: string): void {
