@@ -1,9 +1,10 @@
 import path from "node:path";
 import { InvalidArgumentError } from "../../base/errors.ts";
 import { systemTime, type Time } from "../../base/time.ts";
-import type { Backend, Capabilities, Opened, Session } from "../../port/index.ts";
+import type { Backend, Capabilities, Examination, Opened, Session } from "../../port/index.ts";
 import { prepareDirectory } from "./directory.ts";
 import { Engine } from "./engine.ts";
+import { examineDirectory } from "./examine.ts";
 import { closedError } from "./failures.ts";
 import { LmdbSession, maxGroup, maxValue } from "./session.ts";
 
@@ -92,6 +93,10 @@ class LmdbBackend implements Backend {
     );
     this.#sessions.add(session);
     return session;
+  }
+
+  examine({ deadline }: { readonly deadline: number }): Promise<Examination> {
+    return examineDirectory(this, this.#path, capabilities, deadline);
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { sizeText } from "../../../base/sizes.ts";
 import type { Fact } from "../../../port/index.ts";
 import { persistenceOf } from "./persistence.ts";
 import { policyOf } from "./rules.ts";
@@ -58,7 +59,7 @@ function aboutMemory(server: ServerInfo): Told[] {
   const bound = numberOf(info("maxmemory") ?? setting("maxmemory"));
   return [
     ["used", ...bytes(info("used_memory"))],
-    ["maxmemory", bound, bound === 0 ? "not set" : bound === undefined ? undefined : bytesText(bound)],
+    ["maxmemory", bound, bound === 0 ? "not set" : bound === undefined ? undefined : sizeText(bound)],
     ["maxmemory-policy", policyOf(server)],
     ["evicted keys", numberOf(info("evicted_keys"))],
   ];
@@ -78,13 +79,7 @@ function numberOf(text: string | undefined): number | undefined {
 
 function bytes(text: string | undefined): [value: number | undefined, text?: string] {
   const value = numberOf(text);
-  return value === undefined ? [undefined] : [value, bytesText(value)];
-}
-
-function bytesText(value: number): string {
-  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-  const power = Math.min(units.length - 1, value < 1 ? 0 : Math.floor(Math.log2(value) / 10));
-  return `${power === 0 ? value : (value / 2 ** (10 * power)).toFixed(1)} ${units[power]}`;
+  return value === undefined ? [undefined] : [value, sizeText(value)];
 }
 
 function durationText(seconds: number): string {
