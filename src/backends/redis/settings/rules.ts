@@ -75,12 +75,12 @@ const judgeEviction: Rule = ({ server, use }) => {
   const what = policy.startsWith("cache_mode") ? policy : `maxmemory-policy ${policy}`;
   if (use === "cache") return fine(what, "caches may lose what they hold");
   if (!evicts(server)) return fine(what, "nothing goes that nobody deleted");
-  const unbounded = maxMemory(server) === 0 ? ", as soon as maxmemory is set" : "";
+  const later = maxMemory(server) === 0 ? " (as soon as maxmemory is set)" : "";
   return wrong(
     what,
     policy.startsWith("volatile")
-      ? `locks and records with a ttl go when memory is short${unbounded}: a lock then has two holders`
-      : `any record and any lock goes when memory is short${unbounded}: a lock then has two holders`,
+      ? `locks and records with a ttl go when memory is short: a lock then has two holders${later}`
+      : `any record and any lock goes when memory is short: a lock then has two holders${later}`,
     policy.startsWith("cache_mode")
       ? "set cache_mode false, or use this server for caches only (?use=cache)"
       : "set maxmemory-policy noeviction, or use this server for caches only (?use=cache)",
