@@ -12,7 +12,7 @@ const LONGEST_PAUSE_MS = 2_000;
 /** A connection that lived shorter is no success: its loss does not start the pauses anew. */
 const SUCCESS_MS = 1_000;
 /** How long a connection to a server that is no primary any more may still wait for replies. */
-const RETIRED_MS = 5_000;
+export const RETIRED_MS = 5_000;
 /** After an attempt that showed that none will work, the next one is not made before. */
 const FINAL_PAUSE_MS = 1_000;
 
@@ -80,6 +80,11 @@ export class Connection {
     return this.#final && !this.#attempting;
   }
 
+  /** Whether an attempt has come to an end. */
+  get tried(): boolean {
+    return this.ready || this.#problem !== undefined;
+  }
+
   /** Begins to connect, if it has not. After a failure that was final it tries again, but not at once. */
   start(): void {
     if (this.#closed || this.#live || this.#attempting || this.#pause) return;
@@ -91,6 +96,14 @@ export class Connection {
   send(args: readonly Arg[]): Promise<Reply> {
     if (this.#live) return this.#live.send(args);
     return Promise.reject(new RedisFailure("the command was not sent: there is no connection", false));
+  }
+
+  /** As {@link send}, to a node that takes the slot over and serves it to those only who say ASKING. */
+  sendAsking(args: readonly Arg[]): Promise<Reply> {
+    // Both are written in one go: nothing of another caller comes between them.
+    const asking = this.send(["ASKING"]);
+    const reply = this.send(args);
+    return Promise.all([asking, reply]).then(([, wanted]) => wanted);
   }
 
   /** Takes no more commands on the present connection and makes a new one; what is pending may still be answered. */
@@ -105,12 +118,14 @@ export class Connection {
     this.#retry();
   }
 
-  close(): void {
+  /** Ends it. With `ms`, what is pending may still be answered for so long. */
+  close(ms?: number): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#pause?.clear();
     this.#abandon?.(new Error("closed"));
-    this.#live?.close();
+    if (ms === undefined) this.#live?.close();
+    else this.#live?.retire(ms);
     this.#live = undefined;
     this.#options.changed();
   }

@@ -46,7 +46,8 @@ export function replyFailure(message: string, command: unknown, hide: Hide): Red
   const word = /^[A-Z][A-Z0-9_]*/.exec(message)?.[0] ?? "ERR";
   // A script that failed midway keeps what it had written; of any other command an error says that it did nothing.
   const sent = /^(?:EVAL|FCALL)/i.test(String(command)) && !REFUSALS.has(word);
-  return new RedisFailure(hide(message), sent, word);
+  // A redirection holds nothing but an address, which has to stay what it is.
+  return new RedisFailure(word === "MOVED" || word === "ASK" ? message : hide(message), sent, word);
 }
 
 /** A command that may have been executed, or was never sent, because the connection failed. */

@@ -1,6 +1,7 @@
 import type { Time } from "../../../base/time.ts";
 import { systemTime } from "../../../base/time.ts";
 import type { Router } from "../router.ts";
+import { ClusterRouter } from "./cluster.ts";
 import type { Common } from "./connection.ts";
 import { loadDriver, type NodeRedisOptions } from "./driver.ts";
 import { hiding } from "./failures.ts";
@@ -24,6 +25,9 @@ export function makeRouter(options: RedisOptions, time: Time = systemTime): Rout
   const dial = dialing(credentials, tls, connectTimeout);
   const common = { dial, time, hide, connectTimeout, maxWaiting };
   if (servers.mode === "sentinel") return sentinelRouter(servers, common, tls);
+  if (servers.mode === "cluster") {
+    return new ClusterRouter({ ...common, seeds: servers.hosts.map((host) => endpointOf(host, 6379)) });
+  }
   const [first] = servers.hosts.map((host) => endpointOf(host, 6379)) as [Endpoint];
   return new SingleRouter("single", { ...common, endpoint: () => first });
 }

@@ -1,5 +1,6 @@
 import { UnavailableError } from "../../../base/errors.ts";
 import type { Reply } from "../router.ts";
+import { askOnce } from "./ask-once.ts";
 import type { Common } from "./connection.ts";
 import { attemptFailure, BACKEND, isReply } from "./failures.ts";
 import { refuse } from "./options.ts";
@@ -52,7 +53,9 @@ export class SentinelFinder {
       const at = (start + i) % sentinels.length;
       const sentinel = sentinels[at] as Endpoint;
       try {
-        const found = masterOf(await this.#ask(sentinel));
+        const found = masterOf(
+          await askOnce(this.#options, sentinel, "sentinels", ["SENTINEL", "get-master-addr-by-name", master]),
+        );
         if (found) {
           this.#first = at;
           this.#found = found;
@@ -74,28 +77,6 @@ export class SentinelFinder {
   close(): void {
     this.#closed = true;
     this.#watch.close();
-  }
-
-  /** One question on a connection of its own: the answer must not come from a sentinel that has gone silent. */
-  async #ask(sentinel: Endpoint): Promise<Reply> {
-    const { dial, time, connectTimeout, master } = this.#options;
-    let fail: (why: unknown) => void = () => undefined;
-    const failed = new Promise<never>((_resolve, reject) => {
-      fail = reject;
-    });
-    const wire = await dial(sentinel, "sentinels", fail);
-    const limit = connectTimeout / 2;
-    const timer = time.after(limit, () => fail(new Error(`no answer within ${limit} ms`)));
-    const steps = async (): Promise<Reply> => {
-      await wire.open();
-      return wire.send(["SENTINEL", "get-master-addr-by-name", master]);
-    };
-    try {
-      return await Promise.race([failed, steps()]);
-    } finally {
-      timer.clear();
-      wire.close();
-    }
   }
 
   #startWatch(): void {

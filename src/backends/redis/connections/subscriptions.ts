@@ -15,12 +15,16 @@ interface Entry {
   readonly listener: MessageListener;
   /** The server has confirmed it on some connection. */
   confirmed: boolean;
+  /** Callers that wait for that. */
+  asks: number;
   refusal: HoldfastError | undefined;
 }
 
 export interface SubscriptionsOptions extends Common {
   /** Default `"subscriptions"`. */
   readonly role?: Role;
+  /** It joins others that have been listening, so that already its beginning is a gap. Default false. */
+  readonly late?: boolean;
   readonly maxWaiting: number;
   endpoint(): ReturnType<ConnectionOptions["endpoint"]>;
   prepare?(wire: Wire): Promise<void>;
@@ -35,13 +39,14 @@ export class Subscriptions {
   readonly #waiters: Waiters;
   /** The wire on which all entries of its beginning are confirmed. */
   #current: Wire | undefined;
-  #before = false;
+  #before: boolean;
   #ping: Timer | undefined;
   #closed = false;
 
   constructor(listener: PushListener, options: SubscriptionsOptions) {
     this.#listener = listener;
     this.#options = options;
+    this.#before = options.late === true;
     this.#waiters = new Waiters(options.time, options.maxWaiting);
     this.#connection = new Connection({
       ...options,
@@ -57,6 +62,7 @@ export class Subscriptions {
   async subscribe(kind: SubscriptionKind, name: string, deadline: number): Promise<void> {
     const entry = this.#add(kind, name);
     this.#connection.start();
+    entry.asks++;
     try {
       await this.#waiters.wait(deadline, {
         done: () => entry.confirmed && this.#current !== undefined,
@@ -64,8 +70,10 @@ export class Subscriptions {
         problem: () => this.#connection.problem,
       });
     } catch (error) {
-      if (!entry.confirmed) this.#remove(entry);
+      if (!entry.confirmed && entry.asks === 1) this.#remove(entry);
       throw error;
+    } finally {
+      entry.asks--;
     }
   }
 
@@ -103,6 +111,7 @@ export class Subscriptions {
         if (this.#entries.get(key) === entry) this.#listener.message(channel, body, pattern);
       },
       confirmed: false,
+      asks: 0,
       refusal: undefined,
     };
     this.#entries.set(key, entry);

@@ -1,0 +1,39 @@
+import { deferred } from "../../../base/async.ts";
+import type { Time } from "../../../base/time.ts";
+import type { Arg, Reply } from "../router.ts";
+import type { Common } from "./connection.ts";
+import type { Endpoint, Role, Wire } from "./wire.ts";
+
+/**
+ * One question on a connection of its own, so that a server that has gone silent is found out. Takes at most half of the time
+ * for an attempt to connect, for it is a part of one. Rejects with the driver's error.
+ */
+export async function askOnce(
+  { dial, time, connectTimeout }: Common,
+  endpoint: Endpoint,
+  role: Role,
+  args: readonly Arg[],
+): Promise<Reply> {
+  const lost = deferred<never>();
+  const wire: Wire = await dial(endpoint, role, lost.reject);
+  const steps = async (): Promise<Reply> => {
+    await wire.open();
+    return wire.send(args);
+  };
+  try {
+    return await within(time, connectTimeout / 2, Promise.race([lost.promise, steps()]));
+  } finally {
+    wire.close();
+  }
+}
+
+/** The reply, or a rejection if it takes longer. */
+export async function within<T>(time: Time, ms: number, reply: Promise<T>): Promise<T> {
+  const late = deferred<never>();
+  const timer = time.after(ms, () => late.reject(new Error(`no answer within ${ms} ms`)));
+  try {
+    return await Promise.race([late.promise, reply]);
+  } finally {
+    timer.clear();
+  }
+}
