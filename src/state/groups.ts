@@ -1,7 +1,7 @@
 import { UnsupportedError } from "../base/errors.ts";
 import { keyId, type Key } from "../base/keys.ts";
 import type { Group, Opened } from "../port/index.ts";
-import { tagOf } from "./tags.ts";
+import { tagOf } from "../base/tags.ts";
 
 /** Refuses a group that the backend cannot run as one atomic step. Throws UnsupportedError. */
 export function checkGroup({ ops }: Group, { capabilities }: Opened, backend: string): void {

@@ -3,7 +3,7 @@ import type { Key } from "../base/keys.ts";
 import { gripOf, type Call, type Instance, type LeaseGrip } from "../client/index.ts";
 import type { Group, Guard, Opened, Operation } from "../port/index.ts";
 import { Host } from "./host.ts";
-import { tagOf } from "./tags.ts";
+import { tagOf } from "../base/tags.ts";
 
 /** How long a floor is kept at least, in ms. */
 const keepFloor = 86_400_000;
