@@ -1,4 +1,4 @@
-import type { Capabilities, Examination, Fact, Finding, RoundTrips } from "../../../port/index.ts";
+import type { Capabilities, Examination, Finding, RoundTrips } from "../../../port/index.ts";
 import type { Router } from "../router.ts";
 import { within, type Asking } from "./ask.ts";
 import { judgeServer, readServers, traitsOf, type ServerTraits, type SettingsTerms } from "./check.ts";
@@ -40,7 +40,7 @@ export async function examineServers(
     roundTrips.push(await pingNode(node, pings, 0.8 / (nodes.length - i), asking));
   }
   return {
-    facts: [...servers.flatMap((server): Fact[] => factsOf(server, several)), ...arrangement.facts],
+    facts: [...factsOf(servers), ...arrangement.facts],
     capabilities: capabilities(traitsOf(servers)),
     leavesOpen: leavesOpen(servers, router.topology, terms),
     findings: findings.map(shown).toSorted((a, b) => gravity.indexOf(a.level) - gravity.indexOf(b.level)),

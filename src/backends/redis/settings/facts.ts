@@ -4,14 +4,26 @@ import { persistenceOf } from "./persistence.ts";
 import { policyOf } from "./rules.ts";
 import type { ServerInfo } from "./server-info.ts";
 
-/** What a server tells of itself; with `named`, each group says which server it is of. */
-export function factsOf(server: ServerInfo, named: boolean): Fact[] {
+/** What servers tell of themselves: what is the same of all of them once, the rest by server. */
+export function factsOf(servers: readonly ServerInfo[]): Fact[] {
   return groups.flatMap(([title, read]) => {
-    const group = named ? `${title} ${server.node}` : title;
-    return read(server)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value, text]): Fact => ({ group, name, value: value as Fact["value"], text }));
+    const told = servers.map((server) => new Map(read(server).map((one) => [one[0], one])));
+    const names = new Set(told.flatMap((facts) => [...facts.keys()]));
+    const alike = [...names].filter((name) => new Set(told.map((facts) => facts.get(name)?.[1])).size === 1);
+    const shared = alike.flatMap((name) => factOf(title, told[0]?.get(name)));
+    const others = servers.flatMap(({ node }, i) =>
+      [...names]
+        .filter((name) => !alike.includes(name))
+        .flatMap((name) => factOf(`${title} ${node}`, told[i]?.get(name))),
+    );
+    return [...shared, ...others];
   });
+}
+
+function factOf(group: string, told: Told | undefined): Fact[] {
+  if (told?.[1] === undefined) return [];
+  const [name, value, text] = told;
+  return [{ group, name, value, ...(text !== undefined && { text }) }];
 }
 
 type Told = readonly [name: string, value: Fact["value"] | undefined, text?: string | undefined];
