@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkGuardedWrites, checkHolds, checkRegisters } from "./support/checks.ts";
+import { checkDeadlines, checkGuardedWrites, checkHistory, checkHolds, checkRegisters } from "./support/checks.ts";
 import type { GuardedWrite, Hold, RegisterAction, RegisterCall, RegisterOutcome } from "./support/history.ts";
 
 function call(start: number, end: number | undefined, action: RegisterAction, outcome: RegisterOutcome): RegisterCall {
@@ -110,4 +110,47 @@ void test("a late write, a lost guarded write and a refused one that took effect
     checkGuardedWrites([write("a", 1n, null, "fenced")], new Map([["g", "a"]])).join(),
     /refused and took effect/,
   );
+});
+
+void test("where records may go back to an earlier state, a late write and a fence that falls are still found", () => {
+  const write = (id: string, fence: bigint, previous: string | null): GuardedWrite => ({
+    key: "g",
+    id,
+    fence,
+    previous,
+    outcome: "ok",
+    start: 0n,
+  });
+  const hold = (fence: bigint, from: bigint, until: bigint): Hold => ({ key: "g", holder: "a", fence, from, until });
+  const lost = {
+    calls: [call(0, 1, save("a"), ok), call(2, 3, save("b"), ok)],
+    timed: [],
+    holds: [hold(1n, 0n, 5n), hold(2n, 4n, 9n)],
+    writes: [write("c", 1n, null), write("d", 2n, null)],
+  };
+  const final = new Map([
+    ["k", "a"],
+    ["g", "d"],
+  ]);
+  assert.equal(checkHistory(lost, final).length, 3);
+  assert.deepEqual(checkHistory(lost, final, { keeps: "fences" }), []);
+  const late = {
+    ...lost,
+    writes: [write("c", 2n, null), write("d", 1n, "c")],
+    holds: [hold(2n, 0n, 1n), hold(1n, 2n, 3n)],
+  };
+  assert.equal(checkHistory(late, final, { keeps: "fences" }).length, 2);
+});
+
+void test("a call that outlasts its deadline is found", () => {
+  const ms = 1_000_000;
+  const history = {
+    calls: [call(0, 100 * ms, load, found(null)), call(0, undefined, save("a"), { is: "unknown" })],
+    timed: [{ what: "tryAcquire", limit: 200, start: 0n, end: BigInt(300 * ms) }],
+    holds: [],
+    writes: [],
+  };
+  assert.deepEqual(checkDeadlines(history, 100, 100), []);
+  assert.deepEqual(checkDeadlines(history, 100, 99), ["tryAcquire took 300 ms, and may take 200"]);
+  assert.equal(checkDeadlines(history, 50, 49).length, 2);
 });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { connect } from "../../src/entries/index.ts";
 import { checkHistory } from "./support/checks.ts";
-import { runNemesis } from "./support/nemesis.ts";
+import { killWorker, pauseWorker, runNemesis, times } from "./support/nemesis.ts";
 import { finalState } from "./support/workload.ts";
 
 // HOLDFAST_SEED runs one seed again, HOLDFAST_ROUNDS more of them.
@@ -20,16 +20,16 @@ for (let seed = first; seed < first + rounds; seed++) {
       mkdirSync(logs);
       const url = `file:${join(directory, "data")}`;
       const history = await runNemesis({
-        url,
+        url: () => url,
         logs,
         seed,
         processes: 4,
-        kills: 6,
-        pauses: 4,
+        deeds: [...times(6, killWorker), ...times(4, pauseWorker(600))],
         registers: 8,
         locks: 4,
         fibers: 4,
         ttl: 400,
+        timeout: 20_000,
       });
       const hf = await connect(url, { service: "chaos" });
       const final = await finalState(hf, { registers: 8, locks: 4 });

@@ -30,6 +30,7 @@ async function problemsWith(fault: Fault): Promise<string[]> {
       seed,
       fibers: 3,
       ttl: 400,
+      timeout: 2_000,
       log: (line) => lines.push(line),
       stopped: () => ++calls > 1_500,
     });

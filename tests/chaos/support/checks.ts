@@ -1,16 +1,38 @@
 import { findViolation } from "./linearizable.ts";
-import type { GuardedWrite, History, Hold, RegisterCall } from "./history.ts";
+import type { GuardedWrite, History, Hold, RegisterCall, TimedCall } from "./history.ts";
 
 /** What the store held at the end: the identity of each record's value, null where absent. */
 export type FinalState = ReadonlyMap<string, string | null>;
 
+/** What a history is measured by. */
+export interface Promised {
+  /**
+   * `all`: nothing that was acknowledged is lost. `fences`: records may go back to an earlier state, as after a failover to a
+   * replica that had not heard of everything; what is left is that fences rise and no late write is accepted. Default `all`.
+   */
+  readonly keeps?: "all" | "fences";
+}
+
 /** Every violation of the contract in a history; empty where there is none. */
-export function checkHistory(history: History, final: FinalState): string[] {
+export function checkHistory(history: History, final: FinalState, { keeps = "all" }: Promised = {}): string[] {
   return [
-    ...checkRegisters(history.calls, final),
-    ...checkHolds(history.holds),
-    ...checkGuardedWrites(history.writes, final),
+    ...(keeps === "all" ? checkRegisters(history.calls, final) : []),
+    ...checkHolds(history.holds, { keeps }),
+    ...checkGuardedWrites(history.writes, final, { keeps }),
   ];
+}
+
+/** Calls that took longer than they may: `limit` ms for those on records, `slack` more for all. */
+export function checkDeadlines(history: History, limit: number, slack: number): string[] {
+  const all: readonly TimedCall[] = [
+    ...history.calls.map(({ action, start, end }) => ({ what: action.do, limit, start, end })),
+    ...history.writes.map(({ start, end }) => ({ what: "guarded write", limit, start, end })),
+    ...history.timed,
+  ];
+  return all.flatMap(({ what, limit: own, start, end }) => {
+    const ms = end === undefined ? 0 : Number(end - start) / 1e6;
+    return ms > own + slack ? [`${what} took ${ms.toFixed(0)} ms, and may take ${own}`] : [];
+  });
 }
 
 /** Each record is linearizable, and ends with the value of an acknowledged or unknown write. */
@@ -23,8 +45,8 @@ export function checkRegisters(calls: readonly RegisterCall[], final: FinalState
   return problems;
 }
 
-/** No two holders at one instant; fences rise in the order of the holds. */
-export function checkHolds(holds: readonly Hold[]): string[] {
+/** No two holders at one instant, unless records may be lost; fences rise in the order of the holds. */
+export function checkHolds(holds: readonly Hold[], { keeps = "all" }: Promised = {}): string[] {
   const problems: string[] = [];
   // One that was never seen to be held proves nothing: its holder may have been paused past its lease before it noted the start.
   const seen = holds.filter((hold) => hold.until > hold.from);
@@ -32,7 +54,7 @@ export function checkHolds(holds: readonly Hold[]): string[] {
     const ordered = [...own].sort((a, b) => (a.from < b.from ? -1 : 1));
     let latest: Hold | undefined;
     for (const hold of ordered) {
-      if (latest && hold.from < latest.until)
+      if (keeps === "all" && latest && hold.from < latest.until)
         problems.push(`lock ${key}: ${latest.holder} and ${hold.holder} held it at one time`);
       // A hold that only began while another ended may have been granted before it: compare what was one after the other.
       if (latest && hold.from >= latest.until && hold.fence <= latest.fence && hold.from > latest.from) {
@@ -46,9 +68,13 @@ export function checkHolds(holds: readonly Hold[]): string[] {
 
 /**
  * Guarded writes of a record form one chain, made in the order of their fences: so no write of an earlier holder took effect
- * after one of a later. Every acknowledged write is in the chain.
+ * after one of a later. Every acknowledged write is in the chain, unless records may be lost.
  */
-export function checkGuardedWrites(writes: readonly GuardedWrite[], final: FinalState): string[] {
+export function checkGuardedWrites(
+  writes: readonly GuardedWrite[],
+  final: FinalState,
+  { keeps = "all" }: Promised = {},
+): string[] {
   const problems: string[] = [];
   for (const [key, own] of groupBy(writes, (write) => write.key)) {
     const byId = new Map(own.map((write) => [write.id, write]));
@@ -66,7 +92,7 @@ export function checkGuardedWrites(writes: readonly GuardedWrite[], final: Final
     chain.reverse();
     const inChain = new Set(chain);
     for (const write of own) {
-      if (write.outcome === "ok" && !inChain.has(write))
+      if (keeps === "all" && write.outcome === "ok" && !inChain.has(write))
         problems.push(`record ${key}: acknowledged write ${write.id} was lost`);
       if ((write.outcome === "fenced" || write.outcome === "failed") && inChain.has(write)) {
         problems.push(`record ${key}: write ${write.id} was refused and took effect`);

@@ -53,6 +53,16 @@ export interface GuardedWrite {
   readonly previous?: string | null | undefined;
 }
 
+/** A call that must end in time and of which nothing else is judged. */
+export interface TimedCall {
+  readonly what: string;
+  /** ms that it may take, by its own options. */
+  readonly limit: number;
+  readonly start: bigint;
+  /** Absent: its caller was killed. */
+  readonly end?: bigint | undefined;
+}
+
 /** A line of a log: a call is written before it is made and after it returned, so a killed process leaves its open calls. */
 export type LogLine =
   | {
@@ -74,19 +84,23 @@ export type LogLine =
       readonly fence: string;
       readonly previous: string | null;
     }
-  | { readonly t: "written"; readonly n: number; readonly at: string; readonly outcome: GuardedWrite["outcome"] };
+  | { readonly t: "written"; readonly n: number; readonly at: string; readonly outcome: GuardedWrite["outcome"] }
+  | { readonly t: "begin"; readonly n: number; readonly at: string; readonly what: string; readonly limit: number }
+  | { readonly t: "end"; readonly n: number; readonly at: string };
 
 export interface History {
   readonly calls: RegisterCall[];
+  readonly timed: TimedCall[];
   readonly holds: Hold[];
   readonly writes: GuardedWrite[];
 }
 
 /** Puts the logs of several processes together. A last line that was cut by a kill is left out. */
 export function readHistory(logs: readonly { readonly holder: string; readonly lines: readonly LogLine[] }[]): History {
-  const history: History = { calls: [], holds: [], writes: [] };
+  const history: History = { calls: [], timed: [], holds: [], writes: [] };
   for (const { holder, lines } of logs) {
     const calls = new Map<number, { -readonly [K in keyof RegisterCall]: RegisterCall[K] }>();
+    const timed = new Map<number, { -readonly [K in keyof TimedCall]: TimedCall[K] }>();
     const holds = new Map<number, { -readonly [K in keyof Hold]: Hold[K] }>();
     const writes = new Map<number, { -readonly [K in keyof GuardedWrite]: GuardedWrite[K] }>();
     for (const line of lines) {
@@ -106,9 +120,12 @@ export function readHistory(logs: readonly { readonly holder: string; readonly l
           outcome: "unknown",
           previous: line.previous,
         });
-      else Object.assign(must(writes.get(line.n)), { outcome: line.outcome, end: at });
+      else if (line.t === "written") Object.assign(must(writes.get(line.n)), { outcome: line.outcome, end: at });
+      else if (line.t === "begin") timed.set(line.n, { what: line.what, limit: line.limit, start: at });
+      else must(timed.get(line.n)).end = at;
     }
     history.calls.push(...calls.values());
+    history.timed.push(...timed.values());
     history.holds.push(...holds.values());
     history.writes.push(...writes.values());
   }

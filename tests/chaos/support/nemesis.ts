@@ -6,80 +6,120 @@ import { readHistory, readLog, type History } from "./history.ts";
 import { Random } from "./random.ts";
 
 export interface NemesisOptions {
-  readonly url: string;
+  /** Where the worker at a place, counted from 0, connects. */
+  readonly url: (place: number) => string;
   /** A folder for the logs. */
   readonly logs: string;
   readonly seed: number;
   readonly processes: number;
-  readonly kills: number;
-  readonly pauses: number;
+  /** What is done, one after the other, in an order drawn by the seed. */
+  readonly deeds: readonly Deed[];
   readonly registers: number;
   readonly locks: number;
   readonly fibers: number;
-  /** ms of a lease. A pause lasts longer. */
+  /** ms of a lease. */
   readonly ttl: number;
+  /** ms that a call on the store may take. */
+  readonly timeout: number;
+}
+
+/** Something bad that happens while the workers work. */
+export type Deed = (stage: Stage) => Promise<void>;
+
+/** What a deed has in its hands. */
+export interface Stage {
+  readonly random: Random;
+  /** Kills one worker, and starts another in its place. */
+  kill(): Promise<void>;
+  /** Stops one worker in its tracks for that long. */
+  pause(ms: number): Promise<void>;
+}
+
+export const killWorker: Deed = async (stage) => stage.kill();
+
+export function pauseWorker(ms: number): Deed {
+  return async (stage) => stage.pause(ms);
+}
+
+/** The same deed several times. */
+export function times(count: number, deed: Deed): Deed[] {
+  return Array<Deed>(count).fill(deed);
 }
 
 interface Worker {
   readonly name: string;
+  readonly place: number;
   readonly log: string;
   readonly child: ChildProcess;
 }
 
 /**
- * Runs several processes on one store; kills and pauses them at seeded moments, and starts new ones. Returns what all of
- * them did, once the last ones have stopped by themselves.
+ * Runs several processes on one store while deeds are done to them and to what they need. Returns what all of them did, once
+ * the last ones have stopped by themselves.
  */
 export async function runNemesis(options: NemesisOptions): Promise<History> {
   const random = new Random(options.seed);
   const all: Worker[] = [];
   let started = 0;
 
-  async function start(): Promise<Worker> {
+  async function start(place: number): Promise<Worker> {
     const name = `p${started++}`;
     const log = `${options.logs}/${name}.jsonl`;
-    const { url, registers, locks, fibers, ttl } = options;
-    const config = { url, log, name, seed: options.seed * 100 + started, registers, locks, fibers, ttl };
+    const { registers, locks, fibers, ttl, timeout } = options;
+    const seed = options.seed * 100 + started;
+    const config = { url: options.url(place), log, name, seed, registers, locks, fibers, ttl, timeout };
     const child = fork(fileURLToPath(new URL("worker.ts", import.meta.url)), [JSON.stringify(config)], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
-    const worker: Worker = { name, log, child };
+    const worker: Worker = { name, place, log, child };
     all.push(worker);
-    await once(child, "message");
+    await new Promise<void>((resolve, reject) => {
+      child.once("message", () => resolve());
+      child.once("exit", (code, signal) => reject(new Error(`${name} did not start: ${code ?? signal}`)));
+    });
     return worker;
   }
 
-  let live = await Promise.all(Array.from({ length: options.processes }, start));
-  const deeds = [...Array<"kill">(options.kills).fill("kill"), ...Array<"pause">(options.pauses).fill("pause")]
+  const live: Worker[] = [];
+  const stage: Stage = {
+    random,
+    async kill() {
+      const { place, child } = random.pick(live);
+      child.kill("SIGKILL");
+      await once(child, "exit");
+      live[place] = await start(place);
+    },
+    async pause(ms) {
+      const { child } = random.pick(live);
+      child.kill("SIGSTOP");
+      await delay(ms);
+      child.kill("SIGCONT");
+    },
+  };
+  const deeds = options.deeds
     .map((deed) => ({ deed, order: random.next() }))
     .sort((a, b) => a.order - b.order)
     .map(({ deed }) => deed);
 
-  for (const deed of deeds) {
-    await delay(random.int(20, 200)); // the moment of the deed is what is random here
-    const victim = random.pick(live);
-    if (deed === "kill") {
-      victim.child.kill("SIGKILL");
-      await once(victim.child, "exit");
-      live = live.filter((worker) => worker !== victim);
-      live.push(await start());
-    } else {
-      victim.child.kill("SIGSTOP");
-      await delay(options.ttl * 1.5);
-      victim.child.kill("SIGCONT");
-    }
-  }
-  await delay(200);
-
   const problems: string[] = [];
-  await Promise.all(
-    live.map(async ({ name, child }) => {
-      const exit = once(child, "exit");
-      child.send("stop");
-      const [code, signal] = (await exit) as [number | null, string | null];
-      if (code !== 0) problems.push(`${name} ended with ${code ?? signal}`);
-    }),
-  );
+  try {
+    live.push(...(await Promise.all(Array.from({ length: options.processes }, async (_, place) => start(place)))));
+    for (const deed of deeds) {
+      await delay(random.int(20, 200)); // the moment of the deed is what is random here
+      await deed(stage);
+    }
+    await delay(200);
+    await Promise.all(
+      live.map(async ({ name, child }) => {
+        const exit = once(child, "exit");
+        child.send("stop");
+        const [code, signal] = (await exit) as [number | null, string | null];
+        if (code !== 0) problems.push(`${name} ended with ${code ?? signal}`);
+      }),
+    );
+  } finally {
+    for (const { child } of all) child.kill("SIGKILL");
+  }
   if (problems.length > 0) throw new Error(problems.join("; "));
   return readHistory(all.map(({ name, log }) => ({ holder: name, lines: readLog(log) })));
 }

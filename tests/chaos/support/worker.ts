@@ -12,9 +12,10 @@ const config = JSON.parse(process.argv[2] as string) as {
   locks: number;
   fibers: number;
   ttl: number;
+  timeout: number;
 };
 
-const hf = await connect(config.url, { service: "chaos", timeout: "20s" });
+const hf = await connect(config.url, { service: "chaos", timeout: config.timeout });
 const file = openSync(config.log, "a");
 let stopped = false;
 process.on("message", () => (stopped = true));

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import {
   ConflictError,
   FencedError,
@@ -24,9 +25,13 @@ export interface WorkloadOptions {
   readonly fibers: number;
   /** ms of a lease. */
   readonly ttl: number;
+  /** ms that a call on the store may take, as `connect` was told. */
+  readonly timeout: number;
   readonly log: (line: LogLine) => void;
   readonly stopped: () => boolean;
 }
+
+const expected: ReadonlySet<string> = new Set(["LEASE_LOST", "FENCED", "UNAVAILABLE", "INDETERMINATE"]);
 
 const now = (): string => process.hrtime.bigint().toString();
 
@@ -37,14 +42,28 @@ export async function runWorkload(hf: Holdfast, options: WorkloadOptions): Promi
   const lock = hf.lock("guarded");
   let n = 0;
 
+  /** A call that must end in time, and of which only that is noted. */
+  async function timed<T>(what: string, limit: number, call: () => Promise<T>): Promise<T> {
+    const own = n++;
+    options.log({ t: "begin", n: own, at: now(), what, limit });
+    try {
+      return await call();
+    } finally {
+      options.log({ t: "end", n: own, at: now() });
+    }
+  }
+
   async function register(random: Random): Promise<void> {
     const key = `r${random.int(0, options.registers)}`;
+    const choice = random.int(0, 7);
+    const entry =
+      choice === 2 ? await timed("loadEntry", options.timeout, async () => registers.loadEntry(key)) : undefined;
     const call = n++;
     const id = `${options.name}-${call}`;
     const begin = (action: RegisterAction) => options.log({ t: "call", n: call, at: now(), key, action });
     const end = (outcome: RegisterOutcome) => options.log({ t: "reply", n: call, at: now(), outcome });
     try {
-      switch (random.int(0, 7)) {
+      switch (choice) {
         case 0: {
           begin({ do: "save", id });
           await registers.save(key, { id });
@@ -56,7 +75,6 @@ export async function runWorkload(hf: Holdfast, options: WorkloadOptions): Promi
           return end({ is: "ok" });
         }
         case 2: {
-          const entry = await registers.loadEntry(key);
           if (!entry) return;
           begin({ do: "replace", id, expected: entry.value.id });
           await registers.save(key, { id }, { if: entry });
@@ -65,11 +83,11 @@ export async function runWorkload(hf: Holdfast, options: WorkloadOptions): Promi
         case 3: {
           let found: string | undefined;
           begin({ do: "update", id });
-          const entry = await registers.update(key, (value) => {
+          const updated = await registers.update(key, (value) => {
             found = value.id;
             return { id };
           });
-          return end(entry ? { is: "ok", found: found as string } : { is: "absent" });
+          return end(updated ? { is: "ok", found: found as string } : { is: "absent" });
         }
         case 4: {
           begin({ do: "delete" });
@@ -82,7 +100,7 @@ export async function runWorkload(hf: Holdfast, options: WorkloadOptions): Promi
       }
     } catch (error) {
       if (error instanceof ConflictError) return end({ is: "conflict" });
-      if (error instanceof IndeterminateError) return; // it stays open: unknown
+      if (error instanceof IndeterminateError) return end({ is: "unknown" });
       if (isHoldfastError(error, "UNAVAILABLE")) return end({ is: "failed" });
       throw error;
     }
@@ -90,11 +108,11 @@ export async function runWorkload(hf: Holdfast, options: WorkloadOptions): Promi
 
   async function hold(random: Random): Promise<void> {
     const key = `g${random.int(0, options.locks)}`;
-    const lease = await lock.tryAcquire(key, {
-      ttl: options.ttl,
-      wait: random.int(0, options.ttl),
-      renew: random.next() < 0.5,
-    });
+    const wait = random.int(0, options.ttl);
+    const renew = random.next() < 0.5;
+    const lease = await timed("tryAcquire", wait + options.timeout, async () =>
+      lock.tryAcquire(key, { ttl: options.ttl, wait, renew }),
+    );
     if (!lease) return;
     const held = n++;
     options.log({ t: "hold", n: held, at: now(), key, fence: lease.fence.toString() });
@@ -105,16 +123,14 @@ export async function runWorkload(hf: Holdfast, options: WorkloadOptions): Promi
         options.log({ t: "held", n: held, at });
         if ((await write(key, lease)) !== "ok") break;
       }
-    } catch (error) {
-      // The lease is lost, or the store was away: the hold ends where it was last seen.
-      if (!isHoldfastError(error)) throw error;
     } finally {
-      await lease.release();
+      // The wait for what names the lease, and the release itself.
+      await timed("release", 2 * options.timeout, async () => lease.release());
     }
   }
 
   async function write(key: string, lease: Lease): Promise<GuardedWrite["outcome"]> {
-    const entry = await guarded.loadEntry(key, { lease });
+    const entry = await timed("loadEntry", options.timeout, async () => guarded.loadEntry(key, { lease }));
     const call = n++;
     const id = `${options.name}-${call}`;
     options.log({
@@ -142,8 +158,14 @@ export async function runWorkload(hf: Holdfast, options: WorkloadOptions): Promi
   async function fiber(index: number): Promise<void> {
     const random = new Random(options.seed * 1000 + index);
     while (!options.stopped()) {
-      if (random.next() < 0.6) await register(random);
-      else await hold(random);
+      try {
+        if (random.next() < 0.6) await register(random);
+        else await hold(random);
+      } catch (error) {
+        // The lease is lost, or the store is away.
+        if (!isHoldfastError(error) || !expected.has(error.code)) throw error;
+        await pause(10); // refusals may come without any wait, and leave no turn to what ends them
+      }
     }
   }
 
