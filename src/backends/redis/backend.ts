@@ -1,0 +1,161 @@
+import { isHoldfastError, UnavailableError } from "../../base/errors.ts";
+import { drawId } from "../../base/ids.ts";
+import { systemTime, type Time } from "../../base/time.ts";
+import type { Backend, Capabilities, Opened, Session } from "../../port/index.ts";
+import { makeRouter, resolveRedisOptions, type RedisOptions, type ResolvedOptions } from "./connections/index.ts";
+import type { Engine, Known } from "./engine.ts";
+import { Layout } from "./layout.ts";
+import { closed, failedBy, maxGroup, maxValue } from "./outcomes.ts";
+import { Places } from "./places.ts";
+import type { Router } from "./router.ts";
+import { RedisSession } from "./session.ts";
+import { checkSettings, type ServerTraits } from "./settings/index.ts";
+import { before } from "./signals/before.ts";
+import { notificationsForbidden } from "./signals/notification-flags.ts";
+import { SignalHub } from "./signals/signal-hub.ts";
+
+/** An attempt to open that failed sooner than this was not one that waited: it is not made again; in ms. */
+const hasty = 250;
+
+/**
+ * Redis, Valkey and what speaks as they do: alone, with Sentinel, or as a cluster. No I/O, and the driver is not loaded before
+ * the first call. Throws InvalidArgumentError for options that cannot be.
+ */
+export function redisBackend(options: RedisOptions): Backend {
+  const resolved = resolveRedisOptions(options);
+  return new RedisBackend(makeRouter(options, systemTime), resolved, systemTime);
+}
+
+/** See {@link redisBackend}. */
+export class RedisBackend implements Backend, Engine {
+  readonly name = "redis";
+  readonly time: Time;
+  readonly router: Router;
+  readonly layout: Layout;
+  readonly places: Places;
+  readonly hub: SignalHub;
+  readonly #options: ResolvedOptions;
+  readonly #sessions = new Set<RedisSession>();
+  #opening: Promise<Opened & { readonly known: Known }> | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(router: Router, options: ResolvedOptions, time: Time) {
+    this.time = time;
+    this.router = router;
+    this.#options = options;
+    this.layout = new Layout(options.prefix);
+    this.places = new Places(router, this.layout);
+    this.hub = new SignalHub({
+      router,
+      layout: this.layout,
+      time,
+      database: options.servers?.database ?? 0,
+      notifications: options.notifications,
+    });
+  }
+
+  async open(): Promise<Opened> {
+    const { domain, capabilities } = await this.#open();
+    return { domain, capabilities };
+  }
+
+  async openBefore(deadline: number): Promise<Known> {
+    for (;;) {
+      const startedAt = this.time.monotonic();
+      try {
+        return (await this.#open()).known;
+      } catch (error) {
+        const now = this.time.monotonic();
+        if (!isHoldfastError(error, "UNAVAILABLE") || now - startedAt < hasty || now >= deadline || this.#closed)
+          throw error;
+      }
+    }
+  }
+
+  session(): Session {
+    const session = new RedisSession(this, (ended) => this.#sessions.delete(ended));
+    if (this.#closed) session.end();
+    else this.#sessions.add(session);
+    return session;
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    for (const session of [...this.#sessions]) session.end();
+    await this.hub.close();
+    await this.router.close();
+  }
+
+  async #open(): Promise<Opened & { readonly known: Known }> {
+    if (this.#closed) throw closed();
+    const opening = (this.#opening ??= this.#attempt());
+    try {
+      const opened = await opening;
+      if (!this.#closed) return opened;
+    } catch (error) {
+      if (this.#opening === opening) this.#opening = undefined;
+      throw error;
+    }
+    throw closed();
+  }
+
+  async #attempt(): Promise<Opened & { readonly known: Known }> {
+    const { router, time } = this;
+    const { connectTimeout, notifications, prefix, settings, use } = this.#options;
+    const deadline = time.monotonic() + connectTimeout;
+    await router.ready(deadline);
+    const terms = { settings, use, notifications, prefix };
+    const [traits, forbidden, domain] = await Promise.all([
+      checkSettings(router, terms, { time, deadline }),
+      notificationsForbidden(router, notifications, deadline),
+      before(this.#domain(), deadline, time, { ref: true }),
+    ]);
+    const { stampsApart, declareAll } = knownOf(router, traits);
+    return {
+      domain,
+      capabilities: capabilitiesOf(router, traits, forbidden === undefined),
+      known: { stampsApart, declareAll },
+    };
+  }
+
+  /** The id of the data: whoever comes first draws it. */
+  async #domain(): Promise<string> {
+    const { domain } = this.layout;
+    try {
+      await this.router.send("commands", domain, ["SET", domain, drawId(), "NX"]);
+      const id = await this.router.send("commands", domain, ["GET", domain]);
+      if (id !== null) return String(id);
+    } catch (error) {
+      throw failedBy(error).error;
+    }
+    throw new UnavailableError("the server does not keep what was just written", { backend: "redis" });
+  }
+}
+
+function knownOf(router: Router, { undeclaredKeys }: ServerTraits): Known {
+  return { stampsApart: router.topology === "cluster" || !undeclaredKeys, declareAll: !undeclaredKeys };
+}
+
+function capabilitiesOf(router: Router, { promises }: ServerTraits, watches: boolean): Capabilities {
+  const isCluster = router.topology === "cluster";
+  return {
+    exclusion: promises.exclusion,
+    fence: "clock",
+    guard: "atomic",
+    reads: "primary",
+    transact: isCluster ? "slot" : "full",
+    durability: promises.durability,
+    clock: "server",
+    ttlGranularity: 1,
+    maxValue,
+    push: true,
+    watch: watches ? "lossy" : "none",
+    list: true,
+    batchRoundTrips: isCluster ? 2 : 1,
+    shared: "network",
+    maxGroup,
+  };
+}

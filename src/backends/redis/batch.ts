@@ -1,0 +1,119 @@
+import type { Time, Timer } from "../../base/time.ts";
+import type { ExecuteCall, Group, LockOperation, Operation, Outcome, Result } from "../../port/index.ts";
+import { settleDoubts, type Doubt } from "./apart.ts";
+import type { Learned } from "./decode.ts";
+import type { Encoding } from "./encode.ts";
+import { failedBy, late, notSent, refusalOf, severalSlots, unclaimed } from "./outcomes.ts";
+import type { Part } from "./parts.ts";
+import type { Places } from "./places.ts";
+import { Plan } from "./plan.ts";
+import type { NamedStamp } from "./record.ts";
+import { RedisFailure, type Router } from "./router.ts";
+
+/** What batches of a session stand on. */
+export interface BatchContext {
+  readonly router: Router;
+  readonly encoding: Encoding;
+  readonly places: Places;
+  /** A reply told of a lock. */
+  learned(op: LockOperation, outcome: Outcome, turnMs: number): void;
+}
+
+/**
+ * The groups of one call, on their way in as few commands as can be, all at once. Settles when all have replied, and at the
+ * deadline at the latest, with what is known by then.
+ */
+export class Batch implements Learned {
+  readonly #groups: readonly Group[];
+  readonly #call: ExecuteCall;
+  readonly #settle: (outcomes: readonly Outcome[]) => void;
+  readonly #timer: Timer;
+  /** A group that is on its way has none yet. */
+  readonly #outcomes: Outcome[] = [];
+  #doubts: Doubt[] | undefined;
+  #waitsFor = 0;
+  /** Known when it is sent. */
+  #context: BatchContext | undefined;
+  #over = false;
+
+  constructor(time: Time, groups: readonly Group[], call: ExecuteCall, settle: (outcomes: readonly Outcome[]) => void) {
+    this.#groups = groups;
+    this.#call = call;
+    this.#settle = settle;
+    this.#timer = time.after(call.deadline - time.monotonic(), () => this.#end(), { ref: true });
+  }
+
+  /** Sends what is still wanted. */
+  send(context: BatchContext): void {
+    if (this.#over) return;
+    this.#context = context;
+    const { encoding, places } = context;
+    const plan = new Plan(encoding, places);
+    const groups = this.#groups;
+    for (let i = 0; i < groups.length; i++) {
+      const group = groups[i] as Group;
+      const refusal = refusalOf(group);
+      const slot = refusal ? undefined : places.slotOfGroup(group);
+      if (refusal) this.#outcomes[i] = notSent(refusal);
+      else if (slot === undefined) this.#outcomes[i] = notSent(severalSlots());
+      else if (this.#call.claim(i)) plan.add(group, i, slot);
+      else this.#outcomes[i] = unclaimed();
+    }
+    this.#waitsFor = plan.parts.length;
+    if (this.#waitsFor === 0) this.#end();
+    for (const part of plan.parts) void this.#exchange(part, context);
+  }
+
+  /** Nothing was sent, and nothing will be. */
+  fail(error: Error): void {
+    if (this.#over) return;
+    for (let i = 0; i < this.#groups.length; i++) this.#outcomes[i] = notSent(error);
+    this.#end();
+  }
+
+  lock(op: Operation, outcome: Outcome, turnMs: number): void {
+    this.#context?.learned(op as LockOperation, outcome, turnMs);
+  }
+
+  stamped(member: number, results: Result[], place: number, stamps: readonly NamedStamp[]): void {
+    (this.#doubts ??= []).push({ member, results, place, stamps });
+  }
+
+  async #exchange(part: Part, context: BatchContext): Promise<void> {
+    const { router } = context;
+    try {
+      let reply;
+      try {
+        reply = await router.send(part.lane, part.route, part.command(false));
+      } catch (error) {
+        if (!(error instanceof RedisFailure) || error.reply !== "NOSCRIPT") throw error;
+        reply = await router.send(part.lane, part.route, part.command(true));
+      }
+      if (!this.#over) part.read(reply, this.#groups, this, this.#outcomes);
+    } catch (error) {
+      const failed = failedBy(error);
+      for (const member of part.members) this.#outcomes[member] = failed;
+    }
+    if (--this.#waitsFor > 0 || this.#over) return;
+    if (this.#doubts) await this.#settleDoubts(this.#doubts, context);
+    this.#end();
+  }
+
+  async #settleDoubts(doubts: readonly Doubt[], { router, places }: BatchContext): Promise<void> {
+    try {
+      await settleDoubts(router, places, doubts);
+    } catch (error) {
+      const failed = failedBy(error);
+      for (const { member } of doubts) this.#outcomes[member] = { ...failed, sent: true };
+    }
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#timer.clear();
+    const outcomes = this.#outcomes;
+    for (let i = 0; i < this.#groups.length; i++) outcomes[i] ??= late(this.#context !== undefined);
+    this.#settle(outcomes);
+  }
+}

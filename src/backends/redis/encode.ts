@@ -1,0 +1,122 @@
+import type { Key } from "../../base/keys.ts";
+import type { Condition, Group, Operation } from "../../port/index.ts";
+import type { Layout } from "./layout.ts";
+import { encodeRecord } from "./record.ts";
+import type { Arg } from "./router.ts";
+
+/** Longest time that is told to the server, in ms: some thirty years. */
+const longest = 1_000_000_000_000;
+
+/** What the arguments of a call depend on. */
+export interface Encoding {
+  readonly layout: Layout;
+  /** The channel of the session's grants. */
+  readonly channel: string;
+  /** A script may read no stamps, for they may be elsewhere: that is done apart. */
+  readonly stampsApart: boolean;
+  /** A script may only use keys that it was given. */
+  readonly declareAll: boolean;
+}
+
+/** The keys and the arguments of one call of the script; see `lua/groups.ts`. */
+export class Arguments {
+  readonly keys: string[];
+  readonly args: Arg[];
+  /** Roughly, of the values. */
+  bytes = 0;
+  readonly #encoding: Encoding;
+  readonly #undeclared: string[] = [];
+
+  constructor(encoding: Encoding, clock: string) {
+    this.#encoding = encoding;
+    this.keys = [clock];
+    this.args = [encoding.channel];
+  }
+
+  /** Everything after the script. */
+  list(): Arg[] {
+    const keys = this.#undeclared.length === 0 ? this.keys : this.keys.concat(this.#undeclared);
+    return [String(keys.length), ...keys, ...this.args];
+  }
+
+  add({ guards, ops }: Group): void {
+    this.args.push(String(ops.length + (guards?.length ?? 0)));
+    if (guards !== undefined) {
+      for (const { lock, owner, grant } of guards) {
+        this.#lock(lock);
+        this.args.push("G", owner, String(grant));
+      }
+    }
+    for (const op of ops) this.#operation(op);
+  }
+
+  #operation(op: Operation): void {
+    const { args, keys } = this;
+    const { layout, stampsApart } = this.#encoding;
+    switch (op.op) {
+      case "get":
+        keys.push(layout.name(op.key));
+        args.push(op.stamped === true && !stampsApart ? "V" : "R");
+        break;
+      case "check":
+        keys.push(layout.name(op.key));
+        args.push("C", conditionOf(op.if));
+        break;
+      case "set": {
+        const { head, tail } = encodeRecord(op.id, op.value, op.stamps, layout);
+        const ttl = op.ttl === undefined ? "" : op.ttl === "keep" ? "k" : time(op.ttl);
+        keys.push(layout.name(op.key));
+        args.push("S", conditionOf(op.if), ttl, head, tail);
+        this.bytes += op.value.length;
+        break;
+      }
+      case "delete":
+        keys.push(layout.name(op.key));
+        args.push("D", conditionOf(op.if));
+        break;
+      case "floor":
+        keys.push(layout.floor(op.key));
+        args.push("F", String(op.grant), String(op.n), time(op.keepMs));
+        break;
+      case "acquire": {
+        const { owner, mode, limit, ttl, wait, info } = op;
+        this.#lock(op.lock);
+        const claim = wait === undefined ? "" : time(Math.ceil(wait.claimMs));
+        args.push("A", owner, mode === "shared" ? "s" : "x", limit === undefined ? "" : String(limit));
+        args.push(time(ttl), claim, info);
+        break;
+      }
+      case "extend":
+        this.#lock(op.lock);
+        args.push("E", op.owner, String(op.grant), time(op.ttl), op.raise === undefined ? "" : String(op.raise));
+        break;
+      case "release":
+        this.#lock(op.lock);
+        args.push("L", op.owner, op.markMs === undefined ? "" : time(op.markMs));
+        break;
+      case "steal":
+        this.#lock(op.lock);
+        args.push("T");
+        break;
+      case "inspect":
+        this.#lock(op.lock);
+        args.push("I");
+        break;
+    }
+  }
+
+  #lock(lock: Key): void {
+    const { layout, declareAll } = this.#encoding;
+    const name = layout.name(lock);
+    this.keys.push(name);
+    if (declareAll) this.#undeclared.push(...layout.queue(name));
+  }
+}
+
+function conditionOf(condition: Condition | undefined): string {
+  return condition === undefined ? "" : "id" in condition ? `=${condition.id}` : "-";
+}
+
+function time(ms: number): string {
+  return String(ms < longest ? ms : longest);
+}

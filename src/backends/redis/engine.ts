@@ -1,0 +1,23 @@
+import type { Time } from "../../base/time.ts";
+import type { Layout } from "./layout.ts";
+import type { Places } from "./places.ts";
+import type { Router } from "./router.ts";
+import type { SignalHub } from "./signals/signal-hub.ts";
+
+/** What an open backend knows of its servers that its sessions go by. */
+export interface Known {
+  /** See `Encoding` in `encode.ts`. */
+  readonly stampsApart: boolean;
+  readonly declareAll: boolean;
+}
+
+/** What the sessions of a backend share. */
+export interface Engine {
+  readonly time: Time;
+  readonly router: Router;
+  readonly layout: Layout;
+  readonly places: Places;
+  readonly hub: SignalHub;
+  /** Opens the backend, as often as it takes, until the deadline. Rejects with a HoldfastError. */
+  openBefore(deadline: number): Promise<Known>;
+}

@@ -1,0 +1,98 @@
+/**
+ * Records, as `record.ts` writes them: flags, length of the id, id, the moment it ends (13 digits, with flag 4), stamps (with flag
+ * 8), payload. A condition is '' for none, '-' for absent, '=' and the id. Each check changes nothing, and returns what applies
+ * the operation, or why the group is refused.
+ */
+export const records = `
+local function holds(head, condition)
+  if condition == '-' then return head == '' end
+  return head ~= '' and sub(head, 3, byte(head, 2) - 30) == sub(condition, 2)
+end
+
+local function isCurrent(record)
+  local flags = byte(record) - 64
+  if flags < 8 then return true end
+  local at = byte(record, 2) - 29
+  if flags % 8 >= 4 then at = at + 13 end
+  local last = at + 6 + sub(record, at, at + 5)
+  at = at + 6
+  while at < last do
+    local size = tonumber(sub(record, at, at + 3))
+    local key = sub(record, at + 4, at + 3 + size)
+    at = at + 4 + size
+    local idSize = byte(record, at) - 32
+    local head = call('GETRANGE', key, 0, 65)
+    if head == '' or sub(head, 3, byte(head, 2) - 30) ~= sub(record, at + 1, at + idSize) then return false end
+    at = at + 1 + idSize
+  end
+  return true
+end
+
+width.R = 1
+check.R = function(i, key)
+  n = n + 1
+  out[n] = call('GET', key)
+end
+
+width.V = 1
+check.V = function(i, key)
+  local record = call('GET', key)
+  n = n + 1
+  out[n] = record and isCurrent(record) and record
+end
+
+width.C = 2
+check.C = function(i, key)
+  if not holds(call('GETRANGE', key, 0, 65), args[i + 1]) then return nil, CONFLICT, call('GET', key) end
+end
+
+width.S = 5
+check.S = function(i, key)
+  local condition, ttl, head, tail = args[i + 1], args[i + 2], args[i + 3], args[i + 4]
+  local ends
+  if condition ~= '' or ttl == 'k' then
+    local stored = call('GETRANGE', key, 0, 78)
+    if condition ~= '' and not holds(stored, condition) then return nil, CONFLICT, call('GET', key) end
+    if ttl == 'k' and stored ~= '' and byte(stored) % 8 >= 4 then
+      local at = byte(stored, 2) - 29
+      ends = sub(stored, at, at + 12)
+    end
+  end
+  if ttl ~= '' and ttl ~= 'k' then
+    ends = nowMs + ttl
+    if ends > 9999999999999 then ends = 9999999999999 end
+    ends = format('%013.0f', ends)
+  end
+  if not ends then return function() call('SET', key, head .. tail) end end
+  return function()
+    call('SET', key, char(byte(head) + 4) .. sub(head, 2) .. ends .. tail, 'PXAT', ends)
+  end
+end
+
+width.D = 2
+check.D = function(i, key)
+  local condition = args[i + 1]
+  if condition ~= '' and not holds(call('GETRANGE', key, 0, 65), condition) then
+    return nil, CONFLICT, call('GET', key)
+  end
+  n = n + 1
+  local place = n
+  return function() out[place] = call('DEL', key) end
+end
+
+width.F = 4
+check.F = function(i, key)
+  local grant, hand, keep = tonumber(args[i + 1]), tonumber(args[i + 2]), tonumber(args[i + 3])
+  local ends = nowMs + keep
+  local stored = call('GET', key)
+  if stored then
+    local g, h, e = string.match(stored, '^(%d+) (%d+) (%d+)$')
+    g, h, e = tonumber(g), tonumber(h), tonumber(e)
+    if grant < g or (grant == g and hand < h) then return nil, FENCED end
+    if e > ends then ends = e end
+  end
+  return function()
+    call('SET', key, format('%.0f %.0f %.0f', grant, hand, ends), 'PXAT', format('%.0f', ends))
+  end
+end
+`;

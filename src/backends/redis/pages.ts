@@ -1,0 +1,205 @@
+import { createHash } from "node:crypto";
+import { InvalidArgumentError } from "../../base/errors.ts";
+import type { Key, Space } from "../../base/keys.ts";
+import type { Time } from "../../base/time.ts";
+import type { Group, LockState, Outcome, Page, Query, StoredRecord } from "../../port/index.ts";
+import type { BatchContext } from "./batch.ts";
+import { failedBy, foreign } from "./outcomes.ts";
+import { decodeRecord } from "./record.ts";
+import type { Node, Reply } from "./router.ts";
+import { before } from "./signals/before.ts";
+
+/** Steps of a scan for one page, so that a rare prefix holds nobody up. */
+const mostSteps = 10;
+/** Keys that a step looks at, least and most. */
+const smallStep = 16;
+const largeStep = 1_000;
+/** Records that are read at once, and bytes of them after which a page is full. */
+const chunk = 128;
+const mostBytes = 8 * 1024 * 1024;
+
+/** What a page is read with. */
+export interface PageContext extends BatchContext {
+  readonly time: Time;
+  /** Runs groups by the page's deadline. */
+  run(groups: readonly Group[]): Promise<readonly Outcome[]>;
+}
+
+/**
+ * Where a listing is: the distribution of the slots it goes by, the primary it scans and its cursor there, and keys that were found
+ * but not shown. A primary "" comes after the last.
+ */
+interface Position {
+  readonly epoch: string;
+  readonly node: string;
+  readonly scan: string;
+  readonly found: readonly string[];
+}
+
+/** One page of a space; see the port. Rejects with a HoldfastError. */
+export async function readPage(context: PageContext, query: Query, deadline: number): Promise<Page> {
+  const { limit } = query;
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) {
+    throw new InvalidArgumentError(`limit must be an integer from 1 to 1000, got ${limit}`, { backend: "redis" });
+  }
+  const from = query.cursor === undefined ? undefined : parse(query.cursor, query);
+  try {
+    return await before(new Listing(context, query, deadline).page(from), deadline, context.time, { ref: true });
+  } catch (error) {
+    throw failedBy(error).error;
+  }
+}
+
+class Listing {
+  readonly #context: PageContext;
+  readonly #query: Query;
+  readonly #deadline: number;
+
+  constructor(context: PageContext, query: Query, deadline: number) {
+    this.#context = context;
+    this.#query = query;
+    this.#deadline = deadline;
+  }
+
+  async page(from: Position | undefined): Promise<Page> {
+    const { nodes, epoch } = await this.#primaries();
+    // Keys move with their slots, also to where the scan has been: only from the start is none missed.
+    const start: Position = { epoch, node: nodes[0]?.id ?? "", scan: "0", found: [] };
+    const known = from?.epoch === epoch && (from.node === "" || nodes.some(({ id }) => id === from.node));
+    const scanned = await this.#scan(nodes, known ? from : start);
+    const { records, left } = await this.#show(scanned.found);
+    const next = { ...scanned, found: left };
+    if (next.node !== "" || left.length > 0) return { records, cursor: this.#cursor(next) };
+    const now = await this.#primaries();
+    return now.epoch === epoch
+      ? { records }
+      : { records, cursor: this.#cursor({ ...start, epoch: now.epoch, node: "?" }) };
+  }
+
+  async #primaries(): Promise<{ readonly nodes: readonly Node[]; readonly epoch: string }> {
+    const { nodes, epoch } = await this.#context.router.primaries(this.#deadline);
+    return { nodes: nodes.toSorted((a, b) => (a.id < b.id ? -1 : 1)), epoch };
+  }
+
+  /** Goes on until there are enough keys, or for so many steps. */
+  async #scan(nodes: readonly Node[], from: Position): Promise<Position> {
+    const { limit, space } = this.#query;
+    const pattern = `${this.#context.encoding.layout.head(space).replaceAll(/[\\*?[\]^-]/gu, String.raw`\$&`)}*`;
+    const found = new Set(from.found);
+    let at = nodes.findIndex(({ id }) => id === from.node);
+    let { scan } = from;
+    let step = 0;
+    for (let i = 0; i < mostSteps && found.size < limit && at >= 0; i++) {
+      const missing = limit - found.size;
+      step = Math.min(Math.max(missing, smallStep, step), largeStep);
+      const reply = await (nodes[at] as Node).send(["SCAN", scan, "MATCH", pattern, "COUNT", String(step)]);
+      const [next, names] = reply as readonly [Reply, readonly Reply[]];
+      const size = found.size;
+      for (const name of names) if (this.#keyOf(String(name))) found.add(String(name));
+      // Where most keys are of others, larger steps; where they are ours, a page is not to be overshot.
+      step = found.size - size < step / 4 ? step * 2 : 0;
+      scan = String(next);
+      if (scan === "0") at = at + 1 < nodes.length ? at + 1 : -1;
+    }
+    return { epoch: from.epoch, node: nodes[at]?.id ?? "", scan, found: [...found] };
+  }
+
+  #keyOf(name: string): Key | undefined {
+    const { space, prefix } = this.#query;
+    const key = this.#context.encoding.layout.parse(name);
+    return key?.space.id === space.id && key.key.startsWith(prefix) ? key : undefined;
+  }
+
+  async #show(
+    names: readonly string[],
+  ): Promise<{ readonly records: StoredRecord[]; readonly left: readonly string[] }> {
+    const { limit, space } = this.#query;
+    const records: StoredRecord[] = [];
+    let bytes = 0;
+    let at = 0;
+    while (at < names.length && at < limit && bytes < mostBytes) {
+      const some = names.slice(at, Math.min(at + chunk, limit));
+      at += some.length;
+      if (holdsLocks(space)) records.push(...(await this.#inUse(some)));
+      else bytes += await this.#read(some, records);
+    }
+    return { records, left: names.slice(at) };
+  }
+
+  /** The locks that are held or waited for. */
+  async #inUse(names: readonly string[]): Promise<readonly StoredRecord[]> {
+    const locks = names.map((name) => this.#keyOf(name)).filter((key) => key !== undefined);
+    const outcomes = await this.#context.run(locks.map((lock) => ({ ops: [{ op: "inspect", lock }] })));
+    return locks.flatMap(({ key }, i) => {
+      const outcome = outcomes[i];
+      if (!outcome?.ok) throw outcome?.why === "failed" ? outcome.error : foreign(undefined);
+      const { holders, waiting } = outcome.results[0] as LockState;
+      return holders.length + waiting > 0 ? [{ key, id: "", value: "" }] : [];
+    });
+  }
+
+  /** Adds the records that are there; their bytes. */
+  async #read(names: readonly string[], records: StoredRecord[]): Promise<number> {
+    const { router, places } = this.#context;
+    const bySlot = new Map<number, string[]>();
+    for (const name of names) {
+      const slot = places.slotOf(name);
+      const same = bySlot.get(slot);
+      if (same) same.push(name);
+      else bySlot.set(slot, [name]);
+    }
+    let size = 0;
+    await Promise.all(
+      [...bySlot.values()].map(async (same) => {
+        const found = (await router.send("commands", same[0], ["MGET", ...same])) as readonly (Buffer | null)[];
+        for (const [i, bytes] of found.entries()) {
+          const key = this.#keyOf(same[i] as string);
+          if (bytes === null || key === undefined) continue;
+          const record = decodeRecord(key.key, bytes);
+          if (record === undefined) throw foreign({ op: "get", key });
+          records.push(record);
+          size += bytes.length;
+        }
+      }),
+    );
+    return size;
+  }
+
+  #cursor({ epoch, node, scan, found }: Position): string {
+    return Buffer.from(JSON.stringify([stampOf(this.#query), epoch, node, scan, found])).toString("base64url");
+  }
+}
+
+function holdsLocks({ kind }: Space): boolean {
+  return kind === "lock" || kind === "shared" || kind === "once";
+}
+
+/** Tells what a cursor is for. */
+function stampOf({ space, prefix }: Query): string {
+  return createHash("sha256").update(`${space.id}\n${prefix}`).digest("base64url").slice(0, 12);
+}
+
+function parse(cursor: string, query: Query): Position {
+  const parts = read(cursor);
+  if (Array.isArray(parts) && parts.length === 5 && parts[0] === stampOf(query)) {
+    const [, epoch, node, scan, found] = parts as unknown[];
+    const texts = [epoch, node, scan].every((text) => typeof text === "string");
+    if (
+      texts &&
+      /^\d{1,20}$/.test(scan as string) &&
+      Array.isArray(found) &&
+      found.every((one) => typeof one === "string")
+    ) {
+      return { epoch: epoch as string, node: node as string, scan: scan as string, found: found as string[] };
+    }
+  }
+  throw new InvalidArgumentError("cursor is not one that this backend gave for this query", { backend: "redis" });
+}
+
+function read(cursor: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(cursor, "base64url").toString());
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,120 @@
+import { keyId, type Key } from "../../base/keys.ts";
+import type { Time, Timer } from "../../base/time.ts";
+import type { LockOperation, LockState, Outcome } from "../../port/index.ts";
+
+/** Shortest time between two looks at a lock, in ms. */
+const shortest = 5;
+/** How long after a look that failed the next one comes, in ms. */
+const afterFailure = 1_000;
+
+/** A lock that is looked at again. */
+interface Watched {
+  readonly lock: Key;
+  /** Owners of this session that wait, and when their claims end. */
+  readonly owners: Map<string, number>;
+  /** Whether this session has passed it on, and looks whether that was taken. */
+  passed: boolean;
+  timer: Timer | undefined;
+  at: number;
+}
+
+/**
+ * A Redis server does nothing by itself when a lease ends: somebody has to come for the lock to be passed on. Those who wait do,
+ * when the hold they wait for has ended; and who passed a lock on does, when the claim of whom it was passed to has.
+ */
+export class Turns {
+  readonly #time: Time;
+  readonly #look: (lock: Key) => void;
+  readonly #watched = new Map<string, Watched>();
+  #closed = false;
+
+  /** `look` asks for the state of a lock, which passes it on, and ends in {@link learned} or {@link failed}. */
+  constructor(time: Time, look: (lock: Key) => void) {
+    this.#time = time;
+    this.#look = look;
+  }
+
+  /** What a reply tells of a lock. */
+  learned(op: LockOperation, outcome: Outcome, turnMs: number): void {
+    if (this.#closed) return;
+    if (!outcome.ok) {
+      if (outcome.why === "held" && op.op === "acquire" && op.wait) {
+        const watched = this.#watch(op.lock);
+        watched.owners.set(op.owner, this.#time.monotonic() + op.wait.claimMs);
+        this.#plan(watched, nextEnd(outcome.state));
+      }
+      if (turnMs > 0) this.#pass(op.lock, turnMs);
+      return;
+    }
+    if (turnMs > 0) this.#pass(op.lock, turnMs);
+    else if (this.#watched.size === 0) return;
+    const watched = this.#watched.get(keyId(op.lock));
+    if (watched === undefined) return;
+    if (op.op === "acquire" || op.op === "release") {
+      if (watched.owners.delete(op.owner) && watched.owners.size === 0 && !watched.passed) this.#drop(watched);
+    } else if (op.op === "inspect") {
+      const state = outcome.results[0] as LockState;
+      if (watched.owners.size > 0) this.#plan(watched, nextEnd(state));
+    }
+  }
+
+  /** A look has failed. */
+  failed(lock: Key): void {
+    const watched = this.#watched.get(keyId(lock));
+    if (watched && !this.#closed) this.#plan(watched, afterFailure);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { timer } of this.#watched.values()) timer?.clear();
+    this.#watched.clear();
+  }
+
+  #watch(lock: Key): Watched {
+    const id = keyId(lock);
+    let watched = this.#watched.get(id);
+    if (watched === undefined) {
+      watched = { lock, owners: new Map(), passed: false, timer: undefined, at: Infinity };
+      this.#watched.set(id, watched);
+    }
+    return watched;
+  }
+
+  #pass(lock: Key, turnMs: number): void {
+    const watched = this.#watch(lock);
+    watched.passed = true;
+    this.#plan(watched, turnMs);
+  }
+
+  #drop(watched: Watched): void {
+    watched.timer?.clear();
+    this.#watched.delete(keyId(watched.lock));
+  }
+
+  /** The next look, unless an earlier one is planned. */
+  #plan(watched: Watched, inMs: number): void {
+    const wait = Math.max(inMs + 1, shortest);
+    const at = this.#time.monotonic() + wait;
+    if (watched.timer !== undefined && watched.at <= at) return;
+    watched.timer?.clear();
+    watched.at = at;
+    watched.timer = this.#time.after(wait, () => this.#turn(watched));
+  }
+
+  #turn(watched: Watched): void {
+    watched.timer = undefined;
+    watched.passed = false;
+    const now = this.#time.monotonic();
+    for (const [owner, until] of watched.owners) if (until <= now) watched.owners.delete(owner);
+    // Whoever else is behind is looked after by the reply.
+    if (watched.owners.size === 0) this.#watched.delete(keyId(watched.lock));
+    this.#look(watched.lock);
+  }
+}
+
+/** When a hold ends by itself, as far as is known. */
+function nextEnd({ holders }: LockState): number {
+  let next = Infinity;
+  for (const { remainingMs } of holders) if (remainingMs < next) next = remainingMs;
+  return next === Infinity ? afterFailure : next;
+}
