@@ -1,10 +1,10 @@
 import { drawId } from "../../../base/ids.ts";
 import { isHoldfastError } from "../../../base/errors.ts";
 import { notificationsForbidden } from "../signals/notification-flags.ts";
-import type { Arg, Reply, Router } from "../router.ts";
+import type { Arg, Reply, Router, Subscriber } from "../router.ts";
 import { answer, textOf, within, type Asking } from "./ask.ts";
 import type { SettingsTerms } from "./check.ts";
-import { fine, unknown, wrong, type Judgement } from "./finding.ts";
+import { fine, risk, wrong, type Judgement } from "./finding.ts";
 
 /**
  * Runs every command that the scripts use, on a key of its own that is gone when it returns, and tells which were refused. The
@@ -20,28 +20,22 @@ local function try(...)
   end
 end
 try('TIME')
-try('SET', key, '1', 'PX', 1000)
 try('MSET', key, '1')
+try('SET', key, '1', 'PX', 1000)
 try('GET', key)
 try('MGET', key)
-try('STRLEN', key)
-try('EXISTS', key)
-try('PEXPIREAT', key, '99999999999999')
-try('PEXPIRE', key, 1000)
-try('PTTL', key)
+try('GETRANGE', key, 0, 1)
 try('HSET', key, 'f', '1')
 try('HGET', key, 'f')
-try('HMGET', key, 'f')
-try('HGETALL', key)
 try('HDEL', key, 'f')
-try('HLEN', key)
 try('ZADD', key, 1, 'm')
 try('ZREM', key, 'm')
 try('ZCARD', key)
-try('ZSCORE', key, 'm')
-try('ZRANGE', key, 0, 0)
 try('ZRANK', key, 'm')
+try('ZRANGE', key, 0, 0)
+try('ZRANGEBYSCORE', key, '-inf', 0)
 try('PUBLISH', channel, '')
+try('PEXPIREAT', key, '1')
 try('DEL', key)
 return refused
 `;
@@ -55,7 +49,6 @@ export async function judgeRights(router: Router, terms: SettingsTerms, asking: 
   const channel = `${terms.prefix}:doctor`;
   const direct: readonly (readonly [name: string, args: readonly Arg[]])[] = [
     ["evalsha", ["EVALSHA", nowhere, "0"]],
-    ["script|load", ["SCRIPT", "LOAD", "return 1"]],
     ["scan", ["SCAN", "0", "COUNT", "1"]],
   ];
   const missing: string[] = [];
@@ -65,16 +58,28 @@ export async function judgeRights(router: Router, terms: SettingsTerms, asking: 
   const tried = await answer(router.send("commands", key, ["EVAL", trial, "1", key, channel]), asking);
   if (tried.reply === undefined) missing.push("eval");
   else missing.push(...(tried.reply as readonly Reply[]).map((name) => textOf(name).toLowerCase()));
-  if (!(await maySubscribe(router, channel, asking))) missing.push("subscribe");
+  const listens = async (to: Subscribing): Promise<boolean> => maySubscribe(router, to, asking);
+  if (!(await listens((subscriber) => subscriber.subscribe(channel, asking.deadline)))) missing.push("subscribe");
+  const where = `~${terms.prefix}:* &${terms.prefix}:*`;
   const rights =
     missing.length === 0
-      ? fine("the user's rights", `everything that is needed is allowed on ~${terms.prefix}:* and &${terms.prefix}:*`)
+      ? fine("the user's rights", `everything that is needed is allowed on ${where}`)
       : wrong(
           `the user may not: ${missing.join(", ")}`,
           "calls that need it fail",
-          `allow ${missing.map((name) => `+${name}`).join(" ")} on ~${terms.prefix}:* and &${terms.prefix}:*`,
+          `allow ${missing.map((name) => `+${name}`).join(" ")} on ${where}`,
         );
-  return [rights, ...(await judgeWatch(router, terms, asking))];
+  if (terms.notifications === "off") return [rights];
+  const pattern = `__keyspace@0__:${terms.prefix}:doctor{*`;
+  if (!(await listens((subscriber) => subscriber.subscribePattern(pattern, asking.deadline)))) {
+    const watch = risk(
+      "the user may not listen to keyspace notifications",
+      "watch() is refused; all else works",
+      "allow +psubscribe and all channels (&*), or do without watch()",
+    );
+    return [rights, watch];
+  }
+  return [rights, await judgeWatch(router, terms, asking)];
 }
 
 async function isRefused(promise: Promise<Reply>, asking: Asking): Promise<boolean> {
@@ -82,10 +87,12 @@ async function isRefused(promise: Promise<Reply>, asking: Asking): Promise<boole
   return given.reply === undefined && given.refused === "NOPERM";
 }
 
-async function maySubscribe(router: Router, channel: string, asking: Asking): Promise<boolean> {
+type Subscribing = (subscriber: Subscriber) => Promise<void>;
+
+async function maySubscribe(router: Router, to: Subscribing, asking: Asking): Promise<boolean> {
   const subscriber = router.subscriber({ message: () => undefined, gap: () => undefined });
   try {
-    await within(subscriber.subscribe(channel, asking.deadline), asking);
+    await within(to(subscriber), asking);
     return true;
   } catch (error) {
     if (isHoldfastError(error, "UNAVAILABLE")) throw error;
@@ -95,10 +102,13 @@ async function maySubscribe(router: Router, channel: string, asking: Asking): Pr
   }
 }
 
-async function judgeWatch(router: Router, { notifications }: SettingsTerms, asking: Asking): Promise<Judgement[]> {
-  if (notifications !== "enable") return [];
+async function judgeWatch(router: Router, { notifications }: SettingsTerms, asking: Asking): Promise<Judgement> {
   const why = await within(notificationsForbidden(router, notifications, asking.deadline), asking);
   if (why !== undefined)
-    return [unknown("changes are not told", why, "without it watch() is refused, and all else works")];
-  return [fine("keyspace notifications", "are there, or are switched on at the first watch()")];
+    return risk(
+      "the user may not switch keyspace notifications on",
+      "watch() is refused; all else works",
+      'allow +config|get and +config|set; or set notify-keyspace-events "KA", and open with notifications: "assume"',
+    );
+  return fine("keyspace notifications", "are there, or are switched on at the first watch()");
 }
