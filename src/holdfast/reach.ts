@@ -2,16 +2,15 @@ import { InvalidArgumentError } from "../base/errors.ts";
 import type { Backend } from "../port/index.ts";
 import { openHoldfast, type Holdfast } from "./holdfast.ts";
 import { resolveConnectOptions, type ConnectOptions } from "./options.ts";
-import { backendOf, closeOwn, type Reached } from "./registry.ts";
-import { parseUrl } from "../base/url.ts";
+import { backendOf, closeOwn, type Reached, type Use } from "./registry.ts";
 
 /** What `connect` does. */
 export async function reachHoldfast(target: string | Backend, options: ConnectOptions | undefined): Promise<Holdfast> {
   const settings = resolveConnectOptions(options);
   const reached: Reached[] = [];
   try {
-    reached.push(await reach(target, "the first argument"));
-    if (options?.cache !== undefined) reached.push(await reach(options.cache, "cache"));
+    reached.push(await reach(target, "the first argument", "all"));
+    if (options?.cache !== undefined) reached.push(await reach(options.cache, "cache", "cache"));
     return await openHoldfast(reached, settings);
   } catch (error) {
     await closeOwn(reached);
@@ -20,8 +19,8 @@ export async function reachHoldfast(target: string | Backend, options: ConnectOp
 }
 
 /** The backend that is meant. Throws InvalidArgumentError; UnsupportedError for a URL that this version cannot reach. */
-export async function reach(target: unknown, what: string): Promise<Reached> {
-  if (typeof target === "string") return { backend: await backendOf(parseUrl(target)), own: true };
+export async function reach(target: unknown, what: string, use: Use): Promise<Reached> {
+  if (typeof target === "string") return { backend: await backendOf(target, use), own: true };
   if (isBackend(target)) return { backend: target, own: false };
   throw new InvalidArgumentError(`${what} must be a URL or a backend`);
 }

@@ -1,12 +1,17 @@
 import { InvalidArgumentError, UnsupportedError } from "../base/errors.ts";
 import type { Backend } from "../port/index.ts";
 import type { Target } from "../base/url-target.ts";
+import { parseUrl } from "../base/url.ts";
 
 /** What `connect` can reach in this version, as messages show it. */
-const AVAILABLE = ["file:", "memory:", "null:"];
+const AVAILABLE = ["file:", "memory:", "null:", "redis[s]://", "valkey[s]://"];
+
+/** What a backend is used for, where that is known: a server that holds caches only may lose what it likes. */
+export type Use = "all" | "cache";
 
 /** The backend that a URL means. Loads its module, and no other. No I/O besides. */
-export async function backendOf(target: Target): Promise<Backend> {
+export async function backendOf(url: string, use: Use): Promise<Backend> {
+  const target = parseUrl(url);
   switch (target.kind) {
     case "memory": {
       refuseParams(target);
@@ -22,6 +27,10 @@ export async function backendOf(target: Target): Promise<Backend> {
       refuseParams(target);
       const { lmdbBackend } = await import("../backends/lmdb/index.ts");
       return lmdbBackend({ path: target.path });
+    }
+    case "redis": {
+      const { redisBackend } = await import("../backends/redis/index.ts");
+      return redisBackend(use === "cache" && target.params.get("use") === undefined ? { url, use } : { url });
     }
     default:
       throw new UnsupportedError(

@@ -1,7 +1,7 @@
 import { isHoldfastError, UnavailableError } from "../../base/errors.ts";
 import { drawId } from "../../base/ids.ts";
 import { systemTime, type Time } from "../../base/time.ts";
-import type { Backend, Capabilities, Opened, Session } from "../../port/index.ts";
+import type { Backend, Capabilities, Examination, Opened, Session } from "../../port/index.ts";
 import { makeRouter, resolveRedisOptions, type RedisOptions, type ResolvedOptions } from "./connections/index.ts";
 import type { Engine, Known } from "./engine.ts";
 import { Layout } from "./layout.ts";
@@ -9,7 +9,7 @@ import { closed, failedBy, maxGroup, maxValue } from "./outcomes.ts";
 import { Places } from "./places.ts";
 import type { Router } from "./router.ts";
 import { RedisSession } from "./session.ts";
-import { checkSettings, type ServerTraits } from "./settings/index.ts";
+import { checkSettings, examineServers, type ServerTraits } from "./settings/index.ts";
 import { before } from "./signals/before.ts";
 import { notificationsForbidden } from "./signals/notification-flags.ts";
 import { SignalHub } from "./signals/signal-hub.ts";
@@ -77,6 +77,14 @@ export class RedisBackend implements Backend, Engine {
     if (this.#closed) session.end();
     else this.#sessions.add(session);
     return session;
+  }
+
+  async examine({ deadline }: { readonly deadline: number }): Promise<Examination> {
+    if (this.#closed) throw closed();
+    const { router, time } = this;
+    await router.ready(deadline);
+    const promised = (traits: ServerTraits, watches: boolean): Capabilities => capabilitiesOf(router, traits, watches);
+    return examineServers(router, this.#options, promised, { time, deadline });
   }
 
   close(): Promise<void> {

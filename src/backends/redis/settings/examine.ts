@@ -16,12 +16,12 @@ const gravity: readonly Finding["level"][] = ["wrong", "risk", "unknown", "fine"
 
 /**
  * Everything that can be learned of the servers behind a router that is ready, whether or not a backend would open on them.
- * `capabilities` says what the backend promises on servers with such traits. Rejects with UnavailableError.
+ * `capabilities` says what the backend promises on servers with such traits, which tell of changes or not. Rejects with UnavailableError.
  */
 export async function examineServers(
   router: Router,
   terms: SettingsTerms,
-  capabilities: (traits: ServerTraits) => Capabilities,
+  capabilities: (traits: ServerTraits, watches: boolean) => Capabilities,
   asking: Asking,
 ): Promise<Examination> {
   const servers = await readServers(router, asking);
@@ -33,7 +33,11 @@ export async function examineServers(
   const judged = servers.flatMap((server) =>
     judgeServer(server, router.topology, terms).map((judgement): Judged => ({ ...judgement, node: server.node })),
   );
-  const findings = [...(several ? gathered(judged, servers.length) : judged), ...arrangement.judgements, ...rights];
+  const findings = [
+    ...(several ? gathered(judged, servers.length) : judged),
+    ...arrangement.judgements,
+    ...rights.judgements,
+  ];
   const { nodes } = await within(router.primaries(asking.deadline), asking);
   const roundTrips: RoundTrips[] = [];
   for (const [i, node] of nodes.entries()) {
@@ -41,7 +45,7 @@ export async function examineServers(
   }
   return {
     facts: [...factsOf(servers), ...arrangement.facts],
-    capabilities: capabilities(traitsOf(servers)),
+    capabilities: capabilities(traitsOf(servers), rights.watches),
     leavesOpen: leavesOpen(servers, router.topology, terms),
     findings: findings.map(shown).toSorted((a, b) => gravity.indexOf(a.level) - gravity.indexOf(b.level)),
     roundTrips,

@@ -81,7 +81,7 @@ function aboutClock({ clockMs, clockErrorMs }: ServerInfo): Told[] {
   if (clockMs === undefined) return [];
   const sign = clockMs < 0 ? "-" : "+";
   const off = Math.round(clockMs * 1000) / 1000;
-  return [["difference ms", off, `${sign}${Math.abs(clockMs).toFixed(1)} ms, give or take ${clockErrorMs.toFixed(1)}`]];
+  return [["difference ms", off, `${sign}${Math.abs(clockMs).toFixed(1)}, give or take ${clockErrorMs.toFixed(1)}`]];
 }
 
 function numberOf(text: string | undefined): number | undefined {

@@ -43,8 +43,15 @@ return refused
 /** A script that no server has: where it is missing, EVALSHA is allowed. */
 const nowhere = "0".repeat(40);
 
+/** What a user may do. */
+export interface Rights {
+  readonly judgements: readonly Judgement[];
+  /** Whether changes can be told. */
+  readonly watches: boolean;
+}
+
 /** Whether this user may do what the backend does. Rejects with UnavailableError. */
-export async function judgeRights(router: Router, terms: SettingsTerms, asking: Asking): Promise<Judgement[]> {
+export async function judgeRights(router: Router, terms: SettingsTerms, asking: Asking): Promise<Rights> {
   const key = `${terms.prefix}:doctor:{${drawId()}}`;
   const channel = `${terms.prefix}:doctor`;
   const direct: readonly (readonly [name: string, args: readonly Arg[]])[] = [
@@ -69,7 +76,7 @@ export async function judgeRights(router: Router, terms: SettingsTerms, asking: 
           "calls that need it fail",
           `allow ${missing.map((name) => `+${name}`).join(" ")} on ${where}`,
         );
-  if (terms.notifications === "off") return [rights];
+  if (terms.notifications === "off") return { judgements: [rights], watches: false };
   const pattern = `__keyspace@0__:${terms.prefix}:doctor{*`;
   if (!(await listens((subscriber) => subscriber.subscribePattern(pattern, asking.deadline)))) {
     const watch = risk(
@@ -77,9 +84,10 @@ export async function judgeRights(router: Router, terms: SettingsTerms, asking: 
       "watch() is refused; all else works",
       "allow +psubscribe and all channels (&*), or do without watch()",
     );
-    return [rights, watch];
+    return { judgements: [rights, watch], watches: false };
   }
-  return [rights, await judgeWatch(router, terms, asking)];
+  const watch = await judgeWatch(router, terms, asking);
+  return { judgements: [rights, watch], watches: watch.level === "fine" };
 }
 
 async function isRefused(promise: Promise<Reply>, asking: Asking): Promise<boolean> {
