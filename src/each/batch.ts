@@ -23,6 +23,10 @@ export class Batch {
   /** Items among them that wait behind a dead letter. */
   readonly passed = new Set<Item>();
   readonly touches = new Map<CachedRecord, Touch>();
+  /** Where items commit apart from their progress: those that have read or written anything, by their key. */
+  readonly marks = new Map<string, number[]>();
+  /** Items whose done mark is held until the batch is over. */
+  readonly held: Item[] = [];
   /** When its first item was handled, by the monotonic clock. */
   readonly opened: number;
   /** Sends it, so that others may build on what it wrote. */
@@ -34,6 +38,11 @@ export class Batch {
     this.seal = seal;
   }
 
+  /** Records that it has to say something about. */
+  get size(): number {
+    return this.touches.size + this.marks.size;
+  }
+
   /** Characters of its items and of what they wrote. */
   get chars(): number {
     return this.#chars;
@@ -42,6 +51,13 @@ export class Batch {
   add(item: Item): void {
     this.items.push(item);
     this.#chars += item.text?.length ?? 0;
+  }
+
+  /** Notes that an item commits with the batch, and is to be known by its mark. */
+  mark(key: string, id: number): void {
+    const ids = this.marks.get(key);
+    if (ids) ids.push(id);
+    else this.marks.set(key, [id]);
   }
 
   /** Notes that an item of the batch read the record. */

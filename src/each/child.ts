@@ -38,8 +38,12 @@ async function work({ store, handler: path, source, format, terms }: ToWorker & 
   const handler = await loadHandler(path);
   const hf = await connectPatiently(store, terms.storeTimeoutMs, stop.signal);
   const opening = await openRecords(source, format);
-  const mine = (worker = new Worker(hf, committerFor(hf), handler, { ...terms, opening, who: identity() }, (event) =>
-    tell({ type: "event", event }),
+  const mine = (worker = new Worker(
+    hf,
+    committerFor(hf, terms.job.key !== null),
+    handler,
+    { ...terms, opening, who: identity() },
+    (event) => tell({ type: "event", event }),
   ));
   stop.signal.addEventListener("abort", () => mine.stop());
   if (stop.signal.aborted) mine.stop();

@@ -25,5 +25,11 @@ export interface Sent {
 /** Writes groups of records, all or nothing, under a lease. */
 export interface Committer {
   readonly maxChanges: number;
-  send(changes: readonly Change[], lease: Lease): Sent;
+  /** Sends a group, after that has resolved if told. */
+  send(changes: readonly Change[], lease: Lease, after?: Promise<unknown>): Sent;
+  /**
+   * Where the store keeps records in several places, so that an item cannot commit together with its progress: sends a group
+   * of records of one tag. What must be so is decided by their versions alone.
+   */
+  readonly sendApart?: ((changes: readonly Change[], lease: Lease) => Sent) | undefined;
 }

@@ -1,6 +1,7 @@
 import { toMs, type Duration } from "../base/durations.ts";
 import { InvalidArgumentError, isHoldfastError, UnsupportedError } from "../base/errors.ts";
 import { checkKey } from "../base/keys.ts";
+import { tagOf } from "../base/tags.ts";
 import { KEEP, REMOVE, type Lease, type StateStore, type Verdict } from "../entries/index.ts";
 import type { Ttl } from "./commit.ts";
 import type { Item } from "./item.ts";
@@ -70,12 +71,17 @@ export class Run implements HandlerContext {
   failure: unknown = undefined;
   /** Whether that was because the store could not be asked, which is no fault of the item. */
   away = false;
+  /** It would fail again in the same way. */
+  hopeless = false;
   over = false;
+  /** The only tag that its records may have, where it cannot commit others together. */
+  readonly tag: string | undefined;
   readonly #host: RunHost;
 
-  constructor(item: Item, lease: Lease, host: RunHost) {
+  constructor(item: Item, lease: Lease, host: RunHost, tag: string | undefined) {
     this.item = item;
     this.lease = lease;
+    this.tag = tag;
     this.#host = host;
   }
 
@@ -133,6 +139,7 @@ export class Run implements HandlerContext {
   fail(error: unknown): void {
     this.failure ??= error;
     if (isHoldfastError(error, "UNAVAILABLE") || isHoldfastError(error, "INDETERMINATE")) this.away = true;
+    if (isHoldfastError(error, "UNSUPPORTED")) this.hopeless = true;
   }
 }
 
@@ -254,6 +261,14 @@ class RunState<T> implements ItemState<T> {
     checkKey(key);
     if (this.#run.over)
       throw new UnsupportedError("the item was handled already: await every call on ctx.state", { key });
+    const { tag, item } = this.#run;
+    if (tag !== undefined && tagOf(key) !== tag) {
+      const own = JSON.stringify(item.key);
+      throw new UnsupportedError(
+        `this store keeps records in several places: an item may use records with the tag of its own key only (as ${own}, or with {${tag}} in the key)`,
+        { key },
+      );
+    }
   }
 
   #failed(error: unknown): Promise<never> {

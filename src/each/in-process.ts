@@ -8,7 +8,9 @@ import { Worker } from "./worker.ts";
 
 /** One worker in this process. */
 export function workHere(hf: Holdfast, handler: Handler, terms: WorkerTerms, tell: (event: EachEvent) => void): Crew {
-  const worker = new Worker(hf, committerFor(hf), handler, terms, (event) => tell({ ...event, worker: 0 }));
+  const worker = new Worker(hf, committerFor(hf, terms.job.key !== null), handler, terms, (event) =>
+    tell({ ...event, worker: 0 }),
+  );
   tell({ type: "started", worker: 0, pid: process.pid });
   return {
     ended: worker.run(),

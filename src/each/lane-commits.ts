@@ -5,9 +5,11 @@ import { describe } from "./describe.ts";
 import { Stage, type Fault, type Item } from "./item.ts";
 import type { LaneHost } from "./lane-host.ts";
 import type { LaneQueue } from "./lane-queue.ts";
-import type { Pass } from "./pass.ts";
+import type { Advance, Pass } from "./pass.ts";
 import type { Position } from "./progress.ts";
-import { sendBatch, type Destination, type Saved } from "./send-batch.ts";
+import type { DoneMarks } from "./done-marks.ts";
+import { sendApart, tidyMarks, type Apart } from "./send-apart.ts";
+import { sendBatch, type Destination, type Saved, type SentBatch } from "./send-batch.ts";
 
 /** Characters of items and values in a batch. */
 const mostChars = 512 * 1024;
@@ -39,6 +41,10 @@ export class LaneCommits {
   readonly #queue: LaneQueue;
   readonly #host: LaneHost;
   readonly #to: Destination;
+  /** Set where items commit apart from their progress. */
+  readonly #apart: Apart | undefined;
+  /** The last batch that was sent apart from its progress. */
+  #tail: Promise<unknown> = Promise.resolve();
   #batch: Batch | undefined;
   #saved: Saved;
   #latest: Saved;
@@ -50,11 +56,20 @@ export class LaneCommits {
   /** The only item of the batch that was refused. */
   #suspect: Item | undefined;
 
-  constructor(owner: CommitsOwner, queue: LaneQueue, host: LaneHost, to: Destination, saved: Saved) {
+  constructor(
+    owner: CommitsOwner,
+    queue: LaneQueue,
+    host: LaneHost,
+    to: Destination,
+    saved: Saved,
+    marks: DoneMarks | undefined,
+  ) {
     this.#owner = owner;
     this.#queue = queue;
     this.#host = host;
     this.#to = to;
+    const { sendApart: send } = to.committer;
+    this.#apart = marks && send && { ...to, marks, sendApart: send };
     this.#saved = this.#latest = saved;
   }
 
@@ -94,8 +109,13 @@ export class LaneCommits {
   /** Takes what a run has left, or the failure that it ended with. */
   merge(run: Run, death: Fault | undefined): void {
     const { item, uses } = run;
-    if (this.#batch && this.#batch.touches.size + uses.length > this.mostTouches) this.seal();
+    if (this.#batch && this.#batch.size + uses.length >= this.mostTouches) this.seal();
     const batch = this.#open();
+    if (this.#apart && item.key !== undefined) {
+      void this.#apart.marks.hold(item); // it is loaded: its handler has run
+      batch.held.push(item);
+      if (uses.length > 0 && !death) batch.mark(item.key, item.id);
+    }
     for (const { record, seen } of uses) if (seen >= 0) batch.read(record);
     // What a failed item has read is checked, what it wrote is dropped.
     for (const { record, wrote, payload, ttl } of uses) {
@@ -151,8 +171,15 @@ export class LaneCommits {
     this.#batch = undefined;
   }
 
+  /** The lane has ended, and nothing is on its way. */
+  async tidy(): Promise<void> {
+    if (this.#apart) await tidyMarks(this.#apart);
+  }
+
   /** Starts anew from what is committed, once nothing is on its way. */
   restart(): void {
+    this.#tail = Promise.resolve();
+    this.#apart?.marks.forget();
     const error = this.#refusal?.error;
     if (!isHoldfastError(error, "UNAVAILABLE")) {
       this.#limit = 1;
@@ -187,12 +214,12 @@ export class LaneCommits {
     this.#batch = undefined;
     const { pass, fed, fedAll } = this.#owner;
     const { progress } = this.#latest;
-    const { saved, done } = sendBatch(this.#to, batch, this.#latest, () =>
+    const advance = (): Advance =>
       pass.advance(progress, batch, () => ({
         ...this.#queue.mark(fed, pass.ended),
         end: fedAll && this.#queue.open === 0,
-      })),
-    );
+      }));
+    const { saved, done } = this.#sendOff(batch, advance);
     this.#latest = saved;
     this.#sent++;
     done.then(
@@ -201,8 +228,16 @@ export class LaneCommits {
     );
   }
 
+  #sendOff(batch: Batch, advance: () => Advance): SentBatch {
+    if (!this.#apart) return sendBatch(this.#to, batch, this.#latest, advance);
+    const sent = sendApart(this.#apart, batch, this.#latest, advance, this.#tail);
+    this.#tail = sent.done;
+    return sent;
+  }
+
   #committed(batch: Batch, saved: Saved): void {
     this.#sent--;
+    for (const item of batch.held) this.#apart?.marks.free(item, true);
     this.#saved = saved;
     this.#unsettled -= batch.items.length;
     this.#queue.committed(batch.items);
@@ -222,6 +257,7 @@ export class LaneCommits {
   #giveUp(batch: Batch): void {
     batch.close();
     batch.unpin();
+    for (const item of batch.held) this.#apart?.marks.free(item);
     for (const record of batch.touches.keys()) this.#host.records.drop(record);
     for (const item of batch.items) item.stage = Stage.open;
   }

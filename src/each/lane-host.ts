@@ -15,6 +15,8 @@ export interface LaneHost extends RunHost {
   readonly committer: Committer;
   /** The job's own records. */
   readonly store0: StateStore<unknown>;
+  /** Its done marks, where items commit apart from their progress. */
+  readonly store1: StateStore<unknown> | undefined;
   /** Monotonic, in ms. */
   now(): number;
   /** The item of a record that can be parsed, anew. */

@@ -1,8 +1,10 @@
 import { UnsupportedError } from "../base/errors.ts";
 import type { Lease } from "../entries/index.ts";
+import { tagOf } from "../base/tags.ts";
 import type { Batch } from "./batch.ts";
 import { Run } from "./context.ts";
 import { describe } from "./describe.ts";
+import { DoneMarks } from "./done-marks.ts";
 import { Stage, used, type Fault, type Item } from "./item.ts";
 import { LaneCommits, type CommitsOwner } from "./lane-commits.ts";
 import type { LaneHost } from "./lane-host.ts";
@@ -33,6 +35,8 @@ export class Lane implements CommitsOwner {
   readonly #host: LaneHost;
   readonly #queue = new LaneQueue();
   readonly #commits: LaneCommits;
+  /** Where items commit apart from their progress. */
+  readonly #marks: DoneMarks | undefined;
   readonly #timers = new Set<NodeJS.Timeout>();
   #running = 0;
   #recovering = false;
@@ -46,7 +50,9 @@ export class Lane implements CommitsOwner {
     this.fed = pass.from;
     this.#host = host;
     const to = { store: host.store0, partition, lease, committer: host.committer, records: host.records };
-    this.#commits = new LaneCommits(this, this.#queue, host, to, saved);
+    const { store1 } = host;
+    this.#marks = store1 && new DoneMarks(store1, pass.from.id, saved.progress.round);
+    this.#commits = new LaneCommits(this, this.#queue, host, to, saved, this.#marks);
     this.ended = new Promise((resolve) => (this.#end = resolve));
     lease.signal.addEventListener("abort", () => this.stop("lost"), { once: true });
     if (lease.signal.aborted) queueMicrotask(() => this.stop("lost"));
@@ -58,7 +64,7 @@ export class Lane implements CommitsOwner {
   }
 
   /** Its commits. */
-  get commits(): Pick<LaneCommits, "saved" | "sending" | "gathered"> {
+  get commits(): Pick<LaneCommits, "saved" | "sending" | "gathered" | "tidy"> {
     return this.#commits;
   }
 
@@ -87,17 +93,30 @@ export class Lane implements CommitsOwner {
 
   /** Starts an item that is this lane's. */
   start(item: Item): void {
-    const run = new Run(item, this.lease, this.#host);
-    const passed = item.key === undefined ? false : this.pass.passesOver(item.key);
-    if (passed === true || (passed === false && item.fault)) {
-      if (passed) this.#commits.passOver(item);
-      else this.#merge(run, item.fault);
+    const { key } = item;
+    const tag = this.#marks && key !== undefined ? tagOf(key) : undefined;
+    const run = new Run(item, this.lease, this.#host, tag);
+    const passed = key === undefined ? false : this.pass.passesOver(key);
+    const loading = this.#marks?.hold(item);
+    const known = passed !== undefined && !loading;
+    if (known && this.#decide(run, passed)) {
+      this.#marks?.free(item);
       return this.check();
     }
     this.#running++;
     this.#host.started();
-    if (passed === undefined) return void this.#ask(run, item.key as string);
+    if (!known) return void this.#ask(run, passed, loading);
     this.#handle(run);
+  }
+
+  /** Ends an item for which no handler is called; whether it is one. */
+  #decide(run: Run, passed: boolean): boolean {
+    const { item } = run;
+    if (passed) this.#commits.passOver(item);
+    else if (item.fault) this.#merge(run, item.fault);
+    else if (this.#marks?.has(item)) this.#merge(run, undefined);
+    else return false;
+    return true;
   }
 
   /** Sends what is handled, where nothing is on its way, if it has waited since before that time. */
@@ -136,20 +155,20 @@ export class Lane implements CommitsOwner {
     this.#host.poke();
   }
 
-  async #ask(run: Run, key: string): Promise<void> {
+  async #ask(run: Run, known: boolean | undefined, loading: Promise<void> | undefined): Promise<void> {
+    const { item } = run;
     let passed: boolean;
     try {
-      passed = await this.pass.ask(key);
+      passed = known ?? (await this.pass.ask(item.key as string));
+      await loading;
     } catch (error) {
       run.fail(error);
       return this.#complete(run);
     }
-    if (!passed && !run.item.fault) return this.#handle(run);
+    if (!passed && !item.fault && !this.#marks?.has(item)) return this.#handle(run);
     this.#ran(run);
-    if (this.wants(run.item)) {
-      if (passed) this.#commits.passOver(run.item);
-      else this.#merge(run, run.item.fault);
-    }
+    if (this.wants(item)) this.#decide(run, passed);
+    this.#marks?.free(item);
     this.check();
     this.#host.poke();
   }
@@ -189,6 +208,7 @@ export class Lane implements CommitsOwner {
     // What ran before a refusal counts for nothing; what a lost lane ran goes on to be refused, and is counted then.
     if (run.item.stage === Stage.open && !this.#commits.refusal && this.#stopping !== "unsure") this.#settle(run);
     run.release();
+    this.#marks?.free(run.item);
     this.check();
     this.#host.poke();
   }
@@ -210,7 +230,7 @@ export class Lane implements CommitsOwner {
   #failed(run: Run, error: unknown): void {
     const { item } = run;
     item.failures++;
-    if (item.failures > this.#host.retries) return this.#merge(run, describe(error));
+    if (item.failures > this.#host.retries || run.hopeless) return this.#merge(run, describe(error));
     // It may have failed because of what this process wrongly believed.
     for (const { record } of run.uses) this.#host.records.drop(record);
     if (this.#stopping !== undefined) return;
@@ -232,7 +252,7 @@ export class Lane implements CommitsOwner {
       const many = `the item reads and writes ${uses.length} records, and at most ${mostTouches} can commit at once here`;
       const error = new UnsupportedError(many);
       item.failures = Math.max(item.failures, this.#host.retries); // it would be the same again
-      return this.#failed(new Run(item, this.lease, this.#host), error);
+      return this.#failed(new Run(item, this.lease, this.#host, undefined), error);
     }
     if (death && item.key !== undefined && this.#host.onDead === "stop-key") this.pass.stop(item.key);
     this.#commits.merge(run, death);

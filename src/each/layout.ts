@@ -8,6 +8,14 @@ export function jobStoreName(job: string): string {
   return `holdfast-each ${job}`;
 }
 
+/**
+ * The store of done marks, which a job has only where its items cannot commit together with its progress: each under the
+ * item's own key, so that it is beside the records of that key.
+ */
+export function marksStoreName(job: string): string {
+  return `holdfast-each-done ${job}`;
+}
+
 /** The record that says what the job is. */
 export const jobKey = "job";
 
@@ -32,8 +40,9 @@ export interface DeadLetter {
   readonly round: number;
 }
 
+/** With the tag of the partition's own record and lock, so that a store in several places keeps them in one. */
 export function deadPrefix(partition: number): string {
-  return `dead/${partition}/`;
+  return `{${partitionKey(partition)}}dead/`;
 }
 
 export function deadKey(partition: number, id: number): string {
@@ -53,7 +62,7 @@ export interface StoppedKey {
 }
 
 export function stopPrefix(partition: number): string {
-  return `stop/${partition}/`;
+  return `{${partitionKey(partition)}}stop/`;
 }
 
 /** Longest key that is written out, in bytes: with the prefix it must fit a store's key. */

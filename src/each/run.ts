@@ -164,7 +164,7 @@ class Run implements EachRun {
     const name = named ?? defaultJob(this.#settings, source.fingerprint.sha256);
     const terms = { name, input: source.fingerprint, format, key, partitions, retryDead };
     const job = await patiently(storeTimeoutMs, this.#stop.signal, () => openJob(hf.state(jobStoreName(name)), terms));
-    const plan = { name, job, source, opening, caveat: caveatOf(hf.capabilities, hf.backend) };
+    const plan = { name, job, source, opening, caveat: caveatOf(hf.capabilities, hf.backend, job.key !== null) };
     const found = await loadProgress(hf, plan);
     const marks = new Map(
       Array.from(found, ([partition, { next, end }]) => [partition, end ? source.fingerprint.size : next.offset]),

@@ -1,11 +1,11 @@
 import type { Lease, StateStore } from "../entries/index.ts";
-import type { Batch } from "./batch.ts";
+import type { Batch, Touch } from "./batch.ts";
 import type { Change, Committer } from "./commit.ts";
 import { Stage } from "./item.ts";
 import { partitionKey } from "./layout.ts";
 import type { Advance } from "./pass.ts";
 import type { PartitionProgress } from "./progress.ts";
-import type { Base, Records } from "./records.ts";
+import type { Base, CachedRecord, Records } from "./records.ts";
 
 /** What is stored of a partition, with its version. */
 export interface Saved {
@@ -37,13 +37,7 @@ export function sendBatch(to: Destination, batch: Batch, last: Saved, advance: (
   for (const item of batch.items) item.stage = Stage.sent;
   const { progress, changes } = advance();
   const own = progressChange(to, last, progress);
-  const written = Array.from(batch.touches, ([record, { base, write, ttl }]): Change => {
-    const at = { store: record.store, key: record.key, base };
-    // What was written and removed again must still be absent.
-    if (!write || (record.payload === undefined && base === null)) return at;
-    if (record.payload === undefined) return { ...at, write: "delete" };
-    return { ...at, write: { value: to.records.decode(record.payload), ttl } };
-  });
+  const written = Array.from(batch.touches, ([record, touch]) => touchChange(to, record, touch));
   const { versions, done } = to.committer.send([own, ...changes, ...written], to.lease);
   let i = 1 + changes.length;
   for (const [record, { write }] of batch.touches) {
@@ -52,6 +46,15 @@ export function sendBatch(to: Destination, batch: Batch, last: Saved, advance: (
   }
   batch.close();
   return { saved: { progress, version: versions[0] }, done };
+}
+
+/** What a batch has read or written of a record. */
+export function touchChange({ records }: Destination, record: CachedRecord, { base, write, ttl }: Touch): Change {
+  const at = { store: record.store, key: record.key, base };
+  // What was written and removed again must still be absent.
+  if (!write || (record.payload === undefined && base === null)) return at;
+  if (record.payload === undefined) return { ...at, write: "delete" };
+  return { ...at, write: { value: records.decode(record.payload), ttl } };
 }
 
 /** Writes the progress of a partition, if it is still as it was. */

@@ -7,7 +7,7 @@ import { Feeder } from "./feeder.ts";
 import { isAway, StoreHealth } from "./health.ts";
 import type { Item } from "./item.ts";
 import type { Lane } from "./lane.ts";
-import { jobStoreName, partitionKey } from "./layout.ts";
+import { jobStoreName, marksStoreName, partitionKey } from "./layout.ts";
 import { Partitions, type PartitionsHost } from "./partitions.ts";
 import { Pump } from "./pump.ts";
 import { Records } from "./records.ts";
@@ -28,6 +28,7 @@ export class Worker implements PartitionsHost {
   readonly committer: Committer;
   readonly records = new Records(json);
   readonly store0: StateStore<unknown>;
+  readonly store1: StateStore<unknown> | undefined;
   readonly idPrefix: string;
   readonly stats: WorkerStats = { processed: 0, dead: 0, waiting: 0, conflicts: 0, fenced: 0 };
   readonly #hf: Holdfast;
@@ -61,6 +62,7 @@ export class Worker implements PartitionsHost {
     this.backoffMs = terms.backoffMs;
     this.onDead = terms.onDead;
     this.store0 = hf.state(jobStoreName(terms.name));
+    this.store1 = committer.sendApart && hf.state(marksStoreName(terms.name));
     this.idPrefix = `${terms.name}:${terms.job.input.sha256.slice(0, 16)}:`;
     this.#health = new StoreHealth(hf, terms.storeTimeoutMs, this.#stop.signal, tell);
     const { opening, job } = terms;

@@ -3,7 +3,7 @@ import { Cache, type CacheOptions } from "../cache/index.ts";
 import { Instance, type CallOptions, type HoldfastEvents } from "../client/index.ts";
 import { Lock, type Lease, type LockOptions } from "../lock/index.ts";
 import type { Capabilities, Opened } from "../port/index.ts";
-import { sendGroup, type SentGroup, type Step } from "../state/commit.ts";
+import { sendGroup, type GroupTerms, type SentGroup, type Step } from "../state/commit.ts";
 import {
   StateStore,
   transact,
@@ -89,8 +89,8 @@ export class Holdfast {
   }
 
   /** @internal Sends a group of entries that its caller has prepared, all or nothing, under a lease of this instance. */
-  sendGroup(steps: readonly Step[], lease: Lease): SentGroup {
-    return sendGroup(this.#main, steps, lease);
+  sendGroup(steps: readonly Step[], lease: Lease, terms?: GroupTerms): SentGroup {
+    return sendGroup(this.#main, steps, lease, terms);
   }
 
   /** Calls `listener` for each event of that name until the returned function is called. */

@@ -19,6 +19,14 @@ export interface Step {
   readonly write?: { readonly value: unknown; readonly ttl: number | "keep" | undefined } | "delete";
 }
 
+/** @internal How a group is sent. */
+export interface GroupTerms {
+  /** `false`: the lease is only looked at here, when the group is sent, since its lock is in another place of the store. */
+  readonly guarded?: boolean;
+  /** Sends the group once this has resolved; should it reject, that is the group's outcome. */
+  readonly after?: Promise<unknown> | undefined;
+}
+
 /** @internal A group on its way. */
 export interface SentGroup {
   /** The version that each step's entry will have. Known before the outcome, so that a next group can build on this one. */
@@ -31,13 +39,18 @@ export interface SentGroup {
  * @internal Sends a group of entries, all or nothing, under a lease of the same instance. For those who keep the books of many
  * transactions themselves: nothing is read, and groups that share a key go in the order of the calls.
  */
-export function sendGroup(instance: Instance, steps: readonly Step[], lease: object): SentGroup {
+export function sendGroup(
+  instance: Instance,
+  steps: readonly Step[],
+  lease: object,
+  terms: GroupTerms = {},
+): SentGroup {
   const versions: (Version | null | undefined)[] = [];
   try {
     const keys = new Set(steps.map(({ store, key }) => keyId(coreOf(store).at(key))));
     if (keys.size < steps.length) throw new InvalidArgumentError("a group must not name an entry twice");
     const ops = steps.map((step) => operationOf(step, versions));
-    return { versions, done: send(instance, ops, lease) };
+    return { versions, done: send(instance, ops, lease, terms) };
   } catch (error) {
     // Versions that nothing will ever have: what the caller has built on them meanwhile is refused as well.
     return {
@@ -47,7 +60,9 @@ export function sendGroup(instance: Instance, steps: readonly Step[], lease: obj
   }
 }
 
-async function send(instance: Instance, ops: readonly Operation[], lease: object): Promise<void> {
+async function send(instance: Instance, ops: readonly Operation[], lease: object, terms: GroupTerms): Promise<void> {
+  const { guarded = true, after } = terms;
+  if (after) await after;
   const { backend } = instance;
   const call = instance.ownCall();
   const host = Host.of(instance);
@@ -55,7 +70,7 @@ async function send(instance: Instance, ops: readonly Operation[], lease: object
   const protecting = protectionOf(lease, instance, opened, call);
   const protection = protecting instanceof Promise ? await protecting : protecting;
   const written = ops.flatMap((op) => (op.op === "set" || op.op === "delete" ? [op.key] : []));
-  const group = protection.cover(ops, written);
+  const group = guarded ? protection.cover(ops, written) : { ops };
   checkGroup(group, opened, backend.name);
   const reply = await protection.send(() => executeWrite(instance, group, call));
   if (reply.ok) return;

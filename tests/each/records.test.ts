@@ -23,7 +23,7 @@ async function worldFor(t: TestContext): Promise<World> {
     hf,
     store: hf.state("things"),
     records,
-    run: () => new Run(new Item(1, 0, undefined, "", undefined), lease, host),
+    run: () => new Run(new Item(1, 0, undefined, "", undefined), lease, host, undefined),
   };
 }
 
