@@ -10,13 +10,13 @@ import { showEndpoint, type Endpoint } from "./wire.ts";
 
 /** Between two looks at the distribution of the slots: at least, and at most while something is amiss. */
 const SOONEST_MS = 100;
-const LATEST_MS = 2_000;
+const LATEST_MS = 500;
 
 const QUESTION = ["CLUSTER", "SLOTS"];
 
 export interface ClusterMapOptions extends Common {
   /** Where to ask first. */
-  readonly seeds: readonly Endpoint[];
+  seeds(): readonly Endpoint[];
   /** Called after each change of the map or of a connection. */
   changed(): void;
   /** Called when other nodes than before are the primaries. */
@@ -150,7 +150,7 @@ export class ClusterMap {
   /** The distribution as a node sees it: one that is connected, or else one of all that were ever named. */
   async #ask(): Promise<readonly SlotRange[]> {
     const problems: HoldfastError[] = [];
-    const endpoints = [...shuffled(this.nodes).map(({ endpoint }) => endpoint), ...this.#options.seeds];
+    const endpoints = [...shuffled(this.nodes).map(({ endpoint }) => endpoint), ...this.#options.seeds()];
     for (const endpoint of new Map(endpoints.map((one) => [showEndpoint(one), one])).values()) {
       if (this.#closed) break;
       try {

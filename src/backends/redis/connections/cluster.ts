@@ -17,7 +17,8 @@ const NEW_NODE_MS = 1_000;
 
 export interface ClusterOptions extends Common {
   readonly maxWaiting: number;
-  readonly seeds: readonly Endpoint[];
+  /** Where to ask first. */
+  seeds(): readonly Endpoint[];
 }
 
 /** What a command has been through. */

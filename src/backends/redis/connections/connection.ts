@@ -109,8 +109,12 @@ export class Connection {
   /** Takes no more commands on the present connection and makes a new one; what is pending may still be answered. */
   renew(): void {
     const live = this.#live;
+    if (!live) {
+      this.#hurry();
+      return;
+    }
     const now = this.#options.time.monotonic();
-    if (!live || now - this.#retiredAt < SUCCESS_MS) return;
+    if (now - this.#retiredAt < SUCCESS_MS) return;
     this.#retiredAt = now;
     this.#live = undefined;
     live.retire(RETIRED_MS);
@@ -203,13 +207,22 @@ export class Connection {
   }
 
   #lost(live: Live, why: unknown): void {
-    live.close();
+    live.close(why);
     if (this.#live !== live) return;
     this.#live = undefined;
     this.#problem = attemptFailure(why, "the server", this.#options.hide).error;
     if (this.#options.time.monotonic() - this.#openedAt >= SUCCESS_MS) this.#attempts = 0;
     this.#retry();
     this.#options.changed();
+  }
+
+  /** Ends the pause before the next attempt. */
+  #hurry(): void {
+    if (!this.#pause) return;
+    this.#pause.clear();
+    this.#pause = undefined;
+    this.#attempts = 0;
+    void this.#attempt();
   }
 
   #retry(): void {

@@ -6,19 +6,22 @@ import type { Common } from "./connection.ts";
 import { loadDriver, type NodeRedisOptions } from "./driver.ts";
 import { hiding } from "./failures.ts";
 import { NodeRedisWire, ownClientOptions } from "./node-redis.ts";
+import { clientRouter } from "./own-client.ts";
 import { resolveRedisOptions, type RedisOptions, type RedisTlsOptions, type Servers } from "./options.ts";
 import { requirePrimary, SentinelFinder } from "./sentinel.ts";
 import { SingleRouter } from "./single.ts";
 import type { Dial, Endpoint } from "./wire.ts";
 
+export { fromIoredis, type AdaptedClient } from "./ioredis.ts";
 export { resolveRedisOptions } from "./options.ts";
 export type { RedisOptions, RedisTlsOptions, ResolvedOptions } from "./options.ts";
 
 /** The way to the servers that the options name. Does no I/O and loads no driver. Throws InvalidArgumentError. */
 export function makeRouter(options: RedisOptions, time: Time = systemTime): Router {
   const resolved = resolveRedisOptions(options);
-  const { servers, connectTimeout, maxWaiting } = resolved;
-  if (!servers) throw new Error("not yet");
+  const { servers, client, connectTimeout, maxWaiting } = resolved;
+  if (client !== undefined) return clientRouter(client, { time, connectTimeout, maxWaiting });
+  if (!servers) throw new Error("there is neither a URL nor a client");
   const hide = hiding(servers.credentials.password, servers.sentinel.password);
   const credentials = accountOf(servers.credentials, servers.database);
   const tls = servers.tls ? resolved.tls : undefined;
@@ -26,7 +29,8 @@ export function makeRouter(options: RedisOptions, time: Time = systemTime): Rout
   const common = { dial, time, hide, connectTimeout, maxWaiting };
   if (servers.mode === "sentinel") return sentinelRouter(servers, common, tls);
   if (servers.mode === "cluster") {
-    return new ClusterRouter({ ...common, seeds: servers.hosts.map((host) => endpointOf(host, 6379)) });
+    const seeds = servers.hosts.map((host) => endpointOf(host, 6379));
+    return new ClusterRouter({ ...common, seeds: () => seeds });
   }
   const [first] = servers.hosts.map((host) => endpointOf(host, 6379)) as [Endpoint];
   return new SingleRouter("single", { ...common, endpoint: () => first });

@@ -30,6 +30,7 @@ export class Live {
   #seen = -1;
   #looks = 0;
   #timer: Timer | undefined;
+  #why: unknown;
   #idle: (() => void) | undefined;
 
   /** `holds`: whether pending commands keep the process alive. */
@@ -65,7 +66,9 @@ export class Live {
     else this.#idle = end;
   }
 
-  close(): void {
+  /** `why` is told to those whose commands are pending. */
+  close(why?: unknown): void {
+    this.#why = why;
     this.#timer?.clear();
     this.wire.close();
   }
@@ -76,7 +79,7 @@ export class Live {
   };
 
   #failure(error: unknown, command: unknown): RedisFailure {
-    if (!isReply(error)) return connectionFailure(error, !this.wire.unsent(error), this.#hide);
+    if (!isReply(error)) return connectionFailure(this.#why ?? error, !this.wire.unsent(error), this.#hide);
     const failure = replyFailure(error.message, command, this.#hide);
     if (failure.reply === "READONLY") this.#events.replica();
     return failure;
