@@ -4,7 +4,13 @@ import { Lock, type LockOptions } from "../lock/index.ts";
 import type { Backend } from "../port/index.ts";
 import { StateStore, transactionFactory, type StateStoreOptions, type Transaction } from "../state/index.ts";
 
-export { redisBackend as redis, type RedisOptions, type RedisTlsOptions } from "../backends/redis/index.ts";
+export {
+  fromIoredis,
+  redisBackend as redis,
+  type AdaptedClient,
+  type RedisOptions,
+  type RedisTlsOptions,
+} from "../backends/redis/index.ts";
 
 /** A state store in Redis or Valkey, for every machine. All that is made on one backend is one instance. */
 export class RedisStateStore<T = unknown> extends StateStore<T> {

@@ -49,7 +49,7 @@ export class RedisBackend implements Backend, Engine {
       router,
       layout: this.layout,
       time,
-      database: options.servers?.database ?? 0,
+      database: options.database,
       notifications: options.notifications,
     });
   }

@@ -1,2 +1,3 @@
 export { redisBackend } from "./backend.ts";
-export type { RedisOptions, RedisTlsOptions } from "./connections/index.ts";
+export { fromIoredis } from "./connections/index.ts";
+export type { AdaptedClient, RedisOptions, RedisTlsOptions } from "./connections/index.ts";

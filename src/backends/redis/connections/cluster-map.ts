@@ -61,8 +61,8 @@ export class ClusterMap {
 
   /** Any primary that is connected. */
   any(): ClusterNode | undefined {
-    const ready = this.nodes.filter(({ commands }) => commands.ready);
-    return ready[Math.floor(Math.random() * ready.length)];
+    for (const node of this.#nodes.values()) if (node.commands.ready) return node;
+    return undefined;
   }
 
   /** Why there is no way to the cluster. */

@@ -23,6 +23,8 @@ const brand = Symbol("holdfast.ioredis");
 /** A client of ioredis or iovalkey that is fit for {@link RedisOptions.client}. Made by {@link fromIoredis}. */
 export interface AdaptedClient {
   readonly [brand]: { readonly client: IoredisClient } | { readonly cluster: IoredisCluster };
+  /** The settings that count, by the names of package `redis`. */
+  readonly options: { readonly database: number };
 }
 
 /**
@@ -40,13 +42,14 @@ export function fromIoredis(client: object): AdaptedClient {
   if (typeof shape.nodes === "function") {
     const cluster = client as IoredisCluster;
     refusePrefix(cluster.options.keyPrefix, cluster.options.redisOptions?.keyPrefix);
-    return { [brand]: { cluster } };
+    return { [brand]: { cluster }, options: { database: 0 } };
   }
   if (typeof shape.duplicate !== "function" || typeof shape.sendCommand !== "function") {
     refuse("fromIoredis needs a Redis or a Cluster of ioredis or iovalkey");
   }
-  checkSettings((client as IoredisClient).options);
-  return { [brand]: { client: client as IoredisClient } };
+  const single = client as IoredisClient;
+  checkSettings(single.options);
+  return { [brand]: { client: single }, options: { database: Number(single.options["db"] ?? 0) } };
 }
 
 /** Whether `fromIoredis` made it. */

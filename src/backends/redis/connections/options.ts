@@ -63,6 +63,8 @@ export interface Servers extends Pick<RedisTarget, "mode" | "tls" | "hosts" | "c
 export interface ResolvedOptions {
   readonly servers: Servers | undefined;
   readonly client: object | undefined;
+  /** Its number; 0 on a cluster. */
+  readonly database: number;
   readonly prefix: string;
   readonly tls: RedisTlsOptions;
   readonly connectTimeout: number;
@@ -109,6 +111,7 @@ export function resolveRedisOptions(options: RedisOptions): ResolvedOptions {
       },
     },
     client,
+    database: target ? (target.database ?? 0) : databaseOf(client),
     prefix: resolvePrefix(options.prefix ?? param("prefix") ?? "hf"),
     tls,
     connectTimeout: toMs(options.connectTimeout ?? numeric(param("connectTimeout")) ?? 5_000, "connectTimeout"),
@@ -121,6 +124,12 @@ export function resolveRedisOptions(options: RedisOptions): ResolvedOptions {
     settings: oneOf("settings", options.settings ?? param("settings"), ["refuse", "warn"] as const),
     use: oneOf("use", options.use ?? param("use"), ["all", "cache"] as const),
   };
+}
+
+/** What a client of either driver was told; for the driver's adapter see `ioredis.ts`. */
+function databaseOf(client: object | undefined): number {
+  const settings = (client as { readonly options?: { readonly database?: unknown } } | undefined)?.options;
+  return typeof settings?.database === "number" ? settings.database : 0;
 }
 
 function redisTarget(url: string): RedisTarget {
