@@ -30,6 +30,8 @@ export class Batch implements Learned {
   readonly #timer: Timer;
   /** A group that is on its way has none yet. */
   readonly #outcomes: Outcome[] = [];
+  /** Groups whose node is waited for. */
+  readonly #absent = new Set<number>();
   #doubts: Doubt[] | undefined;
   #waitsFor = 0;
   /** Known when it is sent. */
@@ -47,21 +49,9 @@ export class Batch implements Learned {
   send(context: BatchContext): void {
     if (this.#over) return;
     this.#context = context;
-    const { encoding, places } = context;
-    const plan = new Plan(encoding, places);
-    const groups = this.#groups;
-    for (let i = 0; i < groups.length; i++) {
-      const group = groups[i] as Group;
-      const refusal = refusalOf(group);
-      const slot = refusal ? undefined : places.slotOfGroup(group);
-      if (refusal) this.#outcomes[i] = notSent(refusal);
-      else if (slot === undefined) this.#outcomes[i] = notSent(severalSlots());
-      else if (this.#call.claim(i)) plan.add(group, i, slot);
-      else this.#outcomes[i] = unclaimed();
-    }
-    this.#waitsFor = plan.parts.length;
-    if (this.#waitsFor === 0) this.#end();
-    for (const part of plan.parts) void this.#exchange(part, context);
+    this.#waitsFor = 1;
+    this.#dispatch(context, this.#groups.keys());
+    this.#done();
   }
 
   /** Nothing was sent, and nothing will be. */
@@ -79,6 +69,44 @@ export class Batch implements Learned {
     (this.#doubts ??= []).push({ member, results, place, stamps });
   }
 
+  /** Sorts groups into parts and sends these; on a cluster those whose node is not there wait for it. */
+  #dispatch(context: BatchContext, members: Iterable<number>): void {
+    const { encoding, places } = context;
+    const plan = new Plan(encoding, places);
+    let absent: Map<number, number[]> | undefined;
+    for (const i of members) {
+      const group = this.#groups[i] as Group;
+      const refusal = refusalOf(group);
+      const slot = refusal ? undefined : places.slotOfGroup(group);
+      if (refusal) this.#outcomes[i] = notSent(refusal);
+      else if (slot === undefined) this.#outcomes[i] = notSent(severalSlots());
+      else if (!places.isReady(slot)) {
+        absent ??= new Map();
+        const waiting = absent.get(slot);
+        if (waiting) waiting.push(i);
+        else absent.set(slot, [i]);
+      } else if (this.#call.claim(i)) plan.add(group, i, slot);
+      else this.#outcomes[i] = unclaimed();
+    }
+    this.#waitsFor += plan.parts.length + (absent?.size ?? 0);
+    for (const part of plan.parts) void this.#exchange(part, context);
+    for (const [slot, waiting] of absent ?? []) void this.#await(slot, waiting, context);
+  }
+
+  async #await(slot: number, members: readonly number[], context: BatchContext): Promise<void> {
+    for (const i of members) this.#absent.add(i);
+    try {
+      await context.places.ready(slot, this.#call.deadline);
+      if (this.#over) return;
+      for (const i of members) this.#absent.delete(i);
+      this.#dispatch(context, members);
+    } catch (error) {
+      const failed = failedBy(error);
+      for (const i of members) this.#outcomes[i] = failed;
+    }
+    this.#done();
+  }
+
   async #exchange(part: Part, context: BatchContext): Promise<void> {
     const { router } = context;
     try {
@@ -94,9 +122,14 @@ export class Batch implements Learned {
       const failed = failedBy(error);
       for (const member of part.members) this.#outcomes[member] = failed;
     }
+    this.#done();
+  }
+
+  /** One of those that it waits for is done. */
+  #done(): void {
     if (--this.#waitsFor > 0 || this.#over) return;
-    if (this.#doubts) await this.#settleDoubts(this.#doubts, context);
-    this.#end();
+    if (this.#doubts && this.#context) void this.#settleDoubts(this.#doubts, this.#context);
+    else this.#end();
   }
 
   async #settleDoubts(doubts: readonly Doubt[], { router, places }: BatchContext): Promise<void> {
@@ -106,6 +139,7 @@ export class Batch implements Learned {
       const failed = failedBy(error);
       for (const { member } of doubts) this.#outcomes[member] = { ...failed, sent: true };
     }
+    this.#end();
   }
 
   #end(): void {
@@ -113,7 +147,8 @@ export class Batch implements Learned {
     this.#over = true;
     this.#timer.clear();
     const outcomes = this.#outcomes;
-    for (let i = 0; i < this.#groups.length; i++) outcomes[i] ??= late(this.#context !== undefined);
+    for (let i = 0; i < this.#groups.length; i++)
+      outcomes[i] ??= late(this.#context !== undefined && !this.#absent.has(i));
     this.#settle(outcomes);
   }
 }

@@ -190,7 +190,7 @@ function parse(cursor: string, query: Query): Position {
       Array.isArray(found) &&
       found.every((one) => typeof one === "string")
     ) {
-      return { epoch: epoch as string, node: node as string, scan: scan as string, found: found as string[] };
+      return { epoch: epoch as string, node: node as string, scan: scan as string, found };
     }
   }
   throw new InvalidArgumentError("cursor is not one that this backend gave for this query", { backend: "redis" });

@@ -3,24 +3,20 @@ import type { Group } from "../../port/index.ts";
 import type { Layout } from "./layout.ts";
 import type { Router } from "./router.ts";
 
-/** Slots of a cluster. */
-const slots = 16_384;
-
 /** What is atomic together: everything on one primary, the keys of a slot on a cluster. */
 export class Places {
   readonly #router: Router;
   readonly #layout: Layout;
   readonly #isCluster: boolean;
-  readonly #clock: string;
-  /** Tags by the slot they are in, found as they are needed. */
-  readonly #tags: string[] = [];
+  /** By slot: found by trying one tag after the other, as they are needed. */
+  readonly #clocks: string[] = [];
   #tried = 0;
 
   constructor(router: Router, layout: Layout) {
     this.#router = router;
     this.#layout = layout;
     this.#isCluster = router.topology === "cluster";
-    this.#clock = layout.clock(undefined);
+    if (!this.#isCluster) this.#clocks[0] = layout.clock(undefined);
   }
 
   /** The slot of a physical key; 0 where there are none. */
@@ -43,14 +39,23 @@ export class Places {
     return slot ?? 0;
   }
 
-  /** The clock that grants of a slot are drawn from. */
+  /** The key of the clock that grants of a slot are drawn from. */
   clock(slot: number): string {
-    if (!this.#isCluster) return this.#clock;
-    while (this.#tags[slot] === undefined && this.#tried < slots * 64) {
-      const tag = (this.#tried++).toString(36);
-      this.#tags[this.#router.slotOf(`{${tag}}`)] ??= tag;
+    for (; this.#clocks[slot] === undefined; this.#tried++) {
+      const name = this.#layout.clock(this.#tried.toString(36));
+      this.#clocks[this.#router.slotOf(name)] ??= name;
     }
-    return this.#layout.clock(this.#tags[slot] as string);
+    return this.#clocks[slot];
+  }
+
+  /** Whether commands for keys of the slot can be sent now. */
+  isReady(slot: number): boolean {
+    return !this.#isCluster || this.#router.isReady("commands", this.clock(slot));
+  }
+
+  /** Resolves when {@link isReady}. Rejects with a HoldfastError. */
+  ready(slot: number, deadline: number): Promise<void> {
+    return this.#router.ready(deadline, this.#isCluster ? this.clock(slot) : undefined);
   }
 
   #slot(key: Key): number {

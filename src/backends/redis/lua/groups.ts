@@ -44,8 +44,11 @@ while a <= last do
     end
     n = place + 1
     if not ok then
+      local message = type(why) == 'table' and why.err or tostring(why)
+      -- A replica writes nothing of any group, and what it reads may be old: the whole call has come to the wrong server.
+      if string.find(message, 'READONLY', 1, true) then error(why) end
       out[place] = applying and 5 or 4
-      out[n] = type(why) == 'table' and why.err or tostring(why)
+      out[n] = message
     else
       out[place] = why
       out[n] = at

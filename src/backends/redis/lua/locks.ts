@@ -43,7 +43,7 @@ local function save(lock)
   if ends == 0 then
     call('DEL', lock.key)
   else
-    call('SET', lock.key, 'L' .. pack(lock.q, holds, marks), 'PXAT', format('%.0f', floor(ends / 1000)))
+    call('SET', lock.key, 'L' .. pack(lock.q, holds, marks), 'PXAT', format('%.0f', ceil(ends / 1000)))
   end
 end
 
@@ -130,7 +130,7 @@ local function enqueue(lock, owner, isThere, mode, limit, claim, info)
   call('HSET', lock.waiters, owner, pack(mode, limit or false, claim, args[1], info))
   if ends > lock.q then
     lock.q = ends
-    local ms = format('%.0f', floor(ends / 1000))
+    local ms = format('%.0f', ceil(ends / 1000))
     call('PEXPIREAT', lock.order, ms)
     call('PEXPIREAT', lock.claims, ms)
     call('PEXPIREAT', lock.waiters, ms)
