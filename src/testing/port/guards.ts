@@ -56,8 +56,8 @@ export const guardCases: readonly Case[] = [
     when: guards,
     async run(context) {
       const client = Client.of(context);
-      const held = { lock: lock("1"), owner: "a", grant: await client.acquire(lock("1"), "a", { ttl: long }) };
-      const lost = { lock: lock("2"), owner: "a", grant: 1 };
+      const held = { lock: lock("{k}1"), owner: "a", grant: await client.acquire(lock("{k}1"), "a", { ttl: long }) };
+      const lost = { lock: lock("{k}2"), owner: "a", grant: 1 };
       const ops = [{ op: "set" as const, key: record("k"), id: drawId(), value: "v", if: { id: "x" } }];
       assert.equal((await client.refused("fenced", { guards: [held, lost], ops })).at, -2);
       assert.equal((await client.refused("fenced", { guards: [lost, held], ops })).at, -1);
