@@ -116,8 +116,9 @@ export class RedisBackend implements Backend, Engine {
     const deadline = time.monotonic() + connectTimeout;
     await router.ready(deadline);
     const terms = { settings, use, notifications, prefix };
-    const [traits, forbidden, domain] = await Promise.all([
-      checkSettings(router, terms, { time, deadline }),
+    // First, so that nothing is written to a server that is refused.
+    const traits = await checkSettings(router, terms, { time, deadline });
+    const [forbidden, domain] = await Promise.all([
       notificationsForbidden(router, notifications, deadline),
       before(this.#domain(), deadline, time, { ref: true }),
     ]);

@@ -68,10 +68,10 @@ export interface Router {
   /** The primaries: one, or those of the cluster with what identifies the current distribution of the slots. */
   primaries(deadline: number): Promise<{ readonly nodes: readonly Node[]; readonly epoch: string }>;
   /**
-   * With Sentinel: the name of the master, and every sentinel that is known, also those that do not answer: a command to one of
-   * these rejects with RedisFailure. For `doctor` only; may connect, and end that with the router.
+   * The sentinels, where they are asked for the primary, and what they call it. Of those that do not answer too: a command to one
+   * of them rejects with RedisFailure.
    */
-  sentinels?(deadline: number): Promise<{ readonly master: string; readonly nodes: readonly Node[] }>;
+  sentinels?(): { readonly master: string; readonly nodes: readonly Node[] } | undefined;
   /** A subscriber that tells `listener`. Connects at its first subscription. */
   subscriber(listener: PushListener): Subscriber;
   /** Ends what it opened itself, never a client that was handed in. Idempotent. */

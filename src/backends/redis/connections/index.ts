@@ -9,6 +9,7 @@ import { NodeRedisWire, ownClientOptions } from "./node-redis.ts";
 import { clientRouter } from "./own-client.ts";
 import { resolveRedisOptions, type RedisOptions, type RedisTlsOptions, type Servers } from "./options.ts";
 import { requirePrimary, SentinelFinder } from "./sentinel.ts";
+import { sentinelNodes } from "./sentinel-nodes.ts";
 import { SingleRouter } from "./single.ts";
 import type { Dial, Endpoint } from "./wire.ts";
 
@@ -42,19 +43,18 @@ function sentinelRouter(
   tls: RedisTlsOptions | undefined,
 ): Router {
   const { sentinel, hosts, master = "" } = servers;
-  const finder = new SentinelFinder(
-    {
-      ...common,
-      dial: dialing(accountOf(sentinel, undefined), tls, common.connectTimeout),
-      sentinels: hosts.map((host) => endpointOf(host, 26_379)),
-      master,
-    },
-    () => router.renew(),
-  );
+  const finding = {
+    ...common,
+    dial: dialing(accountOf(sentinel, undefined), tls, common.connectTimeout),
+    sentinels: hosts.map((host) => endpointOf(host, 26_379)),
+    master,
+  };
+  const finder = new SentinelFinder(finding, () => router.renew());
   const router: SingleRouter = new SingleRouter("sentinel", {
     ...common,
     endpoint: () => finder.find(),
     prepare: requirePrimary,
+    sentinels: { master, nodes: sentinelNodes(finding) },
     closed: () => finder.close(),
   });
   return router;

@@ -12,6 +12,8 @@ export interface SingleOptions extends Common {
   prepare?(wire: Wire): Promise<void>;
   /** The dial for `commands` where it is not that of the others: an application's own client. */
   readonly commandsDial?: Dial | undefined;
+  /** Who names the primary, where that are sentinels. */
+  readonly sentinels?: { readonly master: string; readonly nodes: readonly Node[] } | undefined;
   /** Called at the end. */
   closed?(): void;
 }
@@ -72,6 +74,10 @@ export class SingleRouter implements Router {
     await this.ready(deadline);
     const node: Node = { id: this.#where, send: (args) => this.#commands.send(args) };
     return { nodes: [node], epoch: this.#where };
+  }
+
+  sentinels(): SingleOptions["sentinels"] {
+    return this.#options.sentinels;
   }
 
   subscriber(listener: PushListener): Subscriber {

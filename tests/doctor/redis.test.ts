@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { findServer, type ServerKind } from "../../scripts/lib/servers/find.ts";
+import { connect } from "../../src/entries/index.ts";
+import { startCluster } from "../support/redis/cluster.ts";
+import { startSentinel } from "../support/redis/sentinel.ts";
+import { startRedis, type RedisOptions, type RedisServer } from "../support/redis/server.ts";
+import { until } from "../support/redis/until.ts";
+import { doctor, report } from "./support/doctor.ts";
+
+// On real servers: that what is said of settings is what these servers mean by them.
+
+const kinds: readonly ServerKind[] = ["redis", "redis8", "valkey"];
+const lacks = (kind: ServerKind): string | false => (findServer(kind) ? false : `${kind} is not there`);
+
+async function serverFor(t: TestContext, options: RedisOptions): Promise<RedisServer> {
+  const server = await startRedis(options);
+  t.after(() => server.stop());
+  return server;
+}
+
+/** Whether `connect` takes it, by the code of its error if not. */
+async function opens(url: string): Promise<string> {
+  try {
+    await (await connect(url)).close();
+    return "opens";
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+}
+
+for (const kind of kinds) {
+  describe(`doctor on ${kind}`, { skip: lacks(kind) }, () => {
+    it("finds nothing wrong with a server that is set right, and leaves nothing behind", async (t) => {
+      const server = await serverFor(t, { kind, appendonly: "always" });
+      const { code, said } = await report(server.url);
+      assert.equal(code, 0, JSON.stringify(said.findings));
+      assert.equal(said.facts["server"]?.["version"], server.version);
+      assert.equal(said.facts["server"]?.["flavour"], kind === "valkey" ? "Valkey" : "Redis");
+      assert.deepEqual([said.capabilities.durability, said.capabilities.exclusion], ["disk", "primary"]);
+      assert.equal(said.roundTrips[0]?.count, 50);
+      assert.deepEqual(await server.command("KEYS", "*"), []);
+      assert.deepEqual(await server.command("CONFIG", "GET", "notify-keyspace-events"), ["notify-keyspace-events", ""]);
+      assert.equal(await opens(server.url), "opens");
+    });
+
+    it("finds an evicting policy, which connect refuses too, unless told otherwise", async (t) => {
+      const server = await serverFor(t, {
+        kind,
+        appendonly: "everysec",
+        settings: { "maxmemory-policy": "allkeys-lru" },
+      });
+      const { code, said } = await report(server.url);
+      assert.equal(code, 1);
+      assert.deepEqual(
+        said.findings.filter(({ level }) => level === "wrong").map(({ what }) => what),
+        ["maxmemory-policy allkeys-lru"],
+      );
+      assert.equal(said.capabilities.exclusion, "advisory");
+      assert.equal(await opens(server.url), "UNSUPPORTED");
+      assert.equal(await opens(`${server.url}?use=cache`), "opens");
+      assert.equal((await report(`${server.url}?use=cache`)).code, 0);
+      const hf = await connect("memory:", { cache: server.url });
+      await hf.cache("prices", { ttl: "1m" }).set("btc", 1);
+      await hf.close();
+    });
+
+    it("finds that nothing is kept, as connect does", async (t) => {
+      const server = await serverFor(t, { kind });
+      const { code, said } = await report(server.url);
+      assert.equal(code, 1);
+      assert.match(said.findings[0]?.what ?? "", /no persistence/);
+      assert.equal(said.capabilities.durability, "none");
+      assert.equal(await opens(server.url), "UNSUPPORTED");
+      assert.equal(await opens(`${server.url}?settings=warn`), "opens");
+      await server.command("CONFIG", "SET", "save", "3600 1");
+      assert.equal(await opens(server.url), "opens");
+    });
+
+    it("tells a replica from its primary", async (t) => {
+      const primary = await serverFor(t, { kind, appendonly: "always" });
+      const settings = { replicaof: `127.0.0.1 ${primary.port}` };
+      const replica = await serverFor(t, { kind, appendonly: "always", settings });
+      const { code, said } = await report(replica.url);
+      assert.equal(code, 1);
+      assert.match(said.findings[0]?.what ?? "", /is a replica/);
+      assert.equal(await opens(`${replica.url}?settings=warn`), "UNSUPPORTED");
+      await until(
+        "the replica",
+        async () => (await primary.command("INFO", "replication"))?.toString().includes("state=online") === true,
+      );
+      const of = (await report(primary.url)).said;
+      assert.match(String(of.facts["topology"]?.[`127.0.0.1:${replica.port}`]), /^replica of 127\.0\.0\.1/);
+      assert.match(of.leavesOpen.join(" "), /Replication is asynchronous/);
+    });
+  });
+}
+
+describe("doctor", { skip: lacks("redis") }, () => {
+  it("says what a user lacks, quotes no password, and writes nothing that stays", async (t) => {
+    const commands =
+      "+get +set +mget +mset +getrange +del +pexpireat +hset +hget +hdel +zadd +zrem +zcard +zrank +zrange +zrangebyscore " +
+      "+publish +subscribe +psubscribe +unsubscribe +punsubscribe +time +eval +evalsha +scan +ping +hello +client +info";
+    const settings = "+config|get +config|set";
+    const server = await serverFor(t, {
+      kind: "redis",
+      appendonly: "always",
+      users: [
+        `user whole on >topsecret ~hf:* &* ${commands} ${settings}`,
+        `user quiet on >topsecret ~hf:* &hf:* ${commands}`,
+        `user poor on >topsecret ~hf:* &* ${commands} ${settings} -zadd -mset`,
+        `user away on >topsecret ~other:* &* ${commands} ${settings}`,
+      ],
+    });
+    const as = (user: string): string => server.url.replace("//", `//${user}:topsecret@`);
+    const whole = await report(as("whole"));
+    assert.equal(whole.code, 0, JSON.stringify(whole.said.findings));
+    assert.equal(whole.said.capabilities.watch, "lossy");
+    assert.doesNotMatch(JSON.stringify(whole.said), /topsecret|whole/);
+
+    const quiet = await report(as("quiet"));
+    assert.deepEqual([quiet.code, quiet.said.capabilities.watch], [0, "none"]);
+    assert.ok(quiet.said.findings.some(({ level, what }) => level === "unknown" && what === "CONFIG GET"));
+
+    const poor = await report(as("poor"));
+    assert.equal(poor.code, 1);
+    assert.match(poor.said.findings[0]?.what ?? "", /may not: mset, zadd$/);
+    assert.equal((await report(as("away"))).code, 1);
+
+    const text = await doctor(server.url.replace("//", "//whole:wrongsecret@"));
+    assert.equal(text.code, 2);
+    assert.doesNotMatch(text.out + text.err, /wrongsecret/);
+    assert.deepEqual(await server.command("KEYS", "*"), []);
+  });
+
+  it("finds that memory is full", async (t) => {
+    const server = await serverFor(t, { kind: "redis", appendonly: "always" });
+    await server.command("SET", "ballast", "x".repeat(2_000_000));
+    await server.command("CONFIG", "SET", "maxmemory", "1000000");
+    const { code, said } = await report(server.url);
+    assert.equal(code, 1);
+    assert.ok(said.findings.some(({ level, what }) => level === "wrong" && what === "maxmemory is reached"));
+  });
+
+  it("knows the sentinels, and which of them do not answer", async (t) => {
+    const group = await startSentinel({ kind: "redis", appendonly: "everysec" });
+    t.after(() => group.stop());
+    const whole = await report(group.url);
+    assert.equal(whole.code, 0, JSON.stringify(whole.said.findings));
+    const topology = whole.said.facts["topology"] ?? {};
+    assert.deepEqual([topology["kind"], topology["quorum"]], ["Sentinel", "2 of 3 sentinels"]);
+    assert.equal(Object.keys(topology).filter((name) => name.startsWith("sentinel ")).length, 3);
+
+    await group.sentinels[2]?.kill();
+    const less = await report(group.url);
+    assert.equal(less.code, 0);
+    assert.ok(less.said.findings.some(({ level, what }) => level === "risk" && /1 of 3 sentinels/.test(what)));
+    await group.sentinels[1]?.kill();
+    assert.equal((await report(group.url)).code, 1);
+  });
+
+  it("knows the nodes of a cluster and their slots, and refuses one node alone", async (t) => {
+    const cluster = await startCluster({ kind: "redis", appendonly: "everysec" });
+    t.after(() => cluster.stop());
+    const { code, said } = await report(cluster.url);
+    assert.equal(code, 0, JSON.stringify(said.findings));
+    const topology = said.facts["topology"] ?? {};
+    assert.deepEqual([topology["state"], topology["slots covered"]], ["ok", "16384 of 16384"]);
+    const roles = Object.values(topology).filter((text) => /^(primary, slots \d|replica of )/.test(String(text)));
+    assert.equal(roles.length, 6);
+    assert.equal(said.capabilities.transact, "slot");
+    assert.equal(said.roundTrips.length, 3);
+
+    const [node] = cluster.nodes as [RedisServer];
+    assert.equal(await opens(node.url), "UNSUPPORTED");
+    const alone = await report(node.url);
+    assert.equal(alone.code, 1);
+    assert.ok(alone.said.findings.some(({ remedy }) => remedy.includes("redis+cluster://")));
+  });
+});
