@@ -28,6 +28,7 @@ export class FaultProxy {
   readonly #links = new Set<Link>();
   #fault: Fault = { kind: "none" };
   #dropped: (() => void)[] = [];
+  #accepted = 0;
 
   private constructor(target: { readonly host: string; readonly port: number }) {
     this.#target = target;
@@ -49,6 +50,11 @@ export class FaultProxy {
   /** Open connections. */
   get connections(): number {
     return this.#links.size;
+  }
+
+  /** Connections that were ever accepted. */
+  get accepted(): number {
+    return this.#accepted;
   }
 
   /** Changes what is done from now on. A black hole that ends lets go of what it held. */
@@ -81,6 +87,7 @@ export class FaultProxy {
       client.resetAndDestroy();
       return;
     }
+    this.#accepted++;
     const link: Link = { client, server: connect({ ...this.#target, allowHalfOpen: true }), held: [] };
     this.#links.add(link);
     for (const [from, to] of [

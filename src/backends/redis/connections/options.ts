@@ -128,8 +128,8 @@ export function resolveRedisOptions(options: RedisOptions): ResolvedOptions {
 
 /** What a client of either driver was told; for the driver's adapter see `ioredis.ts`. */
 function databaseOf(client: object | undefined): number {
-  const settings = (client as { readonly options?: { readonly database?: unknown } } | undefined)?.options;
-  return typeof settings?.database === "number" ? settings.database : 0;
+  const { options } = (client ?? {}) as { readonly options?: { readonly database?: unknown } };
+  return typeof options?.database === "number" ? options.database : 0;
 }
 
 function redisTarget(url: string): RedisTarget {

@@ -1,7 +1,7 @@
 import { UnsupportedError, type HoldfastError } from "../../../base/errors.ts";
 import type { Timer } from "../../../base/time.ts";
 import type { PushListener } from "../router.ts";
-import { Connection, type Common, type ConnectionOptions } from "./connection.ts";
+import { closedError, Connection, type Common, type ConnectionOptions } from "./connection.ts";
 import { BACKEND, isReply } from "./failures.ts";
 import { Waiters } from "./waiters.ts";
 import type { MessageListener, Role, SubscriptionKind, Wire } from "./wire.ts";
@@ -53,7 +53,7 @@ export class Subscriptions {
       role: options.role ?? "subscriptions",
       prepare: async (wire) => {
         await options.prepare?.(wire);
-        await Promise.all([...this.#entries.values()].map((entry) => subscribe(wire, entry)));
+        await Promise.all([...this.#entries.values()].map((entry) => this.#renew(wire, entry)));
       },
       changed: () => this.#changed(),
     });
@@ -66,7 +66,7 @@ export class Subscriptions {
     try {
       await this.#waiters.wait(deadline, {
         done: () => entry.confirmed && this.#current !== undefined,
-        failed: () => entry.refusal ?? (this.#connection.hopeless ? this.#connection.problem : undefined),
+        failed: () => entry.refusal ?? this.#hopeless(),
         problem: () => this.#connection.problem,
       });
     } catch (error) {
@@ -97,6 +97,12 @@ export class Subscriptions {
     this.#closed = true;
     this.#ping?.clear();
     this.#connection.close();
+    this.#waiters.look();
+  }
+
+  #hopeless(): HoldfastError | undefined {
+    if (this.#closed) return closedError();
+    return this.#connection.hopeless ? this.#connection.problem : undefined;
   }
 
   #add(kind: SubscriptionKind, name: string): Entry {
@@ -117,6 +123,16 @@ export class Subscriptions {
     this.#entries.set(key, entry);
     if (this.#current) void this.#subscribeNow(this.#current, entry);
     return entry;
+  }
+
+  /** On a new connection. What was refused at its first try is nothing that the others wait for. */
+  async #renew(wire: Wire, entry: Entry): Promise<void> {
+    try {
+      await subscribe(wire, entry);
+    } catch (error) {
+      if (entry.confirmed || !isReply(error)) throw error;
+      entry.refusal = refused(entry, this.#options.hide(error.message));
+    }
   }
 
   async #subscribeNow(wire: Wire, entry: Entry): Promise<void> {
@@ -151,7 +167,9 @@ export class Subscriptions {
 
   #begin(wire: Wire): void {
     // What was added while the entries before it were being confirmed.
-    for (const entry of this.#entries.values()) if (!entry.confirmed) void this.#subscribeNow(wire, entry);
+    for (const entry of this.#entries.values()) {
+      if (!entry.confirmed && !entry.refusal) void this.#subscribeNow(wire, entry);
+    }
     this.#pingLater();
     if (this.#before) this.#listener.gap();
     this.#before = true;
