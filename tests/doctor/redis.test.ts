@@ -96,6 +96,34 @@ for (const kind of kinds) {
   });
 }
 
+describe("a backend that is open", { skip: lacks("redis") }, () => {
+  it("looks at the settings again when a connection comes back, and goes on with a warning", async (t) => {
+    const server = await serverFor(t, { kind: "redis", appendonly: "everysec" });
+    const hf = await connect(server.url);
+    t.after(() => hf.close());
+    const orders = hf.state<number>("orders");
+    await orders.save("1", 1);
+    const warned = new Promise<Error & { code?: string }>((resolve) => {
+      const hear = (warning: Error & { code?: string }): void => {
+        if (warning.code !== "HOLDFAST_SETTINGS") return;
+        process.off("warning", hear);
+        resolve(warning);
+      };
+      process.on("warning", hear);
+    });
+    await server.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
+    await server.command("CLIENT", "KILL", "TYPE", "normal");
+    await until("the connection", async () =>
+      orders.load("1").then(
+        (value) => value === 1,
+        () => false,
+      ),
+    );
+    assert.match((await warned).message, /maxmemory-policy allkeys-lru/);
+    await orders.save("1", 2);
+  });
+});
+
 describe("doctor", { skip: lacks("redis") }, () => {
   it("says what a user lacks, quotes no password, and writes nothing that stays", async (t) => {
     const commands =

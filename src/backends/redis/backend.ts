@@ -23,7 +23,9 @@ const hasty = 250;
  */
 export function redisBackend(options: RedisOptions): Backend {
   const resolved = resolveRedisOptions(options);
-  return new RedisBackend(makeRouter(options, systemTime), resolved, systemTime);
+  const router = makeRouter(options, systemTime, () => backend.reached());
+  const backend: RedisBackend = new RedisBackend(router, resolved, systemTime);
+  return backend;
 }
 
 /** See {@link redisBackend}. */
@@ -38,6 +40,9 @@ export class RedisBackend implements Backend, Engine {
   readonly #sessions = new Set<RedisSession>();
   #opening: Promise<Opened & { readonly known: Known }> | undefined;
   #closed: Promise<void> | undefined;
+  /** Whether it was ever open. */
+  #opened = false;
+  #looking = false;
 
   constructor(router: Router, options: ResolvedOptions, time: Time) {
     this.time = time;
@@ -87,6 +92,11 @@ export class RedisBackend implements Backend, Engine {
     return examineServers(router, this.#options, promised, { time, deadline });
   }
 
+  /** A server was reached, perhaps another one than before. */
+  reached(): void {
+    if (this.#opened && !this.#looking) void this.#lookAgain();
+  }
+
   close(): Promise<void> {
     return (this.#closed ??= this.#close());
   }
@@ -110,6 +120,24 @@ export class RedisBackend implements Backend, Engine {
     throw closed();
   }
 
+  /**
+   * Looks at the settings of servers that were reached after the backend was opened. It tells, and refuses no longer: a failover
+   * to a server that is set otherwise must not stop a service that runs.
+   */
+  async #lookAgain(): Promise<void> {
+    const { router, time } = this;
+    this.#looking = true;
+    try {
+      const deadline = time.monotonic() + this.#options.connectTimeout;
+      await checkSettings(router, { ...this.#options, settings: "warn" }, { time, deadline });
+    } catch (error) {
+      // Servers that are away again are looked at when they are back; those that can never work fail each call.
+      if (!isHoldfastError(error)) throw error;
+    } finally {
+      this.#looking = false;
+    }
+  }
+
   async #attempt(): Promise<Opened & { readonly known: Known }> {
     const { router, time } = this;
     const { connectTimeout, notifications, prefix, settings, use } = this.#options;
@@ -123,6 +151,7 @@ export class RedisBackend implements Backend, Engine {
       before(this.#domain(), deadline, time, { ref: true }),
     ]);
     const { stampsApart, declareAll } = knownOf(router, traits);
+    this.#opened = true;
     return {
       domain,
       capabilities: capabilitiesOf(router, traits, forbidden === undefined),

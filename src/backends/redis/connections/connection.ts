@@ -23,6 +23,8 @@ export interface Common {
   readonly hide: Hide;
   /** For one attempt, up to the server's first answer. */
   readonly connectTimeout: number;
+  /** Called when a connection for commands is there: what was known of the servers may be no longer so. */
+  readonly reached?: (() => void) | undefined;
 }
 
 export interface ConnectionOptions extends Common {
@@ -145,6 +147,7 @@ export class Connection {
       this.#openedAt = time.monotonic();
       this.#problem = undefined;
       this.#final = false;
+      if (this.#options.role === "commands") this.#options.reached?.();
     } catch (error) {
       this.#attempting = false;
       if (this.#closed) return;

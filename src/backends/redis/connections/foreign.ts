@@ -7,6 +7,7 @@ export interface ClientRouterOptions {
   readonly time: Time;
   readonly connectTimeout: number;
   readonly maxWaiting: number;
+  readonly reached?: (() => void) | undefined;
 }
 
 /** How addresses that servers tell are to be read; alike in all drivers. */

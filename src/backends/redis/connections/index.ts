@@ -17,17 +17,20 @@ export { fromIoredis, type AdaptedClient } from "./ioredis.ts";
 export { resolveRedisOptions } from "./options.ts";
 export type { RedisOptions, RedisTlsOptions, ResolvedOptions } from "./options.ts";
 
-/** The way to the servers that the options name. Does no I/O and loads no driver. Throws InvalidArgumentError. */
-export function makeRouter(options: RedisOptions, time: Time = systemTime): Router {
+/**
+ * The way to the servers that the options name. Does no I/O and loads no driver. `reached` is called whenever a connection for
+ * commands was made. Throws InvalidArgumentError.
+ */
+export function makeRouter(options: RedisOptions, time: Time = systemTime, reached?: () => void): Router {
   const resolved = resolveRedisOptions(options);
   const { servers, client, connectTimeout, maxWaiting } = resolved;
-  if (client !== undefined) return clientRouter(client, { time, connectTimeout, maxWaiting });
+  if (client !== undefined) return clientRouter(client, { time, connectTimeout, maxWaiting, reached });
   if (!servers) throw new Error("there is neither a URL nor a client");
   const hide = hiding(servers.credentials.password, servers.sentinel.password);
   const credentials = accountOf(servers.credentials, servers.database);
   const tls = servers.tls ? resolved.tls : undefined;
   const dial = dialing(credentials, tls, connectTimeout);
-  const common = { dial, time, hide, connectTimeout, maxWaiting };
+  const common = { dial, time, hide, connectTimeout, maxWaiting, reached };
   if (servers.mode === "sentinel") return sentinelRouter(servers, common, tls);
   if (servers.mode === "cluster") {
     const seeds = servers.hosts.map((host) => endpointOf(host, 6379));
