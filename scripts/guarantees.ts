@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { capabilitiesOf } from "../src/backends/redis/capabilities.ts";
 import { connect } from "../src/entries/index.ts";
 import { guaranteeTable, withTable, type Column } from "./lib/guarantee-table.ts";
 import { root } from "./lib/run.ts";
@@ -18,6 +19,15 @@ for (const [title, url] of [
   await hf.close();
 }
 rmSync(folder, { recursive: true });
+// What Redis promises depends on its settings, so these are those of a server that is set right.
+const promises = { exclusion: "primary", durability: "disk" } as const;
+const instead = { "an acknowledged write survives": "what the server's settings say" };
+for (const [title, topology] of [
+  ["`redis://`, `redis+sentinel://`", "single"],
+  ["`redis+cluster://`", "cluster"],
+] as const) {
+  columns.push({ title, capabilities: capabilitiesOf(topology, promises, true), instead });
+}
 
 const readme = path.join(root, "README.md");
 const page = readFileSync(readme, "utf8");

@@ -2,10 +2,11 @@ import { isHoldfastError, UnavailableError } from "../../base/errors.ts";
 import { drawId } from "../../base/ids.ts";
 import { systemTime, type Time } from "../../base/time.ts";
 import type { Backend, Capabilities, Examination, Opened, Session } from "../../port/index.ts";
+import { capabilitiesOf } from "./capabilities.ts";
 import { makeRouter, resolveRedisOptions, type RedisOptions, type ResolvedOptions } from "./connections/index.ts";
 import type { Engine, Known } from "./engine.ts";
 import { Layout } from "./layout.ts";
-import { closed, failedBy, maxGroup, maxValue } from "./outcomes.ts";
+import { closed, failedBy } from "./outcomes.ts";
 import { Places } from "./places.ts";
 import type { Router } from "./router.ts";
 import { RedisSession } from "./session.ts";
@@ -88,7 +89,8 @@ export class RedisBackend implements Backend, Engine {
     if (this.#closed) throw closed();
     const { router, time } = this;
     await router.ready(deadline);
-    const promised = (traits: ServerTraits, watches: boolean): Capabilities => capabilitiesOf(router, traits, watches);
+    const promised = ({ promises }: ServerTraits, watches: boolean): Capabilities =>
+      capabilitiesOf(router.topology, promises, watches);
     return examineServers(router, this.#options, promised, { time, deadline });
   }
 
@@ -154,7 +156,7 @@ export class RedisBackend implements Backend, Engine {
     this.#opened = true;
     return {
       domain,
-      capabilities: capabilitiesOf(router, traits, forbidden === undefined),
+      capabilities: capabilitiesOf(router.topology, traits.promises, forbidden === undefined),
       known: { stampsApart, declareAll },
     };
   }
@@ -175,25 +177,4 @@ export class RedisBackend implements Backend, Engine {
 
 function knownOf(router: Router, { undeclaredKeys }: ServerTraits): Known {
   return { stampsApart: router.topology === "cluster" || !undeclaredKeys, declareAll: !undeclaredKeys };
-}
-
-function capabilitiesOf(router: Router, { promises }: ServerTraits, watches: boolean): Capabilities {
-  const isCluster = router.topology === "cluster";
-  return {
-    exclusion: promises.exclusion,
-    fence: "clock",
-    guard: "atomic",
-    reads: "primary",
-    transact: isCluster ? "slot" : "full",
-    durability: promises.durability,
-    clock: "server",
-    ttlGranularity: 1,
-    maxValue,
-    push: true,
-    watch: watches ? "lossy" : "none",
-    list: true,
-    batchRoundTrips: isCluster ? 2 : 1,
-    shared: "network",
-    maxGroup,
-  };
 }

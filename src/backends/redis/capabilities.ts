@@ -1,0 +1,30 @@
+import type { Capabilities } from "../../port/index.ts";
+import { maxGroup, maxValue } from "./outcomes.ts";
+import type { Topology } from "./router.ts";
+import type { ServerTraits } from "./settings/index.ts";
+
+/** What the backend promises on servers so arranged, whose settings leave so much; `watches`: they tell of changes. */
+export function capabilitiesOf(
+  topology: Topology,
+  { exclusion, durability }: ServerTraits["promises"],
+  watches: boolean,
+): Capabilities {
+  const isCluster = topology === "cluster";
+  return {
+    exclusion,
+    fence: "clock",
+    guard: "atomic",
+    reads: "primary",
+    transact: isCluster ? "slot" : "full",
+    durability,
+    clock: "server",
+    ttlGranularity: 1,
+    maxValue,
+    push: true,
+    watch: watches ? "lossy" : "none",
+    list: true,
+    batchRoundTrips: isCluster ? 2 : 1,
+    shared: "network",
+    maxGroup,
+  };
+}
