@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { limitedBackend } from "./limited.ts";
+import { redisSubject } from "./redis/subjects.ts";
 import { reachBackends } from "../../scripts/lib/backends.ts";
+import type { ServerKind } from "../../scripts/lib/servers/find.ts";
 import { lmdbBackend } from "../../src/backends/lmdb/index.ts";
 import { memoryBackend, MemoryServer } from "../../src/backends/memory/index.ts";
 import { nullBackend } from "../../src/backends/null/index.ts";
@@ -80,6 +82,8 @@ const reached = await reachBackends();
 const canRun = (name: string): boolean =>
   reached.some(({ backend, missing }) => backend === name && missing === undefined);
 
+const onRedis = (name: string, kind: ServerKind): Subject[] => (canRun(name) ? [redisSubject(name, kind)] : []);
+
 /** Every backend that the conformance suites run on: those that can be reached here, which `npm test` lists. */
 export const subjects: readonly Subject[] = [
   memoryVirtual,
@@ -87,4 +91,11 @@ export const subjects: readonly Subject[] = [
   limited,
   nothing,
   ...(canRun("lmdb") ? [lmdb] : []),
+  ...onRedis("redis", "redis"),
+  ...onRedis("redis-sentinel", "redis"),
+  ...onRedis("redis-cluster", "redis"),
+  ...onRedis("redis8", "redis8"),
+  ...onRedis("valkey", "valkey"),
+  ...onRedis("valkey-sentinel", "valkey"),
+  ...onRedis("valkey-cluster", "valkey"),
 ];

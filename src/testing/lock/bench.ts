@@ -169,9 +169,9 @@ export function guards(capabilities: Capabilities): boolean {
   return excludes(capabilities) && capabilities.guard === "atomic";
 }
 
-/** Several keys in one step. */
+/** Several keys in one step, which have one tag in the cases. */
 export function transacts(capabilities: Capabilities): boolean {
-  return guards(capabilities) && capabilities.transact === "full";
+  return guards(capabilities) && capabilities.transact !== "none";
 }
 
 /** Waiters are woken. */

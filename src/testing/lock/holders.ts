@@ -142,13 +142,13 @@ export const holderCases: readonly Case[] = [
       const instance = bench.instance();
       const store = new StateStore<number>(instance, "values", { service: "conformance" });
       const lock = bench.lockOf(instance);
-      const permit = await lock.semaphore("s", { permits: 1 }).acquire();
+      const permit = await lock.semaphore("{k}s", { permits: 1 }).acquire();
       await rejects(store.save("k", 1, { lease: permit }), "INVALID_ARGUMENT");
-      const reader = await lock.readWrite("rw").read.acquire();
+      const reader = await lock.readWrite("{k}rw").read.acquire();
       await rejects(store.save("k", 1, { lease: reader }), "INVALID_ARGUMENT");
       const foreign = await bench.lock().acquire("k");
       await rejects(store.save("k", 1, { lease: foreign }), "INVALID_ARGUMENT");
-      const writer = await lock.readWrite("other").write.acquire();
+      const writer = await lock.readWrite("{k}other").write.acquire();
       await store.save("k", 2, { lease: writer });
       assert.equal(await store.load("k"), 2);
     },

@@ -112,16 +112,16 @@ export const runFailureCases: readonly Case[] = [
       const store = new StateStore<number>(instance, "values", { service: "conformance" });
       const lock = bench.transactingLock(instance);
       await rejects(
-        lock.runOnce("id", async ({ tx, lease }) => {
+        lock.runOnce("{v}id", async ({ tx, lease }) => {
           tx.save(store, "v", 1);
-          await bench.behind([{ op: "steal", lock: bench.key("id", "once") }]);
+          await bench.behind([{ op: "steal", lock: bench.key("{v}id", "once") }]);
           assert.equal(lossOf(lease), undefined, "it does not know yet");
           return 1;
         }),
         "FENCED",
       );
       assert.equal(await store.load("v"), undefined);
-      assert.deepEqual(await lock.runOnce("id", ({ attempt }) => attempt), { value: 2, replayed: false });
+      assert.deepEqual(await lock.runOnce("{v}id", ({ attempt }) => attempt), { value: 2, replayed: false });
     },
     transacts,
   ),

@@ -90,11 +90,11 @@ export const runCases: readonly Case[] = [
         assert.equal(await store.load("v"), undefined, "held back");
         return "paid";
       };
-      assert.deepEqual(await lock.runOnce("id", fn), { value: "paid", replayed: false });
-      assert.deepEqual(await lock.runOnce("id", fn), { value: "paid", replayed: true });
+      assert.deepEqual(await lock.runOnce("{v}id", fn), { value: "paid", replayed: false });
+      assert.deepEqual(await lock.runOnce("{v}id", fn), { value: "paid", replayed: true });
       assert.equal(await store.load("v"), 1);
       await assert.rejects(
-        lock.runOnce("failing", ({ tx }) => {
+        lock.runOnce("{v}failing", ({ tx }) => {
           tx.save(store, "v", 100);
           throw new Error("after all not");
         }),
@@ -102,7 +102,7 @@ export const runCases: readonly Case[] = [
       );
       assert.equal(await store.load("v"), 1);
       await rejects(
-        lock.runOnce("unstorable", ({ tx }) => {
+        lock.runOnce("{v}unstorable", ({ tx }) => {
           tx.save(store, "v", 2);
           return Symbol("no value");
         }),

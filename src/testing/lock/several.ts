@@ -157,9 +157,9 @@ export const severalCases: readonly Case[] = [
     async (bench) => {
       const instance = bench.instance();
       const store = new StateStore<number>(instance, "values", { service: "conformance" });
-      const lease = await bench.lockOf(instance).acquire(["a", "b"]);
+      const lease = await bench.lockOf(instance).acquire(["{v}a", "{v}b"]);
       await store.save("v", 1, { lease });
-      await bench.lock().forceRelease("b", "the case wants it");
+      await bench.lock().forceRelease("{v}b", "the case wants it");
       await rejects(store.save("v", 2, { lease }), "FENCED");
       assert.equal(await store.load("v"), 1);
     },

@@ -205,9 +205,9 @@ function describe(outcome: Failed<string>): string {
 export const keeps = (capabilities: Capabilities): boolean => capabilities.reads !== "eventual";
 /** Locks exclude. */
 export const excludes = (capabilities: Capabilities): boolean => capabilities.exclusion !== "none";
-/** Groups of several keys. The cases' keys have no common tag. */
+/** Groups of several keys, which have one tag in the cases. */
 export const transacts = (capabilities: Capabilities): boolean =>
-  keeps(capabilities) && capabilities.transact === "full";
+  keeps(capabilities) && capabilities.transact !== "none";
 /** Lease checks within a write. */
 export const guards = (capabilities: Capabilities): boolean =>
   excludes(capabilities) && capabilities.guard === "atomic";

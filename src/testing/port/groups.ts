@@ -9,19 +9,19 @@ const long = 600_000;
 /** Runs a group of five effects with a refused operation at each place, and proves that none took effect. */
 async function allOrNothing(client: Client, why: "conflict" | "fenced" | "held", refused: Operation): Promise<void> {
   const effects = (): Operation[] => [
-    { op: "set", key: record("new"), id: drawId(), value: "written" },
-    { op: "set", key: record("old"), id: drawId(), value: "overwritten" },
-    { op: "delete", key: record("gone") },
-    { op: "floor", key: record("fenced"), grant: 9_000, n: 0, keepMs: long },
+    { op: "set", key: record("{t}new"), id: drawId(), value: "written" },
+    { op: "set", key: record("{t}old"), id: drawId(), value: "overwritten" },
+    { op: "delete", key: record("{t}gone") },
+    { op: "floor", key: record("{t}fenced"), grant: 9_000, n: 0, keepMs: long },
   ];
   for (let at = 0; at <= effects().length; at++) {
-    const [old, gone] = [await client.set(record("old"), "old"), await client.set(record("gone"), "still there")];
+    const [old, gone] = [await client.set(record("{t}old"), "old"), await client.set(record("{t}gone"), "still there")];
     const failed = await client.refused(why, { ops: [...effects().slice(0, at), refused, ...effects().slice(at)] });
     assert.equal(failed.at, at, "names the operation that was refused");
-    assert.equal(await client.get(record("new")), undefined);
-    assert.equal((await client.get(record("old")))?.id, old);
-    assert.equal((await client.get(record("gone")))?.id, gone);
-    await client.ok({ op: "floor", key: record("fenced"), grant: 1, n: 0, keepMs: 1 });
+    assert.equal(await client.get(record("{t}new")), undefined);
+    assert.equal((await client.get(record("{t}old")))?.id, old);
+    assert.equal((await client.get(record("{t}gone")))?.id, gone);
+    await client.ok({ op: "floor", key: record("{t}fenced"), grant: 1, n: 0, keepMs: 1 });
   }
 }
 
@@ -84,9 +84,15 @@ export const groupCases: readonly Case[] = [
     when: transacts,
     async run(context) {
       const client = Client.of(context);
-      await allOrNothing(client, "conflict", { op: "check", key: record("other"), if: { id: "x" } });
-      await allOrNothing(client, "conflict", { op: "set", key: record("other"), id: "y", value: "", if: { id: "x" } });
-      await allOrNothing(client, "conflict", { op: "delete", key: record("other"), if: { id: "x" } });
+      await allOrNothing(client, "conflict", { op: "check", key: record("{t}other"), if: { id: "x" } });
+      await allOrNothing(client, "conflict", {
+        op: "set",
+        key: record("{t}other"),
+        id: "y",
+        value: "",
+        if: { id: "x" },
+      });
+      await allOrNothing(client, "conflict", { op: "delete", key: record("{t}other"), if: { id: "x" } });
     },
   },
   {
@@ -95,11 +101,11 @@ export const groupCases: readonly Case[] = [
     when: (capabilities) => transacts(capabilities) && excludes(capabilities),
     async run(context) {
       const client = Client.of(context);
-      await client.ok({ op: "floor", key: record("other"), grant: 5, n: 0, keepMs: long });
-      await allOrNothing(client, "fenced", { op: "floor", key: record("other"), grant: 4, n: 0, keepMs: long });
-      await client.acquire(lock("k"), "holder", { ttl: long });
-      await allOrNothing(client, "held", acquire(lock("k"), "other", { ttl: long }));
-      await allOrNothing(client, "fenced", { op: "extend", lock: lock("k"), owner: "other", grant: 1, ttl: long });
+      await client.ok({ op: "floor", key: record("{t}other"), grant: 5, n: 0, keepMs: long });
+      await allOrNothing(client, "fenced", { op: "floor", key: record("{t}other"), grant: 4, n: 0, keepMs: long });
+      await client.acquire(lock("{t}k"), "holder", { ttl: long });
+      await allOrNothing(client, "held", acquire(lock("{t}k"), "other", { ttl: long }));
+      await allOrNothing(client, "fenced", { op: "extend", lock: lock("{t}k"), owner: "other", grant: 1, ttl: long });
     },
   },
   {
@@ -108,17 +114,17 @@ export const groupCases: readonly Case[] = [
     when: transacts,
     async run(context) {
       const client = Client.of(context);
-      await client.set(record("a"), "old");
+      await client.set(record("{t}a"), "old");
       const results = await client.ok(
-        { op: "set", key: record("a"), id: "1", value: "new" },
-        { op: "set", key: record("a", "elsewhere"), id: "2", value: "other" },
-        { op: "delete", key: record("none") },
-        { op: "get", key: record("a") },
+        { op: "set", key: record("{t}a"), id: "1", value: "new" },
+        { op: "set", key: record("{t}a", "elsewhere"), id: "2", value: "other" },
+        { op: "delete", key: record("{t}none") },
+        { op: "get", key: record("{t}a") },
       );
       assert.deepEqual(results.slice(0, 3), [undefined, undefined, false]);
       assert.equal((results[3] as StoredRecord).value, "old", "a read sees the state before the group");
-      assert.equal((await client.get(record("a")))?.value, "new");
-      assert.equal((await client.get(record("a", "elsewhere")))?.value, "other");
+      assert.equal((await client.get(record("{t}a")))?.value, "new");
+      assert.equal((await client.get(record("{t}a", "elsewhere")))?.value, "other");
     },
   },
   {
@@ -154,7 +160,7 @@ export const groupCases: readonly Case[] = [
     when: transacts,
     async run(context) {
       const clients = Array.from({ length: 4 }, () => Client.of(context));
-      const accounts = [record("a"), record("b"), record("c")];
+      const accounts = [record("{t}a"), record("{t}b"), record("{t}c")];
       for (const account of accounts) await clients[0]?.set(account, "100");
       await Promise.all(
         clients.map(async (client, c) => {
@@ -204,12 +210,12 @@ export const groupCases: readonly Case[] = [
       const count = Math.min(context.capabilities.maxGroup, 1_000);
       const ops = Array.from({ length: count }, (_, i): Operation => ({
         op: "set",
-        key: record(`${i}`),
+        key: record(`{t}${i}`),
         id: drawId(),
         value: `${i}`,
       }));
       await client.ok(...ops);
-      assert.equal((await client.get(record(`${count - 1}`)))?.value, `${count - 1}`);
+      assert.equal((await client.get(record(`{t}${count - 1}`)))?.value, `${count - 1}`);
     },
   },
   {
@@ -222,6 +228,18 @@ export const groupCases: readonly Case[] = [
       const { sent } = await client.refused("failed", { ops });
       assert.equal(sent, false);
       assert.equal(await client.get(record("a")), undefined);
+    },
+  },
+  {
+    title: "a group of keys of several tags is refused where only one is declared",
+    proves: "port: transact slot",
+    when: (capabilities) => keeps(capabilities) && capabilities.transact === "slot",
+    async run(context) {
+      const client = Client.of(context);
+      const ops = ["{t}a", "{u}a"].map((key): Operation => ({ op: "set", key: record(key), id: drawId(), value: "v" }));
+      const { sent } = await client.refused("failed", { ops });
+      assert.equal(sent, false);
+      for (const key of ["{t}a", "{u}a"]) assert.equal(await client.get(record(key)), undefined);
     },
   },
 ];

@@ -153,13 +153,13 @@ export const lockCases: readonly Case[] = [
     when: (capabilities) => transacts(capabilities) && excludes(capabilities),
     async run(context) {
       const [a, b] = [Client.of(context), Client.of(context)];
-      const keys = ["1", "2", "3"].map((name) => lock(name));
+      const keys = ["{t}1", "{t}2", "{t}3"].map((name) => lock(name));
       const ops = (owner: string) => keys.map((one) => acquire(one, owner, { ttl: long }));
-      await b.acquire(lock("2"), "b", { ttl: long });
+      await b.acquire(lock("{t}2"), "b", { ttl: long });
       const { at } = await a.refused("held", { ops: ops("a") });
       assert.equal(at, 1);
-      for (const name of ["1", "3"]) assert.deepEqual(await a.holders(lock(name)), []);
-      await b.release(lock("2"), "b");
+      for (const name of ["{t}1", "{t}3"]) assert.deepEqual(await a.holders(lock(name)), []);
+      await b.release(lock("{t}2"), "b");
       const grants = (await a.ok(...ops("a"))) as Granted[];
       const raise = Math.max(...grants.map((one) => one.grant)) + 1;
       const raised = await a.ok(

@@ -207,9 +207,9 @@ export const guards = (capabilities: Capabilities): boolean =>
   keeps(capabilities) && capabilities.guard === "atomic" && capabilities.exclusion !== "none";
 /** Entries remember fences. */
 export const floors = (capabilities: Capabilities): boolean => keeps(capabilities) && capabilities.guard !== "none";
-/** Groups of any keys. */
+/** Groups of several keys, which have one tag in the cases. */
 export const transacts = (capabilities: Capabilities): boolean =>
-  keeps(capabilities) && capabilities.transact === "full";
+  keeps(capabilities) && capabilities.transact !== "none";
 /** Keys are listed. */
 export const lists = (capabilities: Capabilities): boolean => keeps(capabilities) && capabilities.list;
 /** Changes are told. */

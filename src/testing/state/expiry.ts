@@ -105,21 +105,21 @@ export const expiryCases: readonly Case[] = [
       const { place, unit } = context;
       const instance = instanceOf(context);
       const store = storeOn<number>(instance);
-      for (const key of ["kept", "saved", "renewed"]) await store.save(key, 1, { ttl: 8 * unit });
+      for (const key of ["{t}kept", "{t}saved", "{t}renewed"]) await store.save(key, 1, { ttl: 8 * unit });
       await place.elapse(4 * unit);
       await transact(instance, async (tx) => {
-        await tx.update(store, "kept", (n) => n + 1);
-        tx.save(store, "saved", 2);
-        await tx.update(store, "renewed", (n) => n + 1, { ttl: 90 * unit });
-        await tx.upsert(store, "created", () => 1, { ttl: 2 * unit });
+        await tx.update(store, "{t}kept", (n) => n + 1);
+        tx.save(store, "{t}saved", 2);
+        await tx.update(store, "{t}renewed", (n) => n + 1, { ttl: 90 * unit });
+        await tx.upsert(store, "{t}created", () => 1, { ttl: 2 * unit });
       });
       await place.elapse(4 * unit + unit / 2);
-      const left = await store.loadMany(["kept", "saved", "renewed", "created"]);
+      const left = await store.loadMany(["{t}kept", "{t}saved", "{t}renewed", "{t}created"]);
       assert.deepEqual(
         [...left],
         [
-          ["saved", 2],
-          ["renewed", 2],
+          ["{t}saved", 2],
+          ["{t}renewed", 2],
         ],
       );
     },

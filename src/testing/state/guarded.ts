@@ -59,7 +59,7 @@ export const guardedCases: readonly Case[] = [
     async run(context) {
       const one = guarded(context);
       const { instance, store } = one;
-      const held = await leaseOf(instance, ["lock"]);
+      const held = await leaseOf(instance, ["{k}lock"]);
       for (const [what, write] of writes(one, held)) {
         await store.save("k", 1);
         await write().catch((error: unknown) => assert.fail(`${what}: ${String(error)}`));
@@ -79,7 +79,7 @@ export const guardedCases: readonly Case[] = [
     when: guards,
     async run(context) {
       const { instance, store } = guarded(context);
-      const lease = await leaseOf(instance, ["lock"], { ttl: 8 * context.unit });
+      const lease = await leaseOf(instance, ["{k}lock"], { ttl: 8 * context.unit });
       await store.save("k", 1, { lease });
       await context.place.elapse(8 * context.unit + context.unit / 2);
       await rejects(store.save("k", 2, { lease }), "FENCED");
@@ -92,11 +92,11 @@ export const guardedCases: readonly Case[] = [
     when: guards,
     async run(context) {
       const { instance, store } = guarded(context);
-      const lease = await leaseOf(instance, ["a", "b"]);
+      const lease = await leaseOf(instance, ["{k}a", "{k}b"]);
       await store.save("k", 1, { lease });
       await transact(instance, async (tx) => tx.save(store, "k", ((await tx.load(store, "k")) ?? 0) + 1), { lease });
       await lease.lose();
-      await leaseOf(instance, ["b"]);
+      await leaseOf(instance, ["{k}b"]);
       await rejects(store.save("k", 9, { lease }), "FENCED");
       assert.equal(await store.load("k"), 2);
     },
@@ -107,7 +107,7 @@ export const guardedCases: readonly Case[] = [
     when: guards,
     async run(context) {
       const one = guarded(context);
-      const lease = await leaseOf(one.instance, ["lock"]);
+      const lease = await leaseOf(one.instance, ["{k}lock"]);
       await one.store.save("k", 1);
       lease.over = true;
       for (const [what, write] of writes(one, lease)) await rejects(write(), "FENCED", what);
@@ -120,13 +120,13 @@ export const guardedCases: readonly Case[] = [
     when: (capabilities) => guards(capabilities) && transacts(capabilities),
     async run(context) {
       const { instance, store } = guarded(context);
-      const lease = await leaseOf(instance, ["lock"]);
+      const lease = await leaseOf(instance, ["{k}lock"]);
       const move = async (): Promise<void> =>
         transact(
           instance,
           async (tx) => {
-            tx.save(store, "a", ((await tx.load(store, "a")) ?? 10) - 1);
-            tx.save(store, "b", ((await tx.load(store, "b")) ?? 0) + 1);
+            tx.save(store, "{k}a", ((await tx.load(store, "{k}a")) ?? 10) - 1);
+            tx.save(store, "{k}b", ((await tx.load(store, "{k}b")) ?? 0) + 1);
           },
           { lease },
         );
@@ -134,10 +134,10 @@ export const guardedCases: readonly Case[] = [
       await lease.lose();
       await rejects(move(), "FENCED");
       assert.deepEqual(
-        [...(await store.loadMany(["a", "b"]))],
+        [...(await store.loadMany(["{k}a", "{k}b"]))],
         [
-          ["a", 9],
-          ["b", 1],
+          ["{k}a", 9],
+          ["{k}b", 1],
         ],
       );
     },
@@ -149,8 +149,8 @@ export const guardedCases: readonly Case[] = [
     async run(context) {
       const one = guarded(context);
       const leases: readonly (readonly [string, unknown])[] = [
-        ["of another instance", await leaseOf(instanceOf(context), ["lock"])],
-        ["of a semaphore", await leaseOf(one.instance, ["shared"], { exclusive: false })],
+        ["of another instance", await leaseOf(instanceOf(context), ["{k}lock"])],
+        ["of a semaphore", await leaseOf(one.instance, ["{k}shared"], { exclusive: false })],
         ["of nothing", {}],
         ["null", null],
         ["text", "lease"],

@@ -11,16 +11,16 @@ export const transactionCases: readonly Case[] = [
     async run(context) {
       const { instance, a, b } = books(context);
       const other = storeOf<number>(context);
-      await a.save("gone", 1);
+      await a.save("{k}gone", 1);
       const result = await transact(instance, async (tx) => {
         tx.save(a, "k", 1);
         tx.save(b, "k", 2);
-        tx.delete(a, "gone");
-        assert.deepEqual([await other.load("k"), await other.load("gone")], [undefined, 1]);
+        tx.delete(a, "{k}gone");
+        assert.deepEqual([await other.load("k"), await other.load("{k}gone")], [undefined, 1]);
         return "done";
       });
       assert.equal(result, "done");
-      assert.deepEqual([await other.load("k"), await b.load("k"), await other.load("gone")], [1, 2, undefined]);
+      assert.deepEqual([await other.load("k"), await b.load("k"), await other.load("{k}gone")], [1, 2, undefined]);
     },
   },
   {
@@ -30,40 +30,40 @@ export const transactionCases: readonly Case[] = [
     async run(context) {
       const { instance, a } = books(context);
       await a.saveMany([
-        ["x", 1],
-        ["y", 1],
+        ["{t}x", 1],
+        ["{t}y", 1],
       ]);
       let version: string | undefined;
       await transact(instance, async (tx) => {
-        tx.save(a, "x", 2);
-        assert.equal(await tx.load(a, "x"), 2);
-        tx.save(a, "x", 3);
-        tx.delete(a, "y");
-        assert.equal(await tx.load(a, "y"), undefined);
-        assert.equal(await tx.loadEntry(a, "y"), undefined);
-        tx.save(a, "z", 1);
+        tx.save(a, "{t}x", 2);
+        assert.equal(await tx.load(a, "{t}x"), 2);
+        tx.save(a, "{t}x", 3);
+        tx.delete(a, "{t}y");
+        assert.equal(await tx.load(a, "{t}y"), undefined);
+        assert.equal(await tx.loadEntry(a, "{t}y"), undefined);
+        tx.save(a, "{t}z", 1);
         assert.deepEqual(
-          [...(await tx.loadMany(a, ["x", "y", "z", "w", "x"]))],
+          [...(await tx.loadMany(a, ["{t}x", "{t}y", "{t}z", "{t}w", "{t}x"]))],
           [
-            ["x", 3],
-            ["z", 1],
+            ["{t}x", 3],
+            ["{t}z", 1],
           ],
         );
-        assert.equal((await tx.update(a, "x", (n) => n + 1))?.value, 4);
-        assert.equal(await tx.update(a, "y", () => assert.fail("called for a deleted key")), undefined);
-        assert.equal((await tx.upsert(a, "y", (n) => (n ?? 10) + 1))?.value, 11);
-        assert.equal((await tx.upsert(a, "y", () => KEEP))?.value, 11);
-        assert.equal(await tx.update(a, "z", () => REMOVE), undefined);
-        version = (await tx.loadEntry(a, "x"))?.version;
+        assert.equal((await tx.update(a, "{t}x", (n) => n + 1))?.value, 4);
+        assert.equal(await tx.update(a, "{t}y", () => assert.fail("called for a deleted key")), undefined);
+        assert.equal((await tx.upsert(a, "{t}y", (n) => (n ?? 10) + 1))?.value, 11);
+        assert.equal((await tx.upsert(a, "{t}y", () => KEEP))?.value, 11);
+        assert.equal(await tx.update(a, "{t}z", () => REMOVE), undefined);
+        version = (await tx.loadEntry(a, "{t}x"))?.version;
       });
       assert.deepEqual(
-        [...(await a.loadMany(["x", "y", "z"]))],
+        [...(await a.loadMany(["{t}x", "{t}y", "{t}z"]))],
         [
-          ["x", 4],
-          ["y", 11],
+          ["{t}x", 4],
+          ["{t}y", 11],
         ],
       );
-      assert.equal((await a.loadEntry("x"))?.version, version, "an entry has the version that it is to have");
+      assert.equal((await a.loadEntry("{t}x"))?.version, version, "an entry has the version that it is to have");
     },
   },
   {
@@ -102,10 +102,10 @@ export const transactionCases: readonly Case[] = [
         const seen = await transact(instance, async (tx) => {
           const value = await tx.load(a, key);
           if (runs++ === 0) await meanwhile(key);
-          tx.save(a, `of ${key}`, runs);
+          tx.save(a, `of {${key}}`, runs);
           return value;
         });
-        assert.deepEqual([runs, seen, await other.load(`of ${key}`)], [2, await other.load(key), 2], key);
+        assert.deepEqual([runs, seen, await other.load(`of {${key}}`)], [2, await other.load(key), 2], key);
       }
     },
   },
@@ -137,11 +137,11 @@ export const transactionCases: readonly Case[] = [
       const work = transact(instance, async (tx) => {
         runs++;
         tx.save(a, "k", ((await tx.load(a, "k")) ?? 0) + 1);
-        tx.save(a, "l", 1);
+        tx.save(a, "{k}l", 1);
         throw error;
       });
       await assert.rejects(work, error);
-      assert.deepEqual([runs, ...(await a.loadMany(["k", "l"]))], [1, ["k", 1]]);
+      assert.deepEqual([runs, ...(await a.loadMany(["k", "{k}l"]))], [1, ["k", 1]]);
     },
   },
   {
@@ -170,7 +170,7 @@ export const transactionCases: readonly Case[] = [
     when: transacts,
     async run(context) {
       const clients = [books(context), books(context)];
-      const accounts = ["p", "q", "r"];
+      const accounts = ["{t}p", "{t}q", "{t}r"];
       await clients[0]?.a.saveMany(accounts.map((key) => [key, 100]));
       await times(60, async (i) => {
         const { instance, a, b } = clients[i % 2] as Books;
@@ -179,7 +179,7 @@ export const transactionCases: readonly Case[] = [
           const [x, y] = await Promise.all([tx.load(a, from), tx.load(a, to)]);
           tx.save(a, from, (x as number) - 1);
           tx.save(a, to, (y as number) + 1);
-          await tx.upsert(b, "count", (n) => (n ?? 0) + 1);
+          await tx.upsert(b, "{t}count", (n) => (n ?? 0) + 1);
         });
       });
       const left = await clients[0]?.a.loadMany(accounts);
@@ -187,7 +187,7 @@ export const transactionCases: readonly Case[] = [
         [...(left?.values() ?? [])].reduce((sum, n) => sum + n, 0),
         300,
       );
-      assert.equal(await clients[0]?.b.load("count"), 60);
+      assert.equal(await clients[0]?.b.load("{t}count"), 60);
     },
   },
   {

@@ -16,29 +16,38 @@ export interface Endpoint {
 
 /** Sends one command on a connection of its own: for setting up servers, apart from the driver that is tested. */
 export async function sendOnce(endpoint: Endpoint, args: readonly string[], timeout = 5_000): Promise<WireReply> {
+  const [reply] = await sendAll(endpoint, [args], timeout);
+  return reply as WireReply;
+}
+
+/** Sends commands on one connection, all at once. Rejects with the first error reply. */
+export async function sendAll(
+  endpoint: Endpoint,
+  commands: readonly (readonly string[])[],
+  timeout = 5_000,
+): Promise<WireReply[]> {
   const { host, port, ca, password, user = "default" } = endpoint;
-  const commands = password === undefined ? [args] : [["AUTH", user, password], args];
+  const login = password === undefined ? [] : [["AUTH", user, password]];
+  const all = [...login, ...commands];
+  const what = `${commands[0]?.[0]} at ${port}`;
   const socket: Socket = ca === undefined ? connectTcp({ host, port }) : connectTls({ host, port, ca });
   try {
-    return await new Promise<WireReply>((resolve, reject) => {
+    return await new Promise<WireReply[]>((resolve, reject) => {
+      const replies: WireReply[] = [];
       let received = "";
-      socket.setTimeout(timeout, () => reject(new Error(`${args[0]} at ${port}: no reply within ${timeout} ms`)));
+      socket.setTimeout(timeout, () => reject(new Error(`${what}: no reply within ${timeout} ms`)));
       socket.once("error", reject);
-      socket.once("close", () => reject(new Error(`${args[0]} at ${port}: the connection was closed`)));
-      // One byte a character: lengths count bytes, and what is set up here is plain text.
-      socket.setEncoding("latin1");
+      socket.once("close", () => reject(new Error(`${what}: the connection was closed`)));
+      socket.setEncoding("latin1"); // one byte a character: lengths count bytes
       socket.on("data", (chunk: string) => {
         received += chunk;
-        let at = 0;
-        for (const [i] of commands.entries()) {
-          const parsed = parse(received, at);
-          if (!parsed) return;
-          at = parsed.next;
+        for (let parsed = parse(received, 0); parsed; parsed = parse(received, 0)) {
+          received = received.slice(parsed.next);
           if (parsed.reply instanceof Error) return reject(parsed.reply);
-          if (i === commands.length - 1) return resolve(parsed.reply);
+          if (replies.push(parsed.reply) === all.length) return resolve(replies.slice(login.length));
         }
       });
-      for (const command of commands) socket.write(encode(command));
+      socket.write(all.map(encode).join(""));
     });
   } finally {
     socket.destroy();
@@ -56,6 +65,7 @@ interface Parsed {
 
 /** The reply at `at`; undefined while it has not come whole. */
 function parse(text: string, at: number): Parsed | undefined {
+  if (at >= text.length) return undefined;
   const end = text.indexOf("\r\n", at);
   if (end < 0) return undefined;
   const line = text.slice(at + 1, end);
@@ -71,7 +81,8 @@ function parse(text: string, at: number): Parsed | undefined {
       const length = Number(line);
       if (length < 0) return { reply: null, next };
       if (text.length < next + length + 2) return undefined;
-      return { reply: text.slice(next, next + length), next: next + length + 2 };
+      const bulk = Buffer.from(text.slice(next, next + length), "latin1").toString();
+      return { reply: bulk, next: next + length + 2 };
     }
     case "*":
       return parseArray(text, Number(line), next);
