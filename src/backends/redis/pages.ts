@@ -4,6 +4,7 @@ import type { Key, Space } from "../../base/keys.ts";
 import type { Time } from "../../base/time.ts";
 import type { Group, LockState, Outcome, Page, Query, StoredRecord } from "../../port/index.ts";
 import type { BatchContext } from "./batch.ts";
+import { inOrder, readDistribution, type Distribution } from "./distribution.ts";
 import { failedBy, foreign } from "./outcomes.ts";
 import { decodeRecord } from "./record.ts";
 import type { Node, Reply } from "./router.ts";
@@ -26,11 +27,12 @@ export interface PageContext extends BatchContext {
 }
 
 /**
- * Where a listing is: the distribution of the slots it goes by, the primary it scans and its cursor there, and keys that were found
- * but not shown. A primary "" comes after the last.
+ * Where a listing is: the distribution that its present pass began under, how many passes have ended under it, the primary it
+ * scans and its cursor there, and keys that were found but not shown. A primary "" comes after the last.
  */
 interface Position {
-  readonly epoch: string;
+  readonly print: string;
+  readonly passes: number;
   readonly node: string;
   readonly scan: string;
   readonly found: readonly string[];
@@ -62,23 +64,36 @@ class Listing {
   }
 
   async page(from: Position | undefined): Promise<Page> {
-    const { nodes, epoch } = await this.#primaries();
-    // Keys move with their slots, also to where the scan has been: only from the start is none missed.
-    const start: Position = { epoch, node: nodes[0]?.id ?? "", scan: "0", found: [] };
-    const known = from?.epoch === epoch && (from.node === "" || nodes.some(({ id }) => id === from.node));
-    const scanned = await this.#scan(nodes, known ? from : start);
+    const { router } = this.#context;
+    let at = from;
+    let nodes: readonly Node[] = [];
+    if (at) nodes = inOrder((await router.primaries(this.#deadline)).nodes);
+    if (!at || (at.node !== "" && !nodes.some(({ id }) => id === at?.node))) {
+      const distribution = await this.#distribution();
+      ({ nodes } = distribution);
+      at = begin(distribution, 0);
+    }
+    const scanned = await this.#scan(nodes, at);
     const { records, left } = await this.#show(scanned.found);
     const next = { ...scanned, found: left };
     if (next.node !== "" || left.length > 0) return { records, cursor: this.#cursor(next) };
-    const now = await this.#primaries();
-    return now.epoch === epoch
-      ? { records }
-      : { records, cursor: this.#cursor({ ...start, epoch: now.epoch, node: "?" }) };
+    const again = await this.#nextPass(next);
+    return again ? { records, cursor: this.#cursor(again) } : { records };
   }
 
-  async #primaries(): Promise<{ readonly nodes: readonly Node[]; readonly epoch: string }> {
-    const { nodes, epoch } = await this.#context.router.primaries(this.#deadline);
-    return { nodes: nodes.toSorted((a, b) => (a.id < b.id ? -1 : 1)), epoch };
+  /**
+   * The start of one more pass, if a key that is there throughout may have been missed: it moves with its slot, also to where the
+   * scan has been. While slots are on their way two passes under one distribution see it, before its move or after.
+   */
+  async #nextPass({ print, passes }: Position): Promise<Position | undefined> {
+    const now = await this.#distribution();
+    if (now.print !== print) return begin(now, 0);
+    return now.moving && passes === 0 ? begin(now, 1) : undefined;
+  }
+
+  async #distribution(): Promise<Distribution> {
+    const { router, places, time } = this.#context;
+    return readDistribution(router, places, time, this.#deadline);
   }
 
   /** Goes on until there are enough keys, or for so many steps. */
@@ -101,7 +116,7 @@ class Listing {
       scan = String(next);
       if (scan === "0") at = at + 1 < nodes.length ? at + 1 : -1;
     }
-    return { epoch: from.epoch, node: nodes[at]?.id ?? "", scan, found: [...found] };
+    return { ...from, node: nodes[at]?.id ?? "", scan, found: [...found] };
   }
 
   #keyOf(name: string): Key | undefined {
@@ -165,8 +180,9 @@ class Listing {
     return size;
   }
 
-  #cursor({ epoch, node, scan, found }: Position): string {
-    return Buffer.from(JSON.stringify([stampOf(this.#query), epoch, node, scan, found])).toString("base64url");
+  #cursor({ print, passes, node, scan, found }: Position): string {
+    const parts = [stampOf(this.#query), print, passes, node, scan, found];
+    return Buffer.from(JSON.stringify(parts)).toString("base64url");
   }
 }
 
@@ -179,18 +195,24 @@ function stampOf({ space, prefix }: Query): string {
   return createHash("sha256").update(`${space.id}\n${prefix}`).digest("base64url").slice(0, 12);
 }
 
+function begin({ nodes, print }: Distribution, passes: number): Position {
+  return { print, passes, node: nodes[0]?.id ?? "", scan: "0", found: [] };
+}
+
 function parse(cursor: string, query: Query): Position {
   const parts = read(cursor);
-  if (Array.isArray(parts) && parts.length === 5 && parts[0] === stampOf(query)) {
-    const [, epoch, node, scan, found] = parts as unknown[];
-    const texts = [epoch, node, scan].every((text) => typeof text === "string");
+  if (Array.isArray(parts) && parts.length === 6 && parts[0] === stampOf(query)) {
+    const [, print, passes, node, scan, found] = parts as unknown[];
     if (
-      texts &&
-      /^\d{1,20}$/.test(scan as string) &&
+      typeof print === "string" &&
+      (passes === 0 || passes === 1) &&
+      typeof node === "string" &&
+      typeof scan === "string" &&
+      /^\d{1,20}$/.test(scan) &&
       Array.isArray(found) &&
       found.every((one) => typeof one === "string")
     ) {
-      return { epoch: epoch as string, node: node as string, scan: scan as string, found };
+      return { print, passes, node, scan, found };
     }
   }
   throw new InvalidArgumentError("cursor is not one that this backend gave for this query", { backend: "redis" });
