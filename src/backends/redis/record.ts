@@ -78,6 +78,7 @@ export function decodeRecord(key: string, bytes: Buffer): StoredRecord | undefin
   const id = utf8Slice.call(bytes, 2, at);
   if (flags === 0) return { key, id, value: utf8Slice.call(bytes, at, bytes.length) };
   let expiresAt: number | undefined;
+  if (at + (flags & hasEnd ? 13 : 0) + (flags & hasStamps ? 6 : 0) > bytes.length) return undefined;
   if (flags & hasEnd) {
     expiresAt = Number(latin1Slice.call(bytes, at, at + 13));
     at += 13;
