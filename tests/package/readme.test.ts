@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { root } from "../../scripts/lib/run.ts";
+import { findServer } from "../../scripts/lib/servers/find.ts";
+import { shared } from "../support/redis/shared.ts";
 import { createConsumer, type Consumer } from "./support/consumer.ts";
 import { execute, succeed } from "./support/process.ts";
 import { readSnippets, type Snippet } from "./support/snippets.ts";
@@ -19,7 +21,24 @@ if (existsSync(path.join(root, "docs"))) {
 const manifest = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")) as {
   scripts: Record<string, string>;
   optionalDependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
 };
+
+/** The server that pages speak of, which is another one here. */
+const someServer = "redis://localhost:6379";
+/** Drivers that pages import or need. */
+const drivers = ["redis", "ioredis"];
+
+/** Why a snippet cannot run here, if it cannot. */
+function obstacleTo(code: string): string | false {
+  return code.includes(someServer) && !findServer("redis") ? "there is no redis-server" : false;
+}
+
+/** The code, with the address of a server that is there. */
+async function onServer(code: string): Promise<string> {
+  return code.includes(someServer) ? code.replaceAll(someServer, (await shared.single("redis")).url) : code;
+}
 
 describe("the README", () => {
   const text = readFileSync(path.join(root, "README.md"), "utf8");
@@ -39,10 +58,12 @@ describe("the README", () => {
 
 for (const page of pages) {
   describe(`the code of ${page}`, () => {
-    const snippets = readSnippets(readFileSync(path.join(root, page), "utf8"));
+    const text = readFileSync(path.join(root, page), "utf8");
+    const snippets = readSnippets(text);
+    const used = text.includes(someServer) ? drivers.map((name) => `${name}@${manifest.devDependencies[name]}`) : [];
     let consumer: Consumer;
     before(async () => {
-      consumer = await createConsumer({ optional: true, packages: ["@types/node@20"] });
+      consumer = await createConsumer({ optional: true, packages: ["@types/node@20", ...used] });
       mkdirSync(path.join(consumer.folder, "shell"));
     });
     after(() => consumer.remove());
@@ -57,14 +78,19 @@ for (const page of pages) {
           store(path.join(consumer.folder, "shell"), [snippet]));
       } else if (snippet.language === "sh") {
         for (const command of commandsOf(snippet.code)) {
-          it(`line ${snippet.line}: ${command}`, () => runCommand(consumer, command));
+          it(`line ${snippet.line}: ${command}`, { skip: obstacleTo(command) }, async () =>
+            runCommand(consumer, await onServer(command)),
+          );
         }
       } else {
         const beside = [...files];
         const file = `${name}/main.${extensionOf(snippet)}`;
         if (snippet.language === "ts") programs.push(file);
-        it(`line ${snippet.line} runs`, async () => {
-          consumer.write(file, `${snippet.code}\n`);
+        const skip = obstacleTo(snippet.code);
+        // Its types are looked at all the same.
+        if (skip !== false) before(() => void consumer.write(file, `${snippet.code}\n`));
+        it(`line ${snippet.line} runs`, { skip }, async () => {
+          consumer.write(file, `${await onServer(snippet.code)}\n`);
           store(path.join(consumer.folder, name), beside);
           const cwd = path.join(consumer.folder, name);
           await succeed(process.execPath, [path.basename(file)], { cwd, timeoutMs: 60_000 });
@@ -125,7 +151,8 @@ async function runCommand(consumer: Consumer, command: string): Promise<void> {
       assert.ok(script === "ci" || script in manifest.scripts, `no script "${script}"`);
     }
   } else if (/^npm (install|i) /.test(command)) {
-    const known = new Set(["holdfast", ...Object.keys(manifest.optionalDependencies)]);
+    const { optionalDependencies, peerDependencies } = manifest;
+    const known = new Set(["holdfast", ...Object.keys({ ...optionalDependencies, ...peerDependencies })]);
     for (const name of command.split(/\s+/).slice(2)) assert.ok(known.has(name), `${name} is no package of ours`);
   } else {
     const cwd = path.join(consumer.folder, "shell");

@@ -118,5 +118,8 @@ async function judgeWatch(router: Router, { notifications }: SettingsTerms, aski
       "watch() is refused; all else works",
       'allow +config|get and +config|set; or set notify-keyspace-events "KA", and open with notifications: "assume"',
     );
-  return fine("keyspace notifications", "are there, or are switched on at the first watch()");
+  return fine(
+    "keyspace notifications",
+    notifications === "assume" ? "the user may listen to them" : "are there, or are switched on at the first watch()",
+  );
 }

@@ -159,17 +159,14 @@ const judgeTimeout: Rule = ({ server }) => {
   );
 };
 
+/** Whether they can be switched on is not said by a setting: see `rights.ts`. */
 const judgeNotifications: Rule = ({ server, notifications }) => {
+  if (notifications !== "assume") return undefined;
   const flags = server.setting("notify-keyspace-events");
-  if (notifications === "off") return undefined;
-  const assumed = notifications === "assume";
   if (flags === undefined)
-    return assumed
-      ? unknown("notify-keyspace-events", "the server does not tell whether it notifies", 'see that it has "KA"')
-      : undefined;
+    return unknown("notify-keyspace-events", "the server does not tell whether it notifies", 'see that it has "KA"');
   const what = `notify-keyspace-events "${flags}"`;
   if (missingFrom(flags) === "") return fine(what, "changes are told to watchers");
-  if (!assumed) return undefined;
   return wrong(what, "watch() misses changes", 'set notify-keyspace-events "KA", or open with notifications: "enable"');
 };
 

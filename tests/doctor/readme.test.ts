@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { it } from "node:test";
+import { root } from "../../scripts/lib/run.ts";
+import { capabilitiesOf } from "../../src/backends/redis/capabilities.ts";
+import { examineServers } from "../../src/backends/redis/settings/index.ts";
+import { systemTime as time } from "../../src/base/time.ts";
+import { paintFor } from "../../src/cli/demo/paint.ts";
+import { page } from "../../src/cli/doctor/page.ts";
+import { fakeRouter } from "./support/fake-server.ts";
+
+void it("prints what the README shows of it", async () => {
+  const readme = readFileSync(path.join(root, "README.md"), "utf8");
+  const [, example = ""] = /<!-- doctor -->\n\n```text\n(.*?)\n```/s.exec(readme) ?? [];
+  assert.notEqual(example, "");
+  const router = fakeRouter("single", {
+    info: {
+      redis_version: "7.0.15",
+      maxmemory: "9000000",
+      slave0: "ip=10.0.0.9,port=6379,state=online,offset=1,lag=0",
+    },
+    config: { "maxmemory-policy": "allkeys-lru", appendfsync: "everysec", "min-replicas-to-write": "1" },
+  });
+  const found = await examineServers(
+    router,
+    { settings: "refuse", use: "all", notifications: "enable", prefix: "hf" },
+    ({ promises }, watches) => capabilitiesOf("single", promises, watches),
+    { time, deadline: time.monotonic() + 5_000 },
+  );
+  const plain = paintFor({ isTTY: false, hasColors: () => false } as typeof process.stdout);
+  const printed = page("redis://localhost:6379", { ...found, backend: "redis" }, 80, plain).split("\n");
+  // It is shown in part, in the order that it is printed in.
+  let from = 0;
+  for (const line of example.split("\n")) {
+    const at = printed.indexOf(line, from);
+    assert.ok(at >= 0, `"${line}" is not printed, or not there:\n${printed.join("\n")}`);
+    from = at + 1;
+  }
+});
