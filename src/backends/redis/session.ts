@@ -5,6 +5,7 @@ import { Batch, type BatchContext } from "./batch.ts";
 import type { Engine } from "./engine.ts";
 import { closed, notSent } from "./outcomes.ts";
 import { readPage } from "./pages.ts";
+import { before } from "./signals/before.ts";
 import { Turns } from "./turns.ts";
 
 /** How long a look at a lock may take, in ms. */
@@ -39,12 +40,9 @@ export class RedisSession implements Session {
 
   async page(query: Query, { deadline }: { readonly deadline: number }): Promise<Page> {
     if (this.#closed) throw closed();
-    const context = await this.#reach(deadline);
-    return readPage(
-      { ...context, time: this.#engine.time, run: (groups) => this.#run(groups, deadline) },
-      query,
-      deadline,
-    );
+    const { time } = this.#engine;
+    const context = await before(this.#reach(deadline), deadline, time, { ref: true });
+    return readPage({ ...context, time, run: (groups) => this.#run(groups, deadline) }, query, deadline);
   }
 
   async close(): Promise<void> {

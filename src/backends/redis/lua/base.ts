@@ -17,6 +17,10 @@ local nowMs = floor(now / 1000)
 
 local CONFLICT, FENCED, HELD = 1, 2, 3
 
+local function foreign()
+  error({ err = 'FOREIGN this key holds something else' })
+end
+
 local out, n = {}, 0
 local check = {}
 local width = {}

@@ -29,7 +29,7 @@ end
 local function load(key)
   local stored = call('GET', key)
   if not stored then return { key = key, q = 0, holds = {}, marks = {} } end
-  if byte(stored) ~= 76 then error({ err = 'FOREIGN this key holds something else' }) end
+  if byte(stored) ~= 76 then foreign() end
   local q, holds, marks = unpack(sub(stored, 2))
   alive(holds, 5, 3)
   alive(marks, 2, 1)

@@ -87,6 +87,7 @@ check.F = function(i, key)
   local stored = call('GET', key)
   if stored then
     local g, h, e = string.match(stored, '^(%d+) (%d+) (%d+)$')
+    if not g then foreign() end
     g, h, e = tonumber(g), tonumber(h), tonumber(e)
     if grant < g or (grant == g and hand < h) then return nil, FENCED end
     if e > ends then ends = e end
