@@ -1,3 +1,4 @@
+import type { Timer } from "../../../base/time.ts";
 import type { PushListener } from "../router.ts";
 import { Subscriptions, type SubscriptionsOptions } from "./subscriptions.ts";
 import { showEndpoint, type Endpoint } from "./wire.ts";
@@ -7,7 +8,15 @@ export interface ClusterSubscriberOptions extends Omit<SubscriptionsOptions, "en
   primaries(): readonly Endpoint[];
   /** Resolves when they are known. */
   known(deadline: number): Promise<void>;
+  /** Finds out whether they are others. */
+  look(): void;
 }
+
+/**
+ * How often a subscriber has the primaries looked at: keys that have moved to a node which it does not listen to are silent,
+ * and no command of ours may come upon them.
+ */
+const LOOK_MS = 2_000;
 
 /**
  * Subscriptions on a cluster. A message to a channel reaches every node, so one connection hears them all; what a node tells
@@ -20,6 +29,7 @@ export class ClusterSubscriber {
   readonly #patterns = new Set<string>();
   readonly #byNode = new Map<string, Subscriptions>();
   #home: Endpoint | undefined;
+  #timer: Timer | undefined;
   #closed = false;
 
   constructor(listener: PushListener, options: ClusterSubscriberOptions) {
@@ -29,6 +39,7 @@ export class ClusterSubscriber {
   }
 
   async subscribe(channel: string, deadline: number): Promise<void> {
+    this.#lookLater();
     await this.#options.known(deadline);
     await this.#channels.subscribe("channel", channel, deadline);
   }
@@ -38,6 +49,7 @@ export class ClusterSubscriber {
   }
 
   async subscribePattern(pattern: string, deadline: number): Promise<void> {
+    this.#lookLater();
     await this.#options.known(deadline);
     const isNew = !this.#patterns.has(pattern);
     const late = this.#patterns.size > 0;
@@ -73,8 +85,18 @@ export class ClusterSubscriber {
 
   close(): void {
     this.#closed = true;
+    this.#timer?.clear();
     this.#channels.close();
     for (const node of this.#byNode.values()) node.close();
+  }
+
+  #lookLater(): void {
+    if (this.#timer || this.#closed) return;
+    this.#timer = this.#options.time.after(LOOK_MS, () => {
+      this.#timer = undefined;
+      this.#options.look();
+      this.#lookLater();
+    });
   }
 
   /** Any primary, and another one than before if there is one. */

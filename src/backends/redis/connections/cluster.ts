@@ -90,6 +90,7 @@ export class ClusterRouter implements Router {
       ...this.#options,
       primaries: () => this.#map.nodes.map(({ endpoint }) => endpoint),
       known: (deadline) => this.ready(deadline),
+      look: () => this.#map.lookSoon(),
     });
     this.#subscribers.add(subscriber);
     if (this.#closed) subscriber.close();

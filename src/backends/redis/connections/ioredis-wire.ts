@@ -10,8 +10,7 @@ export interface IoredisClient {
   connect(): Promise<void>;
   disconnect(reconnect?: boolean): void;
   duplicate(overrides: IoredisOptions): IoredisClient;
-  sendCommand(command: object): Promise<unknown>;
-  call(command: string, ...args: readonly unknown[]): Promise<unknown>;
+  callBuffer(command: string, args: readonly Arg[]): Promise<unknown>;
   subscribe(channel: string): Promise<unknown>;
   unsubscribe(channel: string): Promise<unknown>;
   psubscribe(pattern: string): Promise<unknown>;
@@ -33,8 +32,6 @@ export interface IoredisOptions {
   readonly stringNumbers?: boolean | undefined;
   readonly [other: string]: unknown;
 }
-
-type CommandClass = new (name: string, args: readonly Arg[], options: { readonly replyEncoding: null }) => object;
 
 /** What a duplicate of the application's client is told: it never reconnects, and nothing is queued or sent again. */
 export function ownIoredisOptions(connectTimeout: number): IoredisOptions {
@@ -63,9 +60,8 @@ export function ownIoredisOptions(connectTimeout: number): IoredisOptions {
 
 /** Bulk strings come as buffers; so do simple strings, which this driver does not tell apart from them. */
 function send(client: IoredisClient, args: readonly Arg[]): Promise<Reply> {
-  const { Command } = client.constructor as unknown as { readonly Command: CommandClass };
   const [name, ...rest] = args;
-  return client.sendCommand(new Command(String(name), rest, { replyEncoding: null })) as Promise<Reply>;
+  return client.callBuffer(String(name), rest) as Promise<Reply>;
 }
 
 /** A client that was made for us alone. */
@@ -97,7 +93,7 @@ export class IoredisWire implements Wire {
 
   send(args: readonly Arg[]): Promise<Reply> {
     // In the driver's subscriber mode only names in lower case are known as allowed.
-    return args[0] === "PING" ? (this.#client.call("ping") as Promise<Reply>) : send(this.#client, args);
+    return send(this.#client, args[0] === "PING" ? ["ping"] : args);
   }
 
   async subscribe(kind: SubscriptionKind, name: string, listener: MessageListener): Promise<void> {

@@ -44,7 +44,7 @@ export function fromIoredis(client: object): AdaptedClient {
     refusePrefix(cluster.options.keyPrefix, cluster.options.redisOptions?.keyPrefix);
     return { [brand]: { cluster }, options: { database: 0 } };
   }
-  if (typeof shape.duplicate !== "function" || typeof shape.sendCommand !== "function") {
+  if (typeof shape.duplicate !== "function" || typeof shape.callBuffer !== "function") {
     refuse("fromIoredis needs a Redis or a Cluster of ioredis or iovalkey");
   }
   const single = client as IoredisClient;

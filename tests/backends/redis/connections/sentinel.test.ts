@@ -18,11 +18,11 @@ void describe("sentinels", () => {
   });
   after(async () => group.stop());
 
-  async function follows(router: Router, after_: RedisServer): Promise<void> {
+  async function follows(router: Router, next: RedisServer): Promise<void> {
     for (const end = soon(10_000); ;) {
       await router.ready(end);
       const { epoch } = await router.primaries(end);
-      if (epoch === `127.0.0.1:${after_.port}`) break;
+      if (epoch === `127.0.0.1:${next.port}`) break;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     assert.equal(await command(router, "SET", "x", "1"), "OK");
@@ -57,13 +57,13 @@ void describe("sentinels", () => {
 
   void it("lead to another master when the old one has died", async () => {
     const router = await routers.ready(url);
-    const before_ = await group.primary();
+    const primary = await group.primary();
     const pending = failure(command(router, "BLPOP", "nothing", "0"));
-    await before_.kill();
+    await primary.kill();
     assert.equal((await pending).sent, true);
     assert.equal((await failure(command(router, "GET", "x"))).sent, false);
-    await follows(router, await group.failedOver(before_));
-    await before_.restart();
+    await follows(router, await group.failedOver(primary));
+    await primary.restart();
   });
 
   void it("need not all be there", async () => {

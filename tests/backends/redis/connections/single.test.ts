@@ -80,9 +80,9 @@ void describe("one server", () => {
   void it("tries again after a refusal, but does not hammer the server", async () => {
     const router = routers.make(`redis://late:in-time@127.0.0.1:${proxy.port}`, fasterTime(10));
     const deadline = (): number => soon() * 10;
-    const before = proxy.accepted;
+    const accepted = proxy.accepted;
     for (let i = 0; i < 5; i++) await rejectsWith("INVALID_ARGUMENT", /WRONGPASS/, router.ready(deadline()));
-    assert.equal(proxy.accepted - before, 1);
+    assert.equal(proxy.accepted - accepted, 1);
     await server.command("ACL", "SETUSER", "late", "on", ">in-time", "+@all", "~*");
     for (;;) {
       try {
@@ -182,9 +182,9 @@ void describe("one server", () => {
   void it("refuses what comes when too much is pending", async () => {
     const router = await routers.ready(url);
     server.pause();
-    const sent = Array.from({ length: 65_540 }, () => command(router, "PING"));
+    const pings = Array.from({ length: 65_540 }, () => command(router, "PING"));
     server.resume();
-    const all = await Promise.allSettled(sent);
+    const all = await Promise.allSettled(pings);
     const refused = all.flatMap((one) => (one.status === "rejected" ? [one.reason as { sent: boolean }] : []));
     assert.deepEqual(
       refused.map(({ sent }) => sent),
@@ -197,11 +197,11 @@ void describe("one server", () => {
     await server.command("REPLICAOF", "127.0.0.1", "1");
     const id = await server.command("CLIENT", "LIST").then(String);
     assert.match(id, /holdfast:commands/);
-    const before = proxy.accepted;
+    const accepted = proxy.accepted;
     try {
       assert.equal((await failure(command(router, "SET", "x", "1"))).reply, "READONLY");
       await router.ready(soon());
-      assert.equal(proxy.accepted, before + 1, "on a connection that may lead to another server");
+      assert.equal(proxy.accepted, accepted + 1, "on a connection that may lead to another server");
     } finally {
       await server.command("REPLICAOF", "NO", "ONE");
     }

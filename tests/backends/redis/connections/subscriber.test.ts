@@ -68,8 +68,8 @@ void describe("subscriptions on one server", () => {
     const heard = new Heard();
     await router.subscriber(heard).subscribe("a", soon() * 20);
     proxy.set({ kind: "black-hole" });
-    const before = proxy.accepted;
-    while (proxy.accepted === before) await new Promise((resolve) => setTimeout(resolve, 10));
+    const accepted = proxy.accepted;
+    while (proxy.accepted === accepted) await new Promise((resolve) => setTimeout(resolve, 10));
     assert.equal(heard.gaps, 0, "it cannot be back yet");
     proxy.set({ kind: "none" });
     await heard.until(() => heard.gaps === 1);

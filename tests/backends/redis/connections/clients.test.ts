@@ -1,0 +1,261 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, it } from "node:test";
+import { Cluster as IoCluster, Redis as IoRedis } from "ioredis";
+import { Cluster as ValkeyCluster, Redis as Valkey } from "iovalkey";
+import { createClient, createClientPool, createCluster, createSentinel } from "redis";
+import { FaultProxy } from "../../../support/fault-proxy.ts";
+import { startCluster, type RedisCluster } from "../../../support/redis/cluster.ts";
+import { startRedis, type RedisServer } from "../../../support/redis/server.ts";
+import { fromIoredis, resolveRedisOptions } from "../../../../src/backends/redis/connections/index.ts";
+import { command, failure, Heard, rejectsWith, Routers, soon } from "./support.ts";
+
+const password = "s3cret";
+const routers = new Routers();
+
+interface OwnClient {
+  /** What is handed in. */
+  readonly client: object;
+  /** A command of the application itself. */
+  get(key: string): Promise<string | null>;
+  isOpen(): boolean;
+  close(): Promise<void>;
+}
+
+let server: RedisServer;
+let proxy: FaultProxy;
+before(async () => {
+  server = await startRedis({ kind: "redis", password, appendonly: "always" });
+  proxy = await FaultProxy.start({ port: server.port });
+});
+afterEach(async () => {
+  proxy.set({ kind: "none" });
+  await routers.close();
+});
+after(async () => {
+  await proxy.close();
+  await server.stop();
+});
+
+async function nodeRedis(RESP: 2 | 3): Promise<OwnClient> {
+  // Type mappings, a timeout and an offline queue of the application's must not matter.
+  const client = createClient({ url: `redis://:${password}@127.0.0.1:${proxy.port}/4`, RESP, name: "mine" });
+  client.on("error", () => undefined);
+  await client.connect();
+  return {
+    client,
+    get: async (key) => client.get(key),
+    isOpen: () => client.isOpen,
+    close: async () => client.destroy(),
+  };
+}
+
+async function io(Client: typeof IoRedis | typeof Valkey): Promise<OwnClient> {
+  const client = new (Client as typeof IoRedis)({
+    port: proxy.port,
+    password,
+    db: 4,
+    maxRetriesPerRequest: 0,
+    connectionName: "mine",
+    retryStrategy: () => 20,
+  });
+  client.on("error", () => undefined);
+  await new Promise((resolve) => client.once("ready", resolve));
+  return {
+    client: fromIoredis(client),
+    get: async (key) => client.get(key),
+    isOpen: () => client.status !== "end",
+    close: async () => client.disconnect(),
+  };
+}
+
+for (const [name, make] of [
+  ["node-redis with RESP 3", async () => nodeRedis(3)],
+  ["node-redis with RESP 2", async () => nodeRedis(2)],
+  ["ioredis", async () => io(IoRedis)],
+  ["iovalkey", async () => io(Valkey)],
+] as const) {
+  void describe(`an application's client of ${name}`, () => {
+    let own: OwnClient;
+    before(async () => {
+      own = await make();
+    });
+    after(async () => own.close());
+
+    void it("carries the commands, and replies have the same types", async () => {
+      const router = await routers.ready({ client: own.client });
+      await command(router, "SET", "k", Buffer.from([0, 255]));
+      assert.deepEqual(await command(router, "GET", "k"), Buffer.from([0, 255]));
+      assert.equal(await command(router, "GET", "none"), null);
+      assert.equal(await command(router, "EXISTS", "k"), 1);
+      assert.deepEqual(await command(router, "MGET", "k", "none"), [Buffer.from([0, 255]), null]);
+      assert.equal(String(await command(router, "SET", "text", "ä")), "OK");
+      assert.equal(await own.get("text"), "ä");
+      const script = "return { KEYS[1], ARGV[1], 7, { false, redis.status_reply('fine') } }";
+      const reply = (await command(router, "EVAL", script, "1", "a", "b")) as readonly unknown[];
+      assert.deepEqual(reply.slice(0, 3), [Buffer.from("a"), Buffer.from("b"), 7]);
+      assert.equal(String((reply[3] as readonly unknown[])[1]), "fine");
+      assert.equal((await failure(command(router, "EVALSHA", "0".repeat(40), "0"))).reply, "NOSCRIPT");
+      const clients = String(await command(router, "CLIENT", "LIST"));
+      assert.match(clients, /name=mine .*db=4/);
+      assert.doesNotMatch(clients, /holdfast:commands/);
+      assert.equal(resolveRedisOptions({ client: own.client }).database, 4);
+    });
+
+    void it("has connections beside it for renewals and subscriptions, which end with the backend", async () => {
+      const router = await routers.ready({ client: own.client });
+      const heard = new Heard();
+      const subscriber = router.subscriber(heard);
+      await subscriber.subscribe("ch", soon());
+      await subscriber.subscribePattern("p*", soon());
+      await command(router, "PUBLISH", "ch", "1");
+      await command(router, "PUBLISH", "p1", "2");
+      await heard.until(() => heard.messages.length === 2);
+      assert.deepEqual(heard.messages[1], { channel: "p1", body: "2", pattern: "p*" });
+      await router.send("renewals", undefined, ["SET", "renewed", "1"]);
+      for (;;) {
+        const clients = String(await command(router, "CLIENT", "LIST"));
+        if (/name=holdfast:renewals .*db=4/.test(clients) && /name=holdfast:subscriptions .*db=4/.test(clients)) break;
+      }
+      await router.close();
+      while (String(await server.command("CLIENT", "LIST")).includes("name=holdfast:"));
+      assert.ok(own.isOpen());
+      assert.equal(await own.get("renewed"), "1");
+    });
+
+    void it("comes back after a loss, and nothing runs twice or later", async () => {
+      const router = await routers.ready({ client: own.client });
+      const heard = new Heard();
+      await router.subscriber(heard).subscribe("ch", soon());
+      await command(router, "DEL", "count");
+      for (let i = 1; i <= 3; i++) {
+        proxy.set({ kind: "drop-reply" });
+        assert.equal((await failure(command(router, "INCR", "count"))).sent, true);
+        assert.equal((await failure(command(router, "INCR", "count"))).sent, false);
+        proxy.set({ kind: "none" });
+        await router.ready(soon());
+        assert.equal(String(await command(router, "GET", "count")), String(i));
+      }
+      proxy.cut();
+      await heard.until(() => heard.gaps > 0);
+      assert.ok(own.isOpen());
+    });
+
+    void it("takes back what was not written when the connection went", async () => {
+      const router = await routers.ready({ client: own.client });
+      await command(router, "SET", "late", "0");
+      const lost = server.kill();
+      const sent: Promise<unknown>[] = [];
+      for (let i = 0; i < 50 && router.isReady("commands", undefined); i++) {
+        sent.push(command(router, "INCR", "late").catch((error: unknown) => error));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await lost;
+      await Promise.all(sent);
+      await server.restart();
+      await router.ready(soon());
+      const counted = Number(String(await command(router, "GET", "late")));
+      const certain = (await Promise.all(sent)).filter((reply) => typeof reply === "number").length;
+      assert.ok(counted >= certain && counted <= sent.length, `${certain} <= ${counted} <= ${sent.length}`);
+    });
+  });
+}
+
+void describe("clients that cannot be used", () => {
+  void it("are not opened for the application", async () => {
+    const closed = createClient({ url: server.url });
+    await rejectsWith("INVALID_ARGUMENT", /is not open/, routers.make({ client: closed }).ready(soon()));
+    assert.equal(closed.isOpen, false);
+    const lazy = new IoRedis({ lazyConnect: true, maxRetriesPerRequest: 0 });
+    await rejectsWith("INVALID_ARGUMENT", /is not open/, routers.make({ client: fromIoredis(lazy) }).ready(soon()));
+    assert.equal(lazy.status, "wait");
+    lazy.disconnect();
+    const cluster = createCluster({ rootNodes: [{ url: server.url }] });
+    await rejectsWith("UNAVAILABLE", /no node tells/, routers.make({ client: cluster }).ready(soon(300)));
+  });
+
+  void it("are waited for while they connect", async () => {
+    const client = createClient({ url: server.url });
+    const connecting = client.connect();
+    const router = routers.make({ client });
+    await router.ready(soon());
+    assert.equal(await command(router, "PING"), "PONG");
+    await connecting;
+    client.destroy();
+    assert.equal((await failure(command(router, "PING"))).sent, false);
+    await rejectsWith("INVALID_ARGUMENT", /is not open/, router.ready(soon(2_000)));
+  });
+
+  void it("are refused, and it is said why", () => {
+    const refuses = (make: () => unknown, message: RegExp): void => {
+      assert.throws(make, (error: unknown) => message.test((error as Error).message));
+    };
+    const made = (client: object) => () => routers.make({ client });
+    const ioredis = new IoRedis({ lazyConnect: true });
+    refuses(made(ioredis), /fromIoredis\(client\)/);
+    refuses(() => fromIoredis(ioredis), /may run a command twice: .*maxRetriesPerRequest: 0/);
+    const settings = { lazyConnect: true, maxRetriesPerRequest: 0 } as const;
+    refuses(() => fromIoredis(new IoRedis({ ...settings, keyPrefix: "x:" })), /keyPrefix/);
+    refuses(() => fromIoredis(new IoRedis({ ...settings, reconnectOnError: () => 2 })), /reconnectOnError/);
+    refuses(() => fromIoredis(new IoRedis({ ...settings, stringNumbers: true })), /stringNumbers/);
+    refuses(() => fromIoredis(new IoCluster([], { lazyConnect: true, keyPrefix: "x:" })), /keyPrefix/);
+    refuses(() => fromIoredis({}), /needs a Redis or a Cluster/);
+    refuses(made(createSentinel({ name: "m", sentinelRootNodes: [] })), /redis\+sentinel:\/\//);
+    refuses(made(createClientPool()), /cannot be used/);
+    refuses(made(new Map()), /cannot be used/);
+  });
+});
+
+void describe("an application's cluster", () => {
+  let cluster: RedisCluster;
+  before(async () => {
+    cluster = await startCluster({ kind: "redis", password });
+  });
+  after(async () => cluster.stop());
+
+  // Keys of three primaries, each of which moves once.
+  for (const [name, moving, make] of [
+    [
+      "node-redis",
+      "a",
+      async () => {
+        const rootNodes = cluster.nodes.slice(0, 2).map(({ url }) => ({ url }));
+        const client = createCluster({ rootNodes, defaults: { password } });
+        client.on("error", () => undefined);
+        await client.connect();
+        return { client, end: () => client.destroy() };
+      },
+    ],
+    ["ioredis", "b", async () => ioCluster(IoCluster)],
+    ["iovalkey", "c", async () => ioCluster(ValkeyCluster as unknown as typeof IoCluster)],
+  ] as const) {
+    void it(`of ${name} lends its settings`, async () => {
+      const { client, end } = await make();
+      try {
+        const router = await routers.ready({ client });
+        assert.equal(router.topology, "cluster");
+        for (const key of ["a", "b", "c", "d", "e"]) {
+          await router.send("commands", key, ["SET", key, key]);
+          assert.deepEqual(await router.send("renewals", key, ["GET", key]), Buffer.from(key));
+        }
+        const heard = new Heard();
+        await router.subscriber(heard).subscribe("ch", soon());
+        await command(router, "PUBLISH", "ch", "1");
+        await heard.until(() => heard.messages.length === 1);
+        await cluster.failover(router.slotOf(moving));
+        await router.ready(soon(), moving);
+        await router.send("commands", moving, ["SET", moving, "2"]);
+      } finally {
+        await routers.close();
+        end();
+      }
+    });
+  }
+
+  async function ioCluster(Client: typeof IoCluster): Promise<{ readonly client: object; end(): void }> {
+    const nodes = cluster.nodes.slice(0, 2).map(({ host, port }) => ({ host, port }));
+    const client = new Client(nodes, { redisOptions: { password } });
+    client.on("error", () => undefined);
+    await new Promise((resolve) => client.once("ready", resolve));
+    return { client: fromIoredis(client), end: () => client.disconnect() };
+  }
+});
