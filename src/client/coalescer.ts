@@ -1,12 +1,11 @@
-import { ChurnMap } from "../base/churn-map.ts";
 import { IndeterminateError, isHoldfastError, UnavailableError } from "../base/errors.ts";
 import type { Time } from "../base/time.ts";
 import type { ExecuteCall, Group, Outcome, Session } from "../port/index.ts";
 import { Aborts } from "./aborts.ts";
 import type { Call } from "./calls.ts";
 import { Deadlines } from "./deadlines.ts";
-import { groupWrites, keysOf, KeyOrder, opKeyId, writes, type Turn } from "./key-order.ts";
-import { batchesOf, Caller, readId, readOf, Request, type Drop, type Failed, type Reply } from "./requests.ts";
+import { groupWrites, KeyOrder, Lane, type Turn } from "./key-order.ts";
+import { batchesOf, Caller, readSlotOf, Request, type Drop, type Failed, type Reply } from "./requests.ts";
 
 /**
  * Gathers the calls of a tick into batches, in front of one session. A call ends by its outcome, its signal or its deadline; its
@@ -18,8 +17,6 @@ export class Coalescer {
   readonly #order = new KeyOrder();
   readonly #deadlines: Deadlines;
   readonly #aborts = new Aborts();
-  /** Reads of one key that are not yet sent, and that no write has lined up behind: equal ones join them. */
-  readonly #reads = new ChurnMap<string, Request>();
   #ready: Request[] = [];
   #scheduled = false;
   #inFlight = 0;
@@ -60,32 +57,18 @@ export class Coalescer {
 
   /** The request of a group: one that reads the same and is not yet sent, else a new one. */
   #join(group: Group): Request {
-    const keys = keysOf(group);
-    const read = readOf(group, keys);
-    const equal = read === undefined ? undefined : this.#reads.get(read);
-    if (equal) return equal;
-    const request = new Request(group, keys, read);
-    if (read !== undefined) this.#reads.set(read, request);
-    else if (this.#reads.size > 0) this.#part(group);
+    const lanes = this.#order.lanesOf(group);
+    const slot = readSlotOf(group);
+    if (lanes instanceof Lane) {
+      const equal = slot && lanes[slot];
+      if (equal) return equal as Request;
+      if (!slot) part(lanes);
+    } else for (const { lane, write } of lanes) if (write) part(lane);
+    const request = new Request(group, lanes);
+    if (slot && lanes instanceof Lane) lanes[slot] = request;
     this.#inFlight++;
     if (this.#order.enter(request)) this.#admit(request);
     return request;
-  }
-
-  /** What reads a key of `group` from now on comes after it. */
-  #part(group: Group): void {
-    for (const op of group.ops) {
-      if (!writes(op)) continue;
-      const id = opKeyId(op);
-      this.#reads.delete(readId(id, false));
-      this.#reads.delete(readId(id, true));
-    }
-  }
-
-  /** Nobody joins a read any more. */
-  #seal(request: Request): void {
-    const { read } = request;
-    if (read !== undefined && this.#reads.get(read) === request) this.#reads.delete(read);
   }
 
   readonly #admit = (turn: Turn): void => {
@@ -101,7 +84,7 @@ export class Coalescer {
     const ready = this.#ready;
     this.#ready = [];
     const wanted = ready.filter((request) => {
-      this.#seal(request);
+      seal(request);
       if (request.live === 0) this.#leave(request);
       return request.live > 0;
     });
@@ -168,7 +151,7 @@ export class Coalescer {
     } else if (signal) caller.reject(signal.reason);
     else caller.reject(new UnavailableError("timed out: nothing was changed", { backend: this.#backend }));
     if (request.live === 0 && request.missing > 0) {
-      this.#seal(request);
+      seal(request);
       this.#order.withdraw(request, this.#admit);
       this.#left();
     }
@@ -197,6 +180,20 @@ export class Coalescer {
     if (isHoldfastError(error, "UNAVAILABLE")) return error;
     return new UnavailableError("the store could not be asked: nothing was changed", context);
   }
+}
+
+/** What reads a key from now on comes after what is about to write it. */
+function part(lane: Lane): void {
+  lane.read = undefined;
+  lane.stamped = undefined;
+}
+
+/** Nobody joins a read any more. */
+function seal(request: Request): void {
+  const { lanes } = request;
+  if (!(lanes instanceof Lane)) return;
+  if (lanes.read === request) lanes.read = undefined;
+  if (lanes.stamped === request) lanes.stamped = undefined;
 }
 
 /** The port forbids to leave a group without an outcome; a backend that does it all the same loses no caller. */

@@ -7,11 +7,34 @@ export interface Turn {
   readonly group: Group;
   /** Keys on which it is not yet admitted. Kept by {@link KeyOrder}. */
   missing: number;
-  readonly keys: TurnKeys;
+  /** From {@link KeyOrder.lanesOf}, right before it enters. */
+  readonly lanes: Lanes;
+}
+
+/** One key that calls are on their way on. */
+export class Lane {
+  readonly id: string;
+  /** Admitted readers, or -1 for one admitted writer. */
+  active = 0;
+  /** Those who wait for it: mostly nobody. */
+  waiting: Waiting[] | undefined = undefined;
+  /** The turn that reads this key alone, not yet sent, with no write lined up behind it: equal reads join it. */
+  read: Turn | undefined = undefined;
+  /** The same for a read that checks the record's stamps. */
+  stamped: Turn | undefined = undefined;
+
+  constructor(id: string) {
+    this.id = id;
+  }
 }
 
 /** The keys of a turn, each once, with whether it is written; the key alone where there is one operation, as mostly. */
-export type TurnKeys = string | readonly (readonly [id: string, write: boolean])[];
+export type Lanes = Lane | readonly LaneUse[];
+
+interface LaneUse {
+  readonly lane: Lane;
+  readonly write: boolean;
+}
 
 interface Waiting {
   readonly turn: Turn;
@@ -34,104 +57,106 @@ export function groupWrites(group: Group): boolean {
  * Guards do not line up: either order of a guarded write and a renewal is right.
  */
 export class KeyOrder {
-  /** Admitted readers of a key, or -1 for one admitted writer. */
-  readonly #active = new ChurnMap<string, number>();
-  /** Those who wait for a key: mostly nobody. */
-  readonly #waiting = new Map<string, Waiting[]>();
+  readonly #lanes = new ChurnMap<string, Lane>();
 
   /** Whether a group could go at once, without lining up. */
   idle(group: Group): boolean {
-    if (this.#active.size === 0) return true;
-    return group.ops.every((op) => this.#isOpen(opKeyId(op), writes(op)));
+    if (this.#lanes.size === 0) return true;
+    return group.ops.every((op) => {
+      const lane = this.#lanes.get(opKeyId(op));
+      return lane === undefined || isOpen(lane, writes(op));
+    });
+  }
+
+  /** The keys of a group, for a turn that enters before anything else happens here: an unused key is forgotten. */
+  lanesOf({ ops }: Group): Lanes {
+    if (ops.length === 1) return this.#lane(opKeyId(ops[0] as Operation));
+    const uses = new Map<string, { readonly lane: Lane; write: boolean }>();
+    for (const op of ops) {
+      const id = opKeyId(op);
+      const use = uses.get(id);
+      if (!use) uses.set(id, { lane: this.#lane(id), write: writes(op) });
+      else if (writes(op)) use.write = true;
+    }
+    return [...uses.values()];
   }
 
   /** Lines up; true if it is admitted on all of its keys already, else `leave` of another turn will name it. */
   enter(turn: Turn): boolean {
-    const { keys } = turn;
-    if (typeof keys === "string") this.#line(turn, keys, writesOnly(turn));
-    else for (const [id, write] of keys) this.#line(turn, id, write);
+    const { lanes } = turn;
+    if (lanes instanceof Lane) line(turn, lanes, writesOnly(turn));
+    else for (const { lane, write } of lanes) line(turn, lane, write);
     return turn.missing === 0;
   }
 
   /** Ends an admitted turn; calls `admit` for each one that can go now. */
   leave(turn: Turn, admit: (next: Turn) => void): void {
-    const { keys } = turn;
-    if (typeof keys === "string") this.#advance(keys, this.#without(keys, writesOnly(turn)), admit);
-    else for (const [id, write] of keys) this.#advance(id, this.#without(id, write), admit);
+    const { lanes } = turn;
+    if (lanes instanceof Lane) this.#leave(lanes, writesOnly(turn), admit);
+    else for (const { lane, write } of lanes) this.#leave(lane, write, admit);
   }
 
   /** Takes a turn that was not admitted out of every line. */
   withdraw(turn: Turn, admit: (next: Turn) => void): void {
-    const { keys } = turn;
-    const all = typeof keys === "string" ? [[keys, writesOnly(turn)] as const] : keys;
-    for (const [id, write] of all) {
-      const line = this.#waiting.get(id);
-      const place = line?.findIndex((waiting) => waiting.turn === turn) ?? -1;
-      if (place >= 0) line?.splice(place, 1);
-      this.#advance(id, place >= 0 ? (this.#active.get(id) as number) : this.#without(id, write), admit);
+    const { lanes } = turn;
+    const uses = lanes instanceof Lane ? [{ lane: lanes, write: writesOnly(turn) }] : lanes;
+    for (const { lane, write } of uses) {
+      const place = lane.waiting?.findIndex((waiting) => waiting.turn === turn) ?? -1;
+      if (place >= 0) {
+        lane.waiting?.splice(place, 1);
+        this.#advance(lane, admit);
+      } else this.#leave(lane, write, admit);
     }
   }
 
-  #line(turn: Turn, id: string, write: boolean): void {
-    if (this.#isOpen(id, write)) {
-      this.#active.set(id, write ? -1 : (this.#active.get(id) ?? 0) + 1);
-      return;
-    }
-    const line = this.#waiting.get(id);
-    if (line) line.push({ turn, write });
-    else this.#waiting.set(id, [{ turn, write }]);
-    turn.missing++;
+  #lane(id: string): Lane {
+    let lane = this.#lanes.get(id);
+    if (!lane) this.#lanes.set(id, (lane = new Lane(id)));
+    return lane;
   }
 
-  #isOpen(id: string, write: boolean): boolean {
-    const active = this.#active.get(id);
-    return active === undefined || (!write && active > 0 && !this.#waiting.has(id));
+  #leave(lane: Lane, write: boolean, admit: (next: Turn) => void): void {
+    lane.active = write ? 0 : lane.active - 1;
+    this.#advance(lane, admit);
   }
 
-  /** Those admitted to a key without one of them. */
-  #without(id: string, write: boolean): number {
-    return write ? 0 : (this.#active.get(id) as number) - 1;
-  }
-
-  #advance(id: string, left: number, admit: (next: Turn) => void): void {
-    let active = left;
-    const line = this.#waiting.get(id);
-    if (!line) {
-      if (active === 0) this.#active.delete(id);
-      else this.#active.set(id, active);
-      return;
+  #advance(lane: Lane, admit: (next: Turn) => void): void {
+    const { waiting } = lane;
+    if (waiting) {
+      let admitted = 0;
+      for (const { write } of waiting) {
+        if (write ? lane.active !== 0 : lane.active < 0) break;
+        lane.active = write ? -1 : lane.active + 1;
+        admitted++;
+      }
+      const next = waiting.splice(0, admitted);
+      if (waiting.length === 0) lane.waiting = undefined;
+      for (const { turn } of next) if (--turn.missing === 0) admit(turn);
     }
-    let admitted = 0;
-    for (const { write } of line) {
-      if (write ? active !== 0 : active < 0) break;
-      active = write ? -1 : active + 1;
-      admitted++;
-    }
-    const next = line.splice(0, admitted);
-    if (line.length === 0) this.#waiting.delete(id);
-    if (active === 0) this.#active.delete(id);
-    else this.#active.set(id, active);
-    for (const { turn } of next) if (--turn.missing === 0) admit(turn);
+    if (lane.active === 0) this.#lanes.delete(lane.id);
   }
 }
 
+function isOpen({ active, waiting }: Lane, write: boolean): boolean {
+  return active === 0 || (!write && active > 0 && !waiting);
+}
+
+function line(turn: Turn, lane: Lane, write: boolean): void {
+  if (isOpen(lane, write)) {
+    lane.active = write ? -1 : lane.active + 1;
+    return;
+  }
+  if (lane.waiting) lane.waiting.push({ turn, write });
+  else lane.waiting = [{ turn, write }];
+  turn.missing++;
+}
+
 /** The key of an operation, as one string. */
-export function opKeyId(op: Operation): string {
+function opKeyId(op: Operation): string {
   return keyId("key" in op ? op.key : op.lock);
 }
 
 /** Whether a turn of one operation writes its key. */
 function writesOnly({ group }: Turn): boolean {
   return writes(group.ops[0] as Operation);
-}
-
-/** The keys of a group, to be lined up on. */
-export function keysOf({ ops }: Group): TurnKeys {
-  if (ops.length === 1) return opKeyId(ops[0] as Operation);
-  const keys = new Map<string, boolean>();
-  for (const op of ops) {
-    const id = opKeyId(op);
-    keys.set(id, writes(op) || keys.get(id) === true);
-  }
-  return [...keys];
 }

@@ -2,7 +2,7 @@ import type { Group, Operation, Outcome } from "../port/index.ts";
 import type { Abortable } from "./aborts.ts";
 import type { Call } from "./calls.ts";
 import type { Expiring } from "./deadlines.ts";
-import type { Turn, TurnKeys } from "./key-order.ts";
+import type { Lanes, Turn } from "./key-order.ts";
 
 /** Most operations in one batch. */
 const maxOperations = 256;
@@ -16,9 +16,7 @@ export type Reply = Exclude<Outcome, Failed>;
 /** A group on its way. Thousands are on theirs at once, so it is kept small. */
 export class Request implements Turn {
   readonly group: Group;
-  readonly keys: TurnKeys;
-  /** What equal reads of one key find it by; see {@link readOf}. */
-  readonly read: string | undefined;
+  readonly lanes: Lanes;
   missing = 0;
   sent = false;
   /** Those who wait for it, in their order: one, or several who read the same, linked by {@link Caller.next}. */
@@ -27,10 +25,9 @@ export class Request implements Turn {
   live = 0;
   #last: Caller | undefined = undefined;
 
-  constructor(group: Group, keys: TurnKeys, read: string | undefined) {
+  constructor(group: Group, lanes: Lanes) {
     this.group = group;
-    this.keys = keys;
-    this.read = read;
+    this.lanes = lanes;
   }
 
   add(caller: Caller): void {
@@ -101,15 +98,10 @@ export function* batchesOf(requests: readonly Request[]): Generator<readonly Req
   if (batch.length > 0) yield batch;
 }
 
-/** What stands for a group that is a single read; `undefined` for any other. */
-export function readOf({ ops, guards }: Group, keys: TurnKeys): string | undefined {
-  const [op] = ops;
-  return op?.op === "get" && typeof keys === "string" && !guards ? readId(keys, op.stamped === true) : undefined;
-}
-
-/** The id of a key starts with a letter. */
-export function readId(key: string, stamped: boolean): string {
-  return stamped ? `+${key}` : key;
+/** Where a group that is a single read is found by equal ones; `undefined` for any other. */
+export function readSlotOf({ ops, guards }: Group): "read" | "stamped" | undefined {
+  const op = ops[0] as Operation;
+  return op.op !== "get" || ops.length > 1 || guards ? undefined : op.stamped === true ? "stamped" : "read";
 }
 
 /** Bytes of an operation's value. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { space } from "../../src/base/keys.ts";
-import { groupWrites, keysOf, KeyOrder, writes, type Turn } from "../../src/client/key-order.ts";
+import { groupWrites, KeyOrder, writes, type Lanes, type Turn } from "../../src/client/key-order.ts";
 import type { Group, Operation } from "../../src/port/index.ts";
 
 const records = space("state", "test", "order");
@@ -12,10 +12,16 @@ const keyOf = (op: Operation): string => ("key" in op ? op.key.key : op.lock.key
 
 interface Tracked extends Turn {
   readonly index: number;
+  lanes: Lanes;
 }
 
 function turn(index: number, ...ops: Operation[]): Tracked {
-  return { index, group: { ops }, missing: 0, keys: keysOf({ ops }) };
+  return { index, group: { ops }, missing: 0, lanes: [] };
+}
+
+function enter(order: KeyOrder, one: Tracked): boolean {
+  one.lanes = order.lanesOf(one.group);
+  return order.enter(one);
 }
 
 void test("readers of a key go together, a writer goes alone, and each in its order", () => {
@@ -30,7 +36,7 @@ void test("readers of a key go together, a writer goes alone, and each in its or
     turn(4, get("b")),
   ] as const;
   assert.deepEqual(
-    turns.map((each) => order.enter(each)),
+    turns.map((each) => enter(order, each)),
     [true, true, false, false, true],
   );
   assert.equal(order.idle({ ops: [get("a")] }), false, "a reader does not overtake the writer that waits");
@@ -49,9 +55,9 @@ void test("a turn that withdraws lets those behind it go", () => {
   const admitted: number[] = [];
   const admit = (next: Turn) => void admitted.push((next as Tracked).index);
   const [first, both, last] = [turn(0, del("a")), turn(1, del("a"), del("b")), turn(2, get("b"))];
-  order.enter(first);
-  assert.equal(order.enter(both), false);
-  assert.equal(order.enter(last), false, "it stands behind a turn that waits for another key");
+  enter(order, first);
+  assert.equal(enter(order, both), false);
+  assert.equal(enter(order, last), false, "it stands behind a turn that waits for another key");
   order.withdraw(both, admit);
   assert.deepEqual(admitted, [2]);
   order.leave(last, admit);
@@ -89,7 +95,7 @@ void test("property: never a writer beside another turn on its key, never out of
       const queued = new Set<Tracked>();
       specs.forEach((spec, index) => {
         const tracked = turn(index, ...spec.map(({ key, write }) => (write ? del(key) : get(key))));
-        if (order.enter(tracked)) admit(tracked);
+        if (enter(order, tracked)) admit(tracked);
         else queued.add(tracked);
         for (const one of started) queued.delete(one);
         if (pick() % 3 === 0 && active.size > 0) {
