@@ -6,18 +6,10 @@ import { wrap } from "./wrap.ts";
 
 /** What `holdfast doctor` prints for people, in lines of at most `width`. */
 export function page(url: string, found: Examined, width: number, paint: Paint): string {
+  const promised = guarantees.map(([title, word]) => [title, word(found.capabilities)] as const);
   const sections = [
     ...factSections(found, width),
-    section(
-      "round trip",
-      found.roundTrips.map((times) => [times.to, roundTripText(times)] as const),
-      width,
-    ),
-    section(
-      "what it guarantees",
-      guarantees.map(([title, word]) => [title, word(found.capabilities)] as const),
-      width,
-    ),
+    section("what it guarantees", promised, width, columnOf(promised)),
     { title: "what that leaves open", lines: found.leavesOpen.flatMap((text) => wrap(text, width, "  - ", "    ")) },
     { title: "settings", lines: found.findings.flatMap((finding) => findingLines(finding, width, paint)) },
   ];
@@ -33,19 +25,28 @@ interface Section {
   readonly lines: readonly string[];
 }
 
-function factSections({ facts }: Examined, width: number): Section[] {
-  const groups = new Map<string, (readonly [string, string])[]>();
-  for (const { group, name, value, text } of facts) {
+type Row = readonly [name: string, text: string];
+
+/** All of them with one column of names. */
+function factSections({ facts, roundTrips }: Examined, width: number): Section[] {
+  const groups = new Map<string, Row[]>();
+  const rowsOf = (group: string): Row[] => {
     const rows = groups.get(group) ?? [];
     groups.set(group, rows);
-    rows.push([name, text ?? String(value)]);
-  }
-  return [...groups].map(([title, rows]) => section(title, rows, width));
+    return rows;
+  };
+  for (const { group, name, value, text } of facts) rowsOf(group).push([name, text ?? String(value)]);
+  for (const times of roundTrips) rowsOf("round trip").push([times.to, roundTripText(times)]);
+  const column = columnOf([...groups.values()].flat());
+  return [...groups].map(([title, rows]) => section(title, rows, width, column));
+}
+
+function columnOf(rows: readonly Row[]): number {
+  return Math.max(0, ...rows.map(([name]) => name.length));
 }
 
 /** Names in a column, texts beside them. */
-function section(title: string, rows: readonly (readonly [name: string, text: string])[], width: number): Section {
-  const column = Math.max(0, ...rows.map(([name]) => name.length));
+function section(title: string, rows: readonly Row[], width: number, column: number): Section {
   const rest = " ".repeat(column + 4);
   return { title, lines: rows.flatMap(([name, text]) => wrap(text, width, `  ${name.padEnd(column)}  `, rest)) };
 }
@@ -61,12 +62,12 @@ const marks: Readonly<Record<Finding["level"], string>> = {
   unknown: "unknown",
   fine: "fine",
 };
-const column = "  unknown  ".length;
+const markColumn = "  unknown  ".length;
 
 function findingLines({ level, what, why, remedy }: Finding, width: number, paint: Paint): string[] {
-  const rest = " ".repeat(column);
+  const rest = " ".repeat(markColumn);
   const lines = [
-    ...wrap(`${what}: ${why}`, width, `  ${marks[level]}`.padEnd(column), rest),
+    ...wrap(`${what}: ${why}`, width, `  ${marks[level]}`.padEnd(markColumn), rest),
     ...(remedy === "" ? [] : wrap(remedy, width, `${rest}-> `, `${rest}   `)),
   ];
   const color = { wrong: paint.red, risk: paint.yellow, unknown: paint.yellow, fine: paint.green }[level];
