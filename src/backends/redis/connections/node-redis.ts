@@ -10,6 +10,9 @@ import {
 import { MOST_PENDING } from "./live.ts";
 import type { Endpoint, MessageListener, SubscriptionKind, Wire } from "./wire.ts";
 
+/** So long nothing may come before the system asks whether the server is still there. */
+const KEEP_ALIVE_MS = 5_000;
+
 const PLAIN: CommandOptions = { timeout: undefined, typeMapping: TYPES };
 
 /**
@@ -24,7 +27,14 @@ export function ownClientOptions(
   return {
     RESP: 2,
     name: undefined,
-    socket: { ...endpoint, ...(tls && { ...tls, tls: true }), connectTimeout, reconnectStrategy: false },
+    socket: {
+      ...endpoint,
+      ...(tls && { ...tls, tls: true }),
+      connectTimeout,
+      reconnectStrategy: false,
+      // A server that vanished while nothing was under way is found out by the system, not by the next caller.
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
+    },
     commandOptions: PLAIN,
     disableOfflineQueue: true,
     commandsQueueMaxLength: 2 * MOST_PENDING,
@@ -98,6 +108,6 @@ export function neverWritten(error: unknown): boolean {
   );
 }
 
-export function forwarding(listener: MessageListener): BufferListener {
+function forwarding(listener: MessageListener): BufferListener {
   return (body, channel) => listener(channel.toString(), body);
 }

@@ -67,9 +67,7 @@ void describe("sentinels", () => {
   });
 
   void it("need not all be there", async () => {
-    const [, first, second] = [...url.matchAll(/(127\.0\.0\.1:\d+),/g)].map(([, host]) => host);
-    assert.equal(second, undefined);
-    const router = await routers.ready(url.replace(String(first), "127.0.0.1:1"));
+    const router = await routers.ready(url.replace(/127\.0\.0\.1:\d+/, "127.0.0.1:1"));
     assert.equal(await command(router, "PING"), "PONG");
   });
 
