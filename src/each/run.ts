@@ -4,7 +4,7 @@ import { Emitter } from "../base/emitter.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import { drawId } from "../base/ids.ts";
 import type { Holdfast } from "../entries/index.ts";
-import { caveatOf } from "./committer.ts";
+import { caveatOf, committerFor } from "./committer.ts";
 import { connectPatiently, patiently } from "./connecting.ts";
 import type { Crew } from "./crew.ts";
 import { exportDeadLetters } from "./dead-letters.ts";
@@ -14,7 +14,8 @@ import { loadHandler } from "./handler.ts";
 import { assertUnchanged, openRecords, openSource, type Opening, type Source } from "./input/source.ts";
 import { spool } from "./input/spool.ts";
 import { openJob } from "./job.ts";
-import { jobStoreName } from "./layout.ts";
+import { removeMarks } from "./done-marks.ts";
+import { jobStoreName, marksStoreName } from "./layout.ts";
 import { defaultJob, resolveEachOptions, type Settings } from "./options.ts";
 import { Share } from "./share.ts";
 import { Processes, type ProcessTerms } from "./processes.ts";
@@ -138,6 +139,7 @@ class Run implements EachRun {
       const progress = await loadProgress(store.hf, plan);
       const counts = sum(progress.values());
       const outcome = ended === "done" || isComplete(progress, plan.job) ? "done" : "interrupted";
+      if (outcome === "done") await this.#tidy(store.hf, plan);
       if (settings.deadLetter !== undefined) {
         const letters = store.hf.state(jobStoreName(plan.name));
         await exportDeadLetters(letters, plan.job.partitions, opening, source.fingerprint.size, settings.deadLetter);
@@ -204,6 +206,13 @@ class Run implements EachRun {
     this.#crew = crew;
     if (this.#stop.signal.aborted) crew.stop();
     return crew;
+  }
+
+  /** Removes the marks that crashes have left of a finished job. */
+  async #tidy(hf: Holdfast, { name, job }: Plan): Promise<void> {
+    if (!committerFor(hf, job.key !== null).sendApart) return;
+    const { storeTimeoutMs } = this.#settings;
+    await patiently(storeTimeoutMs, this.#stop.signal, () => removeMarks(hf.state(marksStoreName(name)), job.round));
   }
 
   /** Tells how far it is, and sees to it that the input stays what it was. */
