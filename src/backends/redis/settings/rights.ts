@@ -43,6 +43,16 @@ return refused
 /** A script that no server has: where it is missing, EVALSHA is allowed. */
 const nowhere = "0".repeat(40);
 
+type Direct = readonly (readonly [name: string, args: readonly Arg[]])[];
+
+/** What listings need to know whether keys have moved. */
+function onCluster(key: string): Direct {
+  return [
+    ["exists", ["EXISTS", key]],
+    ["cluster|nodes", ["CLUSTER", "NODES"]],
+  ];
+}
+
 /** What a user may do. */
 export interface Rights {
   readonly judgements: readonly Judgement[];
@@ -54,9 +64,10 @@ export interface Rights {
 export async function judgeRights(router: Router, terms: SettingsTerms, asking: Asking): Promise<Rights> {
   const key = `${terms.prefix}:doctor:{${drawId()}}`;
   const channel = `${terms.prefix}:doctor`;
-  const direct: readonly (readonly [name: string, args: readonly Arg[]])[] = [
+  const direct: Direct = [
     ["evalsha", ["EVALSHA", nowhere, "0"]],
     ["scan", ["SCAN", "0", "COUNT", "1"]],
+    ...(router.topology === "cluster" ? onCluster(key) : []),
   ];
   const missing: string[] = [];
   for (const [name, args] of direct) {
