@@ -60,6 +60,10 @@ export class NodeRedisWire implements Wire {
     client.on("end", () => {
       if (!this.#closed) lost(new Error("the connection has ended"));
     });
+    // Before it is connected the driver has nothing that it could end.
+    client.on("connect", () => {
+      if (this.#closed) client.destroy();
+    });
     client.unref();
   }
 

@@ -196,6 +196,17 @@ void describe("a cluster", () => {
     await cluster.whole();
   });
 
+  void it("is reached by TLS", async () => {
+    const secure = await startCluster({ kind: "redis", password, tls: true });
+    try {
+      const router = await routers.ready({ url: secure.url, tls: { ca: secure.nodes[0]?.ca as string } });
+      for (const key of ["a", "b", "c"]) assert.equal(await router.send("commands", key, ["SET", key, "1"]), "OK");
+    } finally {
+      await routers.close();
+      await secure.stop();
+    }
+  });
+
   void it("is refused where it is none, or where the password is wrong", async () => {
     const single = await startRedis({ kind: "redis" });
     try {

@@ -71,6 +71,17 @@ void describe("sentinels", () => {
     assert.equal(await command(router, "PING"), "PONG");
   });
 
+  void it("are reached by TLS, as is the master that they name", async () => {
+    const secure = await startSentinel({ kind: "redis", tls: true });
+    try {
+      const router = await routers.ready({ url: secure.url, tls: { ca: secure.data[0]?.ca as string } });
+      assert.equal(await command(router, "PING"), "PONG");
+    } finally {
+      await routers.close();
+      await secure.stop();
+    }
+  });
+
   void it("are refused where they can never help, and show no secret", async () => {
     const strange = routers.make(url.replace("/mymaster", "/other"));
     await rejectsWith("INVALID_ARGUMENT", /no sentinel knows a master named "other"/, strange.ready(soon()), password);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, after, before, describe, it } from "node:test";
 import path from "node:path";
 import { startRedis, type RedisServer } from "../../../support/redis/server.ts";
+import { until } from "../../../support/redis/until.ts";
 import { FaultProxy } from "../../../support/fault-proxy.ts";
 import { command, failure, fasterTime, Heard, rejectsWith, Routers, soon } from "./support.ts";
 
@@ -256,6 +257,23 @@ void describe("TLS", () => {
     assert.ok(performance.now() - started < 2_000);
     const careless = await routers.ready({ url: server.url, tls: { rejectUnauthorized: false } });
     assert.equal(await command(careless, "PING"), "PONG");
+  });
+
+  void it("leaves nothing behind when it is closed while it connects", async () => {
+    const proxy = await FaultProxy.start({ port: server.port });
+    try {
+      proxy.set({ kind: "black-hole" });
+      const url = server.url.replace(String(server.port), String(proxy.port));
+      const router = routers.make({ url, tls: { ca: server.ca as string } });
+      const waiting = rejectsWith("UNAVAILABLE", /closed/, router.ready(soon()), password);
+      await until("the beginning of the connection", async () => proxy.connections === 1);
+      await router.close();
+      await waiting;
+      proxy.set({ kind: "none" });
+      await until("the end of the connection", async () => proxy.connections === 0, 2_000);
+    } finally {
+      await proxy.close();
+    }
   });
 
   void it("does not speak TLS to a server that does not, nor the other way", async () => {
