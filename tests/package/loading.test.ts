@@ -39,11 +39,14 @@ console.log(JSON.stringify(different));
 const withoutDriver = `
 import { connect, isHoldfastError } from "holdfast";
 import { lmdb, LmdbStateStore } from "holdfast/lmdb";
+import { redis, RedisStateStore } from "holdfast/redis";
 await import("lmdb").then(() => { throw new Error("lmdb is installed"); }, () => undefined);
 const failures = [];
 const keep = (error) => failures.push({ ours: isHoldfastError(error), code: error.code, message: error.message });
 await connect("file:./data", { service: "s" }).catch(keep);
 await new LmdbStateStore(lmdb({ path: "./data" }), "orders", { service: "s" }).load("1").catch(keep);
+await connect("redis://localhost:6379").catch(keep);
+await new RedisStateStore(redis({ url: "redis://localhost:6379" }), "orders").load("1").catch(keep);
 console.log(JSON.stringify(failures));
 `;
 
@@ -110,11 +113,11 @@ describe("the packed package, without lmdb and without peers", () => {
 
       it("names the install command where lmdb is needed", async () => {
         const failures = (await run("without-driver.mjs")) as Array<{ ours: boolean; code: string; message: string }>;
-        assert.equal(failures.length, 2);
-        for (const failure of failures) {
+        assert.equal(failures.length, 4);
+        for (const [i, failure] of failures.entries()) {
           assert.ok(failure.ours, failure.message);
           assert.notEqual(failure.code, "INDETERMINATE");
-          assert.match(failure.message, /npm install lmdb/);
+          assert.match(failure.message, i < 2 ? /npm install lmdb/ : /npm install redis/);
         }
       });
     });
