@@ -1,7 +1,7 @@
 import type { Key } from "../../base/keys.ts";
 import type { Condition, Group, Operation } from "../../port/index.ts";
 import type { Layout } from "./layout.ts";
-import { encodeRecord } from "./record.ts";
+import { encodeRecord, joined } from "./record.ts";
 import type { Arg } from "./router.ts";
 
 /** Longest time that is told to the server, in ms: some thirty years. */
@@ -39,7 +39,9 @@ export class Arguments {
     return [String(keys.length), ...keys, ...this.args];
   }
 
-  add({ guards, ops }: Group): void {
+  add(group: Group): void {
+    const { guards, ops } = group;
+    if (ops.length === 1 && guards === undefined && this.#quick(ops[0] as Operation)) return;
     this.args.push(String(ops.length + (guards?.length ?? 0)));
     if (guards !== undefined) {
       for (const { lock, owner, grant } of guards) {
@@ -48,6 +50,45 @@ export class Arguments {
       }
     }
     for (const op of ops) this.#operation(op);
+  }
+
+  /** The short form of a group that is a plain operation, if it is: see `lua/quick.ts`. */
+  #quick(op: Operation): boolean {
+    const { args, keys } = this;
+    const { layout, stampsApart } = this.#encoding;
+    switch (op.op) {
+      case "acquire":
+        if (op.mode === "shared" || op.limit !== undefined || op.wait !== undefined) return false;
+        this.#lock(op.lock);
+        args.push("a", op.owner, time(op.ttl), op.info);
+        return true;
+      case "release":
+        if (op.markMs !== undefined) return false;
+        this.#lock(op.lock);
+        args.push("l", op.owner);
+        return true;
+      case "extend":
+        if (op.raise !== undefined) return false;
+        this.#lock(op.lock);
+        args.push("e", op.owner, String(op.grant), time(op.ttl));
+        return true;
+      case "get":
+        if (op.stamped !== true || stampsApart) return false;
+        keys.push(layout.name(op.key));
+        args.push("v");
+        return true;
+      case "set": {
+        if (op.ttl === "keep" || (op.if === undefined) === (op.ttl === undefined)) return false;
+        const encoded = encodeRecord(op.id, op.value, op.stamps, layout, op.ttl !== undefined);
+        keys.push(layout.name(op.key));
+        if (op.ttl === undefined) args.push("c", conditionOf(op.if), joined(encoded));
+        else args.push("p", time(op.ttl), encoded.head, encoded.tail);
+        this.bytes += op.value.length;
+        return true;
+      }
+      default:
+        return false;
+    }
   }
 
   #operation(op: Operation): void {
@@ -63,7 +104,8 @@ export class Arguments {
         args.push("C", conditionOf(op.if));
         break;
       case "set": {
-        const { head, tail } = encodeRecord(op.id, op.value, op.stamps, layout);
+        const ends = op.ttl !== undefined && op.ttl !== "keep";
+        const { head, tail } = encodeRecord(op.id, op.value, op.stamps, layout, ends);
         const ttl = op.ttl === undefined ? "" : op.ttl === "keep" ? "k" : time(op.ttl);
         keys.push(layout.name(op.key));
         args.push("S", conditionOf(op.if), ttl, head, tail);
@@ -81,7 +123,7 @@ export class Arguments {
       case "acquire": {
         const { owner, mode, limit, ttl, wait, info } = op;
         this.#lock(op.lock);
-        const claim = wait === undefined ? "" : time(Math.ceil(wait.claimMs));
+        const claim = wait === undefined ? "" : time(wait.claimMs);
         args.push("A", owner, mode === "shared" ? "s" : "x", limit === undefined ? "" : String(limit));
         args.push(time(ttl), claim, info);
         break;
@@ -117,6 +159,7 @@ function conditionOf(condition: Condition | undefined): string {
   return condition === undefined ? "" : "id" in condition ? `=${condition.id}` : "-";
 }
 
+/** Whole milliseconds. */
 function time(ms: number): string {
-  return String(ms < longest ? ms : longest);
+  return String(ms < longest ? Math.ceil(ms) : longest);
 }

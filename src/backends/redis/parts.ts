@@ -96,7 +96,7 @@ export class Writes extends Part {
     this.members.push(member);
     const record = isPlainText(value)
       ? encodeText(id, value)
-      : joined(encodeRecord(id, value, undefined, this.#encoding.layout));
+      : joined(encodeRecord(id, value, undefined, this.#encoding.layout, false));
     this.#pairs.push(name, record);
     this.operations++;
     this.bytes += value.length;

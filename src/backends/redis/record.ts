@@ -18,7 +18,7 @@ const { latin1Slice, utf8Slice } = Buffer.prototype as unknown as Record<
   (this: Uint8Array, start: number, end: number) => string
 >;
 
-/** `head .. tail` is a record that does not end; the script puts what ends it between the two. */
+/** A record in two parts: the script puts the moment it ends between the two, where it does. */
 export interface Encoded {
   readonly head: string;
   readonly tail: string | Buffer;
@@ -39,8 +39,9 @@ export function encodeRecord(
   value: Payload,
   stamps: readonly Stamp[] | undefined,
   layout: Layout,
+  ends: boolean,
 ): Encoded {
-  let flags = base;
+  let flags = ends ? base | hasEnd : base;
   let marks = "";
   if (stamps !== undefined && stamps.length > 0) {
     flags |= hasStamps;

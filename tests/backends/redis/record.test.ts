@@ -16,7 +16,7 @@ const layout = new Layout("hf");
 const stamp = (key: string, id: string): Stamp => ({ key: { space: space("stamp", "", "c"), key }, id });
 
 function bytesOf(id: string, value: Payload, stamps?: readonly Stamp[]): Buffer {
-  return Buffer.from(joined(encodeRecord(id, value, stamps, layout)));
+  return Buffer.from(joined(encodeRecord(id, value, stamps, layout, false)));
 }
 
 const values: readonly Payload[] = [
@@ -50,7 +50,7 @@ describe("a record on Redis", () => {
 
   it("is as written down, for data outlives the program", () => {
     assert.equal(encodeText("v1", "{}"), '@"v1{}');
-    assert.deepEqual(encodeRecord("v1", "{}", [stamp("t", "7")], layout), {
+    assert.deepEqual(encodeRecord("v1", "{}", [stamp("t", "7")], layout, false), {
       head: 'H"v1',
       tail: "0000180012hf:t0:1:c{t}!7{}",
     });

@@ -1,11 +1,11 @@
 /**
- * Locks, by the rules of `common/lock-rules.ts`. A lock is one string: a letter, and packed the moment when the last claim of
- * its queue ends (0 without a queue), its holds (owner, mode, grant, end, info for each) and its marks (owner, end). While
- * somebody waits there are three more keys beside it: the order of arrival, the ends of the claims, and what each waits for. All
+ * Locks, by the rules of `common/lock-rules.ts`. A lock that is not as simple as `single` in `base.ts` is 'L', and packed the moment
+ * when the last claim of its queue ends (0 without a queue), its holds (owner, mode, grant, end, info for each) and its marks
+ * (owner, end). While somebody waits there are three more keys beside it: the order of arrival, the ends of the claims, and what each waits for. All
  * of them expire with their last part. Moments are microseconds of the server.
  */
 export const locks = `
-local pack, unpack = cmsgpack.pack, cmsgpack.unpack
+local pack, unpack, ceil = cmsgpack.pack, cmsgpack.unpack, math.ceil
 
 local function alive(list, size, at)
   local kept = 0
@@ -26,14 +26,27 @@ local function find(list, size, owner)
   end
 end
 
-local function load(key)
-  local stored = call('GET', key)
-  if not stored then return { key = key, q = 0, holds = {}, marks = {} } end
-  if byte(stored) ~= 76 then foreign() end
+local function load(key, stored)
+  if stored == nil then stored = call('GET', key) end
+  local lock = { key = key, q = 0, holds = {}, marks = {} }
+  if not stored then return lock end
+  local letter = byte(stored)
+  if letter == 88 and #stored > 20 then
+    local high, low = byte(stored, 20, 21)
+    local stop = 21 + high * 256 + low
+    local ends = now + call('PTTL', key) * 1000
+    if ends > now then
+      lock.holds = { sub(stored, 22, stop), 'x', grantOf(stored), ends, sub(stored, stop + 1) }
+    end
+    return lock
+  end
+  if letter ~= 76 then foreign() end
   local q, holds, marks = unpack(sub(stored, 2))
   alive(holds, 5, 3)
   alive(marks, 2, 1)
-  return { key = key, q = q > now and q or 0, holds = holds, marks = marks }
+  if q > now then lock.q = q end
+  lock.holds, lock.marks = holds, marks
+  return lock
 end
 
 local function save(lock)
@@ -42,6 +55,8 @@ local function save(lock)
   for i = 2, #marks, 2 do if marks[i] > ends then ends = marks[i] end end
   if ends == 0 then
     call('DEL', lock.key)
+  elseif lock.q == 0 and #marks == 0 and #holds == 5 and holds[2] == 'x' then
+    call('SET', lock.key, single(holds[3], holds[1], holds[5]), 'PXAT', format('%.0f', floor(ends / 1000)))
   else
     call('SET', lock.key, 'L' .. pack(lock.q, holds, marks), 'PXAT', format('%.0f', ceil(ends / 1000)))
   end
@@ -104,8 +119,8 @@ local function settle(lock)
   return turn ~= nil
 end
 
-local function look(key)
-  local lock = load(key)
+local function look(key, stored)
+  local lock = load(key, stored)
   if settle(lock) then save(lock) end
   return lock
 end
@@ -138,10 +153,8 @@ local function enqueue(lock, owner, isThere, mode, limit, claim, info)
   end
 end
 
-width.A = 7
-check.A = function(i, key)
-  local owner, mode, limit, claim, info = args[i + 1], args[i + 2], tonumber(args[i + 3]), tonumber(args[i + 5]), args[i + 6]
-  local ends = now + args[i + 4] * 1000
+acquire = function(key, owner, mode, limit, ttl, claim, info)
+  local ends = now + ttl * 1000
   local lock = look(key)
   if find(lock.marks, 2, owner) then return nil, FENCED end
   n = n + 1
@@ -167,10 +180,8 @@ check.A = function(i, key)
   end
 end
 
-width.E = 5
-check.E = function(i, key)
-  local owner, grant, ends, raise = args[i + 1], tonumber(args[i + 2]), now + args[i + 3] * 1000, tonumber(args[i + 4])
-  local lock = load(key)
+extend = function(key, owner, grant, ttl, raise, stored)
+  local lock = load(key, stored)
   local at = find(lock.holds, 5, owner)
   if not at or lock.holds[at + 2] ~= grant then return nil, FENCED end
   n = n + 1
@@ -181,16 +192,14 @@ check.E = function(i, key)
       readClock()
       if grant > clock then clock = grant end
     end
-    lock.holds[at + 2], lock.holds[at + 3] = grant, ends
+    lock.holds[at + 2], lock.holds[at + 3] = grant, now + ttl * 1000
     save(lock)
     out[place] = grant
   end
 end
 
-width.L = 3
-check.L = function(i, key)
-  local owner, mark = args[i + 1], tonumber(args[i + 2])
-  local lock = load(key)
+release = function(key, owner, mark, stored)
+  local lock = load(key, stored)
   n = n + 1
   local place = n
   return function()
@@ -212,6 +221,22 @@ check.L = function(i, key)
     if settle(lock) or changed then save(lock) end
     out[place] = (at and 1 or 0) + 2 * (lock.turn or 0)
   end
+end
+
+width.A = 7
+check.A = function(i, key)
+  local limit, claim = tonumber(args[i + 3]), tonumber(args[i + 5])
+  return acquire(key, args[i + 1], args[i + 2], limit, args[i + 4], claim, args[i + 6])
+end
+
+width.E = 5
+check.E = function(i, key)
+  return extend(key, args[i + 1], tonumber(args[i + 2]), args[i + 3], tonumber(args[i + 4]))
+end
+
+width.L = 3
+check.L = function(i, key)
+  return release(key, args[i + 1], tonumber(args[i + 2]))
 end
 
 width.T = 1
@@ -239,8 +264,10 @@ end
 
 width.G = 3
 check.G = function(i, key)
-  local lock = load(key)
-  local at = find(lock.holds, 5, args[i + 1])
-  if not at or lock.holds[at + 2] ~= tonumber(args[i + 2]) then return nil, FENCED end
+  local stored, owner, grant = call('GET', key), args[i + 1], tonumber(args[i + 2])
+  if stored and isOf(stored, owner) and grantOf(stored) == grant then return end
+  local lock = load(key, stored)
+  local at = find(lock.holds, 5, owner)
+  if not at or lock.holds[at + 2] ~= grant then return nil, FENCED end
 end
 `;

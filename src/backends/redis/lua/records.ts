@@ -4,30 +4,6 @@
  * the operation, or why the group is refused.
  */
 export const records = `
-local function holds(head, condition)
-  if condition == '-' then return head == '' end
-  return head ~= '' and sub(head, 3, byte(head, 2) - 30) == sub(condition, 2)
-end
-
-local function isCurrent(record)
-  local flags = byte(record) - 64
-  if flags < 8 then return true end
-  local at = byte(record, 2) - 29
-  if flags % 8 >= 4 then at = at + 13 end
-  local last = at + 6 + sub(record, at, at + 5)
-  at = at + 6
-  while at < last do
-    local size = tonumber(sub(record, at, at + 3))
-    local key = sub(record, at + 4, at + 3 + size)
-    at = at + 4 + size
-    local idSize = byte(record, at) - 32
-    local head = call('GETRANGE', key, 0, 65)
-    if head == '' or sub(head, 3, byte(head, 2) - 30) ~= sub(record, at + 1, at + idSize) then return false end
-    at = at + 1 + idSize
-  end
-  return true
-end
-
 width.R = 1
 check.R = function(i, key)
   n = n + 1
@@ -56,17 +32,12 @@ check.S = function(i, key)
     if ttl == 'k' and stored ~= '' and byte(stored) % 8 >= 4 then
       local at = byte(stored, 2) - 29
       ends = sub(stored, at, at + 12)
+      head = char(byte(head) + 4) .. sub(head, 2)
     end
   end
-  if ttl ~= '' and ttl ~= 'k' then
-    ends = nowMs + ttl
-    if ends > 9999999999999 then ends = 9999999999999 end
-    ends = format('%013.0f', ends)
-  end
+  if ttl ~= '' and ttl ~= 'k' then ends = ending(ttl) end
   if not ends then return function() call('SET', key, head .. tail) end end
-  return function()
-    call('SET', key, char(byte(head) + 4) .. sub(head, 2) .. ends .. tail, 'PXAT', ends)
-  end
+  return function() call('SET', key, head .. ends .. tail, 'PXAT', ends) end
 end
 
 width.D = 2
@@ -82,8 +53,8 @@ end
 
 width.F = 4
 check.F = function(i, key)
-  local grant, hand, keep = tonumber(args[i + 1]), tonumber(args[i + 2]), tonumber(args[i + 3])
-  local ends = nowMs + keep
+  local grant, hand = tonumber(args[i + 1]), tonumber(args[i + 2])
+  local ends = floor(now / 1000) + args[i + 3]
   local stored = call('GET', key)
   if stored then
     local g, h, e = string.match(stored, '^(%d+) (%d+) (%d+)$')
