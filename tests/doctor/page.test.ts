@@ -10,6 +10,27 @@ import { paintFor } from "../../src/cli/demo/paint.ts";
 import { page } from "../../src/cli/doctor/page.ts";
 import { fakeRouter } from "./support/fake-server.ts";
 
+const plain = paintFor({ isTTY: false, hasColors: () => false } as typeof process.stdout);
+
+void it("prints nothing that steers a terminal, whatever a server says", async () => {
+  const found = await examineServers(
+    fakeRouter("single", {
+      info: {
+        slave0: "ip=\u001b[1m,port=1,state=online,offset=0,lag=0",
+        os: "Linux \u001b[2J\u009b31m x",
+        redis_version: "7.2.4\u0007",
+      },
+    }),
+    { settings: "refuse", use: "all", notifications: "off", prefix: "hf" },
+    ({ promises }) => capabilitiesOf("single", promises, false),
+    { time, deadline: time.monotonic() + 5_000 },
+  );
+  const printed = page("redis://localhost:6379", { ...found, backend: "redis" }, 80, plain);
+  // oxlint-disable-next-line no-control-regex
+  assert.doesNotMatch(printed, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+  assert.match(printed, /Linux \[2J31m x/);
+});
+
 void it("prints what the README shows of it", async () => {
   const readme = readFileSync(path.join(root, "README.md"), "utf8");
   const [, example = ""] = /<!-- doctor -->\n\n```text\n(.*?)\n```/s.exec(readme) ?? [];
@@ -28,7 +49,6 @@ void it("prints what the README shows of it", async () => {
     ({ promises }, watches) => capabilitiesOf("single", promises, watches),
     { time, deadline: time.monotonic() + 5_000 },
   );
-  const plain = paintFor({ isTTY: false, hasColors: () => false } as typeof process.stdout);
   const printed = page("redis://localhost:6379", { ...found, backend: "redis" }, 80, plain).split("\n");
   // It is shown in part, in the order that it is printed in.
   let from = 0;
