@@ -1,15 +1,12 @@
 import assert from "node:assert/strict";
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { isRunning, killAll, readIfThere, start, treeOf, until, type Running } from "./running.ts";
 import type { EachSummary } from "../../src/entries/each.ts";
 import { connect } from "../../src/entries/index.ts";
 import {
   accountsOf,
-  cli,
   folderFor,
   makeLines,
   readLines,
@@ -29,12 +26,6 @@ interface Bench {
   handler(body: string): string;
   start(...args: string[]): Running;
   accounts(): Promise<Map<string, Account>>;
-}
-
-interface Running {
-  readonly child: ChildProcess;
-  readonly pid: number;
-  readonly ended: Promise<{ code: number | null; out: string; err: string }>;
 }
 
 function benchFor(t: TestContext, lines: readonly unknown[]): Bench {
@@ -64,54 +55,6 @@ function benchFor(t: TestContext, lines: readonly unknown[]): Bench {
       }
     },
   };
-}
-
-function start(t: TestContext, args: readonly string[], cwd: string, input?: string): Running {
-  const child = spawn(process.execPath, [cli, ...args], {
-    cwd,
-    stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
-  });
-  t.after(() => killAll(treeOf(child.pid as number)));
-  let out = "";
-  let err = "";
-  child.stdout?.on("data", (data: Buffer) => void (out += data.toString()));
-  child.stderr?.on("data", (data: Buffer) => void (err += data.toString()));
-  child.stdin?.end(input);
-  const ended = once(child, "close").then(([code]) => ({ code: code as number | null, out, err }));
-  return { child, pid: child.pid as number, ended };
-}
-
-/** A process and all that it started, by what Linux says. */
-function treeOf(root: number): number[] {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
-    const stat = readIfThere(`/proc/${name}/stat`);
-    if (stat !== "") parents.set(Number(name), Number(stat.replace(/^.*\) /s, "").split(" ")[1]));
-  }
-  const tree = [root];
-  for (let i = 0; i < tree.length; i++) for (const [pid, parent] of parents) if (parent === tree[i]) tree.push(pid);
-  return tree;
-}
-
-function readIfThere(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
-  }
-}
-
-function killAll(pids: readonly number[]): void {
-  for (const pid of pids) if (isRunning(pid)) process.kill(pid, "SIGKILL");
-}
-
-function isRunning(pid: number): boolean {
-  const stat = readIfThere(`/proc/${pid}/stat`);
-  return stat !== "" && !/\) Z /.test(stat);
-}
-
-async function until(what: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 20_000; !(await what()); await sleep(20)) assert.ok(Date.now() < end, "waited in vain");
 }
 
 const summaryOf = ({ out }: { out: string }): EachSummary => JSON.parse(out) as EachSummary;
@@ -324,10 +267,10 @@ test("standard input is spooled; the same content goes on", async (t) => {
     "1",
     "--json",
   ];
-  const first = await start(t, args, bench.folder, text).ended;
+  const first = await start(t, args, bench.folder, { input: text }).ended;
   assert.equal(first.code, 0, first.err);
   assert.equal(summaryOf(first).processed, 100);
-  assert.equal(summaryOf(await start(t, args, bench.folder, text).ended).processed, 0);
+  assert.equal(summaryOf(await start(t, args, bench.folder, { input: text }).ended).processed, 0);
   assert.deepEqual(sorted(await bench.accounts()), sorted(serial(lines)));
 });
 
