@@ -46,8 +46,17 @@ export interface NodeRedisOptions {
   readonly [other: string]: unknown;
 }
 
-/** Bulk strings (`$`) as buffers; numbers, simple strings and arrays as they are. */
-export const TYPES: CommandOptions["typeMapping"] = { [36]: Buffer };
+/**
+ * Bulk strings (`$`) and verbatim ones (`=`) as buffers, and what RESP 3 alone has as RESP 2 would give it, should an
+ * application's client speak it: maps (`%`) as flat arrays, doubles (`,`) and big numbers (`(`) as text.
+ */
+export const TYPES: CommandOptions["typeMapping"] = {
+  [36]: Buffer,
+  [61]: Buffer,
+  [37]: Array,
+  [44]: String,
+  [40]: String,
+};
 
 export interface NodeRedisModule {
   createClient(options: NodeRedisOptions): NodeRedisClient;

@@ -105,6 +105,7 @@ function checkSettings(settings: IoredisClient["options"]): void {
     refuse("the client may run a command twice: it must not have the option reconnectOnError");
   }
   if (settings.stringNumbers === true) refuse("the client must not have the option stringNumbers");
+  if (settings["replyMapping"] === "resp3") refuse('the client must not have the option replyMapping: "resp3"');
   if (settings["monitor"] === true) refuse("the client monitors the server and takes no commands");
 }
 

@@ -6,6 +6,8 @@ import { createClient, createClientPool, createCluster, createSentinel } from "r
 import { FaultProxy } from "../../../support/fault-proxy.ts";
 import { startCluster, type RedisCluster } from "../../../support/redis/cluster.ts";
 import { startRedis, type RedisServer } from "../../../support/redis/server.ts";
+import { connect } from "../../../../src/entries/index.ts";
+import { redis } from "../../../../src/entries/redis.ts";
 import { fromIoredis, resolveRedisOptions } from "../../../../src/backends/redis/connections/index.ts";
 import { command, failure, Heard, rejectsWith, Routers, soon } from "./support.ts";
 
@@ -94,6 +96,10 @@ for (const [name, make] of [
       const reply = (await command(router, "EVAL", script, "1", "a", "b")) as readonly unknown[];
       assert.deepEqual(reply.slice(0, 3), [Buffer.from("a"), Buffer.from("b"), 7]);
       assert.equal(String((reply[3] as readonly unknown[])[1]), "fine");
+      // Maps and verbatim strings where RESP 3 is spoken.
+      const setting = (await command(router, "CONFIG", "GET", "maxmemory-policy")) as readonly unknown[];
+      assert.deepEqual(setting.map(String), ["maxmemory-policy", "noeviction"]);
+      assert.ok((await command(router, "INFO", "server")) instanceof Buffer);
       assert.equal((await failure(command(router, "EVALSHA", "0".repeat(40), "0"))).reply, "NOSCRIPT");
       const clients = String(await command(router, "CLIENT", "LIST"));
       assert.match(clients, /name=mine .*db=4/);
@@ -120,6 +126,31 @@ for (const [name, make] of [
       while (String(await server.command("CLIENT", "LIST")).includes("name=holdfast:"));
       assert.ok(own.isOpen());
       assert.equal(await own.get("renewed"), "1");
+    });
+
+    void it("is all that a store, a lock and a watcher need, and stays open after them", async () => {
+      const backend = redis({ client: own.client, prefix: name.replaceAll(" ", "-") });
+      const hf = await connect(backend, { service: "clients" });
+      const store = hf.state<{ n: number }>("counts");
+      const changes = (await store.watch({ prefix: "a" }))[Symbol.asyncIterator]();
+      await store.save("a", { n: 0 });
+      await Promise.all(Array.from({ length: 10 }, async () => store.update("a", ({ n }) => ({ n: n + 1 }))));
+      assert.deepEqual(await store.load("a"), { n: 10 });
+      assert.equal((await changes.next()).done, false);
+      const lock = hf.lock("turns");
+      const lease = await lock.acquire("k", { ttl: "900ms" });
+      const other = await connect(redis({ client: own.client, prefix: name.replaceAll(" ", "-") }), {
+        service: "clients",
+      });
+      const waiting = other.lock("turns").acquire("k");
+      // Until the lease was renewed on the connection for that.
+      while (!String(await server.command("CLIENT", "LIST")).includes("name=holdfast:renewals"));
+      await lease.release();
+      await (await waiting).release();
+      await other.close();
+      await hf.close();
+      await backend.close();
+      assert.ok(own.isOpen());
     });
 
     void it("comes back after a loss, and nothing runs twice or later", async () => {
@@ -197,6 +228,7 @@ void describe("clients that cannot be used", () => {
     refuses(() => fromIoredis(new IoRedis({ ...settings, keyPrefix: "x:" })), /keyPrefix/);
     refuses(() => fromIoredis(new IoRedis({ ...settings, reconnectOnError: () => 2 })), /reconnectOnError/);
     refuses(() => fromIoredis(new IoRedis({ ...settings, stringNumbers: true })), /stringNumbers/);
+    refuses(() => fromIoredis(new IoRedis({ ...settings, replyMapping: "resp3" })), /replyMapping/);
     refuses(() => fromIoredis(new IoCluster([], { lazyConnect: true, keyPrefix: "x:" })), /keyPrefix/);
     refuses(() => fromIoredis({}), /needs a Redis or a Cluster/);
     refuses(made(createSentinel({ name: "m", sentinelRootNodes: [] })), /redis\+sentinel:\/\//);
