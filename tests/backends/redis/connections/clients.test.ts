@@ -129,7 +129,8 @@ for (const [name, make] of [
     });
 
     void it("is all that a store, a lock and a watcher need, and stays open after them", async () => {
-      const backend = redis({ client: own.client, prefix: name.replaceAll(" ", "-") });
+      const options = { client: own.client, prefix: name.replaceAll(" ", "-") };
+      const [backend, second] = [redis(options), redis(options)];
       const hf = await connect(backend, { service: "clients" });
       const store = hf.state<{ n: number }>("counts");
       const changes = (await store.watch({ prefix: "a" }))[Symbol.asyncIterator]();
@@ -139,9 +140,7 @@ for (const [name, make] of [
       assert.equal((await changes.next()).done, false);
       const lock = hf.lock("turns");
       const lease = await lock.acquire("k", { ttl: "900ms" });
-      const other = await connect(redis({ client: own.client, prefix: name.replaceAll(" ", "-") }), {
-        service: "clients",
-      });
+      const other = await connect(second, { service: "clients" });
       const waiting = other.lock("turns").acquire("k");
       // Until the lease was renewed on the connection for that.
       while (!String(await server.command("CLIENT", "LIST")).includes("name=holdfast:renewals"));
@@ -149,7 +148,7 @@ for (const [name, make] of [
       await (await waiting).release();
       await other.close();
       await hf.close();
-      await backend.close();
+      await Promise.all([backend.close(), second.close()]);
       assert.ok(own.isOpen());
     });
 
