@@ -1,7 +1,15 @@
 import { resolve } from "node:path";
 
 import { InvalidArgumentError } from "./errors.ts";
-import type { Host, MongoDbTarget, MySqlTarget, PostgresTarget, RedisTarget, ServerTarget, Target } from "./url-target.ts";
+import type {
+  Host,
+  MongoDbTarget,
+  MySqlTarget,
+  PostgresTarget,
+  RedisTarget,
+  ServerTarget,
+  Target,
+} from "./url-target.ts";
 import type { Parts } from "./url-parts.ts";
 import { decode, parseAuthority, parseQuery, refuseUrl, split } from "./url-parts.ts";
 
