@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { script } from "../../src/backends/redis/lua/script.ts";
+import { trial } from "../../src/backends/redis/settings/rights.ts";
 import { checkSettings, examineServers, type SettingsTerms } from "../../src/backends/redis/settings/index.ts";
 import type { Router } from "../../src/backends/redis/router.ts";
 import { isHoldfastError } from "../../src/base/errors.ts";
@@ -274,6 +276,13 @@ describe("doctor finds", () => {
       assert.equal(finding.remedy === "", level === "fine", "there is a remedy for what is not fine");
     });
   }
+
+  it("missing rights by trying every command that the scripts use", () => {
+    const used = new Set(Array.from(script.matchAll(/\b(?:call|attempt)\('(\w+)'/g), ([, name]) => name));
+    assert.ok(used.size > 10);
+    const untried = [...used].filter((name) => !trial.includes(`try('${name}'`));
+    assert.deepEqual(untried, []);
+  });
 
   it("nothing wrong where nothing is, and says the gravest first", async () => {
     const { findings } = await examine(fakeRouter("single", {}));

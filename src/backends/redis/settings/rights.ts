@@ -10,7 +10,7 @@ import { fine, risk, wrong, type Judgement } from "./finding.ts";
  * Runs every command that the scripts use, on a key of its own that is gone when it returns, and tells which were refused. The
  * key holds a string, so what is for other types fails, and changes nothing, unless it is not even allowed.
  */
-const trial = `
+export const trial = `
 local key, channel, refused = KEYS[1], ARGV[1], {}
 local function try(...)
   local reply = redis.pcall(...)
@@ -34,6 +34,8 @@ try('ZCARD', key)
 try('ZRANK', key, 'm')
 try('ZRANGE', key, 0, 0)
 try('ZRANGEBYSCORE', key, '-inf', 0)
+try('PTTL', key)
+try('PEXPIRE', key, 1000)
 try('PUBLISH', channel, '')
 try('PEXPIREAT', key, '1')
 try('DEL', key)
