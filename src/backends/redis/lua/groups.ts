@@ -1,30 +1,29 @@
-/**
- * Runs the groups of a call: a small letter is one (see `quick.ts`), any other begins with how many elements it has, each a letter
- * with a fixed number of arguments and one key. Everything of a group is checked before anything of it is written, for a script
- * that fails keeps what it wrote. A group's error is its own.
- *
- * The reply is flat: for each group 0 and one value for each operation that has one, or why it was refused (1 to 3), at which
- * element, and with what; 4 and an error before the first write, 5 and one after.
- */
-export const groups = `
-local start, startKey, place, applying
+import { quick, quickSteps } from "./quick.ts";
 
-local function group(count)
+/** A group of several elements, or of one that is not plain: each a letter with a fixed number of arguments and one key. */
+export const group = `
+local function conclude(at, apply, why, with)
+  if not why then return apply and apply() end
+  n = place + 1
+  out[place], out[n] = why, at
+  if why ~= FENCED then
+    n = n + 1
+    out[n] = with
+  end
+end
+
+check[''] = function(count)
   local first, rest
+  a = a + 1
   for i = 1, count do
     local letter = args[a]
     local apply, why, with = check[letter](a, keys[k])
     if why then
+      conclude(i, nil, why, with)
       -- What is not looked at any more is stepped over.
       for _ = i, count do
         a = a + width[args[a]]
         k = k + 1
-      end
-      n = place + 1
-      out[place], out[n] = why, i
-      if why ~= FENCED then
-        n = n + 1
-        out[n] = with
       end
       return
     end
@@ -41,22 +40,41 @@ local function group(count)
   if rest then for i = 1, #rest do rest[i]() end end
 end
 
+check.a = function(key)
+  local owner, ttl, info = args[a + 1], args[a + 2], args[a + 3]
+  conclude(1, acquire(key, owner, 'x', nil, ttl, nil, info))
+end
+check.l = function(key, stored)
+  conclude(1, release(key, args[a + 1], nil, stored))
+end
+check.e = function(key, stored)
+  conclude(1, extend(key, args[a + 1], tonumber(args[a + 2]), args[a + 3], nil, stored))
+end
+`;
+
+/**
+ * Runs the groups of a call: a small letter is one (see `quick.ts`), any other begins with how many elements it has. Everything of a
+ * group is checked before anything of it is written, for a script that fails keeps what it wrote. A group's error is its own.
+ *
+ * The reply is flat: for each group 0 and one value for each operation that has one, or why it was refused (1 to 3), at which
+ * element, and with what; 4 and an error before the first write, 5 and one after.
+ */
+export const groups = (general: string): string => `
 local function groups()
   while a <= last do
-    start, startKey, place, applying = a, k, n + 1, false
-    local letter = args[a]
-    local known = quick[letter]
-    if known then
-      known(keys[k])
-      a = a + quickWidth[letter]
-      k = k + 1
-    else
-      prepare()
-      n = place
-      out[n] = 0
-      a = a + 1
-      group(tonumber(letter))
+    place, start, startKey, applying = n + 1, a, k, false
+    n = place
+    out[place] = 0
+    local letter, key, slow, step, stored = args[a], keys[k], true
+    ${quick}
+    if slow then
+      if not check then
+        check, width = {}, {}
+        ${general}
+      end
+      if step then check[letter](key, stored) else check[''](tonumber(letter)) end
     end
+    if step then a, k = a + step, k + 1 end
   end
 end
 
@@ -71,21 +89,21 @@ while a <= last do
     n = place + 1
     out[place], out[n] = applying and 5 or 4, message
     a, k = start, startKey
-    local letter = args[a]
-    if quick[letter] then
-      a = a + quickWidth[letter]
-      k = k + 1
-    else
+    local count = tonumber(args[a])
+    if count then
       a = a + 1
-      for _ = 1, tonumber(letter) do
+      for _ = 1, count do
         a = a + width[args[a]]
         k = k + 1
       end
+    else
+      a = a + (${quickSteps})[args[a]]
+      k = k + 1
     end
   end
 end
 out[n + 1] = nil
 -- A server without memory refuses this only if it has refused every grant before.
-if clock and clock ~= clockStored then attempt('SET', keys[1], format('%.0f', clock)) end
+if clock and clock ~= clockStored then redis.pcall('SET', keys[1], format('%.0f', clock)) end
 return out
 `;

@@ -1,11 +1,24 @@
+import { draw, stampGrant } from "./base.ts";
+
 /**
- * Locks, by the rules of `common/lock-rules.ts`. A lock that is not as simple as `single` in `base.ts` is 'L', and packed the moment
+ * Locks, by the rules of `common/lock-rules.ts`. A lock that is not as simple as `stampGrant` in `base.ts` says is 'L', and packed the moment
  * when the last claim of its queue ends (0 without a queue), its holds (owner, mode, grant, end, info for each) and its marks
  * (owner, end). While somebody waits there are three more keys beside it: the order of arrival, the ends of the claims, and what each waits for. All
  * of them expire with their last part. Moments are microseconds of the server.
  */
 export const locks = `
 local pack, unpack, ceil = cmsgpack.pack, cmsgpack.unpack, math.ceil
+
+local function nextGrant()
+  ${draw}
+  return clock
+end
+
+local function single(grant, owner, info)
+  local size = #owner
+  ${stampGrant}
+  return fromText .. char(floor(more / 256), more % 256, floor(size / 256), size % 256) .. owner .. info
+end
 
 local function alive(list, size, at)
   local kept = 0
@@ -32,11 +45,11 @@ local function load(key, stored)
   if not stored then return lock end
   local letter = byte(stored)
   if letter == 88 and #stored > 20 then
-    local high, low = byte(stored, 20, 21)
+    local m, l, high, low = byte(stored, 18, 21)
     local stop = 21 + high * 256 + low
     local ends = now + call('PTTL', key) * 1000
     if ends > now then
-      lock.holds = { sub(stored, 22, stop), 'x', grantOf(stored), ends, sub(stored, stop + 1) }
+      lock.holds = { sub(stored, 22, stop), 'x', sub(stored, 2, 17) + m * 256 + l, ends, sub(stored, stop + 1) }
     end
     return lock
   end
@@ -111,7 +124,7 @@ local function settle(lock)
       leave(lock, head)
       grantTo(lock, head, mode, now + claim * 1000, info)
       if not turn or claim < turn then turn = claim end
-      attempt('PUBLISH', channel, #head .. ':' .. head .. lock.key)
+      redis.pcall('PUBLISH', channel, #head .. ':' .. head .. lock.key)
     end
   end
   -- Somebody is still behind a grant that may never be confirmed: who made it looks again when its claim has ended.
@@ -189,7 +202,7 @@ extend = function(key, owner, grant, ttl, raise, stored)
   return function()
     if raise and raise > grant then
       grant = raise
-      readClock()
+      nextGrant()
       if grant > clock then clock = grant end
     end
     lock.holds[at + 2], lock.holds[at + 3] = grant, now + ttl * 1000
@@ -264,10 +277,8 @@ end
 
 width.G = 3
 check.G = function(i, key)
-  local stored, owner, grant = call('GET', key), args[i + 1], tonumber(args[i + 2])
-  if stored and isOf(stored, owner) and grantOf(stored) == grant then return end
-  local lock = load(key, stored)
-  local at = find(lock.holds, 5, owner)
-  if not at or lock.holds[at + 2] ~= grant then return nil, FENCED end
+  local lock = load(key)
+  local at = find(lock.holds, 5, args[i + 1])
+  if not at or lock.holds[at + 2] ~= tonumber(args[i + 2]) then return nil, FENCED end
 end
 `;

@@ -1,102 +1,81 @@
+import { defineCurrent, draw, endTtl, stampGrant } from "./base.ts";
+
 /**
- * The groups that most are: of one operation, plain, with as few calls as can be. Each small letter stands for a whole group.
- * What turns out not to be so simple goes the general way.
+ * The groups that most are: of one plain operation, with as few commands as can be. Each small letter stands for a whole group.
+ * `slow` stays true where it turns out not to be so simple, and nothing was written.
  */
 export const quick = `
-local quickWidth = { a = 4, l = 2, e = 4, p = 4, c = 3, v = 1 }
-local quick = {}
-
-local function conclude(apply, why, with)
-  if why then
-    out[n], out[n + 1] = why, 1
-    n = n + 1
-    if why ~= FENCED then
-      n = n + 1
-      out[n] = with
-    end
-  elseif apply then
-    apply()
-  end
-end
-
--- Acquires: owner, ttl, info.
-quick.a = function(key)
-  local owner, ttl, info = args[a + 1], args[a + 2], args[a + 3]
-  local grant = nextGrant()
-  n = n + 1
-  out[n] = 0
-  if call('SET', key, single(grant, owner, info), 'NX', 'PX', ttl) then
-    n = n + 1
-    out[n] = grant
-  else
-    prepare()
-    local place = n
-    local apply, why, with = acquire(key, owner, 'x', nil, ttl, nil, info)
-    if why then n = place end
-    conclude(apply, why, with)
-  end
-end
-
--- Releases: owner.
-quick.l = function(key)
+if letter == 'a' then
+  -- Acquires: owner, ttl, info. A lock that nobody holds, waits for or is kept from has no key.
+  step = 4
   local owner = args[a + 1]
-  local stored = call('GET', key)
-  n = n + 1
-  out[n] = 0
-  if not stored then
-    n = n + 1
-    out[n] = 0
-  elseif isOf(stored, owner) then
-    call('DEL', key)
-    n = n + 1
-    out[n] = 1
-  else
-    prepare()
-    conclude(release(key, owner, nil, stored))
-  end
-end
-
--- Extends: owner, grant, ttl.
-quick.e = function(key)
-  local owner, grant, ttl = args[a + 1], tonumber(args[a + 2]), args[a + 3]
-  local stored = call('GET', key)
-  n = n + 1
-  out[n] = 0
-  if not stored then
-    conclude(nil, FENCED)
-  elseif isOf(stored, owner) and grantOf(stored) == grant then
-    call('PEXPIRE', key, ttl)
+  ${draw}
+  local grant, size = clock, #owner
+  ${stampGrant}
+  local head = char(floor(more / 256), more % 256, floor(size / 256), size % 256)
+  if call('SET', key, fromText .. head .. owner .. args[a + 3], 'NX', 'PX', args[a + 2]) then
     n = n + 1
     out[n] = grant
-  else
-    prepare()
-    conclude(extend(key, owner, grant, ttl, nil, stored))
+    slow = false
   end
-end
-
--- Puts a record with a ttl: ttl, head, tail.
-quick.p = function(key)
-  local ends = ending(args[a + 1])
+elseif letter == 'l' or letter == 'e' then
+  -- Releases: owner. Extends: owner, grant, ttl.
+  step = letter == 'l' and 2 or 4
+  stored = call('GET', key)
+  local owner = args[a + 1]
+  if not stored then
+    n = n + 1
+    if letter == 'l' then out[n] = 0 else out[place], out[n] = FENCED, 1 end
+    slow = false
+  elseif byte(stored) == 88 and sub(stored, 22, 21 + #owner) == owner then
+    local m, l, high, low = byte(stored, 18, 21)
+    if high * 256 + low == #owner then
+      if letter == 'l' then
+        call('DEL', key)
+        n = n + 1
+        out[n] = 1
+        slow = false
+      else
+        local grant = tonumber(args[a + 2])
+        if sub(stored, 2, 17) + m * 256 + l == grant then
+          call('PEXPIRE', key, args[a + 3])
+          n = n + 1
+          out[n] = grant
+          slow = false
+        end
+      end
+    end
+  end
+elseif letter == 'p' then
+  -- Puts a record that ends: ttl, head, tail.
+  step = 4
+  local ttl, ends = args[a + 1]
+  ${endTtl}
   call('SET', key, args[a + 2] .. ends .. args[a + 3], 'PXAT', ends)
-  n = n + 1
-  out[n] = 0
-end
-
--- Compares and sets: condition, record.
-quick.c = function(key)
-  n = n + 1
-  out[n] = 0
-  if holds(call('GETRANGE', key, 0, 65), args[a + 1]) then
+  slow = false
+elseif letter == 'c' then
+  -- Compares and sets: '-' for absent or '=' and the id, record.
+  step = 3
+  local condition, head = args[a + 1], call('GETRANGE', key, 0, 65)
+  local holds = head == ''
+  if condition ~= '-' then holds = not holds and sub(head, 3, byte(head, 2) - 30) == sub(condition, 2) end
+  if holds then
     call('SET', key, args[a + 2])
   else
-    conclude(nil, CONFLICT, call('GET', key))
+    out[place], out[n + 1], out[n + 2] = CONFLICT, 1, call('GET', key)
+    n = n + 2
   end
-end
-
--- Reads a record with its stamps.
-quick.v = function(key)
+  slow = false
+elseif letter == 'v' then
+  -- Reads a record with its stamps.
+  step = 1
   local record = call('GET', key)
-  out[n + 1], out[n + 2] = 0, record and isCurrent(record) and record
-  n = n + 2
+  ${defineCurrent}
+  n = n + 1
+  out[n] = record and isCurrent(record) and record
+  slow = false
 end
 `;
+
+/** How far each of them reaches, for when it has failed. */
+export const quickSteps = "{ a = 4, l = 2, e = 4, p = 4, c = 3, v = 1 }";

@@ -1,9 +1,17 @@
+import { defineCurrent, endTtl } from "./base.ts";
+
 /**
  * Records, as `record.ts` writes them: flags, length of the id, id, the moment it ends (13 digits, with flag 4), stamps (with flag
  * 8), payload. A condition is '' for none, '-' for absent, '=' and the id. Each check changes nothing, and returns what applies
  * the operation, or why the group is refused.
  */
 export const records = `
+${defineCurrent}
+local function holds(head, condition)
+  if condition == '-' then return head == '' end
+  return head ~= '' and sub(head, 3, byte(head, 2) - 30) == sub(condition, 2)
+end
+
 width.R = 1
 check.R = function(i, key)
   n = n + 1
@@ -35,7 +43,9 @@ check.S = function(i, key)
       head = char(byte(head) + 4) .. sub(head, 2)
     end
   end
-  if ttl ~= '' and ttl ~= 'k' then ends = ending(ttl) end
+  if ttl ~= '' and ttl ~= 'k' then
+    ${endTtl}
+  end
   if not ends then return function() call('SET', key, head .. tail) end end
   return function() call('SET', key, head .. ends .. tail, 'PXAT', ends) end
 end
