@@ -69,7 +69,7 @@ export function isRunning(pid: number): boolean {
   return stat !== "" && !/\) Z /.test(stat);
 }
 
-/** Waits until something is so. */
-export async function until(what: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 20_000; !(await what()); await sleep(20)) assert.ok(Date.now() < end, "waited in vain");
+/** Waits until something is so, for at most so many ms. */
+export async function until(what: () => boolean | Promise<boolean>, ms = 20_000): Promise<void> {
+  for (const end = Date.now() + ms; !(await what()); await sleep(20)) assert.ok(Date.now() < end, "waited in vain");
 }
