@@ -24,8 +24,13 @@ export function partitionKey(partition: number): string {
   return `partition/${partition}`;
 }
 
-/** Where a worker says that it is there. */
-export const memberPrefix = "member/";
+/** The record that names the workers: to list them would be a search through everything that some stores hold. */
+export const membersKey = "members";
+
+/** Where a worker says that it is there, in a record that expires. */
+export function memberKey(id: string): string {
+  return `member/${id}`;
+}
 
 /** A dead letter, as stored. Holds no value of the item: that is in the input. */
 export interface DeadLetter {

@@ -10,7 +10,12 @@ const mostTargets = 2_000;
 export async function nextPass(context: PassContext, progress: PartitionProgress): Promise<Pass | "finished"> {
   const { store, partition, round } = context;
   if (progress.round < round) return new RetryPass(context, progress, await findTargets(context));
-  return progress.end ? "finished" : new FirstPass(context, progress, await StoppedKeys.load(store, partition));
+  if (progress.end) return "finished";
+  // To list them is a search through everything that some stores hold: only where there are any.
+  const { dead, waiting } = progress.counts;
+  const none = dead === 0 && waiting === 0;
+  const stopped = none ? StoppedKeys.none(store, partition) : await StoppedKeys.load(store, partition);
+  return new FirstPass(context, progress, stopped);
 }
 
 async function findTargets({ store, partition, round }: PassContext): Promise<Targets> {

@@ -1,6 +1,6 @@
-import type { Holdfast, Lease, Lock, StateStore } from "../entries/index.ts";
+import { KEEP, type Holdfast, type Lease, type Lock, type StateStore } from "../entries/index.ts";
 import { isGone } from "./identity.ts";
-import { memberPrefix, partitionKey } from "./layout.ts";
+import { memberKey, membersKey, partitionKey } from "./layout.ts";
 
 /** How often the others are looked for, in ms; and how often where there is something to take. */
 const calm = 500;
@@ -83,31 +83,42 @@ export class Share {
 
   /** Says that workers are about to come, so that the first one does not take everything. */
   static async announce(hf: Holdfast, name: string, members: readonly Member[], ttlMs: number): Promise<void> {
-    const entries = members.map((member) => ({ key: memberPrefix + member.id, value: member }));
+    const entries = members.map((member) => ({ key: memberKey(member.id), value: member }));
     await hf.state(name).saveMany(entries, { ttl: ttlMs });
+    const ids = members.map(({ id }) => id);
+    await enroll(hf.state(name), ids, []);
   }
 
   /** Says that this worker is no more there. */
   async leave(): Promise<void> {
-    await this.#store.delete(memberPrefix + this.#terms.id);
+    await this.#store.delete(memberKey(this.#terms.id));
+    await enroll(this.#store, [], [this.#terms.id]);
   }
 
   /** Says that this worker is there. */
   async sayHere(): Promise<void> {
     const now = performance.now();
     const { id, who, ttlMs } = this.#terms;
-    await this.#store.save(memberPrefix + id, { id, who } satisfies Member, { ttl: ttlMs });
+    await this.#store.save(memberKey(id), { id, who } satisfies Member, { ttl: ttlMs });
     this.#said = now;
   }
 
   async #members(): Promise<string[]> {
-    const ids: string[] = [];
-    for await (const { key, value } of this.#store.list({ prefix: memberPrefix })) {
-      const { id, who } = value as Member;
-      if (id !== this.#terms.id && isGone(who)) await this.#store.delete(key);
-      else ids.push(id);
+    const own = this.#terms.id;
+    const named = ((await this.#store.load(membersKey)) ?? []) as readonly string[];
+    const found = await this.#store.loadMany(named.map(memberKey));
+    const ids = new Set([own]);
+    const gone: string[] = [];
+    for (const id of named) {
+      const member = found.get(memberKey(id)) as Member | undefined;
+      if (id === own) continue;
+      if (member && !isGone(member.who)) ids.add(id);
+      else gone.push(id);
     }
-    return ids.sort();
+    // One that was only slow names itself again when it looks next.
+    if (gone.length > 0 || !named.includes(own)) await enroll(this.#store, [own], gone);
+    for (const id of gone) if (found.has(memberKey(id))) await this.#store.delete(memberKey(id));
+    return [...ids].sort();
   }
 
   /** Tries to take so many; how many it got. */
@@ -173,4 +184,14 @@ export class Share {
     const holders = await Promise.all(keys.map((key) => this.#lock.inspect(key)));
     return holders.map((holder) => holder?.label !== undefined && isGone(holder.label));
   }
+}
+
+/** Names workers, and others no more. */
+async function enroll(store: StateStore<unknown>, come: readonly string[], gone: readonly string[]): Promise<void> {
+  await store.upsert(membersKey, (current) => {
+    const before = (current ?? []) as readonly string[];
+    const left = before.filter((id) => !gone.includes(id));
+    const now = [...new Set([...left, ...come])];
+    return now.length === before.length && left.length === before.length ? KEEP : now;
+  });
 }

@@ -16,6 +16,11 @@ export class StoppedKeys {
     this.#partition = partition;
   }
 
+  /** Of a partition that has none yet. */
+  static none(store: StateStore<unknown>, partition: number): StoppedKeys {
+    return new StoppedKeys(store, partition);
+  }
+
   static async load(store: StateStore<unknown>, partition: number): Promise<StoppedKeys> {
     const stopped = new StoppedKeys(store, partition);
     for await (const entry of store.list({ prefix: stopPrefix(partition) })) {
