@@ -260,10 +260,39 @@ describe("doctor", { skip: lacks("redis") }, () => {
     assert.equal(said.capabilities.transact, "slot");
     assert.equal(said.roundTrips.length, 3);
 
-    const [node] = cluster.nodes as [RedisServer];
+    const [node, ...others] = cluster.nodes as [RedisServer, ...RedisServer[]];
     assert.equal(await opens(node.url), "UNSUPPORTED");
     const alone = await report(node.url);
     assert.equal(alone.code, 1);
     assert.ok(alone.said.findings.some(({ remedy }) => remedy.includes("redis+cluster://")));
+
+    // Slots that nobody serves: what is left of the cluster is looked at all the same.
+    const lost = await cluster.primaryOf(0);
+    await Promise.all([lost, ...(await cluster.replicasOf(lost))].map(async (server) => server.kill()));
+    const rest = [node, ...others].filter(({ isRunning }) => isRunning);
+    await until("the failure", async () =>
+      String(await rest[0]?.command("CLUSTER", "INFO")).includes("cluster_state:fail"),
+    );
+    const seen = await report(`redis+cluster://${rest.map(({ host, port }) => `${host}:${port}`).join(",")}`);
+    assert.equal(seen.code, 1);
+    assert.ok(seen.said.findings.some(({ level, what }) => level === "wrong" && /slots are not covered/.test(what)));
+    assert.equal(seen.said.roundTrips.length, 2);
+  });
+
+  it("sees a cluster that goes on without a part of its slots, and opens on it", async (t) => {
+    const settings = { "cluster-require-full-coverage": "no" };
+    const cluster = await startCluster({ kind: "redis", appendonly: "everysec", settings });
+    t.after(() => cluster.stop());
+    // Not the one that has the id of the data.
+    const home = await cluster.primaryOf(await cluster.slotOf("hf:domain"));
+    const slot = [0, 8_000, 16_000].map(async (one) => ({ one, by: await cluster.primaryOf(one) }));
+    const [lost] = (await Promise.all(slot)).filter(({ by }) => by !== home).map(({ by }) => by) as [RedisServer];
+    await Promise.all([lost, ...(await cluster.replicasOf(lost))].map(async (server) => server.kill()));
+    const rest = cluster.nodes.filter(({ isRunning }) => isRunning);
+    const url = `redis+cluster://${rest.map(({ host, port }) => `${host}:${port}`).join(",")}`;
+    assert.equal(await opens(url), "opens");
+    const { code, said } = await report(url);
+    assert.equal(code, 1);
+    assert.equal(said.roundTrips.length, 2);
   });
 });

@@ -67,6 +67,8 @@ export interface Router {
   slotOf(key: string): number;
   /** The primaries: one, or those of the cluster with what identifies the current distribution of the slots. */
   primaries(deadline: number): Promise<{ readonly nodes: readonly Node[]; readonly epoch: string }>;
+  /** Of {@link primaries} those that are not away, once each was tried. Without it there is but one. */
+  reachable?(deadline: number): Promise<readonly Node[]>;
   /**
    * The sentinels, where they are asked for the primary, and what they call it. Of those that do not answer too: a command to one
    * of them rejects with RedisFailure.

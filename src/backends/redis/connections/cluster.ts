@@ -85,6 +85,11 @@ export class ClusterRouter implements Router {
     return { nodes: this.#map.nodes, epoch: this.#map.epoch };
   }
 
+  async reachable(deadline: number): Promise<readonly Node[]> {
+    await this.ready(deadline);
+    return this.#map.nodes.filter(({ commands }) => commands.ready);
+  }
+
   subscriber(listener: PushListener): Subscriber {
     const subscriber = new ClusterSubscriber(listener, {
       ...this.#options,

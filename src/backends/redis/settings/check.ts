@@ -1,5 +1,6 @@
 import { UnavailableError, UnsupportedError } from "../../../base/errors.ts";
 import type { Capabilities } from "../../../port/index.ts";
+import { reachablePrimaries } from "../reachable.ts";
 import type { Router, Topology } from "../router.ts";
 import { within, type Asking } from "./ask.ts";
 import type { Judgement, Subject, Use } from "./finding.ts";
@@ -50,9 +51,9 @@ export async function checkSettings(router: Router, terms: SettingsTerms, asking
   return traitsOf(servers);
 }
 
-/** Every primary's own account. */
+/** Every primary's own account; of those of a cluster that are away there is none. */
 export async function readServers(router: Router, asking: Asking): Promise<ServerInfo[]> {
-  const { nodes } = await within(router.primaries(asking.deadline), asking);
+  const nodes = await within(reachablePrimaries(router, asking.deadline), asking);
   return Promise.all(nodes.map(async (node) => readServer(node, asking)));
 }
 

@@ -1,4 +1,5 @@
 import type { Capabilities, Examination, Finding, RoundTrips } from "../../../port/index.ts";
+import { reachablePrimaries } from "../reachable.ts";
 import type { Router } from "../router.ts";
 import { within, type Asking } from "./ask.ts";
 import { judgeServer, readServers, traitsOf, type ServerTraits, type SettingsTerms } from "./check.ts";
@@ -38,7 +39,7 @@ export async function examineServers(
     ...arrangement.judgements,
     ...rights.judgements,
   ];
-  const { nodes } = await within(router.primaries(asking.deadline), asking);
+  const nodes = await within(reachablePrimaries(router, asking.deadline), asking);
   const roundTrips: RoundTrips[] = [];
   for (const [i, node] of nodes.entries()) {
     roundTrips.push(await pingNode(node, pings, 0.8 / (nodes.length - i), asking));

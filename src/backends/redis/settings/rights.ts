@@ -4,7 +4,7 @@ import { notificationsForbidden } from "../signals/notification-flags.ts";
 import type { Arg, Reply, Router, Subscriber } from "../router.ts";
 import { answer, textOf, within, type Asking } from "./ask.ts";
 import type { SettingsTerms } from "./check.ts";
-import { fine, risk, wrong, type Judgement } from "./finding.ts";
+import { fine, risk, unknown, wrong, type Judgement } from "./finding.ts";
 
 /**
  * Runs every command that the scripts use, on a key of its own that is gone when it returns, and tells which were refused. The
@@ -42,6 +42,9 @@ try('DEL', key)
 return refused
 `;
 
+/** How many keys are drawn for one that is within reach. */
+const mostKeys = 256;
+
 /** A script that no server has: where it is missing, EVALSHA is allowed. */
 const nowhere = "0".repeat(40);
 
@@ -62,9 +65,23 @@ export interface Rights {
   readonly watches: boolean;
 }
 
-/** Whether this user may do what the backend does. Rejects with UnavailableError. */
+/** Whether this user may do what the backend does. */
 export async function judgeRights(router: Router, terms: SettingsTerms, asking: Asking): Promise<Rights> {
-  const key = `${terms.prefix}:doctor:{${drawId()}}`;
+  try {
+    return await tryRights(router, terms, asking);
+  } catch (error) {
+    if (!isHoldfastError(error, "UNAVAILABLE")) throw error;
+    const untried = unknown(
+      "the user's rights",
+      "commands are not taken now, so they were not tried",
+      "look again later",
+    );
+    return { judgements: [untried], watches: terms.notifications !== "off" };
+  }
+}
+
+async function tryRights(router: Router, terms: SettingsTerms, asking: Asking): Promise<Rights> {
+  const key = keyWithinReach(router, terms.prefix);
   const channel = `${terms.prefix}:doctor`;
   const direct: Direct = [
     ["evalsha", ["EVALSHA", nowhere, "0"]],
@@ -78,8 +95,9 @@ export async function judgeRights(router: Router, terms: SettingsTerms, asking: 
   const tried = await answer(router.send("commands", key, ["EVAL", trial, "1", key, channel]), asking);
   if (tried.reply === undefined) missing.push("eval");
   else missing.push(...(tried.reply as readonly Reply[]).map((name) => textOf(name).toLowerCase()));
-  const listens = async (to: Subscribing): Promise<boolean> => maySubscribe(router, to, asking);
-  if (!(await listens((subscriber) => subscriber.subscribe(channel, asking.deadline)))) missing.push("subscribe");
+  const listens = async (to: Subscribing): Promise<boolean | undefined> => maySubscribe(router, to, asking);
+  const channels = await listens((subscriber, deadline) => subscriber.subscribe(channel, deadline));
+  if (channels === false) missing.push("subscribe");
   const where = `~${terms.prefix}:* &${terms.prefix}:*`;
   const rights =
     missing.length === 0
@@ -91,7 +109,16 @@ export async function judgeRights(router: Router, terms: SettingsTerms, asking: 
         );
   if (terms.notifications === "off") return { judgements: [rights], watches: false };
   const pattern = `__keyspace@0__:${terms.prefix}:doctor{*`;
-  if (!(await listens((subscriber) => subscriber.subscribePattern(pattern, asking.deadline)))) {
+  const patterns = await listens((subscriber, deadline) => subscriber.subscribePattern(pattern, deadline));
+  if (patterns === undefined) {
+    const watch = unknown(
+      "keyspace notifications",
+      "not every primary could be asked for them",
+      "look again when all answer",
+    );
+    return { judgements: [rights, watch], watches: true };
+  }
+  if (!patterns) {
     const watch = risk(
       "the user may not listen to keyspace notifications",
       "watch() is refused; all else works",
@@ -103,21 +130,32 @@ export async function judgeRights(router: Router, terms: SettingsTerms, asking: 
   return { judgements: [rights, watch], watches: watch.level === "fine" };
 }
 
+/** A key of nobody, on a cluster of a slot whose primary is not away. */
+function keyWithinReach(router: Router, prefix: string): string {
+  let key = "";
+  for (let i = 0; i < mostKeys && (key === "" || !router.isReady("commands", key)); i++) {
+    key = `${prefix}:doctor:{${drawId()}}`;
+  }
+  return key;
+}
+
 async function isRefused(promise: Promise<Reply>, asking: Asking): Promise<boolean> {
   const given = await answer(promise, asking);
   return given.reply === undefined && given.refused === "NOPERM";
 }
 
-type Subscribing = (subscriber: Subscriber) => Promise<void>;
+type Subscribing = (subscriber: Subscriber, deadline: number) => Promise<void>;
 
-async function maySubscribe(router: Router, to: Subscribing, asking: Asking): Promise<boolean> {
+/** Undefined where that was not found out within a part of the time, since a primary is away. */
+async function maySubscribe(router: Router, to: Subscribing, { time, deadline }: Asking): Promise<boolean | undefined> {
   const subscriber = router.subscriber({ message: () => undefined, gap: () => undefined });
+  const now = time.monotonic();
+  const sooner = now + (deadline - now) / 4;
   try {
-    await within(to(subscriber), asking);
+    await within(to(subscriber, sooner), { time, deadline: sooner });
     return true;
   } catch (error) {
-    if (isHoldfastError(error, "UNAVAILABLE")) throw error;
-    return false;
+    return isHoldfastError(error, "UNAVAILABLE") ? undefined : false;
   } finally {
     await subscriber.close();
   }

@@ -1,4 +1,5 @@
 import type { Fact } from "../../../port/index.ts";
+import { reachablePrimaries } from "../reachable.ts";
 import { RedisFailure, type Node, type Router } from "../router.ts";
 import { ask, fieldsOf, pairsOf, textOf, within, type Asking } from "./ask.ts";
 import { risk, unknown, wrong, type Judgement } from "./finding.ts";
@@ -106,8 +107,7 @@ async function viewOf(node: Node, master: string, asking: Asking): Promise<Map<s
 async function clusterArrangement(router: Router, servers: readonly ServerInfo[], asking: Asking): Promise<Found> {
   const facts = new Map([["kind", "Cluster"]]);
   const judgements: Judgement[] = [];
-  const { nodes } = await within(router.primaries(asking.deadline), asking);
-  const [node] = nodes;
+  const [node] = await within(reachablePrimaries(router, asking.deadline), asking);
   if (!node) return { facts, judgements };
   const state = fieldsOf(textOf(await ask(node.send(["CLUSTER", "INFO"]), asking)));
   const covered = Number(state.get("cluster_slots_ok") ?? Number.NaN);
@@ -127,7 +127,13 @@ async function clusterArrangement(router: Router, servers: readonly ServerInfo[]
       judgements.push(wrong(`cluster_state ${state.get("cluster_state")}`, "calls fail", "see the logs of its nodes"));
   }
   const table = textOf(await ask(node.send(["CLUSTER", "NODES"]), asking));
-  for (const [name, slots] of slotsOf(table)) facts.set(name, `slots ${slots}`);
+  const primaries = slotsOf(table);
+  for (const [name, slots] of primaries) facts.set(name, `slots ${slots}`);
+  const away = primaries.size - servers.length;
+  if (away > 0)
+    judgements.push(
+      wrong(`${away} of ${primaries.size} primaries cannot be reached`, "calls on their keys fail", "bring them back"),
+    );
   for (const { node: name, replicas } of servers) {
     if (replicas.length === 0)
       judgements.push(risk(`${name} has no replica`, "when it dies, its slots are away", "add a replica"));

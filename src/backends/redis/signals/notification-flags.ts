@@ -1,4 +1,5 @@
 import { isHoldfastError, UnavailableError, UnsupportedError } from "../../../base/errors.ts";
+import { reachablePrimaries } from "../reachable.ts";
 import { RedisFailure, type Node, type Reply, type Router } from "../router.ts";
 import { isForbidden } from "./failures.ts";
 import type { Notifications } from "./seam.ts";
@@ -36,7 +37,8 @@ export function missingFrom(flags: string): string {
 
 /** Adds the missing flags on every primary; whether there were any. Rejects with a HoldfastError. */
 export async function enableNotifications(router: Router, deadline: number): Promise<boolean> {
-  return onEveryPrimary(router, deadline, setFlags);
+  const every = router.primaries(deadline).then(({ nodes }) => nodes);
+  return onPrimaries(every, setFlags);
 }
 
 /** Why changes cannot be told through this server; undefined if they can. Changes nothing. Rejects with UnavailableError. */
@@ -48,7 +50,7 @@ export async function notificationsForbidden(
   if (mode === "assume") return undefined;
   if (mode === "off") return 'changes are not told with notifications: "off"';
   try {
-    await onEveryPrimary(router, deadline, probe);
+    await onPrimaries(reachablePrimaries(router, deadline), probe);
     return undefined;
   } catch (error) {
     if (isHoldfastError(error, "UNSUPPORTED")) return error.message;
@@ -70,14 +72,12 @@ async function probe(node: Node): Promise<boolean> {
   return true;
 }
 
-async function onEveryPrimary(
-  router: Router,
-  deadline: number,
+async function onPrimaries(
+  primaries: Promise<readonly Node[]>,
   work: (node: Node) => Promise<boolean>,
 ): Promise<boolean> {
   try {
-    const { nodes } = await router.primaries(deadline);
-    return (await Promise.all(nodes.map(work))).includes(true);
+    return (await Promise.all((await primaries).map(work))).includes(true);
   } catch (error) {
     if (isHoldfastError(error)) throw error;
     if (isForbidden(error)) throw unsupported(error);
