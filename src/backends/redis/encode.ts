@@ -58,9 +58,9 @@ export class Arguments {
     const { layout, stampsApart } = this.#encoding;
     switch (op.op) {
       case "acquire":
-        if (op.mode === "shared" || op.limit !== undefined || op.wait !== undefined) return false;
+        if (op.mode === "shared" || op.limit !== undefined) return false;
         this.#lock(op.lock);
-        args.push("a", op.owner, time(op.ttl), op.info);
+        args.push("a", op.owner, time(op.ttl), op.wait ? time(op.wait.claimMs) : "", op.info);
         return true;
       case "release":
         if (op.markMs !== undefined) return false;

@@ -11,7 +11,7 @@ import type { Node, Reply } from "./router.ts";
 import { before } from "./signals/before.ts";
 
 /** Steps of a scan for one page, so that a rare prefix holds nobody up. */
-const mostSteps = 10;
+const mostSteps = 64;
 /** Keys that a step looks at, least and most. */
 const smallStep = 16;
 const largeStep = 1_000;
@@ -112,7 +112,7 @@ class Listing {
       const size = found.size;
       for (const name of names) if (this.#keyOf(String(name))) found.add(String(name));
       // Where most keys are of others, larger steps; where they are ours, a page is not to be overshot.
-      step = found.size - size < step / 4 ? step * 2 : 0;
+      step = found.size - size < step / 4 ? step * 4 : 0;
       scan = String(next);
       if (scan === "0") at = at + 1 < nodes.length ? at + 1 : -1;
     }

@@ -41,8 +41,7 @@ check[''] = function(count)
 end
 
 check.a = function(key)
-  local owner, ttl, info = args[a + 1], args[a + 2], args[a + 3]
-  conclude(1, acquire(key, owner, 'x', nil, ttl, nil, info))
+  conclude(1, acquire(key, args[a + 1], 'x', nil, args[a + 2], tonumber(args[a + 3]), args[a + 4]))
 end
 check.l = function(key, stored)
   conclude(1, release(key, args[a + 1], nil, stored))

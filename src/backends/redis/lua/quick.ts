@@ -6,14 +6,14 @@ import { defineCurrent, draw, endTtl, stampGrant } from "./base.ts";
  */
 export const quick = `
 if letter == 'a' then
-  -- Acquires: owner, ttl, info. A lock that nobody holds, waits for or is kept from has no key.
-  step = 4
+  -- Acquires: owner, ttl, claim, info. A lock that nobody holds, waits for or is kept from has no key.
+  step = 5
   local owner = args[a + 1]
   ${draw}
   local grant, size = clock, #owner
   ${stampGrant}
   local head = char(floor(more / 256), more % 256, floor(size / 256), size % 256)
-  if call('SET', key, fromText .. head .. owner .. args[a + 3], 'NX', 'PX', args[a + 2]) then
+  if call('SET', key, fromText .. head .. owner .. args[a + 4], 'NX', 'PX', args[a + 2]) then
     n = n + 1
     out[n] = grant
     slow = false
@@ -78,4 +78,4 @@ end
 `;
 
 /** How far each of them reaches, for when it has failed. */
-export const quickSteps = "{ a = 4, l = 2, e = 4, p = 4, c = 3, v = 1 }";
+export const quickSteps = "{ a = 5, l = 2, e = 4, p = 4, c = 3, v = 1 }";
