@@ -38,6 +38,8 @@ export interface Opened {
   /** An id kept in the server: two backends with the same domain see the same records, atomically together. */
   readonly domain: string;
   readonly capabilities: Capabilities;
+  /** Why changes are not told, where the backend could under other settings: for the error that refuses a watch. */
+  readonly whyNoWatch?: string | undefined;
 }
 
 /** One instance of an application on a backend: its local queues, its wake-up channel. */

@@ -26,9 +26,12 @@ export async function watch<T>(
   const call = instance.call(options);
   const prefix = resolvePrefix(options?.prefix);
   const initial = options?.initial === true;
-  const { capabilities } = host.known ?? (await host.ready(call));
+  const { capabilities, whyNoWatch } = host.known ?? (await host.ready(call));
   const { name } = instance.backend;
-  if (capabilities.watch === "none") throw new UnsupportedError(`${name} cannot tell of changes`, { backend: name });
+  if (capabilities.watch === "none") {
+    const why = whyNoWatch === undefined ? "" : `: ${whyNoWatch}`;
+    throw new UnsupportedError(`${name} cannot tell of changes${why}`, { backend: name });
+  }
   if (initial && !capabilities.list) throw new UnsupportedError(`${name} cannot list its entries`, { backend: name });
   call.signal?.throwIfAborted();
   const watcher = new Watcher(core, prefix, initial);

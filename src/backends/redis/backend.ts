@@ -61,8 +61,8 @@ export class RedisBackend implements Backend, Engine {
   }
 
   async open(): Promise<Opened> {
-    const { domain, capabilities } = await this.#open();
-    return { domain, capabilities };
+    const { domain, capabilities, whyNoWatch } = await this.#open();
+    return { domain, capabilities, whyNoWatch };
   }
 
   async openBefore(deadline: number): Promise<Known> {
@@ -157,6 +157,7 @@ export class RedisBackend implements Backend, Engine {
     return {
       domain,
       capabilities: capabilitiesOf(router.topology, traits.promises, forbidden === undefined),
+      whyNoWatch: forbidden,
       known: { stampsApart, declareAll },
     };
   }

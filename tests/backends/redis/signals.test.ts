@@ -9,6 +9,7 @@ import { isHoldfastError } from "../../../src/base/errors.ts";
 import { space } from "../../../src/base/keys.ts";
 import { systemTime } from "../../../src/base/time.ts";
 import type { Signal } from "../../../src/port/index.ts";
+import { connect } from "../../../src/entries/index.ts";
 import { startRedis, type RedisOptions, type RedisServer } from "../../support/redis/server.ts";
 import { until } from "../../support/redis/until.ts";
 
@@ -161,6 +162,17 @@ describe("signals on a redis server", () => {
     const heard = await Heard.of(hubOn(t, url, "assume"), { changes: records, prefix: "" });
     await redis.command("SET", key("k"), "v");
     await heard.hears("k");
+  });
+
+  it("name the flags to whoever watches a store", async (t) => {
+    const redis = await server(t, { appendonly: "everysec", users: ["user app on >secret ~* &* +@all -config"] });
+    const hf = await connect(redis.url.replace("redis://", "redis://app:secret@"));
+    t.after(() => hf.close());
+    assert.equal(hf.capabilities.watch, "none");
+    await assert.rejects(
+      hf.state("s").watch(),
+      (error) => isHoldfastError(error, "UNSUPPORTED") && error.message.includes("Kg$xe"),
+    );
   });
 
   it("tell a user who may only read parameters what that is enough for", async (t) => {

@@ -48,12 +48,12 @@ export async function notificationsForbidden(
   deadline: number,
 ): Promise<string | undefined> {
   if (mode === "assume") return undefined;
-  if (mode === "off") return 'changes are not told with notifications: "off"';
+  if (mode === "off") return 'it was opened with notifications: "off"';
   try {
     await onPrimaries(reachablePrimaries(router, deadline), probe);
     return undefined;
   } catch (error) {
-    if (isHoldfastError(error, "UNSUPPORTED")) return error.message;
+    if (isHoldfastError(error, "UNSUPPORTED")) return help;
     throw error;
   }
 }
