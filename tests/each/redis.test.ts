@@ -148,6 +148,27 @@ describe("each on redis", () => {
   }
 
   it(
+    "on redis: a server that is killed and comes back with its data costs time and nothing else",
+    { skip: missing("redis"), timeout: 120_000 },
+    async (t) => {
+      const redis = await startRedis({ kind: "redis", appendonly: "always" });
+      t.after(() => redis.stop());
+      const lines = makeLines(2_500, 50);
+      const bench = await benchFor(t, lines, redis.url, "--processes", "2", "--concurrency", "8", "--lease", "2s");
+      const run = start(t, bench.args, bench.folder, { through: ["env", "PAUSE=30"] });
+      for (const items of [300, 900, 1_500]) {
+        await until(async () => (await bench.booked()) >= items, startup);
+        await redis.restart();
+      }
+      assert.ok((await bench.booked()) < lines.length, "the run was not over before");
+      const { code, out, err } = await run.ended;
+      assert.equal(code, 0, err);
+      assert.equal(summaryOf({ out }).done, lines.length);
+      await bench.check();
+    },
+  );
+
+  it(
     "on redis-cluster: a failover in peace and slots that move during a run lose and double nothing",
     { skip: missing("redis-cluster"), timeout: 120_000 },
     async (t) => {
