@@ -103,6 +103,10 @@ describe("the signals of redis", () => {
     const gone = signals.subscribe({ topic: "t" }, () => undefined);
     hub.drop("a");
     await assert.rejects(gone, code("UNAVAILABLE"));
+    await assert.rejects(
+      signals.subscribe({ topic: "t" }, () => undefined),
+      code("UNAVAILABLE"),
+    );
     const heard: Signal[] = [];
     const late = hub.signalsOf("b").subscribe({ topic: "t" }, (signal) => heard.push(signal));
     assert.deepEqual(one.asked, ["+hf:t:t"], "not taken back, and not asked for twice");
@@ -214,16 +218,17 @@ describe("the signals of redis", () => {
     const { hub, router } = world();
     const heard: Signal[] = [];
     const listen = (signal: Signal): unknown => heard.push(signal);
-    await hub.signalsOf("a").subscribe({ topic: "t" }, listen);
-    await hub.signalsOf("a").subscribe({ changes: records, prefix: "" }, listen);
-    await hub.signalsOf("b").subscribe({ grants: true }, listen);
+    const [a, b] = [hub.signalsOf("a"), hub.signalsOf("b")];
+    await a.subscribe({ topic: "t" }, listen);
+    await a.subscribe({ changes: records, prefix: "" }, listen);
+    await b.subscribe({ grants: true }, listen);
     const one = router.subscriberMade;
     hub.drop("a");
     assert.deepEqual(one.asked.slice(-2).toSorted(), [`-*${pattern}`, "-hf:t:t"]);
     one.listener.gap();
     assert.deepEqual(heard, [{ type: "gap" }], "the other session's");
     one.prompt = false;
-    const pending = hub.signalsOf("b").subscribe({ topic: "late" }, listen);
+    const pending = b.subscribe({ topic: "late" }, listen);
     const rejected = assert.rejects(pending, code("UNAVAILABLE"));
     await hub.close();
     await hub.close();
@@ -231,8 +236,10 @@ describe("the signals of redis", () => {
     assert.equal(one.closed, 1);
     one.listener.gap();
     assert.equal(heard.length, 1);
-    await assert.rejects(hub.signalsOf("b").subscribe({ grants: true }, listen), code("UNAVAILABLE"));
-    await assert.rejects(hub.signalsOf("b").publish("t", ""), code("UNAVAILABLE"));
+    for (const ended of [a, b, hub.signalsOf("c")]) {
+      await assert.rejects(ended.subscribe({ grants: true }, listen), code("UNAVAILABLE"));
+      await assert.rejects(ended.publish("t", ""), code("UNAVAILABLE"));
+    }
   });
 });
 

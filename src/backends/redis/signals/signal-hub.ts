@@ -29,8 +29,15 @@ export interface HubOptions {
   readonly notifications: Notifications;
 }
 
+/** A session, and what it listens to. */
+interface Instance {
+  readonly id: string;
+  readonly members: Set<Member>;
+  ended: boolean;
+}
+
 interface Member extends Listening {
-  readonly session: string;
+  readonly instance: Instance;
   readonly to: Subscription;
   /** Ends it. */
   stop(): void;
@@ -46,7 +53,7 @@ export class SignalHub {
   readonly #patterns: SharedSubscriptions<Member>;
   readonly #delivery = new Delivery();
   readonly #keeper: FlagKeeper;
-  readonly #sessions = new Map<string, Set<Member>>();
+  readonly #instances = new Map<string, Instance>();
   #subscriber: Subscriber | undefined;
   #watchers = 0;
   #closed = false;
@@ -65,37 +72,44 @@ export class SignalHub {
     this.#keeper = new FlagKeeper({ router, time, timeout, onGap: () => this.#gap(this.#patterns) });
   }
 
-  /** The signals of a session. */
+  /** The signals of a session, until {@link drop}. */
   signalsOf(session: string): Signals {
+    const known = this.#instances.get(session);
+    const instance: Instance = known ?? { id: session, members: new Set(), ended: this.#closed };
+    if (!this.#closed) this.#instances.set(session, instance);
     return {
-      subscribe: async (to, listener) => this.#subscribe(session, to, listener),
-      publish: async (topic, body) => this.#publish(topic, body),
+      subscribe: async (to, listener) => this.#subscribe(instance, to, listener),
+      publish: async (topic, body) => this.#publish(instance, topic, body),
     };
   }
 
-  /** Ends what a session subscribed to. */
+  /** The session has ended, and what it subscribed to with it. */
   drop(session: string): void {
-    for (const member of [...(this.#sessions.get(session) ?? [])]) member.stop();
+    const instance = this.#instances.get(session);
+    if (!instance) return;
+    this.#instances.delete(session);
+    instance.ended = true;
+    for (const member of [...instance.members]) member.stop();
   }
 
   /** Ends every subscription and the connection for them. Idempotent. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const session of [...this.#sessions.keys()]) this.drop(session);
+    for (const session of [...this.#instances.keys()]) this.drop(session);
     await this.#subscriber?.close();
   }
 
-  async #subscribe(session: string, to: Subscription, listener: (signal: Signal) => void): Promise<() => void> {
-    if (this.#closed) throw closedError();
-    const name = this.#nameOf(session, to);
+  async #subscribe(instance: Instance, to: Subscription, listener: (signal: Signal) => void): Promise<() => void> {
+    if (instance.ended) throw closedError();
+    const name = this.#nameOf(instance.id, to);
     const { time } = this.#options;
     let onStop: (error: Error) => void = () => undefined;
     const stopped = new Promise<never>((_, reject) => {
       onStop = reject;
     });
     const member: Member = {
-      session,
+      instance,
       to,
       listener,
       live: true,
@@ -118,9 +132,7 @@ export class SignalHub {
   }
 
   async #join(member: Member, name: string, deadline: number): Promise<void> {
-    const { session } = member;
-    const members = this.#sessions.get(session) ?? new Set();
-    this.#sessions.set(session, members.add(member));
+    member.instance.members.add(member);
     if (!("changes" in member.to)) return this.#channels.join(name, member, deadline);
     this.#watchers++;
     await this.#patterns.join(name, member, deadline);
@@ -129,8 +141,7 @@ export class SignalHub {
   }
 
   #leave(member: Member, name: string): void {
-    const members = this.#sessions.get(member.session);
-    if (members?.delete(member) && members.size === 0) this.#sessions.delete(member.session);
+    member.instance.members.delete(member);
     if (!("changes" in member.to)) return this.#channels.leave(name, member);
     this.#patterns.leave(name, member);
     if (--this.#watchers === 0) this.#keeper.stop();
@@ -183,8 +194,8 @@ export class SignalHub {
     this.#delivery.tell(to.everybody(), { type: "gap" });
   }
 
-  async #publish(topic: string, body: string): Promise<void> {
-    if (this.#closed) throw closedError();
+  async #publish(instance: Instance, topic: string, body: string): Promise<void> {
+    if (instance.ended) throw closedError();
     const channel = this.#options.layout.topicChannel(checkTopic(topic));
     const length = utf8Length(body);
     if (length < 0 || length > maxMessage) {
