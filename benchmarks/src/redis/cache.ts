@@ -1,8 +1,7 @@
 import KeyvRedis from "@keyv/redis";
-import { connect } from "holdfast";
 import Keyv from "keyv";
 import { compare, inFlight, order } from "../measure.ts";
-import { connectRaw } from "./clients.ts";
+import { connectOwn, connectRaw } from "./clients.ts";
 
 const COUNT = 10_000;
 const MANY = 100;
@@ -13,7 +12,7 @@ const someOf = (i: number): string[] => Array.from({ length: MANY }, (_, n) => k
 
 /** The cache beside Keyv on its Redis adapter, and the raw client. */
 export async function cache(url: string, scale: number): Promise<void> {
-  const hf = await connect(url, { service: "bench" });
+  const hf = await connectOwn(url);
   const own = hf.cache<typeof order>("orders", { ttl: "5m" });
   const keyv = new Keyv({ store: new KeyvRedis(url), ttl: 300_000 });
   const raw = await connectRaw(url);

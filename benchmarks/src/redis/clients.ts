@@ -1,4 +1,10 @@
+import { connect, type Holdfast } from "holdfast";
 import { createClient } from "redis";
+
+/** Holdfast as it comes. The server keeps nothing on disk, which is refused unless one says that it is known. */
+export function connectOwn(url: string): Promise<Holdfast> {
+  return connect(`${url}?settings=warn`, { service: "bench" });
+}
 
 // An own property that is undefined is what turns the timer off; the types know no such thing.
 const NO_TIMER: object = { timeout: undefined };

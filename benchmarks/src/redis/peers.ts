@@ -1,6 +1,5 @@
-import { connect } from "holdfast";
 import { Redis } from "ioredis";
-import { connectRaw, RAW_ACQUIRE, RAW_RELEASE } from "./clients.ts";
+import { connectOwn, connectRaw, RAW_ACQUIRE, RAW_RELEASE } from "./clients.ts";
 
 /** A lock as the benchmarks use it. */
 export interface LockPeer {
@@ -20,7 +19,7 @@ const PREFIX = "bench:";
 /** Every lock that is measured, by the name in the tables. */
 export const lockPeers: Readonly<Record<string, (url: string, retry: Retry) => Promise<LockPeer>>> = {
   holdfast: async (url) => {
-    const hf = await connect(url, { service: "bench" });
+    const hf = await connectOwn(url);
     const lock = hf.lock("bench");
     return {
       acquire: async (key) => {

@@ -1,6 +1,5 @@
-import { connect } from "holdfast";
 import { compare, inFlight, order } from "../measure.ts";
-import { connectRaw } from "./clients.ts";
+import { connectOwn, connectRaw } from "./clients.ts";
 
 // More keys than calls in flight: equal reads would be answered together, and writes of one key wait for each other.
 const COUNT = 10_000;
@@ -26,7 +25,7 @@ const widths = [
 
 /** load and save beside the raw client that does the same to the same values. */
 export async function state(url: string, scale: number): Promise<void> {
-  const hf = await connect(url, { service: "bench" });
+  const hf = await connectOwn(url);
   const raw = await connectRaw(url);
   for (const value of [session, order]) {
     const size = `${JSON.stringify(value).length} bytes`;
@@ -64,7 +63,7 @@ export async function state(url: string, scale: number): Promise<void> {
 
 /** What has no raw counterpart: figures only. */
 export async function updates(url: string, scale: number): Promise<void> {
-  const hf = await connect(url, { service: "bench" });
+  const hf = await connectOwn(url);
   const accounts = hf.state<{ balance: number }>("accounts");
   await Promise.all(keys.map(async (key) => accounts.save(key, { balance: 0 })));
   const credit = (account: { balance: number }): { balance: number } => ({ balance: account.balance + 1 });
