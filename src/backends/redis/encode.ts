@@ -4,6 +4,8 @@ import type { Layout } from "./layout.ts";
 import { encodeRecord, joined } from "./record.ts";
 import type { Arg } from "./router.ts";
 
+type Acquire = Extract<Operation, { op: "acquire" }>;
+
 /** Longest time that is told to the server, in ms: some thirty years. */
 const longest = 1_000_000_000_000;
 
@@ -26,6 +28,9 @@ export class Arguments {
   bytes = 0;
   readonly #encoding: Encoding;
   readonly #undeclared: string[] = [];
+  /** Of the acquires that come next: most that go together have the same. */
+  #ttl: number | undefined;
+  #claimMs: number | undefined;
 
   constructor(encoding: Encoding, clock: string) {
     this.#encoding = encoding;
@@ -33,10 +38,10 @@ export class Arguments {
     this.args = [encoding.channel];
   }
 
-  /** Everything after the script. */
-  list(): Arg[] {
-    const keys = this.#undeclared.length === 0 ? this.keys : this.keys.concat(this.#undeclared);
-    return [String(keys.length), ...keys, ...this.args];
+  /** A command that runs the script. */
+  command(name: string, script: string): Arg[] {
+    const count = this.keys.length + this.#undeclared.length;
+    return [name, script, String(count)].concat(this.keys, this.#undeclared, this.args as string[]);
   }
 
   add(group: Group): void {
@@ -58,10 +63,7 @@ export class Arguments {
     const { layout, stampsApart } = this.#encoding;
     switch (op.op) {
       case "acquire":
-        if (op.mode === "shared" || op.limit !== undefined) return false;
-        this.#lock(op.lock);
-        args.push("a", op.owner, time(op.ttl), op.wait ? time(op.wait.claimMs) : "", op.info);
-        return true;
+        return this.#quickAcquire(op);
       case "release":
         if (op.markMs !== undefined) return false;
         this.#lock(op.lock);
@@ -89,6 +91,20 @@ export class Arguments {
       default:
         return false;
     }
+  }
+
+  #quickAcquire({ lock, owner, mode, limit, ttl, wait, info }: Acquire): boolean {
+    const size = Buffer.byteLength(owner);
+    if (mode === "shared" || limit !== undefined || size > 127) return false;
+    const claimMs = wait?.claimMs;
+    if (ttl !== this.#ttl || claimMs !== this.#claimMs) {
+      this.#ttl = ttl;
+      this.#claimMs = claimMs;
+      this.args.push("t", time(ttl), claimMs === undefined ? "" : time(claimMs));
+    }
+    this.#lock(lock);
+    this.args.push("a", String.fromCharCode(size) + owner + info);
+    return true;
   }
 
   #operation(op: Operation): void {

@@ -134,7 +134,7 @@ export class Scripted extends Part {
 
   command(again: boolean): readonly Arg[] {
     // A script that the server has forgotten was not run: sending it whole loads it too.
-    return (again ? ["EVAL", script] : ["EVALSHA", scriptSha]).concat(this.#arguments.list() as string[]);
+    return again ? this.#arguments.command("EVAL", script) : this.#arguments.command("EVALSHA", scriptSha);
   }
 
   read(reply: Reply, groups: readonly Group[], learned: Learned, outcomes: Outcome[]): void {

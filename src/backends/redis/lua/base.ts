@@ -18,6 +18,8 @@ local out, n, a, k = {}, 0, 2, 2
 local place, start, startKey, applying
 -- The clock, as it is and as it was; the first grant of the call, as a number and as a lock has it.
 local clock, clockStored, from, fromText
+-- How long acquires hold, and wait if they do.
+local ttl, claim
 -- What is defined, or was read, when it was first needed.
 local isCurrent, stamps, endings, check, width, acquire, release, extend
 `;
@@ -36,8 +38,8 @@ if clock < now then clock = now end
 `;
 
 /**
- * Makes `grant` the first part of a lock as most are: 'X', the grant as one number of the call and two bytes more, then the length
- * of the owner, owner, info. It has one exclusive holder, no queue and no marks, and ends with its key.
+ * Makes `grant` the first part of a lock as most are: 'X', the grant as one number of the call and two bytes more. Then come the
+ * length of the owner (below 128), owner, info. It has one exclusive holder, no queue and no marks, and ends with its key.
  */
 export const stampGrant = `
 local more = from and grant - from
@@ -46,15 +48,15 @@ if not more or more < 0 or more > 65535 then
 end
 `;
 
-/** Makes `ends` the end of a ttl that begins now, as 13 digits. */
+/** Makes `ends` the moment when what `lasts` so many ms from now ends, as 13 digits. */
 export const endTtl = `
 if not endings then endings = {} end
-ends = endings[ttl]
+ends = endings[lasts]
 if not ends then
-  ends = floor(now / 1000) + ttl
+  ends = floor(now / 1000) + lasts
   if ends > 9999999999999 then ends = 9999999999999 end
   ends = format('%013.0f', ends)
-  endings[ttl] = ends
+  endings[lasts] = ends
 end
 `;
 

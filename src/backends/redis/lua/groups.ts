@@ -41,7 +41,9 @@ check[''] = function(count)
 end
 
 check.a = function(key)
-  conclude(1, acquire(key, args[a + 1], 'x', nil, args[a + 2], tonumber(args[a + 3]), args[a + 4]))
+  local what = args[a + 1]
+  local stop = 1 + byte(what)
+  conclude(1, acquire(key, sub(what, 2, stop), 'x', nil, ttl, tonumber(claim), sub(what, stop + 1)))
 end
 check.l = function(key, stored)
   conclude(1, release(key, args[a + 1], nil, stored))
@@ -52,7 +54,7 @@ end
 `;
 
 /**
- * Runs the groups of a call: a small letter is one (see `quick.ts`), any other begins with how many elements it has. Everything of a
+ * Runs the groups of a call: a small letter is one (see `quick.ts`; 't' says how long acquires after it hold and wait), any other begins with how many elements it has. Everything of a
  * group is checked before anything of it is written, for a script that fails keeps what it wrote. A group's error is its own.
  *
  * The reply is flat: for each group 0 and one value for each operation that has one, or why it was refused (1 to 3), at which
@@ -61,6 +63,10 @@ end
 export const groups = (general: string): string => `
 local function groups()
   while a <= last do
+    if args[a] == 't' then
+      ttl, claim = args[a + 1], args[a + 2]
+      a = a + 3
+    end
     place, start, startKey, applying = n + 1, a, k, false
     n = place
     out[place] = 0

@@ -17,7 +17,7 @@ end
 local function single(grant, owner, info)
   local size = #owner
   ${stampGrant}
-  return fromText .. char(floor(more / 256), more % 256, floor(size / 256), size % 256) .. owner .. info
+  return fromText .. char(floor(more / 256), more % 256, size) .. owner .. info
 end
 
 local function alive(list, size, at)
@@ -44,12 +44,12 @@ local function load(key, stored)
   local lock = { key = key, q = 0, holds = {}, marks = {} }
   if not stored then return lock end
   local letter = byte(stored)
-  if letter == 88 and #stored > 20 then
-    local m, l, high, low = byte(stored, 18, 21)
-    local stop = 21 + high * 256 + low
+  if letter == 88 and #stored > 19 then
+    local high, low, size = byte(stored, 18, 20)
+    local stop = 20 + size
     local ends = now + call('PTTL', key) * 1000
     if ends > now then
-      lock.holds = { sub(stored, 22, stop), 'x', sub(stored, 2, 17) + m * 256 + l, ends, sub(stored, stop + 1) }
+      lock.holds = { sub(stored, 21, stop), 'x', sub(stored, 2, 17) + high * 256 + low, ends, sub(stored, stop + 1) }
     end
     return lock
   end
@@ -68,7 +68,7 @@ local function save(lock)
   for i = 2, #marks, 2 do if marks[i] > ends then ends = marks[i] end end
   if ends == 0 then
     call('DEL', lock.key)
-  elseif lock.q == 0 and #marks == 0 and #holds == 5 and holds[2] == 'x' then
+  elseif lock.q == 0 and #marks == 0 and #holds == 5 and holds[2] == 'x' and #holds[1] < 128 then
     call('SET', lock.key, single(holds[3], holds[1], holds[5]), 'PXAT', format('%.0f', floor(ends / 1000)))
   else
     call('SET', lock.key, 'L' .. pack(lock.q, holds, marks), 'PXAT', format('%.0f', ceil(ends / 1000)))

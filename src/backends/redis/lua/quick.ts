@@ -6,14 +6,12 @@ import { defineCurrent, draw, endTtl, stampGrant } from "./base.ts";
  */
 export const quick = `
 if letter == 'a' then
-  -- Acquires: owner, ttl, claim, info. A lock that nobody holds, waits for or is kept from has no key.
-  step = 5
-  local owner = args[a + 1]
+  -- Acquires: length of the owner, owner, info. A lock that nobody holds, waits for or is kept from has no key.
+  step = 2
   ${draw}
-  local grant, size = clock, #owner
+  local grant = clock
   ${stampGrant}
-  local head = char(floor(more / 256), more % 256, floor(size / 256), size % 256)
-  if call('SET', key, fromText .. head .. owner .. args[a + 4], 'NX', 'PX', args[a + 2]) then
+  if call('SET', key, fromText .. char(floor(more / 256), more % 256) .. args[a + 1], 'NX', 'PX', ttl) then
     n = n + 1
     out[n] = grant
     slow = false
@@ -27,9 +25,9 @@ elseif letter == 'l' or letter == 'e' then
     n = n + 1
     if letter == 'l' then out[n] = 0 else out[place], out[n] = FENCED, 1 end
     slow = false
-  elseif byte(stored) == 88 and sub(stored, 22, 21 + #owner) == owner then
-    local m, l, high, low = byte(stored, 18, 21)
-    if high * 256 + low == #owner then
+  elseif byte(stored) == 88 and sub(stored, 21, 20 + #owner) == owner then
+    local high, low, size = byte(stored, 18, 20)
+    if size == #owner then
       if letter == 'l' then
         call('DEL', key)
         n = n + 1
@@ -37,7 +35,7 @@ elseif letter == 'l' or letter == 'e' then
         slow = false
       else
         local grant = tonumber(args[a + 2])
-        if sub(stored, 2, 17) + m * 256 + l == grant then
+        if sub(stored, 2, 17) + high * 256 + low == grant then
           call('PEXPIRE', key, args[a + 3])
           n = n + 1
           out[n] = grant
@@ -49,7 +47,7 @@ elseif letter == 'l' or letter == 'e' then
 elseif letter == 'p' then
   -- Puts a record that ends: ttl, head, tail.
   step = 4
-  local ttl, ends = args[a + 1]
+  local lasts, ends = args[a + 1]
   ${endTtl}
   call('SET', key, args[a + 2] .. ends .. args[a + 3], 'PXAT', ends)
   slow = false
@@ -78,4 +76,4 @@ end
 `;
 
 /** How far each of them reaches, for when it has failed. */
-export const quickSteps = "{ a = 5, l = 2, e = 4, p = 4, c = 3, v = 1 }";
+export const quickSteps = "{ a = 2, l = 2, e = 4, p = 4, c = 3, v = 1 }";

@@ -32,18 +32,18 @@ end
 
 width.S = 5
 check.S = function(i, key)
-  local condition, ttl, head, tail = args[i + 1], args[i + 2], args[i + 3], args[i + 4]
+  local condition, lasts, head, tail = args[i + 1], args[i + 2], args[i + 3], args[i + 4]
   local ends
-  if condition ~= '' or ttl == 'k' then
+  if condition ~= '' or lasts == 'k' then
     local stored = call('GETRANGE', key, 0, 78)
     if condition ~= '' and not holds(stored, condition) then return nil, CONFLICT, call('GET', key) end
-    if ttl == 'k' and stored ~= '' and byte(stored) % 8 >= 4 then
+    if lasts == 'k' and stored ~= '' and byte(stored) % 8 >= 4 then
       local at = byte(stored, 2) - 29
       ends = sub(stored, at, at + 12)
       head = char(byte(head) + 4) .. sub(head, 2)
     end
   end
-  if ttl ~= '' and ttl ~= 'k' then
+  if lasts ~= '' and lasts ~= 'k' then
     ${endTtl}
   end
   if not ends then return function() call('SET', key, head .. tail) end end
