@@ -6,6 +6,12 @@ import type { Base } from "./records.ts";
 
 /** Marks that are removed with one batch, at most. */
 const mostTidied = 256;
+/**
+ * How long a mark stays once it has nothing to say, in ms: a replica that takes over may be that much behind, and know less of the
+ * progress. And how many stay, at most about.
+ */
+const lingerMs = 2_000;
+const mostIdle = 20_000;
 
 /** A mark as stored, beside the records of an item's key: items that have committed, and whose progress may not have. */
 export interface DoneMark {
@@ -40,13 +46,16 @@ export class DoneMarks {
   /** Items before it have come to an end, and that is stored. */
   readonly #from: number;
   readonly #round: number;
+  readonly #now: () => number;
   readonly #marks = new Map<string, Mark>();
-  readonly #idle = new Set<string>();
+  /** Marks that have nothing to say, and since when, in that order. */
+  readonly #idle = new Map<string, number>();
 
-  constructor(store: StateStore<unknown>, from: number, round: number) {
+  constructor(store: StateStore<unknown>, from: number, round: number, now: () => number) {
     this.#store = store;
     this.#from = from;
     this.#round = round;
+    this.#now = now;
   }
 
   /** Keeps the mark of an item's key here until {@link free}; a promise where it has to be loaded first. */
@@ -71,7 +80,7 @@ export class DoneMarks {
     if (!mark) return;
     if (ended) mark.ids = mark.ids.filter((other) => other !== id);
     if (--mark.holds > 0 || mark.ids.length > 0) return;
-    if (typeof mark.base === "string") this.#idle.add(mark.key);
+    if (typeof mark.base === "string") this.#idle.set(mark.key, this.#now());
     else this.#marks.delete(mark.key);
   }
 
@@ -86,11 +95,12 @@ export class DoneMarks {
     };
   }
 
-  /** Removes marks that have nothing to say; some of them, if there are many. */
+  /** Removes marks that have had nothing to say for a while; some of them, if there are many. */
   tidy(): MarkChange[] {
     const changes: MarkChange[] = [];
-    for (const key of this.#idle) {
-      if (changes.length === mostTidied) break;
+    const until = this.#now() - lingerMs;
+    for (const [key, since] of this.#idle) {
+      if (changes.length === mostTidied || (since > until && this.#idle.size < mostIdle)) break;
       const { base } = this.#marks.get(key) as Mark;
       this.#idle.delete(key);
       this.#marks.delete(key); // who needs it from now on loads it, after it was removed
@@ -117,7 +127,7 @@ export class DoneMarks {
   }
 }
 
-/** Removes the marks of a finished job that crashes have left. */
+/** Removes the marks of a finished job: the last ones, and those that crashes have left. */
 export async function removeMarks(store: StateStore<unknown>, round: number): Promise<void> {
   for await (const { key, value, version } of store.list()) {
     if ((value as DoneMark).round > round) continue; // another run has begun to retry what failed

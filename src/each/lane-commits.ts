@@ -8,7 +8,7 @@ import type { LaneQueue } from "./lane-queue.ts";
 import type { Advance, Pass } from "./pass.ts";
 import type { Position } from "./progress.ts";
 import type { DoneMarks } from "./done-marks.ts";
-import { sendApart, tidyMarks, type Apart } from "./send-apart.ts";
+import { sendApart, type Apart } from "./send-apart.ts";
 import { sendBatch, type Destination, type Saved, type SentBatch } from "./send-batch.ts";
 
 /** Characters of items and values in a batch. */
@@ -169,11 +169,6 @@ export class LaneCommits {
   drop(): void {
     if (this.#batch) this.#giveUp(this.#batch);
     this.#batch = undefined;
-  }
-
-  /** The lane has ended, and nothing is on its way. */
-  async tidy(): Promise<void> {
-    if (this.#apart) await tidyMarks(this.#apart);
   }
 
   /** Starts anew from what is committed, once nothing is on its way. */

@@ -51,7 +51,7 @@ export class Lane implements CommitsOwner {
     this.#host = host;
     const to = { store: host.store0, partition, lease, committer: host.committer, records: host.records };
     const { store1 } = host;
-    this.#marks = store1 && new DoneMarks(store1, pass.from.id, saved.progress.round);
+    this.#marks = store1 && new DoneMarks(store1, pass.from.id, saved.progress.round, () => host.now());
     this.#commits = new LaneCommits(this, this.#queue, host, to, saved, this.#marks);
     this.ended = new Promise((resolve) => (this.#end = resolve));
     lease.signal.addEventListener("abort", () => this.stop("lost"), { once: true });
@@ -64,7 +64,7 @@ export class Lane implements CommitsOwner {
   }
 
   /** Its commits. */
-  get commits(): Pick<LaneCommits, "saved" | "sending" | "gathered" | "tidy"> {
+  get commits(): Pick<LaneCommits, "saved" | "sending" | "gathered"> {
     return this.#commits;
   }
 

@@ -141,7 +141,6 @@ export class Partitions implements Shared {
     this.#host.moved();
     if (this.#host.stopping) lane.stop("drained");
     const why = await lane.ended;
-    if (why === "passed" || why === "drained") await lane.commits.tidy();
     this.#between.add(partition);
     this.lanes.delete(partition);
     this.#host.moved();

@@ -208,7 +208,7 @@ class Run implements EachRun {
     return crew;
   }
 
-  /** Removes the marks that crashes have left of a finished job. */
+  /** Removes what is left of the marks of a finished job. */
   async #tidy(hf: Holdfast, { name, job }: Plan): Promise<void> {
     if (!committerFor(hf, job.key !== null).sendApart) return;
     const { storeTimeoutMs } = this.#settings;

@@ -59,13 +59,6 @@ export function sendApart(
   return { saved: { progress, version: versions[0] }, done };
 }
 
-/** Removes marks that have nothing to say any more. What fails is left for the end of the job. */
-export async function tidyMarks({ marks, sendApart: send, lease }: Apart): Promise<void> {
-  for (let changes = marks.tidy(); changes.length > 0; changes = marks.tidy()) {
-    await Promise.allSettled(changes.map(({ change }) => send([change], lease).done));
-  }
-}
-
 /** Resolves when all have; once every one is settled, rejects with the gravest failure. */
 async function allOf(outcomes: readonly Promise<void>[]): Promise<void> {
   const settled = await Promise.allSettled(outcomes);
