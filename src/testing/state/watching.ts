@@ -97,8 +97,11 @@ export const watchCases: readonly Case[] = [
         ["b2", 1],
         ["a2", 1],
       ]);
-      await changes.state("a1", 1);
-      await changes.state("a2", 1);
+      const awaited = new Set(["a1", "a2"]);
+      await changes.until((change) => {
+        if (change.type === "save") awaited.delete(change.entry.key);
+        return awaited.size === 0;
+      });
       const keys = changes.seen.map((change) => (change.type === "save" ? change.entry.key : change.type));
       assert.deepEqual([...new Set(keys)].toSorted(), ["a1", "a2"]);
       await changes.stop();
