@@ -7,6 +7,8 @@ import type { Order, Seen, Task } from "./contender.ts";
 import { lockPeers, TUNED_DELAY_MS, type Retry } from "./peers.ts";
 
 const PROCESSES = 4;
+/** How long everybody runs before anything is measured. */
+const WARM_MS = 1_000;
 let drawn = 0;
 
 /** What one run of one lock gave. */
@@ -118,8 +120,10 @@ async function contend(raw: Raw, task: Task, measureMs: number) {
   );
   try {
     await Promise.all(children.map(async (child) => answer(child, { task })));
+    const window = { warmMs: task.counted ? 0 : WARM_MS, measureMs };
+    const seen = Promise.all(children.map(async (child) => answer(child, window) as Promise<Seen>));
+    await new Promise((resolve) => setTimeout(resolve, window.warmMs));
     const before = await trafficOf(raw);
-    const seen = Promise.all(children.map(async (child) => answer(child, { measureMs }) as Promise<Seen>));
     await new Promise((resolve) => setTimeout(resolve, measureMs));
     const after = await trafficOf(raw);
     const traffic = {

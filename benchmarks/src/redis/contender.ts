@@ -26,7 +26,13 @@ export interface Seen {
   readonly cpuMs: number;
 }
 
-export type Order = { readonly task: Task } | { readonly measureMs: number };
+export type Order = { readonly task: Task } | Window;
+
+/** What is measured, once everybody has warmed up. */
+export interface Window {
+  readonly warmMs: number;
+  readonly measureMs: number;
+}
 
 const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 
@@ -41,14 +47,15 @@ async function prepare(task: Task): Promise<void> {
   await (
     await peer.acquire(`${task.key}-warm-${process.pid}`)
   )();
-  process.once("message", (order) => void measure((order as { readonly measureMs: number }).measureMs));
+  process.once("message", (order) => void measure(order as Window));
   process.send?.("ready");
 
-  async function measure(measureMs: number): Promise<void> {
+  async function measure({ warmMs, measureMs }: Window): Promise<void> {
     const holds: number[] = [];
     const waits: number[] = [];
     const waiting = new Float64Array(task.workers);
-    let until = Infinity;
+    const from = now() + warmMs;
+    const until = from + measureMs;
     const worker = async (i: number): Promise<void> => {
       while (now() < until) {
         const start = now();
@@ -61,16 +68,16 @@ async function prepare(task: Task): Promise<void> {
           await counter.set(`${task.key}-counter`, counted + 1);
         }
         const end = now();
-        if (end < until || counter) {
+        if ((begin >= from && end < until) || counter) {
           waits.push(begin - start);
           holds.push(begin, end);
         }
         await release();
       }
     };
-    const cpu = process.cpuUsage();
-    until = now() + measureMs;
     const running = Promise.all(Array.from({ length: task.workers }, async (_, i) => worker(i)));
+    await new Promise((resolve) => setTimeout(resolve, warmMs));
+    const cpu = process.cpuUsage();
     await new Promise((resolve) => setTimeout(resolve, measureMs));
     const { user, system } = process.cpuUsage(cpu);
     const stopped = now();
