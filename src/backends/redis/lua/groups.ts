@@ -62,6 +62,8 @@ end
  */
 export const groups = (general: string): string => `
 local function groups()
+  -- Nearer than those of the script.
+  local call, keys, args, out, sub, byte, char = call, keys, args, out, sub, byte, char
   while a <= last do
     if args[a] == 't' then
       ttl, claim = args[a + 1], args[a + 2]

@@ -11,7 +11,7 @@ if letter == 'a' then
   ${draw}
   local grant = clock
   ${stampGrant}
-  if call('SET', key, fromText .. char(floor(more / 256), more % 256) .. args[a + 1], 'NX', 'PX', ttl) then
+  if call('SET', key, fromText .. char((more - more % 256) / 256, more % 256) .. args[a + 1], 'NX', 'PX', ttl) then
     n = n + 1
     out[n] = grant
     slow = false
