@@ -14,11 +14,20 @@ export type Fault =
   /** Refuses new connections; those that are open stay. */
   | { readonly kind: "refuse" };
 
+/** One direction of a connection. */
+interface Lane {
+  readonly to: Socket;
+  /** What is held back, in order, and when it is due on the monotonic clock; what comes in behind it waits for it. */
+  readonly held: { readonly chunk: Buffer; due: number }[];
+  timer?: NodeJS.Timeout;
+  /** Whether the sender has ended: the receiver is told behind what is held back. */
+  ended: boolean;
+}
+
 interface Link {
   readonly client: Socket;
   readonly server: Socket;
-  /** Bytes held back, by direction. */
-  readonly held: { readonly to: Socket; readonly chunk: Buffer }[];
+  readonly lanes: readonly [Lane, Lane];
 }
 
 /** A TCP proxy on 127.0.0.1 in front of one server, whose faults are switched while it runs. */
@@ -61,8 +70,11 @@ export class FaultProxy {
   set(fault: Fault): void {
     this.#fault = fault;
     if (fault.kind === "black-hole") return;
-    for (const link of this.#links) {
-      for (const { to, chunk } of link.held.splice(0)) this.#pass(link, to, chunk);
+    for (const { lanes } of this.#links) {
+      for (const lane of lanes) {
+        for (const item of lane.held) if (item.due === Infinity) item.due = 0;
+        this.#flush(lane);
+      }
     }
   }
 
@@ -88,49 +100,60 @@ export class FaultProxy {
       return;
     }
     this.#accepted++;
-    const link: Link = { client, server: connect({ ...this.#target, allowHalfOpen: true }), held: [] };
+    const server = connect({ ...this.#target, allowHalfOpen: true });
+    const lanes: [Lane, Lane] = [
+      { to: server, held: [], ended: false },
+      { to: client, held: [], ended: false },
+    ];
+    const link: Link = { client, server, lanes };
     this.#links.add(link);
-    for (const [from, to] of [
-      [link.client, link.server],
-      [link.server, link.client],
-    ] as const) {
+    for (const lane of lanes) {
+      const { to } = lane;
+      const from = to === server ? client : server;
       from.setNoDelay(true);
-      from.on("data", (chunk: Buffer) => this.#pass(link, to, chunk));
-      from.on("end", () => to.end());
+      from.on("data", (chunk: Buffer) => this.#pass(link, lane, chunk));
+      from.on("end", () => {
+        lane.ended = true;
+        this.#flush(lane);
+      });
       // An error of one side is told to the other by cutting it, as a real network would.
       from.on("error", () => this.#end(link));
       from.on("close", () => this.#end(link));
     }
   }
 
-  #pass(link: Link, to: Socket, chunk: Buffer): void {
-    switch (this.#fault.kind) {
-      case "black-hole":
-        link.held.push({ to, chunk });
-        return;
-      case "drop-reply":
-        if (to === link.server) break;
-        this.#end(link);
-        for (const resolve of this.#dropped.splice(0)) resolve();
-        return;
-      case "delay": {
-        const timer = setTimeout(() => this.#write(to, chunk), this.#fault.ms);
-        to.once("close", () => clearTimeout(timer));
-        return;
-      }
-      case "none":
-      case "refuse":
-        break;
+  #pass(link: Link, lane: Lane, chunk: Buffer): void {
+    if (this.#fault.kind === "drop-reply" && lane.to === link.client) {
+      this.#end(link);
+      for (const resolve of this.#dropped.splice(0)) resolve();
+      return;
     }
-    this.#write(to, chunk);
+    lane.held.push({ chunk, due: this.#due() });
+    this.#flush(lane);
   }
 
-  #write(to: Socket, chunk: Buffer): void {
-    if (to.writable) to.write(chunk);
+  #due(): number {
+    if (this.#fault.kind === "black-hole") return Infinity;
+    return this.#fault.kind === "delay" ? performance.now() + this.#fault.ms : 0;
+  }
+
+  #flush(lane: Lane): void {
+    clearTimeout(lane.timer);
+    for (let first = lane.held[0]; first; first = lane.held[0]) {
+      const wait = first.due - performance.now();
+      if (wait > 0) {
+        if (wait < Infinity) lane.timer = setTimeout(() => this.#flush(lane), Math.ceil(wait));
+        return;
+      }
+      lane.held.shift();
+      if (lane.to.writable) lane.to.write(first.chunk);
+    }
+    if (lane.ended) lane.to.end();
   }
 
   #end(link: Link): void {
     if (!this.#links.delete(link)) return;
+    for (const lane of link.lanes) clearTimeout(lane.timer);
     link.client.resetAndDestroy();
     link.server.destroy();
   }

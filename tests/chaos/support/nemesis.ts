@@ -61,6 +61,11 @@ export async function runNemesis(options: NemesisOptions): Promise<History> {
   const random = new Random(options.seed);
   const all: Worker[] = [];
   let started = 0;
+  const ending = new Set<ChildProcess>();
+  let tell: (error: Error) => void;
+  /** Rejects when a worker ends that nobody ended: no deed is worth waiting for then. */
+  const died = new Promise<never>((_, reject) => (tell = reject));
+  died.catch(() => undefined); // it may end while nothing waits for it; the next deed finds it
 
   async function start(place: number): Promise<Worker> {
     const name = `p${started++}`;
@@ -75,7 +80,11 @@ export async function runNemesis(options: NemesisOptions): Promise<History> {
     all.push(worker);
     await new Promise<void>((resolve, reject) => {
       child.once("message", () => resolve());
-      child.once("exit", (code, signal) => reject(new Error(`${name} did not start: ${code ?? signal}`)));
+      child.once("exit", (code, signal) => {
+        const error = new Error(`${name} ended with ${code ?? signal}`);
+        reject(error);
+        if (!ending.has(child)) tell(error);
+      });
     });
     return worker;
   }
@@ -85,6 +94,7 @@ export async function runNemesis(options: NemesisOptions): Promise<History> {
     random,
     async kill() {
       const { place, child } = random.pick(live);
+      ending.add(child);
       child.kill("SIGKILL");
       await once(child, "exit");
       live[place] = await start(place);
@@ -101,25 +111,24 @@ export async function runNemesis(options: NemesisOptions): Promise<History> {
     .sort((a, b) => a.order - b.order)
     .map(({ deed }) => deed);
 
-  const problems: string[] = [];
   try {
     live.push(...(await Promise.all(Array.from({ length: options.processes }, async (_, place) => start(place)))));
     for (const deed of deeds) {
       await delay(random.int(20, 200)); // the moment of the deed is what is random here
-      await deed(stage);
+      await Promise.race([deed(stage), died]);
     }
-    await delay(200);
+    await Promise.race([delay(200), died]);
     await Promise.all(
       live.map(async ({ name, child }) => {
+        ending.add(child);
         const exit = once(child, "exit");
         child.send("stop");
         const [code, signal] = (await exit) as [number | null, string | null];
-        if (code !== 0) problems.push(`${name} ended with ${code ?? signal}`);
+        if (code !== 0) throw new Error(`${name} ended with ${code ?? signal}`);
       }),
     );
   } finally {
     for (const { child } of all) child.kill("SIGKILL");
   }
-  if (problems.length > 0) throw new Error(problems.join("; "));
   return readHistory(all.map(({ name, log }) => ({ holder: name, lines: readLog(log) })));
 }
