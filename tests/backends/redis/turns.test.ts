@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { space, type Key } from "../../../src/base/keys.ts";
+import { Turns } from "../../../src/backends/redis/turns.ts";
+import type { Holding, LockOperation, Outcome } from "../../../src/port/index.ts";
+import { virtualTime } from "../../../src/testing/virtual-time.ts";
+
+const key: Key = { space: space("lock", "", "n"), key: "k" };
+
+function waiting(owner: string, claimMs = 60_000): LockOperation {
+  return { op: "acquire", lock: key, owner, mode: "exclusive", ttl: 1_000, info: "", wait: { claimMs } };
+}
+
+function holds(...remaining: number[]): readonly Holding[] {
+  return remaining.map((remainingMs, i) => ({ owner: `${i}`, mode: "exclusive", grant: 1, info: "", remainingMs }));
+}
+
+const held = (...remaining: number[]): Outcome => ({
+  ok: false,
+  why: "held",
+  at: 0,
+  state: { holders: holds(...remaining), waiting: 1 },
+  ahead: 0,
+});
+const looked = (...remaining: number[]): Outcome => ({
+  ok: true,
+  results: [{ holders: holds(...remaining), waiting: 1 }],
+});
+const done: Outcome = { ok: true, results: [true] };
+const inspect: LockOperation = { op: "inspect", lock: key };
+const release = (owner: string): LockOperation => ({ op: "release", lock: key, owner });
+
+function world() {
+  const time = virtualTime();
+  const looks: number[] = [];
+  const turns = new Turns(time, () => looks.push(Math.round(time.monotonic() - startedAt)));
+  const startedAt = time.monotonic();
+  return { time, looks, turns };
+}
+
+describe("who looks at a lock on Redis when its time has come", () => {
+  it("is who waits, when the hold ends, and again when it was prolonged", async () => {
+    const { time, looks, turns } = world();
+    turns.learned(waiting("a"), held(500, 200), 0);
+    await time.advance(199);
+    assert.deepEqual(looks, []);
+    await time.advance(3);
+    assert.deepEqual(looks, [201]);
+    turns.learned(inspect, looked(300), 0);
+    await time.advance(1_000);
+    assert.equal(looks.length, 2);
+  });
+
+  it("is nobody any more once the waiter has it, left, or its claim ended", async () => {
+    for (const [op, claimMs] of [
+      [waiting("a"), 60_000],
+      [release("a"), 60_000],
+      [undefined, 100],
+    ] as const) {
+      const { time, looks, turns } = world();
+      turns.learned(waiting("a", claimMs), held(200), 0);
+      if (op) turns.learned(op, done, 0);
+      await time.advance(300);
+      assert.equal(looks.length, op ? 0 : 1);
+      turns.learned(inspect, looked(100), 0);
+      await time.advance(10_000);
+      assert.equal(looks.length, op ? 0 : 1, "the last look was one for all");
+    }
+  });
+
+  it("is who passed it on, once its claim has ended, and so on with the next", async () => {
+    const { time, looks, turns } = world();
+    turns.learned(release("a"), done, 100);
+    await time.advance(110);
+    assert.deepEqual(looks, [101]);
+    turns.learned(inspect, looked(50), 50);
+    await time.advance(110);
+    assert.equal(looks.length, 2);
+    turns.learned(inspect, looked(50), 0);
+    await time.advance(10_000);
+    assert.equal(looks.length, 2);
+  });
+
+  it("tries again after a look that failed, and never sooner than a few ms", async () => {
+    const { time, looks, turns } = world();
+    turns.learned(waiting("a"), held(0), 0);
+    await time.advance(4);
+    assert.deepEqual(looks, []);
+    await time.advance(2);
+    assert.equal(looks.length, 1);
+    turns.failed(key);
+    await time.advance(1_100);
+    assert.equal(looks.length, 2);
+  });
+
+  it("is nobody of a session that has ended", async () => {
+    const { time, looks, turns } = world();
+    turns.learned(waiting("a"), held(100), 0);
+    turns.close();
+    turns.learned(waiting("b"), held(100), 0);
+    turns.learned(release("c"), done, 100);
+    await time.advance(10_000);
+    assert.deepEqual(looks, []);
+  });
+});
