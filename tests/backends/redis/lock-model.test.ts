@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import * as rules from "../../../src/backends/common/lock-rules.ts";
+import { redisBackend } from "../../../src/backends/redis/index.ts";
+import type { Backend, LockMode, LockOperation, LockState, Outcome } from "../../../src/port/index.ts";
+import { Client, lock } from "../../../src/testing/port/client.ts";
+import { startRedis, type RedisServer } from "../../support/redis/server.ts";
+
+const long = 600_000;
+const owners = ["a", "b", "c", "d", "e", "ä".repeat(70)];
+
+/** Numbers from 0 to 1 that look random, and are the same for the same seed. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** What an outcome says, without numbers that hang on clocks. */
+function told(outcome: Outcome): unknown {
+  if (outcome.ok) {
+    const [result] = outcome.results;
+    if (typeof result !== "object") return result;
+    return "holders" in result ? stateOf(result) : "granted";
+  }
+  if (outcome.why === "held") return ["held", outcome.ahead, stateOf(outcome.state)];
+  return outcome.why;
+}
+
+function stateOf({ holders, waiting }: LockState): unknown {
+  return [holders.map(({ owner, mode, info }) => [owner, mode, info]), waiting];
+}
+
+/** The same by the rules that all backends have in common, where no time passes. */
+function expected(record: rules.LockRecord, op: LockOperation, holds: boolean): unknown {
+  switch (op.op) {
+    case "acquire": {
+      const verdict = rules.judge(record, op);
+      if (verdict === "fenced") return "fenced";
+      if (verdict === "granted") {
+        rules.give(record, op, 0, 0);
+        rules.handOff(record, 0, 0);
+        return "granted";
+      }
+      if (op.wait) rules.enqueue(record, op, "session", op.wait.claimMs, 0);
+      return ["held", rules.aheadOf(record, op.owner), stateOf(rules.stateOf(record, 0))];
+    }
+    case "extend":
+      return holds ? "granted" : "fenced";
+    case "release": {
+      const held = rules.release(record, op.owner, 0, op.markMs);
+      rules.handOff(record, 0, 0);
+      return held;
+    }
+    case "steal": {
+      const state = stateOf(rules.stateOf(record, 0));
+      rules.steal(record, 0);
+      rules.handOff(record, 0, 0);
+      return state;
+    }
+    case "inspect":
+      return stateOf(rules.stateOf(record, 0));
+  }
+}
+
+describe("locks on Redis, operation by operation", () => {
+  let server: RedisServer;
+  let backend: Backend;
+  before(async () => {
+    server = await startRedis({ kind: "redis" });
+    backend = redisBackend({ url: server.url, settings: "warn" });
+  });
+  after(async () => {
+    await backend.close();
+    await server.stop();
+  });
+
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    it(`do what the common rules say (seed ${seed})`, async () => {
+      const client = new Client(backend);
+      const draw = random(seed);
+      const pick = <T>(list: readonly T[]): T => list[Math.floor(draw() * list.length)] as T;
+      const key = lock(`model ${seed}`);
+      const record = rules.emptyLock();
+      // Exclusive ones alone, then semaphores, then all together.
+      const modes: readonly LockMode[] =
+        seed % 3 === 0 ? ["exclusive"] : seed % 3 === 1 ? ["shared"] : ["exclusive", "shared"];
+      let highest = 0;
+      for (let step = 0; step < 400; step++) {
+        const owner = pick(owners);
+        const grant = (await client.inspect(key)).holders.find((one) => one.owner === owner)?.grant;
+        const op = pick<() => LockOperation>([
+          () => {
+            const mode = pick(modes);
+            const limit = mode === "shared" && draw() < 0.7 ? 1 + Math.floor(draw() * 3) : undefined;
+            const wait = draw() < 0.6 ? { claimMs: long } : undefined;
+            return { op: "acquire", lock: key, owner, mode, limit, ttl: long, info: `${step}`, ...(wait && { wait }) };
+          },
+          () => ({ op: "release", lock: key, owner, markMs: draw() < 0.03 ? long : undefined }),
+          () => ({
+            op: "extend",
+            lock: key,
+            owner,
+            grant: grant ?? 1,
+            ttl: long,
+            raise: draw() < 0.2 ? highest + 50 : undefined,
+          }),
+          () => (draw() < 0.2 ? { op: "steal", lock: key } : { op: "inspect", lock: key }),
+        ])();
+        const outcome = await client.group({ ops: [op] });
+        const wanted = expected(record, op, grant !== undefined);
+        assert.deepEqual(told(outcome), wanted, `step ${step}: ${JSON.stringify(op)}`);
+        const { holders } = await client.inspect(key);
+        const grants = holders.map((one) => one.grant);
+        assert.equal(new Set(grants).size, grants.length, "two holders under one grant");
+        if (op.op === "acquire" && outcome.ok && grant === undefined) {
+          const given = (outcome.results[0] as { grant: number }).grant;
+          assert.ok(given > highest, "a grant falls behind one given before");
+        }
+        highest = Math.max(highest, ...grants);
+      }
+      assert.deepEqual(
+        told(await client.group({ ops: [{ op: "inspect", lock: key }] })),
+        stateOf(rules.stateOf(record, 0)),
+      );
+    });
+  }
+});
