@@ -29,8 +29,7 @@ export function redisBackend(options: RedisOptions): Backend {
   return backend;
 }
 
-/** See {@link redisBackend}. */
-export class RedisBackend implements Backend, Engine {
+class RedisBackend implements Backend, Engine {
   readonly name = "redis";
   readonly time: Time;
   readonly router: Router;

@@ -124,7 +124,7 @@ export class ReplyReader {
   }
 }
 
-/** A state as `stateOf` in `lua/locks.ts` tells it. */
+/** A state as `stateOf` in `lua/lock-state.ts` tells it. */
 function stateOf(state: readonly Reply[]): LockState {
   const holders: Holding[] = [];
   for (let i = 3; i + 4 < state.length; i += 5) {

@@ -1,0 +1,168 @@
+import { draw, stampGrant } from "./base.ts";
+
+/**
+ * Locks, by the rules of `common/lock-rules.ts`. A lock that is not as simple as `stampGrant` in `base.ts` says is 'L', and packed the moment
+ * when the last claim of its queue ends (0 without a queue), its holds (owner, mode, grant, end, info for each) and its marks
+ * (owner, end). While somebody waits there are three more keys beside it: the order of arrival, the ends of the claims, and what each waits for. All
+ * of them expire with their last part. Moments are microseconds of the server.
+ */
+export const lockState = `
+local pack, unpack, ceil = cmsgpack.pack, cmsgpack.unpack, math.ceil
+
+local function nextGrant()
+  ${draw}
+  return clock
+end
+
+local function single(grant, owner, info)
+  local size = #owner
+  ${stampGrant}
+  return fromText .. char(floor(more / 256), more % 256, size) .. owner .. info
+end
+
+local function alive(list, size, at)
+  local kept = 0
+  for i = 1, #list, size do
+    if list[i + at] > now then
+      if kept + 1 < i then
+        for j = 0, size - 1 do list[kept + 1 + j] = list[i + j] end
+      end
+      kept = kept + size
+    end
+  end
+  for i = #list, kept + 1, -1 do list[i] = nil end
+end
+
+local function find(list, size, owner)
+  for i = 1, #list, size do
+    if list[i] == owner then return i end
+  end
+end
+
+local function load(key, stored)
+  if stored == nil then stored = call('GET', key) end
+  local lock = { key = key, q = 0, holds = {}, marks = {} }
+  if not stored then return lock end
+  local letter = byte(stored)
+  if letter == 88 and #stored > 19 then
+    local high, low, size = byte(stored, 18, 20)
+    local stop = 20 + size
+    local ends = now + call('PTTL', key) * 1000
+    if ends > now then
+      lock.holds = { sub(stored, 21, stop), 'x', sub(stored, 2, 17) + high * 256 + low, ends, sub(stored, stop + 1) }
+    end
+    return lock
+  end
+  if letter ~= 76 then foreign() end
+  local q, holds, marks = unpack(sub(stored, 2))
+  alive(holds, 5, 3)
+  alive(marks, 2, 1)
+  if q > now then lock.q = q end
+  lock.holds, lock.marks = holds, marks
+  return lock
+end
+
+local function save(lock)
+  local ends, holds, marks = lock.q, lock.holds, lock.marks
+  for i = 4, #holds, 5 do if holds[i] > ends then ends = holds[i] end end
+  for i = 2, #marks, 2 do if marks[i] > ends then ends = marks[i] end end
+  if ends == 0 then
+    call('DEL', lock.key)
+  elseif lock.q == 0 and #marks == 0 and #holds == 5 and holds[2] == 'x' and #holds[1] < 128 then
+    call('SET', lock.key, single(holds[3], holds[1], holds[5]), 'PXAT', format('%.0f', floor(ends / 1000)))
+  else
+    call('SET', lock.key, 'L' .. pack(lock.q, holds, marks), 'PXAT', format('%.0f', ceil(ends / 1000)))
+  end
+end
+
+local function queueOf(lock)
+  if not lock.order then
+    local key = lock.key
+    local brace = string.find(key, '{', 1, true)
+    local before, after = sub(key, 1, brace - 1), sub(key, brace)
+    lock.order, lock.claims, lock.waiters = before .. 'q' .. after, before .. 'd' .. after, before .. 'w' .. after
+  end
+end
+
+local function leave(lock, owner)
+  call('ZREM', lock.order, owner)
+  call('ZREM', lock.claims, owner)
+  call('HDEL', lock.waiters, owner)
+end
+
+local function fits(holds, mode, limit)
+  if #holds == 0 then return not limit or limit > 0 end
+  return mode == 's' and holds[2] == 's' and (not limit or #holds / 5 < limit)
+end
+
+local function grantTo(lock, owner, mode, ends, info)
+  local holds = lock.holds
+  local at = #holds
+  local grant = nextGrant()
+  holds[at + 1], holds[at + 2], holds[at + 3], holds[at + 4], holds[at + 5] = owner, mode, grant, ends, info
+  return grant
+end
+
+-- Drops dead waiters and hands the lock to those at the head whom it fits; whether that changed the lock.
+local function settle(lock)
+  if lock.q == 0 then return false end
+  queueOf(lock)
+  for _, owner in ipairs(call('ZRANGEBYSCORE', lock.claims, '-inf', format('%.0f', now))) do leave(lock, owner) end
+  local turn
+  while true do
+    local head = call('ZRANGE', lock.order, 0, 0)[1]
+    if not head then
+      lock.q = 0
+      return true
+    end
+    local waiter = call('HGET', lock.waiters, head)
+    if not waiter then
+      leave(lock, head)
+    else
+      local mode, limit, claim, channel, info = unpack(waiter)
+      if not fits(lock.holds, mode, limit) then break end
+      leave(lock, head)
+      grantTo(lock, head, mode, now + claim * 1000, info)
+      if not turn or claim < turn then turn = claim end
+      redis.pcall('PUBLISH', channel, #head .. ':' .. head .. lock.key)
+    end
+  end
+  -- Somebody is still behind a grant that may never be confirmed: who made it looks again when its claim has ended.
+  lock.turn = turn or lock.turn
+  return turn ~= nil
+end
+
+local function look(key, stored)
+  local lock = load(key, stored)
+  if settle(lock) then save(lock) end
+  return lock
+end
+
+local function stateOf(lock, ahead)
+  local state = { lock.turn or 0, ahead, lock.q > 0 and call('ZCARD', lock.order) or 0 }
+  local holds = lock.holds
+  for i = 1, #holds, 5 do
+    local at = #state
+    state[at + 1], state[at + 2], state[at + 3] = holds[i], holds[i + 1], holds[i + 2]
+    state[at + 4], state[at + 5] = ceil((holds[i + 3] - now) / 1000), holds[i + 4]
+  end
+  return state
+end
+
+local function enqueue(lock, owner, isThere, mode, limit, claim, info)
+  queueOf(lock)
+  if lock.q == 0 then call('DEL', lock.order, lock.claims, lock.waiters) end
+  if not isThere then call('ZADD', lock.order, format('%.0f', nextGrant()), owner) end
+  local ends = now + claim * 1000
+  call('ZADD', lock.claims, format('%.0f', ends), owner)
+  call('HSET', lock.waiters, owner, pack(mode, limit or false, claim, args[1], info))
+  if ends > lock.q then
+    lock.q = ends
+    local ms = format('%.0f', ceil(ends / 1000))
+    call('PEXPIREAT', lock.order, ms)
+    call('PEXPIREAT', lock.claims, ms)
+    call('PEXPIREAT', lock.waiters, ms)
+    save(lock)
+  end
+end
+`;
