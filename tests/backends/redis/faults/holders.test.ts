@@ -1,0 +1,27 @@
+import { test } from "node:test";
+import { findServer, type ServerKind } from "../../../../scripts/lib/servers/find.ts";
+import { killHolders, pauseHolders, type HoldersOptions } from "../../../chaos/support/holders.ts";
+import { shared } from "../../../support/redis/shared.ts";
+
+const kinds: readonly ServerKind[] = ["redis", "valkey"];
+
+for (const kind of kinds) {
+  const skip = findServer(kind) ? false : `${kind} is not there`;
+  const servers = {
+    [kind]: async () => shared.single(kind),
+    [`a cluster of ${kind}`]: async () => shared.cluster(kind),
+  };
+  for (const [name, start] of Object.entries(servers)) {
+    const options = async (): Promise<HoldersOptions> => ({ url: (await start()).url, processes: 3, slack: 250 });
+    void test(
+      `holders on ${name} are killed: nothing acknowledged is lost, the next waiter is in soon`,
+      { skip },
+      async (t) => killHolders(t, await options()),
+    );
+    void test(
+      `holders on ${name} are paused past their lease: none of their late writes is accepted`,
+      { skip },
+      async (t) => pauseHolders(t, await options()),
+    );
+  }
+}

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { connect, type Holdfast } from "../../../src/entries/index.ts";
+
+export interface HoldersOptions {
+  readonly url: string;
+  /** How many processes, one after the other, hold 50 locks each. */
+  readonly processes: number;
+  /** ms that the next waiter may come after the end of the lease. */
+  readonly slack: number;
+}
+
+const holdersEach = 50;
+const ttl = 1_000;
+
+/** Kills processes that hold locks: nothing acknowledged is lost, and the next waiter is in in time. */
+export async function killHolders(t: TestContext, options: HoldersOptions): Promise<void> {
+  await withWaiters(t, options, async (hf) => {
+    let slowest = 0;
+    for (let i = 0; i < options.processes; i++) {
+      const prefix = `kill-${i}`;
+      const child = await startHolder(options.url, prefix, "renew");
+      let killed = 0;
+      const next = takeOver(hf, prefix, () => killed);
+      const gone = once(child, "exit");
+      killed = performance.now();
+      child.kill("SIGKILL");
+      const [result] = await Promise.all([next, gone]);
+      assert.equal(result.lost, 0);
+      slowest = Math.max(slowest, result.slowest);
+    }
+    return slowest;
+  });
+}
+
+/** Pauses processes that hold locks past their leases: none of their late writes is accepted. */
+export async function pauseHolders(t: TestContext, options: HoldersOptions): Promise<void> {
+  await withWaiters(t, options, async (hf) => {
+    let slowest = 0;
+    const late: string[] = [];
+    for (let i = 0; i < options.processes; i++) {
+      const prefix = `pause-${i}`;
+      const child = await startHolder(options.url, prefix, "once"); // nothing is on its way while it is paused
+      const paused = performance.now();
+      child.kill("SIGSTOP");
+      const result = await takeOver(hf, prefix, () => paused);
+      assert.equal(result.lost, 0);
+      slowest = Math.max(slowest, result.slowest);
+      const answer = once(child, "message") as Promise<[{ outcomes: string[] }]>;
+      const gone = once(child, "exit");
+      child.send("go on");
+      child.kill("SIGCONT");
+      const [{ outcomes }] = await answer;
+      late.push(...outcomes);
+      await gone;
+      const keys = Array.from({ length: holdersEach }, (_, n) => `${prefix}-${n}`);
+      const values = await hf.state<string>("work").loadMany(keys);
+      assert.equal(values.size, holdersEach);
+      assert.deepEqual(new Set(values.values()), new Set(["next"]));
+    }
+    assert.equal(late.length, options.processes * holdersEach);
+    assert.deepEqual(new Set(late), new Set(["FENCED"]));
+    return slowest;
+  });
+}
+
+async function withWaiters(
+  t: TestContext,
+  { url, slack }: HoldersOptions,
+  run: (hf: Holdfast) => Promise<number>,
+): Promise<void> {
+  const hf = await connect(url, { service: "holders", timeout: "20s" });
+  try {
+    const slowest = await run(hf);
+    t.diagnostic(`slowest waiter: ${(slowest - ttl).toFixed(1)} ms after the latest end of the lease`);
+    assert.ok(slowest <= ttl + slack, `a waiter was in ${slowest - ttl} ms after the lease`);
+  } finally {
+    await hf.close();
+  }
+}
+
+async function startHolder(url: string, prefix: string, renew: "renew" | "once"): Promise<ChildProcess> {
+  const path = fileURLToPath(new URL("holder.ts", import.meta.url));
+  const child = fork(path, [url, prefix, String(holdersEach), String(ttl), renew]);
+  const [message] = (await once(child, "message")) as [{ held: number }];
+  assert.equal(message.held, holdersEach);
+  return child;
+}
+
+/** Waits for every lock of a holder; what it found there, and how long after `from` it was in. */
+async function takeOver(
+  hf: Holdfast,
+  prefix: string,
+  from: () => number,
+): Promise<{ readonly lost: number; readonly slowest: number }> {
+  const lock = hf.lock("work");
+  const store = hf.state<string>("work");
+  const taken = await Promise.all(
+    Array.from({ length: holdersEach }, async (_, i) => {
+      const key = `${prefix}-${i}`;
+      const lease = await lock.acquire(key, { ttl: "20s", wait: "20s" });
+      const waited = performance.now() - from();
+      const found = await store.load(key);
+      await store.save(key, "next", { lease });
+      await lease.release();
+      return { waited, found };
+    }),
+  );
+  return {
+    lost: taken.filter(({ found }) => found !== "early").length,
+    slowest: Math.max(...taken.map(({ waited }) => waited)),
+  };
+}
