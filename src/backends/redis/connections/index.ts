@@ -63,10 +63,17 @@ function sentinelRouter(
   return router;
 }
 
+/**
+ * The driver makes a class of all its commands for other options than the last, which it compares as JSON: some 50 ms for each
+ * connection where there are several servers. What ours differ in is not in the class, and is no more kept as text.
+ */
+const OWN_CLASS = "holdfast";
+
 function dialing(account: NodeRedisOptions, tls: RedisTlsOptions | undefined, connectTimeout: number): Dial {
   return async (endpoint, _role, lost) => {
     const { createClient } = await loadDriver();
-    return new NodeRedisWire(createClient({ ...account, ...ownClientOptions(endpoint, tls, connectTimeout) }), lost);
+    const own = ownClientOptions(endpoint, tls, connectTimeout);
+    return new NodeRedisWire(createClient({ ...account, ...own, toJSON: () => OWN_CLASS }), lost);
   };
 }
 
