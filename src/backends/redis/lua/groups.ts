@@ -3,7 +3,10 @@ import { quick, quickSteps } from "./quick.ts";
 /** A group of several elements, or of one that is not plain: each a letter with a fixed number of arguments and one key. */
 export const group = `
 local function conclude(at, apply, why, with)
-  if not why then return apply and apply() end
+  if not why then
+    applying = true
+    return apply()
+  end
   n = place + 1
   out[place], out[n] = why, at
   if why ~= FENCED then
