@@ -245,5 +245,5 @@ export class StateStore<T> {
 
 /** What a call that is no async function makes of an error of its own. */
 function rejected(error: unknown): Promise<never> {
-  return Promise.reject(error as Error);
+  return Promise.reject(error);
 }
