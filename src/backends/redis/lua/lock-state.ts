@@ -107,14 +107,13 @@ end
 local function settle(lock)
   if lock.q == 0 then return false end
   queueOf(lock)
-  for _, owner in ipairs(call('ZRANGEBYSCORE', lock.claims, '-inf', format('%.0f', now))) do leave(lock, owner) end
-  local turn
-  while true do
+  local dead = call('ZRANGEBYSCORE', lock.claims, '-inf', format('%.0f', now))
+  for i = 1, #dead do leave(lock, dead[i]) end
+  local turn, changed
+  -- Nobody fits beside an exclusive holder.
+  while lock.holds[2] ~= 'x' do
     local head = call('ZRANGE', lock.order, 0, 0)[1]
-    if not head then
-      lock.q = 0
-      return true
-    end
+    if not head then break end
     local waiter = call('HGET', lock.waiters, head)
     if not waiter then
       leave(lock, head)
@@ -126,20 +125,28 @@ local function settle(lock)
       if not turn or claim < turn then turn = claim end
       redis.pcall('PUBLISH', channel, #head .. ':' .. head .. lock.key)
     end
+    changed = true
+  end
+  if (changed or #dead > 0 or #lock.holds == 0) and call('EXISTS', lock.order) == 0 then
+    lock.q = 0
+    changed = true
   end
   -- Somebody is still behind a grant that may never be confirmed: who made it looks again when its claim has ended.
   lock.turn = turn or lock.turn
-  return turn ~= nil
+  return changed
 end
 
-local function look(key, stored)
-  local lock = load(key, stored)
+local function look(lock)
   if settle(lock) then save(lock) end
   return lock
 end
 
-local function stateOf(lock, ahead)
-  local state = { lock.turn or 0, ahead, lock.q > 0 and call('ZCARD', lock.order) or 0 }
+local function waitingFor(lock)
+  return lock.q > 0 and call('ZCARD', lock.order) or 0
+end
+
+local function stateOf(lock, ahead, waiting)
+  local state = { lock.turn or 0, ahead, waiting }
   local holds = lock.holds
   for i = 1, #holds, 5 do
     local at = #state
@@ -157,8 +164,9 @@ local function enqueue(lock, owner, isThere, mode, limit, claim, info)
   call('ZADD', lock.claims, format('%.0f', ends), owner)
   call('HSET', lock.waiters, owner, pack(mode, limit or false, claim, args[1], info))
   if ends > lock.q then
-    lock.q = ends
-    local ms = format('%.0f', ceil(ends / 1000))
+    -- Further than this claim, so that not every one that comes after it moves the end of all that is kept.
+    lock.q = ends + claim * 1000
+    local ms = format('%.0f', ceil(lock.q / 1000))
     call('PEXPIREAT', lock.order, ms)
     call('PEXPIREAT', lock.claims, ms)
     call('PEXPIREAT', lock.waiters, ms)

@@ -5,7 +5,9 @@
 export const locks = `
 acquire = function(key, owner, mode, limit, ttl, claim, info)
   local ends = now + ttl * 1000
-  local lock = look(key)
+  local lock = load(key)
+  -- A grant that is confirmed, mostly; nobody else could come in.
+  if lock.holds[1] ~= owner or lock.holds[2] ~= 'x' then look(lock) end
   if find(lock.marks, 2, owner) then return nil, FENCED end
   n = n + 1
   local place, at = n, find(lock.holds, 5, owner)
@@ -17,10 +19,11 @@ acquire = function(key, owner, mode, limit, ttl, claim, info)
     end
   end
   local rank = lock.q > 0 and call('ZRANK', lock.order, owner)
-  local ahead = lock.q == 0 and 0 or rank or call('ZCARD', lock.order)
+  local waiting = waitingFor(lock)
+  local ahead = rank or waiting
   if ahead > 0 or not fits(lock.holds, mode, limit) then
     if claim then enqueue(lock, owner, rank, mode, limit, claim, info) end
-    return nil, HELD, stateOf(lock, ahead)
+    return nil, HELD, stateOf(lock, ahead, waiting + (claim and not rank and 1 or 0))
   end
   return function()
     if rank then leave(lock, owner) end
@@ -91,8 +94,8 @@ end
 
 width.T = 1
 check.T = function(i, key)
-  local lock = look(key)
-  local before = stateOf(lock, 0)
+  local lock = look(load(key))
+  local before = stateOf(lock, 0, waitingFor(lock))
   n = n + 1
   out[n] = before
   if #lock.holds == 0 then return end
@@ -109,7 +112,8 @@ width.I = 1
 check.I = function(i, key)
   n = n + 1
   local place = n
-  out[place] = stateOf(look(key), 0)
+  local lock = look(load(key))
+  out[place] = stateOf(lock, 0, waitingFor(lock))
 end
 
 width.G = 3

@@ -8,6 +8,7 @@ export const quick = `
 if letter == 'a' then
   -- Acquires: length of the owner, owner, info. A lock that nobody holds, waits for or is kept from has no key.
   step = 2
+  local drawnBefore = clock
   ${draw}
   local grant = clock
   ${stampGrant}
@@ -15,6 +16,8 @@ if letter == 'a' then
     n = n + 1
     out[n] = grant
     slow = false
+  else
+    clock = drawnBefore or clockStored
   end
 elseif letter == 'l' or letter == 'e' then
   -- Releases: owner. Extends: owner, grant, ttl.
