@@ -101,8 +101,7 @@ export class Batch implements Learned {
       for (const i of members) this.#absent.delete(i);
       this.#dispatch(context, members);
     } catch (error) {
-      const failed = failedBy(error);
-      for (const i of members) this.#outcomes[i] = failed;
+      this.#fail(members, failedBy(error));
     }
     this.#done();
   }
@@ -114,13 +113,12 @@ export class Batch implements Learned {
       try {
         reply = await router.send(part.lane, part.route, part.command(false));
       } catch (error) {
-        if (!(error instanceof RedisFailure) || error.reply !== "NOSCRIPT") throw error;
+        if (this.#over || !(error instanceof RedisFailure) || error.reply !== "NOSCRIPT") throw error;
         reply = await router.send(part.lane, part.route, part.command(true));
       }
       if (!this.#over) part.read(reply, this.#groups, this, this.#outcomes);
     } catch (error) {
-      const failed = failedBy(error);
-      for (const member of part.members) this.#outcomes[member] = failed;
+      this.#fail(part.members, failedBy(error));
     }
     this.#done();
   }
@@ -137,9 +135,18 @@ export class Batch implements Learned {
       await settleDoubts(router, places, doubts);
     } catch (error) {
       const failed = failedBy(error);
-      for (const { member } of doubts) this.#outcomes[member] = { ...failed, sent: true };
+      this.#fail(
+        doubts.map(({ member }) => member),
+        { ...failed, sent: true },
+      );
     }
+    this.#doubts = undefined;
     this.#end();
+  }
+
+  /** What was given at the deadline stays as it is. */
+  #fail(members: readonly number[], failed: Outcome): void {
+    if (!this.#over) for (const i of members) this.#outcomes[i] = failed;
   }
 
   #end(): void {
@@ -147,6 +154,8 @@ export class Batch implements Learned {
     this.#over = true;
     this.#timer.clear();
     const outcomes = this.#outcomes;
+    // A result whose stamps are not known to be current is none.
+    for (const { member } of this.#doubts ?? []) outcomes[member] = late(true);
     for (let i = 0; i < this.#groups.length; i++)
       outcomes[i] ??= late(this.#context !== undefined && !this.#absent.has(i));
     this.#settle(outcomes);

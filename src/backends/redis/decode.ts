@@ -105,8 +105,9 @@ export class ReplyReader {
         case "steal":
         case "inspect": {
           const state = this.#reply[this.#at++] as readonly Reply[];
-          results.push(stateOf(state));
-          this.#learned.lock(op, outcome, state[0] as number);
+          const result = stateOf(state);
+          results.push(result);
+          this.#learned.lock(op, { ok: true, results: [result] }, state[0] as number);
           break;
         }
       }

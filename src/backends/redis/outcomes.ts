@@ -57,7 +57,7 @@ const refusals: ReadonlySet<string> = new Set(["OOM", "READONLY", "MISCONF", "NO
 /** What an error of one group within the script means. `applying`: the group had begun to write. */
 export function failedWithin(message: string, applying: boolean, group: Group): Failed {
   const word = /^[A-Z]+/.exec(message)?.[0] ?? "ERR";
-  if (word === "WRONGTYPE" || word === "FOREIGN") return notSent(foreign(group.ops[0]));
+  if (word === "WRONGTYPE" || word === "FOREIGN") return { ...notSent(foreign(group.ops[0])), sent: applying };
   const error = new UnavailableError(`the server refused it: ${message}`, { backend });
   return { ok: false, why: "failed", sent: applying && !refusals.has(word), error };
 }

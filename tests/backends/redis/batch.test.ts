@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { deferred, type Deferred } from "../../../src/base/async.ts";
+import { isHoldfastError } from "../../../src/base/errors.ts";
+import { systemTime } from "../../../src/base/time.ts";
+import { Batch, type BatchContext } from "../../../src/backends/redis/batch.ts";
+import { Layout } from "../../../src/backends/redis/layout.ts";
+import { failedWithin } from "../../../src/backends/redis/outcomes.ts";
+import { Places } from "../../../src/backends/redis/places.ts";
+import { encodeRecord, joined } from "../../../src/backends/redis/record.ts";
+import { RedisFailure, type Arg, type Reply, type Router } from "../../../src/backends/redis/router.ts";
+import type { Group, Operation, Outcome } from "../../../src/port/index.ts";
+import { acquire, lock, record } from "../../../src/testing/port/client.ts";
+import { FakeRouter } from "./support/fake-router.ts";
+
+const layout = new Layout("hf");
+
+/** A router whose commands are answered by the test, one after the other. */
+class Answered extends FakeRouter {
+  readonly asked: { readonly args: readonly Arg[]; readonly reply: Deferred<Reply> }[] = [];
+
+  override async send(_lane: string, _key: string | undefined, args: readonly Arg[]): Promise<Reply> {
+    const reply = deferred<Reply>();
+    this.asked.push({ args, reply });
+    return reply.promise;
+  }
+}
+
+/** Sends a batch that ends in `ms`. */
+function begin(
+  groups: readonly Group[],
+  ms: number,
+): { readonly router: Answered; readonly outcomes: Promise<readonly Outcome[]> } {
+  const router = new Answered();
+  const context: BatchContext = {
+    router: router as Router,
+    encoding: { layout, channel: "hf:s:1", stampsApart: true, declareAll: false },
+    places: new Places(router as Router, layout),
+    learned: () => undefined,
+  };
+  const outcomes = new Promise<readonly Outcome[]>((resolve) => {
+    const deadline = systemTime.monotonic() + ms;
+    new Batch(systemTime, groups, { deadline, claim: () => true }, resolve).send(context);
+  });
+  return { router, outcomes };
+}
+
+function statusOf(outcome: Outcome | undefined): unknown {
+  if (outcome?.ok !== false) return outcome?.ok;
+  return outcome.why === "failed" ? { sent: outcome.sent } : outcome.why;
+}
+
+describe("a batch of groups", () => {
+  const stamped: Operation = { op: "get", key: record("k"), stamped: true };
+  const entry = Buffer.from(joined(encodeRecord("id", "old", [{ key: record("tag"), id: "1" }], layout, false)));
+
+  it("gives no record whose stamps were not read by the deadline", async () => {
+    const { router, outcomes } = begin([{ ops: [stamped] }], 60);
+    router.asked[0]?.reply.resolve(entry);
+    await new Promise(setImmediate);
+    assert.deepEqual(router.asked[1]?.args, ["MGET", layout.name(record("tag"))]);
+    assert.deepEqual((await outcomes).map(statusOf), [{ sent: true }]);
+  });
+
+  it("gives no record whose stamps were not asked for by the deadline, since a neighbour was late", async () => {
+    const { router, outcomes } = begin([{ ops: [stamped] }, { ops: [acquire(lock("k"), "a", { ttl: 9 })] }], 60);
+    router.asked[0]?.reply.resolve(entry);
+    assert.deepEqual((await outcomes).map(statusOf), [{ sent: true }, { sent: true }]);
+  });
+
+  it("changes nothing of what it has given", async () => {
+    const { router, outcomes } = begin([{ ops: [acquire(lock("k"), "a", { ttl: 9 })] }], 20);
+    const given = await outcomes;
+    router.asked[0]?.reply.reject(new RedisFailure("OOM not now", false, "OOM"));
+    await new Promise(setImmediate);
+    assert.deepEqual(given.map(statusOf), [{ sent: true }]);
+  });
+
+  it("sends nothing after the deadline, also not a script that the server does not know", async () => {
+    const { router, outcomes } = begin([{ ops: [acquire(lock("k"), "a", { ttl: 9 })] }], 20);
+    await outcomes;
+    router.asked[0]?.reply.reject(new RedisFailure("NOSCRIPT what is that", false, "NOSCRIPT"));
+    await new Promise(setImmediate);
+    assert.equal(router.asked.length, 1);
+  });
+
+  it("says that a group that failed on what is not ours may have taken effect, if it had begun to write", () => {
+    const group = { ops: [stamped] };
+    for (const applying of [false, true]) {
+      const { sent, error } = failedWithin("WRONGTYPE what is that", applying, group);
+      assert.ok(isHoldfastError(error, "CORRUPT_VALUE"));
+      assert.equal(sent, applying);
+    }
+  });
+});
