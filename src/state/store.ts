@@ -243,7 +243,7 @@ export class StateStore<T> {
   }
 }
 
-/** What a call that is no async function makes of an error of its own. */
-function rejected(error: unknown): Promise<never> {
-  return Promise.reject(error);
+/** What a call that is no async function makes of an error of its own, or of a signal's reason. */
+async function rejected(error: unknown): Promise<never> {
+  throw error;
 }

@@ -8,7 +8,7 @@ import { Layout } from "../../../src/backends/redis/layout.ts";
 import { failedWithin } from "../../../src/backends/redis/outcomes.ts";
 import { Places } from "../../../src/backends/redis/places.ts";
 import { encodeRecord, joined } from "../../../src/backends/redis/record.ts";
-import { RedisFailure, type Arg, type Reply, type Router } from "../../../src/backends/redis/router.ts";
+import { RedisFailure, type Arg, type Reply } from "../../../src/backends/redis/router.ts";
 import type { Group, Operation, Outcome } from "../../../src/port/index.ts";
 import { acquire, lock, record } from "../../../src/testing/port/client.ts";
 import { FakeRouter } from "./support/fake-router.ts";
@@ -33,9 +33,9 @@ function begin(
 ): { readonly router: Answered; readonly outcomes: Promise<readonly Outcome[]> } {
   const router = new Answered();
   const context: BatchContext = {
-    router: router as Router,
+    router,
     encoding: { layout, channel: "hf:s:1", stampsApart: true, declareAll: false },
-    places: new Places(router as Router, layout),
+    places: new Places(router, layout),
     learned: () => undefined,
   };
   const outcomes = new Promise<readonly Outcome[]>((resolve) => {
