@@ -69,8 +69,17 @@ export class RedisCluster {
   /** Makes a replica of the primary of `slot` the primary, with both of them alive, and nothing lost. */
   async failover(slot: number): Promise<RedisServer> {
     const before = await this.primaryOf(slot);
-    const [replica] = await this.replicasOf(before);
-    await replica?.command("CLUSTER", "FAILOVER");
+    let asked = -Infinity;
+    // A busy primary may not hand over within the 5 s that it is given, and then stays what it is: ask again.
+    await until("a primary to hand over", async () => {
+      if ((await this.primaryOf(slot)) !== before) return true;
+      if (performance.now() - asked > 6_000) {
+        asked = performance.now();
+        const [replica] = await this.replicasOf(before);
+        await replica?.command("CLUSTER", "FAILOVER");
+      }
+      return false;
+    });
     return this.failedOver(slot, before);
   }
 
