@@ -221,6 +221,19 @@ describe("the engine on one Redis", () => {
     assert.deepEqual(((await server.command("KEYS", "*")) as string[]).toSorted(), ["hf:clock", "hf:domain"]);
   });
 
+  it("gives an end to the queue of a lock also when its only waiter left before the next came", async () => {
+    const one = await client();
+    await one.acquire(lock("k"), "a", { ttl: long });
+    await one.wait(lock("k"), "b", { ttl: long, claimMs: long });
+    await one.release(lock("k"), "b");
+    const { ahead, state } = await one.wait(lock("k"), "c", { ttl: long, claimMs: 1_000 });
+    assert.deepEqual([ahead, state.waiting], [0, 1]);
+    for (const name of layout.queue(layout.name(lock("k")))) {
+      const ms = Number(await server.command("PTTL", name));
+      assert.ok(ms > 0 && ms <= 2_000, `${name} ends in ${ms} ms`);
+    }
+  });
+
   it("gives no grant twice, whatever becomes of the lock records and of the server's clock", async () => {
     const one = await client();
     const grants = [await one.acquire(lock("k"), "a", { ttl: long })];

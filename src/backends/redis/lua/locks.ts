@@ -22,7 +22,11 @@ acquire = function(key, owner, mode, limit, ttl, claim, info)
   local waiting = waitingFor(lock)
   local ahead = rank or waiting
   if ahead > 0 or not fits(lock.holds, mode, limit) then
-    if claim then enqueue(lock, owner, rank, mode, limit, claim, info) end
+    if claim then
+      -- The keys of a queue go with the last who leaves it, and their end with them.
+      if waiting == 0 then lock.q = 0 end
+      enqueue(lock, owner, rank, mode, limit, claim, info)
+    end
     return nil, HELD, stateOf(lock, ahead, waiting + (claim and not rank and 1 or 0))
   end
   return function()
