@@ -30,7 +30,8 @@ export async function installServers(
         for (const kind of problem === undefined ? [] : lacking()) {
           if (wanted[kind].folder === folder) reasons.set(kind, problem as string);
         }
-        say(`== fetched in ${((performance.now() - start) / 1000).toFixed(1)} s`);
+        const seconds = ((performance.now() - start) / 1000).toFixed(1);
+        say(`== fetching: ${problem === undefined ? "ok" : "FAILED"} in ${seconds} s`);
       }
     });
   }

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { test } from "node:test";
+import type { Reach } from "../../scripts/lib/backends.ts";
+import { findServer } from "../../scripts/lib/servers/find.ts";
+import { serverCache } from "../../scripts/lib/servers/cache.ts";
+
+const backends = path.join(import.meta.dirname, "../../scripts/lib/backends.ts");
+
+/** What is reached with an empty cache, where no second root can be made. */
+function reached(options: string, folder: string): Reach[] {
+  const program = `
+    import { reachBackends } from ${JSON.stringify(backends)};
+    console.log(JSON.stringify(await reachBackends(${options})));`;
+  const failing = path.join(folder, "debootstrap");
+  writeFileSync(failing, "#!/bin/sh\necho 'E: there is no network' >&2\nexit 1\n");
+  chmodSync(failing, 0o755);
+  const output = execFileSync(process.execPath, ["--input-type=module", "--eval", program], {
+    encoding: "utf8",
+    env: { ...process.env, XDG_CACHE_HOME: folder, PATH: `${folder}:${process.env["PATH"] ?? ""}` },
+  });
+  return JSON.parse(output) as Reach[];
+}
+
+const unpacked = findServer("valkey")?.command.some((part) => part.startsWith(serverCache)) ?? true;
+const skip = unpacked ? false : "Valkey is on the PATH";
+
+void test("a server that is missing, and cannot be fetched, is told with the reason", { skip }, () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "holdfast-fetch-"));
+  try {
+    for (const [options, reason] of [
+      [
+        "{ install() {} }",
+        /^valkey-server 9 or newer is not there, and (fetching it failed: E: there is no network|only root|it can only)/,
+      ],
+      ["", /^it is not there: `npm test` fetches it where it can$/],
+    ] as const) {
+      const all = reached(options, folder);
+      for (const name of ["valkey", "valkey-sentinel", "valkey-cluster"]) {
+        const one = all.find(({ backend }) => backend === name);
+        assert.match(one?.missing ?? "", reason);
+        assert.equal(one?.version, undefined);
+      }
+      assert.ok(all.some(({ backend, missing }) => backend === "memory" && missing === undefined));
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
