@@ -121,6 +121,8 @@ export class Campaign implements Expiring {
     if (this.#queued && (ask.mode !== this.#asked?.mode || ask.limit !== this.#asked.limit)) this.#startOver();
     this.#phase = "asking";
     this.#again = false;
+    // The grant may be told sooner than the refusal that comes before it: they have different ways.
+    if (ask.waits) this.#table.expect(this);
     this.#asked = ask;
     const { time, instance } = this.#table;
     const sent: Moment = { mono: time.monotonic(), wall: time.wall() };

@@ -117,6 +117,11 @@ export class LockTable implements Closing {
     this.#campaigns.set(campaign.owner, campaign);
   }
 
+  /** The same for one whose request is still under way; before anybody listens it is of no use, and costs nothing. */
+  expect(campaign: Campaign): void {
+    if (this.#listening !== "no") this.enlist(campaign);
+  }
+
   /** A campaign is over. */
   dismiss(campaign: Campaign): void {
     this.#campaigns.delete(campaign.owner);

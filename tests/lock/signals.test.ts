@@ -4,11 +4,11 @@ import { memoryBackend, MemoryServer } from "../../src/backends/memory/index.ts"
 import { UnavailableError } from "../../src/base/errors.ts";
 import { Instance } from "../../src/client/index.ts";
 import { Lock } from "../../src/lock/index.ts";
-import type { Backend, Session, Signal, Signals } from "../../src/port/index.ts";
+import type { Backend, Outcome, Session, Signal, Signals } from "../../src/port/index.ts";
 import { virtualTime } from "../../src/testing/virtual-time.ts";
 
-/** A server, and an instance on it whose signals are in the test's hands. */
-function setUp(signals: (own: Signals) => Signals) {
+/** A server, and an instance on it whose signals are in the test's hands; `answered` runs before a reply is told. */
+function setUp(signals: (own: Signals) => Signals, answered?: (outcomes: readonly Outcome[]) => Promise<void>) {
   const time = virtualTime();
   const server = new MemoryServer({ time });
   const backend = memoryBackend({ server });
@@ -22,7 +22,11 @@ function setUp(signals: (own: Signals) => Signals) {
       return {
         id: session.id,
         signals: signals(session.signals as Signals),
-        execute: async (groups, call) => session.execute(groups, call),
+        async execute(groups, call) {
+          const outcomes = await session.execute(groups, call);
+          await answered?.(outcomes);
+          return outcomes;
+        },
         page: async (query, call) => session.page(query, call),
         close: async () => session.close(),
       };
@@ -56,6 +60,43 @@ describe("grants that are told", () => {
     await time.advance(0);
     for (const lease of await Promise.all(waiting)) lease.assertHeld();
     assert.equal(time.monotonic(), before);
+  });
+
+  it("one that is told before the refusal that came before it is not missed", async () => {
+    let overtaken: (() => Promise<void>) | undefined;
+    const { time, lock, other } = setUp(
+      (own) => own,
+      async ([outcome]) => {
+        if (outcome?.ok !== false || outcome.why !== "held" || !overtaken) return;
+        const release = overtaken;
+        overtaken = undefined;
+        await release();
+        await new Promise(setImmediate);
+      },
+    );
+    // Once somebody has waited, grants are listened for.
+    const before = await other.acquire("k");
+    const first = lock.acquire("k");
+    await time.advance(0);
+    await before.release();
+    await time.advance(0);
+    await (await first).release();
+
+    const lease = await other.acquire("k");
+    overtaken = async () => lease.release();
+    const start = time.monotonic();
+    let held = false;
+    const second = lock.acquire("k").then((won) => {
+      held = true;
+      return won;
+    });
+    await new Promise(setImmediate);
+    await time.advance(0);
+    await new Promise(setImmediate);
+    await time.advance(0);
+    assert.ok(held, "it waits for its timer");
+    (await second).assertHeld();
+    assert.equal(time.monotonic(), start);
   });
 
   it("where they cannot be heard waiters go by their timers, it is told, and tried again", async () => {
