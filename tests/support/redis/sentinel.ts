@@ -124,6 +124,16 @@ export async function isReplicating(replica: RedisServer): Promise<boolean> {
   return String(await replica.command("INFO", "replication")).includes("master_link_status:up");
 }
 
+/** Resolves when the replica has all that its primary had when this was called. */
+export async function hasCaughtUp(replica: RedisServer, primary: RedisServer): Promise<void> {
+  const offset = async (server: RedisServer, field: string): Promise<number> => {
+    const info = String(await server.command("INFO", "replication"));
+    return Number(new RegExp(`^${field}:(\\d+)`, "m").exec(info)?.[1] ?? -1);
+  };
+  const wanted = await offset(primary, "master_repl_offset");
+  await until("the replica to catch up", async () => (await offset(replica, "slave_repl_offset")) >= wanted);
+}
+
 function sentinelOptions({ kind, password, tls }: RedisOptions): RedisOptions {
   return { kind, ...(password === undefined ? {} : { password }), ...(tls === undefined ? {} : { tls }) };
 }

@@ -12,7 +12,7 @@ for (const kind of kinds) {
     [`a cluster of ${kind}`]: async () => shared.cluster(kind),
   };
   for (const [name, start] of Object.entries(servers)) {
-    const options = async (): Promise<HoldersOptions> => ({ url: (await start()).url, processes: 3, slack: 250 });
+    const options = async (): Promise<HoldersOptions> => ({ url: (await start()).url, processes: 2, slack: 250 });
     void test(
       `holders on ${name} are killed: nothing acknowledged is lost, the next waiter is in soon`,
       { skip },
