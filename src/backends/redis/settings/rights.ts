@@ -35,6 +35,7 @@ try('ZRANK', key, 'm')
 try('ZRANGE', key, 0, 0)
 try('ZRANGEBYSCORE', key, '-inf', 0)
 try('PTTL', key)
+try('EXISTS', key)
 try('PEXPIRE', key, 1000)
 try('PUBLISH', channel, '')
 try('PEXPIREAT', key, '1')
@@ -48,15 +49,9 @@ const mostKeys = 256;
 /** A script that no server has: where it is missing, EVALSHA is allowed. */
 const nowhere = "0".repeat(40);
 
-type Direct = readonly (readonly [name: string, args: readonly Arg[]])[];
+type Direct = readonly [name: string, args: readonly Arg[]];
 
-/** What listings need to know whether keys have moved. */
-function onCluster(key: string): Direct {
-  return [
-    ["exists", ["EXISTS", key]],
-    ["cluster|nodes", ["CLUSTER", "NODES"]],
-  ];
-}
+const clusterNodes: Direct = ["cluster|nodes", ["CLUSTER", "NODES"]];
 
 /** What a user may do. */
 export interface Rights {
@@ -83,10 +78,11 @@ export async function judgeRights(router: Router, terms: SettingsTerms, asking: 
 async function tryRights(router: Router, terms: SettingsTerms, asking: Asking): Promise<Rights> {
   const key = keyWithinReach(router, terms.prefix);
   const channel = `${terms.prefix}:doctor`;
-  const direct: Direct = [
+  const direct: readonly Direct[] = [
     ["evalsha", ["EVALSHA", nowhere, "0"]],
     ["scan", ["SCAN", "0", "COUNT", "1"]],
-    ...(router.topology === "cluster" ? onCluster(key) : []),
+    // What listings need to know whether keys have moved.
+    ...(router.topology === "cluster" ? [clusterNodes] : []),
   ];
   const missing: string[] = [];
   for (const [name, args] of direct) {
