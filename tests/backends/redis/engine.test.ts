@@ -152,6 +152,41 @@ describe("the engine on one Redis", () => {
     assert.equal(await server.command("LLEN", layout.name(lock("list"))), 1);
   });
 
+  it("tells of keys that hold something else also where a plain operation is all of its group", async () => {
+    const one = await client();
+    for (const name of [layout.name(record("list")), layout.name(lock("list"))])
+      await server.command("RPUSH", name, "1");
+    for (const text of ["X?", "no record of ours"]) {
+      for (const name of [layout.name(record("text")), layout.name(lock("text"))])
+        await server.command("SET", name, text);
+      for (const key of ["list", "text"]) {
+        const bad: Operation[] = [
+          { op: "set", key: record(key), id: "new", value: "v", if: { absent: true } },
+          { op: "set", key: record(key), id: "new", value: "v", if: { id: "old" } },
+          { op: "get", key: record(key), stamped: true },
+          acquire(lock(key), "a", { ttl: long }),
+          acquire(lock(key), "a", { ttl: long, claimMs: 100 }),
+          { op: "release", lock: lock(key), owner: "a" },
+          { op: "extend", lock: lock(key), owner: "a", grant: 1, ttl: long },
+        ];
+        const outcomes = await one.groups(bad.flatMap((op, i) => [{ ops: [op] }, { ops: [write(`${i}`)] }]));
+        for (const [i, outcome] of outcomes.entries()) {
+          const what = `${bad[Math.floor(i / 2)]?.op} of ${JSON.stringify(key === "list" ? key : text)}`;
+          if (i % 2 === 1) assert.equal(outcome.ok, true, `a neighbour of ${what}`);
+          else {
+            const { sent, error } = failure(outcome);
+            assert.deepEqual(
+              [sent, isHoldfastError(error, "CORRUPT_VALUE")],
+              [false, true],
+              `${what}: ${error.message}`,
+            );
+          }
+        }
+      }
+      assert.equal(await server.command("GET", layout.name(lock("text"))), text);
+    }
+  });
+
   it("refuses what the server has no memory for, and changes nothing", async () => {
     const one = await client();
     await one.set(record("old"), "old");

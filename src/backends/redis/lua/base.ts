@@ -66,7 +66,8 @@ if not isCurrent then
   stamps = {}
   isCurrent = function(record)
     local flags = byte(record) - 64
-    if flags < 8 then return true end
+    -- What is no record is for the reader to tell.
+    if flags < 8 or flags > 15 then return true end
     local at = byte(record, 2) - 29
     if flags % 8 >= 4 then at = at + 13 end
     local stop = at + 6 + sub(record, at, at + 5)
