@@ -63,7 +63,7 @@ describe("grants that are told", () => {
   });
 
   it("one that is told before the refusal that came before it is not missed", async () => {
-    let overtaken: (() => Promise<void>) | undefined;
+    let overtaken: (() => Promise<unknown>) | undefined;
     const { time, lock, other } = setUp(
       (own) => own,
       async ([outcome]) => {

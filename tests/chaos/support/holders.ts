@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { connect, type Holdfast } from "../../../src/entries/index.ts";
@@ -9,7 +10,7 @@ export interface HoldersOptions {
   readonly url: string;
   /** How many processes, one after the other, hold 50 locks each. */
   readonly processes: number;
-  /** ms that the next waiter may come after the end of the lease. */
+  /** ms that the next waiter may come after the end of the lease, besides what the machine itself is late. */
   readonly slack: number;
 }
 
@@ -73,10 +74,17 @@ async function withWaiters(
   run: (hf: Holdfast) => Promise<number>,
 ): Promise<void> {
   const hf = await connect(url, { service: "holders", timeout: "20s" });
+  // A machine that is busy with other things is late with everything: with this process, and with the thread that commits.
+  const lateness = monitorEventLoopDelay({ resolution: 1 });
+  lateness.enable();
   try {
-    const slowest = await run(hf);
-    t.diagnostic(`slowest waiter: ${(slowest - ttl).toFixed(1)} ms after the latest end of the lease`);
-    assert.ok(slowest <= ttl + slack, `a waiter was in ${slowest - ttl} ms after the lease`);
+    const over = (await run(hf)) - ttl;
+    lateness.disable();
+    const machine = lateness.max / 1e6;
+    t.diagnostic(
+      `slowest waiter: ${over.toFixed(1)} ms after the latest end of the lease; the machine was up to ${machine.toFixed(1)} ms late`,
+    );
+    assert.ok(over <= slack + 2 * machine, `a waiter was in ${over} ms after the lease`);
   } finally {
     await hf.close();
   }
