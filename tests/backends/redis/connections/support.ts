@@ -93,9 +93,19 @@ export class Heard implements PushListener {
     this.#tell();
   }
 
-  /** Resolves when `isSo`, which is asked after each message and gap. */
+  /** Resolves when `isSo`, which is asked after each message and gap. Rejects if it is not within 20 s. */
   async until(isSo: () => boolean): Promise<void> {
-    while (!isSo()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    let late: NodeJS.Timeout | undefined;
+    const end = new Promise<never>((_, reject) => {
+      late = setTimeout(() => {
+        reject(new Error(`waited in vain: ${this.messages.length} messages, ${this.gaps} gaps`));
+      }, 20_000);
+    });
+    try {
+      while (!isSo()) await Promise.race([end, new Promise<void>((resolve) => this.#waiting.push(resolve))]);
+    } finally {
+      clearTimeout(late);
+    }
   }
 
   #tell(): void {
