@@ -98,7 +98,9 @@ export function openTables(driver: LmdbModule, file: string, mapSize: number, wr
     ...options,
     path: file,
     noSubdir: true,
-    overlappingSync: writable,
+    // With it, a process that is killed while it flushes can leave the lock file behind the data: the flush is not under the write
+    // lock, and what the next process repairs may be what another one is just writing. Seen as commits that never ended.
+    overlappingSync: false,
     readOnly: !writable,
     maxReaders: 2048,
     mapSize,
@@ -119,13 +121,13 @@ export function openTables(driver: LmdbModule, file: string, mapSize: number, wr
   };
 }
 
-/** Commits synchronously, visible before it is flushed, and returns when it is: others commit while this one flushes. */
-const visibleThenFlushed = 0x10002;
+/** Commits synchronously, flushed before it is visible, and returns when it is. */
+const flushedThenVisible = 0x2;
 
 /** Runs `body` as one durable transaction; nothing of it stays when it throws. */
 export function transact(root: LmdbRoot, body: () => void): void {
   root.transactionSync(() => {
     // A callback that returns anything with a `then` would be taken as asynchronous: hence a block, and no value.
     body();
-  }, visibleThenFlushed);
+  }, flushedThenVisible);
 }
