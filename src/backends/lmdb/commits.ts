@@ -8,8 +8,8 @@ import { notSent, unclaimed, unknown } from "./failures.ts";
 import type { WorkerHost } from "./worker-host.ts";
 
 /**
- * Limits of a batch: how long it holds up other processes and the event loop. Two full batches of the callers' share a flush;
- * of more, the driver keeps the machine's lock while it flushes.
+ * Limits of a batch: how long it holds up other processes and the event loop, for the machine's lock is kept until it is flushed.
+ * Two full batches of the callers' share a flush.
  */
 const maxOps = 512;
 const maxBytes = 1024 * 1024;

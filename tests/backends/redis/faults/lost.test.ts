@@ -88,7 +88,8 @@ for (const [arrangement, start] of Object.entries(arrangements)) {
         assert.equal(lease.signal.aborted, true, "now it knows");
 
         await group.primary.restart();
-        await until("the old primary to follow", async () => isReplicating(group.primary));
+        // Sentinels take their time with a server that was away.
+        await until("the old primary to follow", async () => isReplicating(group.primary), 60_000);
         assert.equal(await records.load("k"), "next");
         await next.release();
       } finally {
