@@ -4,7 +4,7 @@ import type { Backend, Capabilities } from "../port/index.ts";
 export interface Place {
   /** A new backend on this place: another client of the same data. The place closes it. */
   backend(): Backend;
-  /** Lets that much of the server's time pass: a virtual clock moves, a real one is waited for. */
+  /** Lets at least that much of the server's time pass: a virtual clock moves, a real one is waited for, with `elapse`. */
   elapse(ms: number): Promise<void>;
   /** Closes every backend it made and removes what they stored. */
   close(): Promise<void>;

@@ -9,7 +9,6 @@ const program = `
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { lmdb } from "holdfast/lmdb";
 import { memory } from "holdfast/memory";
 import * as testing from "holdfast/testing";
@@ -18,7 +17,7 @@ function place(make, remove = () => undefined) {
   const made = [];
   return {
     backend: () => (made.push(make()), made.at(-1)),
-    elapse: (ms) => pause(ms),
+    elapse: testing.elapse,
     close: async () => {
       await Promise.all(made.map((backend) => backend.close()));
       await remove();

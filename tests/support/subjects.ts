@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { limitedBackend } from "./limited.ts";
 import { redisSubject } from "./redis/subjects.ts";
 import { reachBackends } from "../../scripts/lib/backends.ts";
@@ -10,6 +9,7 @@ import { lmdbBackend } from "../../src/backends/lmdb/index.ts";
 import { memoryBackend, MemoryServer } from "../../src/backends/memory/index.ts";
 import { nullBackend } from "../../src/backends/null/index.ts";
 import type { Backend } from "../../src/port/index.ts";
+import { elapse } from "../../src/testing/elapse.ts";
 import type { Place, Subject } from "../../src/testing/suite.ts";
 import { virtualTime } from "../../src/testing/virtual-time.ts";
 
@@ -25,7 +25,7 @@ function place(
       made.push(backend);
       return backend;
     },
-    elapse: options.elapse ?? pause,
+    elapse: options.elapse ?? elapse,
     async close() {
       await Promise.all(made.map(async (backend) => backend.close()));
       await options.remove?.();

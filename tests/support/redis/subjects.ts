@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { setTimeout as pause } from "node:timers/promises";
 import type { ServerKind } from "../../../scripts/lib/servers/find.ts";
 import { redisBackend } from "../../../src/backends/redis/index.ts";
 import type { Backend } from "../../../src/port/index.ts";
+import { elapse } from "../../../src/testing/elapse.ts";
 import type { Place, Subject } from "../../../src/testing/suite.ts";
 import type { RedisServer } from "./server.ts";
 import { shared } from "./shared.ts";
@@ -48,7 +48,7 @@ function placeOn({ url, primaries }: Running): Place {
       made.push(backend);
       return backend;
     },
-    elapse: pause,
+    elapse,
     async close() {
       await Promise.all(made.map(async (backend) => backend.close()));
       for (const server of await primaries()) await removeKeys(server, prefix);
