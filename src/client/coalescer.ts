@@ -8,6 +8,13 @@ import { groupWrites, KeyOrder, Lane, type Turn } from "./key-order.ts";
 import { batchesOf, Caller, readSlotOf, Request, type Drop, type Failed, type Reply } from "./requests.ts";
 
 /**
+ * How many callers of a batch are told its outcomes in one turn of the loop. What they ask for next is sent before the others are
+ * told, so the store works on it meanwhile: if all were told at once, process and store would wait for each other in turn. It
+ * also bounds how long one reply holds up everything else.
+ */
+const toldAtOnce = 32;
+
+/**
  * Gathers the calls of a tick into batches, in front of one session. A call ends by its outcome, its signal or its deadline; its
  * request runs on (nothing that was sent is cancelled), and later calls on its keys wait for that.
  */
@@ -115,7 +122,9 @@ export class Coalescer {
     } catch (error) {
       failure = error as Error;
     }
-    for (const [i, request] of batch.entries()) {
+    for (let i = 0; i < batch.length; i++) {
+      if (i > 0 && i % toldAtOnce === 0) await sendingTurn();
+      const request = batch[i] as Request;
       this.#settle(request, outcomes[i] ?? unanswered(request, failure));
     }
   }
@@ -180,6 +189,11 @@ export class Coalescer {
     if (isHoldfastError(error, "UNAVAILABLE")) return error;
     return new UnavailableError("the store could not be asked: nothing was changed", context);
   }
+}
+
+/** Resolves when what this turn of the loop asked for was sent: drivers gather what they write until the end of the turn. */
+function sendingTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }
 
 /** What reads a key from now on comes after what is about to write it. */

@@ -14,8 +14,10 @@ export interface Turn {
 /** One key that calls are on their way on. */
 export class Lane {
   readonly id: string;
-  /** Admitted readers, or -1 for one admitted writer. */
+  /** Admitted readers, or less than 0 by the admitted writers: one, or a release with the acquire behind it. */
   active = 0;
+  /** Whether the admitted writer is a release, which an acquire that waits may go with. */
+  releasing = false;
   /** Those who wait for it: mostly nobody. */
   waiting: Waiting[] | undefined = undefined;
   /** The turn that reads this key alone, not yet sent, with no write lined up behind it: equal reads join it. */
@@ -44,6 +46,11 @@ interface Waiting {
 /** Whether an operation changes its key. */
 export function writes(op: Operation): boolean {
   return op.op !== "get" && op.op !== "check" && op.op !== "inspect";
+}
+
+/** Whether a group is an acquire that waits. A release on its way need not be over: in either order it gets what is its due. */
+function waits({ ops: [op] }: Group): boolean {
+  return op?.op === "acquire" && op.wait !== undefined;
 }
 
 /** Whether a group changes anything. */
@@ -84,7 +91,7 @@ export class KeyOrder {
   /** Lines up; true if it is admitted on all of its keys already, else `leave` of another turn will name it. */
   enter(turn: Turn): boolean {
     const { lanes } = turn;
-    if (lanes instanceof Lane) line(turn, lanes, writesOnly(turn));
+    if (lanes instanceof Lane) lineAlone(turn, lanes);
     else for (const { lane, write } of lanes) line(turn, lane, write);
     return turn.missing === 0;
   }
@@ -116,7 +123,8 @@ export class KeyOrder {
   }
 
   #leave(lane: Lane, write: boolean, admit: (next: Turn) => void): void {
-    lane.active = write ? 0 : lane.active - 1;
+    lane.active += write ? 1 : -1;
+    lane.releasing = false;
     this.#advance(lane, admit);
   }
 
@@ -139,6 +147,18 @@ export class KeyOrder {
 
 function isOpen({ active, waiting }: Lane, write: boolean): boolean {
   return active === 0 || (!write && active > 0 && !waiting);
+}
+
+/** Lines a turn of one operation up. */
+function lineAlone(turn: Turn, lane: Lane): void {
+  const { group } = turn;
+  if (lane.releasing && !lane.waiting && waits(group)) {
+    lane.active--;
+    lane.releasing = false;
+    return;
+  }
+  line(turn, lane, writesOnly(turn));
+  lane.releasing = turn.missing === 0 && group.ops[0]?.op === "release";
 }
 
 function line(turn: Turn, lane: Lane, write: boolean): void {

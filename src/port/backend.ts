@@ -50,10 +50,11 @@ export interface Session {
   /**
    * Runs groups. Each is atomic by itself; one group's failure is never another's. Outcomes come in the order of the
    * groups. The caller guarantees that no two groups of one call, or of calls in flight at the same time, write one key, or
-   * read a key another one writes (guards do not count as reads); so a backend may run them in any order and all at once.
+   * read a key another one writes (guards do not count as reads), but for a release and an acquire that waits, of another owner,
+   * which is right in either order and quicker in theirs; so a backend may run them in any order and all at once.
    *
-   * Never rejects, and settles soon after `deadline` at the latest: what went wrong is an outcome. Waits for {@link Backend.open} if it must. It keeps the process alive while
-   * it is pending.
+   * Never rejects, and settles soon after `deadline` at the latest: what went wrong is an outcome. Waits for {@link Backend.open}
+   * if it must. It keeps the process alive while it is pending.
    */
   execute(groups: readonly Group[], call: ExecuteCall): Promise<readonly Outcome[]>;
 

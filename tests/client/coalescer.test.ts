@@ -88,6 +88,27 @@ void test("a batch holds at most 256 operations and 1 MiB", async () => {
   await Promise.all([...replies, ...large, ...wide]);
 });
 
+void test("a large reply is told in parts, and what the first ask for next is sent before the last are told", async () => {
+  const { batches, coalescer, call } = harness();
+  const told: number[] = [];
+  const first = Array.from({ length: 100 }, async (_, i) => {
+    await coalescer.execute(get(`k${i}`), call());
+    told.push(i);
+    return i === 0 ? coalescer.execute(get("next"), call()) : undefined;
+  });
+  await turnOfTheLoop();
+  allOk(batchAt(batches, 0));
+  while (batches.length === 1) await turnOfTheLoop();
+  assert.ok(told.length > 0 && told.length < 100, `${told.length} were told`);
+  allOk(batchAt(batches, 1));
+  await Promise.all(first);
+  assert.deepEqual(
+    told,
+    Array.from({ length: 100 }, (_, i) => i),
+  );
+  await coalescer.idle();
+});
+
 void test("a key is written by one group at a time, and a read waits for the write before it", async () => {
   const { batches, coalescer, call } = harness();
   const replies = [

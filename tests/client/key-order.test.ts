@@ -65,6 +65,49 @@ void test("a turn that withdraws lets those behind it go", () => {
   assert.equal(order.idle({ ops: [del("a"), del("b")] }), true);
 });
 
+void test("an acquire that waits goes with the release before it, one of them, and what comes next waits for both", () => {
+  const locked = { space: space("lock", "test", "order"), key: "a" };
+  const acquire = (owner: string, waits: boolean): Operation => ({
+    op: "acquire",
+    lock: locked,
+    owner,
+    mode: "exclusive",
+    ttl: 1_000,
+    info: "",
+    ...(waits ? { wait: { claimMs: 100 } } : {}),
+  });
+  const release: Operation = { op: "release", lock: locked, owner: "1" };
+  const order = new KeyOrder();
+  const admitted: number[] = [];
+  const admit = (next: Turn) => void admitted.push((next as Tracked).index);
+
+  const [first, second, third] = [turn(0, release), turn(1, acquire("2", true)), turn(2, acquire("3", true))];
+  assert.deepEqual(
+    [first, second, third].map((each) => enter(order, each)),
+    [true, true, false],
+  );
+  order.leave(second, admit);
+  assert.deepEqual(admitted, []);
+  order.leave(first, admit);
+  assert.deepEqual(admitted, [2]);
+  order.leave(third, admit);
+
+  const tries = [turn(3, release), turn(4, acquire("4", false)), turn(5, acquire("5", true))];
+  assert.deepEqual(
+    tries.map((each) => enter(order, each)),
+    [true, false, false],
+    "one that does not wait is refused if it comes first, so it comes after, and nobody overtakes it",
+  );
+  for (const each of tries) order.leave(each, admit);
+  assert.deepEqual(admitted, [2, 4, 5]);
+
+  const [over, late] = [turn(6, release), turn(7, acquire("7", true))];
+  enter(order, over);
+  order.leave(over, admit);
+  assert.equal(enter(order, late), true);
+  assert.equal(enter(order, turn(8, acquire("8", true))), false, "there is no release any more that it could go with");
+});
+
 void test("property: never a writer beside another turn on its key, never out of order, never stuck", () => {
   const groups = fc.array(
     fc.uniqueArray(fc.record({ key: fc.constantFrom("a", "b", "c", "d"), write: fc.boolean() }), {

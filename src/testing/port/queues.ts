@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Group, Outcome } from "../../port/index.ts";
 import type { Case } from "../suite.ts";
-import { acquire, Client, excludes, lock } from "./client.ts";
+import { acquire, Client, excludes, lock, okOf } from "./client.ts";
 
 const key = lock("k");
 const long = 600_000;
@@ -163,6 +164,26 @@ export const queueCases: readonly Case[] = [
       await context.place.elapse(6 * context.unit + 1);
       await client.acquire(key, "b", { ttl: long, claimMs: long });
       assert.deepEqual(await client.inspect(key).then((state) => [state.holders.length, state.waiting]), [1, 0]);
+    },
+  },
+  {
+    title: "a release and an acquire that waits go in one call, and whichever comes first the lock is passed on",
+    proves: "port: execute",
+    when: excludes,
+    async run(context) {
+      const [client, other] = [Client.of(context), Client.of(context)];
+      const release = (owner: string): Group => ({ ops: [{ op: "release", lock: key, owner }] });
+      const waits = (owner: string): Group => ({ ops: [acquire(key, owner, patient)] });
+      await client.acquire(key, "a", { ttl: long });
+      const [released, first] = await client.groups([release("a"), waits("b")]);
+      assert.deepEqual(okOf(released as Outcome), [true]);
+      if (first?.ok !== true) await client.acquire(key, "b", patient);
+      const [, second] = await client.groups([waits("c"), release("b")]);
+      if (second?.ok !== true) await client.acquire(key, "c", patient);
+      assert.deepEqual(await other.inspect(key).then((state) => [state.holders[0]?.owner, state.waiting]), ["c", 0]);
+      await other.wait(key, "d", patient);
+      await client.groups([release("c"), waits("e")]);
+      assert.deepEqual(await other.inspect(key).then((state) => [state.holders[0]?.owner, state.waiting]), ["d", 1]);
     },
   },
   {
