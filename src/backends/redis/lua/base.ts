@@ -20,6 +20,8 @@ local place, start, startKey, applying
 local clock, clockStored, from, fromText
 -- How long acquires hold, and wait if they do.
 local ttl, claim
+-- A lock that was just handed on, and what it is now: the acquire of the next contender of the same process often comes behind.
+local passedKey, passed
 -- What is defined, or was read, when it was first needed.
 local isCurrent, stamps, endings, check, width, acquire, release, extend
 `;

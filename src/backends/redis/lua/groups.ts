@@ -43,10 +43,10 @@ check[''] = function(count)
   if rest then for i = 1, #rest do rest[i]() end end
 end
 
-check.a = function(key)
+check.a = function(key, stored)
   local what = args[a + 1]
   local stop = 1 + byte(what)
-  conclude(1, acquire(key, sub(what, 2, stop), 'x', nil, ttl, tonumber(claim), sub(what, stop + 1)))
+  conclude(1, acquire(key, sub(what, 2, stop), 'x', nil, ttl, tonumber(claim), sub(what, stop + 1), stored))
 end
 check.l = function(key, stored)
   conclude(1, release(key, args[a + 1], nil, stored))
@@ -78,6 +78,7 @@ local function groups()
     local letter, key, slow, step, stored = args[a], keys[k], true
     ${quick}
     if slow then
+      passedKey = nil
       if not check then
         check, width = {}, {}
         ${general}

@@ -1,7 +1,8 @@
 import { draw, stampGrant } from "./base.ts";
+import { writeQueued } from "./queued.ts";
 
 /**
- * Locks, by the rules of `common/lock-rules.ts`. A lock that is not as simple as `stampGrant` in `base.ts` says is 'L', and packed the moment
+ * Locks, by the rules of `common/lock-rules.ts`. A lock that is not as simple as `stampGrant` in `base.ts` or `queued.ts` says is 'L', and packed the moment
  * when the last claim of its queue ends (0 without a queue), its holds (owner, mode, grant, end, info for each) and its marks
  * (owner, end). While somebody waits there are three more keys beside it: the order of arrival, the ends of the claims, and what each waits for. All
  * of them expire with their last part. Moments are microseconds of the server.
@@ -20,6 +21,7 @@ local function single(grant, owner, info)
   return fromText .. char(floor(more / 256), more % 256, size) .. owner .. info
 end
 
+${writeQueued}
 local function alive(list, size, at)
   local kept = 0
   for i = 1, #list, size do
@@ -53,6 +55,14 @@ local function load(key, stored)
     end
     return lock
   end
+  if letter == 81 and #stored >= 50 then
+    local ends, q, size = tonumber(sub(stored, 18, 33)), tonumber(sub(stored, 34, 49)), byte(stored, 50)
+    if ends > now then
+      lock.holds = { sub(stored, 51, 50 + size), 'x', tonumber(sub(stored, 2, 17)), ends, sub(stored, 51 + size) }
+    end
+    if q > now then lock.q = q end
+    return lock
+  end
   if letter ~= 76 then foreign() end
   local q, holds, marks = unpack(sub(stored, 2))
   alive(holds, 5, 3)
@@ -68,8 +78,13 @@ local function save(lock)
   for i = 2, #marks, 2 do if marks[i] > ends then ends = marks[i] end end
   if ends == 0 then
     call('DEL', lock.key)
-  elseif lock.q == 0 and #marks == 0 and #holds == 5 and holds[2] == 'x' and #holds[1] < 128 then
-    call('SET', lock.key, single(holds[3], holds[1], holds[5]), 'PXAT', format('%.0f', floor(ends / 1000)))
+  elseif #marks == 0 and #holds == 5 and holds[2] == 'x' and #holds[1] < 128 then
+    local q, grant, owner, info = lock.q, holds[3], holds[1], holds[5]
+    if q == 0 then
+      call('SET', lock.key, single(grant, owner, info), 'PXAT', format('%.0f', floor(ends / 1000)))
+    else
+      call('SET', lock.key, queued(grant, holds[4], q, owner, info), 'PXAT', format('%.0f', ceil(ends / 1000)))
+    end
   else
     call('SET', lock.key, 'L' .. pack(lock.q, holds, marks), 'PXAT', format('%.0f', ceil(ends / 1000)))
   end

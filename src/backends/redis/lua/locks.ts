@@ -3,9 +3,9 @@
  * applies the operation, or why the group is refused.
  */
 export const locks = `
-acquire = function(key, owner, mode, limit, ttl, claim, info)
+acquire = function(key, owner, mode, limit, ttl, claim, info, stored)
   local ends = now + ttl * 1000
-  local lock = load(key)
+  local lock = load(key, stored)
   -- A grant that is confirmed, mostly; nobody else could come in.
   if lock.holds[1] ~= owner or lock.holds[2] ~= 'x' then look(lock) end
   if find(lock.marks, 2, owner) then return nil, FENCED end

@@ -1,4 +1,5 @@
 import { defineCurrent, draw, endTtl, stampGrant } from "./base.ts";
+import { quickAcquire, quickRelease } from "./queued.ts";
 
 /**
  * The groups that most are: of one plain operation, with as few commands as can be. Each small letter stands for a whole group.
@@ -8,16 +9,24 @@ export const quick = `
 if letter == 'a' then
   -- Acquires: length of the owner, owner, info. A lock that nobody holds, waits for or is kept from has no key.
   step = 2
-  local drawnBefore = clock
-  ${draw}
-  local grant = clock
-  ${stampGrant}
-  if call('SET', key, fromText .. char((more - more % 256) / 256, more % 256) .. args[a + 1], 'NX', 'PX', ttl) then
-    n = n + 1
-    out[n] = grant
-    slow = false
+  if key == passedKey then
+    stored, passedKey = passed, nil
   else
-    clock = drawnBefore or clockStored
+    local drawnBefore = clock
+    ${draw}
+    local grant = clock
+    ${stampGrant}
+    if call('SET', key, fromText .. char((more - more % 256) / 256, more % 256) .. args[a + 1], 'NX', 'PX', ttl) then
+      n = n + 1
+      out[n] = grant
+      slow = false
+    else
+      clock = drawnBefore or clockStored
+      stored = call('GET', key)
+    end
+  end
+  if stored and byte(stored) == 81 and #stored >= 50 then
+    ${quickAcquire}
   end
 elseif letter == 'l' or letter == 'e' then
   -- Releases: owner. Extends: owner, grant, ttl.
@@ -46,6 +55,8 @@ elseif letter == 'l' or letter == 'e' then
         end
       end
     end
+  elseif letter == 'l' and byte(stored) == 81 and #stored >= 50 then
+    ${quickRelease}
   end
 elseif letter == 'p' then
   -- Puts a record that ends: ttl, head, tail.
