@@ -30,7 +30,16 @@ export function toMsOrNever(value: unknown, what: string, options?: { readonly z
   return value === "never" ? Infinity : toMs(value, `${what} (or "never")`, options);
 }
 
+/** What was parsed before: an application has a handful of texts, and gives one with each of a million calls. */
+const parsed = new Map<string, number>();
+const mostParsed = 256;
+
 function parse(text: string): number {
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
   const match = pattern.exec(text);
-  return match ? Number(match[1]) * (units[match[2] as string] as number) : Number.NaN;
+  if (!match) return Number.NaN;
+  const ms = Number(match[1]) * (units[match[2] as string] as number);
+  if (parsed.size < mostParsed) parsed.set(text, ms);
+  return ms;
 }

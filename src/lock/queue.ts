@@ -114,7 +114,7 @@ export class LocalQueue implements Home, Candidate {
       return this.#go();
     }
     if (ttlMs === askMs(head.request.terms)) this.#serve(tenure, head, 0, sent.mono);
-    else this.#handOn(tenure, 0);
+    else this.#handOn(tenure, 0, this.#table.time.monotonic());
     if (home) this.#refuseTries();
     this.#go();
   }
@@ -137,9 +137,9 @@ export class LocalQueue implements Home, Candidate {
 
   // What a tenure asks.
 
-  pass(tenure: Tenure, hold: Hold): boolean {
-    if (this.#line.size === 0 || this.#turnsLeft === 0 || this.#table.time.monotonic() > this.#batchEnd) return false;
-    this.#handOn(tenure, hold.n + 1);
+  pass(tenure: Tenure, hold: Hold, now: number): boolean {
+    if (this.#line.size === 0 || this.#turnsLeft === 0 || now > this.#batchEnd) return false;
+    this.#handOn(tenure, hold.n + 1, now);
     return true;
   }
 
@@ -150,15 +150,15 @@ export class LocalQueue implements Home, Candidate {
   }
 
   /** Gives the head of the queue its turn, after an extension if what remains is too little for it. */
-  #handOn(tenure: Tenure, n: number): void {
+  #handOn(tenure: Tenure, n: number, now: number): void {
     const head = this.#line.first as Waiter;
     const { renew, ttlMs, maxHoldMs } = head.request.terms;
-    const remainingMs = tenure.remainingMs();
+    const remainingMs = tenure.remainingMs(now);
     if (!renew || remainingMs < ttlMs / 2 || remainingMs > maxHoldMs) {
       this.#table.background(this.#extendFirst(tenure, n));
       return;
     }
-    this.#serve(tenure, head, n, this.#table.time.monotonic());
+    this.#serve(tenure, head, n, now);
     // Not behind each of many quick turns: a sixteenth of the ttl is no loss.
     if (remainingMs < (ttlMs * 15) / 16) tenure.renew();
   }

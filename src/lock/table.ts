@@ -32,7 +32,9 @@ export class LockTable implements Closing {
   capabilities: Capabilities | undefined;
   readonly #queues = new Map<string, Map<string, LocalQueue>>();
   readonly #campaigns = new Map<string, Campaign>();
-  readonly #background = new Set<Promise<unknown>>();
+  /** What goes on without a caller, how much of it, and whom to tell when it has ended. */
+  #background = 0;
+  #onQuiet: (() => void)[] = [];
   #waiters = 0;
   #awake: Timer | undefined;
   #running = 0;
@@ -101,9 +103,13 @@ export class LockTable implements Closing {
 
   /** Keeps what goes on without a caller, so that closing can wait for it. It must not reject. */
   background(work: Promise<unknown>): void {
-    this.#background.add(work);
-    void work.finally(() => this.#background.delete(work));
+    this.#background++;
+    void work.then(this.#ended);
   }
+
+  readonly #ended = (): void => {
+    if (--this.#background === 0) for (const quiet of this.#onQuiet.splice(0)) quiet();
+  };
 
   /** Resolves after `ms`; with `ref`, the process stays alive until then. */
   async pause(ms: number, options: { readonly ref: boolean }): Promise<void> {
@@ -212,7 +218,7 @@ export class LockTable implements Closing {
 
   async end(): Promise<void> {
     for (const tenure of [...this.tenures]) tenure.lose("closed", { release: true });
-    while (this.#background.size > 0) await Promise.all(this.#background);
+    while (this.#background > 0) await new Promise<void>((resolve) => this.#onQuiet.push(resolve));
     this.#unsubscribe?.();
   }
 }

@@ -75,19 +75,21 @@ export class Tenure implements Expiring {
     return this.#over;
   }
 
-  /** Time left by the local clocks: whichever went further since before the store was asked, less a margin. */
-  remainingMs(): number {
+  /**
+   * Time left by the local clocks: whichever went further since before the store was asked, less a margin. `now` is
+   * `time.monotonic()`, for those who have asked already.
+   */
+  remainingMs(now = this.table.time.monotonic()): number {
     if (this.#over) return 0;
-    const { time } = this.table;
-    const mono = time.monotonic() - this.#sentMono;
-    const wall = time.wall() - this.#sentWall;
+    const mono = now - this.#sentMono;
+    const wall = this.table.time.wall() - this.#sentWall;
     return this.#lifeMs - (mono > wall ? mono : wall);
   }
 
   /** Whether it is held; one that is found past its deadline is lost at once. */
-  check(): boolean {
+  check(now?: number): boolean {
     if (this.#over) return false;
-    if (this.remainingMs() > 0) return true;
+    if (this.remainingMs(now) > 0) return true;
     this.lose(this.#whyExpired());
     return false;
   }
@@ -100,8 +102,9 @@ export class Tenure implements Expiring {
 
   /** Ends a turn: passes the tenure on in this process, or releases it. */
   free(hold: Hold): ReleaseResult | Promise<ReleaseResult> {
-    if (!this.check()) return "lost";
-    if (this.#home && !hold.doubtful && this.#home.pass(this, hold)) return "released";
+    const now = this.table.time.monotonic();
+    if (!this.check(now)) return "lost";
+    if (this.#home && !hold.doubtful && this.#home.pass(this, hold, now)) return "released";
     return this.release(hold.terms.timeoutMs);
   }
 

@@ -9,8 +9,8 @@ import type { Tenure } from "./tenure.ts";
 
 /** Who is told when a tenure is passed on or over: the local queue behind it. */
 export interface Home {
-  /** Hands the tenure on to a waiter of this process; false if it is to be released instead. */
-  pass(tenure: Tenure, hold: Hold): boolean;
+  /** Hands the tenure on to a waiter of this process; false if it is to be released instead. `now` is `time.monotonic()`. */
+  pass(tenure: Tenure, hold: Hold, now: number): boolean;
   /** The tenure is over: lost, or being released. */
   ended(tenure: Tenure): void;
 }
