@@ -54,7 +54,11 @@ export const guarantees: readonly Guarantee[] = [
   ],
   [
     "an acknowledged write survives",
-    ({ durability }) => ({ none: "nothing", process: "the process", disk: "the process, and a power cut" })[durability],
+    ({ durability, exclusion }) => {
+      const survived = { none: "nothing", process: "the process", disk: "the process, and a power cut" }[durability];
+      // Whoever may forget a lock with its primary may forget a write with it.
+      return durability === "none" || exclusion === "exact" ? survived : `${survived}, but not every failover`;
+    },
   ],
   ["who ends leases", ({ clock }) => ({ machine: "this machine's clock", server: "the server's clock" })[clock]],
   [

@@ -31,6 +31,25 @@ void it("prints nothing that steers a terminal, whatever a server says", async (
   assert.match(printed, /Linux \[2J31m x/);
 });
 
+void it("says that a failover can lose what the settings keep", async () => {
+  for (const [appendfsync, survived] of [
+    ["always", "the process, and a power cut, but not every failover"],
+    ["everysec", "the process, but not every failover"],
+  ] as const) {
+    for (const topology of ["single", "sentinel", "cluster"] as const) {
+      const found = await examineServers(
+        fakeRouter(topology, { config: { appendfsync } }),
+        { settings: "refuse", use: "all", notifications: "off", prefix: "hf" },
+        ({ promises }) => capabilitiesOf(topology, promises, false),
+        { time, deadline: time.monotonic() + 5_000 },
+      );
+      const printed = page("redis://localhost:6379", { ...found, backend: "redis" }, 100, plain).split("\n");
+      const row = printed.find((line) => line.includes("an acknowledged write survives")) ?? "";
+      assert.ok(row.endsWith(`  ${survived}`), row);
+    }
+  }
+});
+
 void it("prints what the README shows of it", async () => {
   const readme = readFileSync(path.join(root, "README.md"), "utf8");
   const [, example = ""] = /<!-- doctor -->\n\n```text\n(.*?)\n```/s.exec(readme) ?? [];
