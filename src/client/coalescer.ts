@@ -8,9 +8,9 @@ import { groupWrites, KeyOrder, Lane, type Turn } from "./key-order.ts";
 import { batchesOf, Caller, readSlotOf, Request, type Drop, type Failed, type Reply } from "./requests.ts";
 
 /**
- * How many callers of a batch are told its outcomes in one turn of the loop. What they ask for next is sent before the others are
- * told, so the store works on it meanwhile: if all were told at once, process and store would wait for each other in turn. It
- * also bounds how long one reply holds up everything else.
+ * How many requests are told their outcomes in one go. What their callers ask for next is sent before the others are told, so
+ * the store works on it meanwhile: if all were told at once, process and store would wait for each other in turn. It also bounds
+ * how long a large reply holds up everything else.
  */
 const toldAtOnce = 32;
 
@@ -27,6 +27,10 @@ export class Coalescer {
   #ready: Request[] = [];
   #scheduled = false;
   #inFlight = 0;
+  /** How many were told since calls were last sent. */
+  #told = 0;
+  /** Those whose outcome is known and who are to be told next. */
+  #untold: Request[] = [];
   #onIdle: (() => void)[] = [];
 
   constructor(session: Session, time: Time, backend: string) {
@@ -88,6 +92,7 @@ export class Coalescer {
 
   readonly #flush = (): void => {
     this.#scheduled = false;
+    this.#told = 0;
     const ready = this.#ready;
     this.#ready = [];
     const wanted = ready.filter((request) => {
@@ -111,6 +116,7 @@ export class Coalescer {
         const request = batch[i] as Request;
         return (request.sent = request.live > 0);
       },
+      settled: (i, outcome) => this.#learn(batch[i] as Request, outcome),
     };
     let outcomes: readonly (Outcome | undefined)[] = [];
     let failure: Error | undefined;
@@ -123,20 +129,42 @@ export class Coalescer {
       failure = error as Error;
     }
     for (let i = 0; i < batch.length; i++) {
-      if (i > 0 && i % toldAtOnce === 0) await sendingTurn();
       const request = batch[i] as Request;
-      this.#settle(request, outcomes[i] ?? unanswered(request, failure));
+      this.#learn(request, outcomes[i] ?? unanswered(request, failure));
     }
   }
 
+  /** Takes an outcome, and tells it when its turn comes: mostly at once. */
+  #learn(request: Request, outcome: Outcome): void {
+    if (request.outcome) return;
+    request.outcome = outcome;
+    if (this.#told < toldAtOnce && this.#untold.length === 0) {
+      this.#told++;
+      this.#settle(request, outcome);
+    } else if (this.#untold.push(request) === 1) this.#tellLater();
+  }
+
+  /** After what was asked for in this turn of the loop is sent: drivers gather what they write until its end. */
+  #tellLater(): void {
+    setImmediate(() => setImmediate(this.#tellSome));
+  }
+
+  readonly #tellSome = (): void => {
+    const some = this.#untold.splice(0, toldAtOnce);
+    this.#told = some.length;
+    if (this.#untold.length > 0) this.#tellLater();
+    for (const request of some) this.#settle(request, request.outcome as Outcome);
+  };
+
   #settle(request: Request, outcome: Outcome): void {
-    for (let caller = request.first; caller; caller = caller.next) {
-      if (caller.over) continue;
-      this.#detach(caller);
-      if (!outcome.ok && outcome.why === "failed") caller.reject(this.#failure(outcome, request.group));
-      else caller.resolve(outcome);
-    }
+    for (let caller = request.first; caller; caller = caller.next) if (!caller.over) this.#tell(caller, outcome);
     this.#leave(request);
+  }
+
+  #tell(caller: Caller, outcome: Outcome): void {
+    this.#detach(caller);
+    if (!outcome.ok && outcome.why === "failed") caller.reject(this.#failure(outcome, caller.request.group));
+    else caller.resolve(outcome);
   }
 
   #leave(request: Request): void {
@@ -146,8 +174,10 @@ export class Coalescer {
 
   readonly #drop: Drop = (caller, signal) => {
     if (caller.over) return;
-    this.#detach(caller);
     const { request } = caller;
+    // It is over, and its caller was about to be told.
+    if (request.outcome) return this.#tell(caller, request.outcome);
+    this.#detach(caller);
     if (request.sent && groupWrites(request.group)) {
       const cause: unknown = signal ? signal.reason : undefined;
       const why = signal ? "aborted" : "timed out";
@@ -189,11 +219,6 @@ export class Coalescer {
     if (isHoldfastError(error, "UNAVAILABLE")) return error;
     return new UnavailableError("the store could not be asked: nothing was changed", context);
   }
-}
-
-/** Resolves when what this turn of the loop asked for was sent: drivers gather what they write until the end of the turn. */
-function sendingTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }
 
 /** What reads a key from now on comes after what is about to write it. */

@@ -19,6 +19,8 @@ export class Request implements Turn {
   readonly lanes: Lanes;
   missing = 0;
   sent = false;
+  /** Once it is known; its callers may be told of it a little later. */
+  outcome: Outcome | undefined = undefined;
   /** Those who wait for it, in their order: one, or several who read the same, linked by {@link Caller.next}. */
   first: Caller | undefined = undefined;
   /** How many of them still do. */

@@ -83,6 +83,11 @@ export interface ExecuteCall {
    * its outcome is `{ ok: false, why: "failed", sent: false }`.
    */
   claim(i: number): boolean;
+  /**
+   * May be called with what became of group `i` as soon as it is known, once: so one group need not wait for another that is
+   * slow. What the promise gives for it later is not looked at.
+   */
+  settled?(i: number, outcome: Outcome): void;
 }
 
 /** Which keys to page through. On lock spaces (`lock`, `shared`, `once`) the records carry keys only. */

@@ -301,6 +301,39 @@ void test("a signal gets one listener, however many calls it may end", async () 
   assert.deepEqual([added, listeners.size], [1, 0]);
 });
 
+void test("what a session tells early is told early, and once", async () => {
+  const { batches, coalescer, call } = harness();
+  const early = coalescer.execute(set("a"), call()) as Promise<unknown>;
+  const late = coalescer.execute(set("b"), call()) as Promise<unknown>;
+  await turnOfTheLoop();
+  const batch = batchAt(batches, 0);
+  batch.groups.forEach((_, i) => batch.call.claim(i));
+  batch.call.settled?.(0, { ok: true, results: [undefined] });
+  assert.deepEqual(await early, { ok: true, results: [undefined] });
+  const next = coalescer.execute(get("a"), call()) as Promise<unknown>;
+  await turnOfTheLoop();
+  assert.deepEqual(keys(batchAt(batches, 1).groups), ["a"], "the key is free for the next call");
+  batches.forEach(allOk);
+  await Promise.all([late, next]);
+  await coalescer.idle();
+});
+
+void test("a call whose time ends when its outcome is known, but not yet told, is told it", async () => {
+  const { batches, coalescer, call, time } = harness();
+  const replies = Array.from({ length: 200 }, (_, i) => coalescer.execute(set(`k${i}`), call()) as Promise<unknown>);
+  await turnOfTheLoop();
+  const batch = batchAt(batches, 0);
+  batch.groups.forEach((_, i) => {
+    batch.call.claim(i);
+    batch.call.settled?.(i, { ok: true, results: [undefined] });
+  });
+  const advanced = time.advance(2_000);
+  await Promise.all(replies);
+  await advanced;
+  batches.forEach(allOk);
+  await coalescer.idle();
+});
+
 void test("a session that gives no outcome for a group loses no caller", async () => {
   const { batches, coalescer, call } = harness();
   const sent = coalescer.execute(set("a"), call()) as Promise<unknown>;

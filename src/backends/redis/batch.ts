@@ -29,9 +29,10 @@ export class Batch implements Learned {
   readonly #settle: (outcomes: readonly Outcome[]) => void;
   readonly #timer: Timer;
   /** A group that is on its way has none yet. */
-  readonly #outcomes: Outcome[] = [];
+  readonly #outcomes: (Outcome | undefined)[] = [];
   /** Groups whose node is waited for. */
   readonly #absent = new Set<number>();
+  /** Of the reply that is being read. */
   #doubts: Doubt[] | undefined;
   #waitsFor = 0;
   /** Known when it is sent. */
@@ -74,21 +75,23 @@ export class Batch implements Learned {
     const { encoding, places } = context;
     const plan = new Plan(encoding, places);
     let absent: Map<number, number[]> | undefined;
+    const refused: number[] = [];
     for (const i of members) {
       const group = this.#groups[i] as Group;
       const refusal = refusalOf(group);
       const slot = refusal ? undefined : places.slotOfGroup(group);
-      if (refusal) this.#outcomes[i] = notSent(refusal);
-      else if (slot === undefined) this.#outcomes[i] = notSent(severalSlots());
+      if (refusal) refused.push(this.#refuse(i, notSent(refusal)));
+      else if (slot === undefined) refused.push(this.#refuse(i, notSent(severalSlots())));
       else if (!places.isReady(slot)) {
         absent ??= new Map();
         const waiting = absent.get(slot);
         if (waiting) waiting.push(i);
         else absent.set(slot, [i]);
       } else if (this.#call.claim(i)) plan.add(group, i, slot);
-      else this.#outcomes[i] = unclaimed();
+      else refused.push(this.#refuse(i, unclaimed()));
     }
     this.#waitsFor += plan.parts.length + (absent?.size ?? 0);
+    this.#tell(refused);
     for (const part of plan.parts) void this.#exchange(part, context);
     for (const [slot, waiting] of absent ?? []) void this.#await(slot, waiting, context);
   }
@@ -116,32 +119,51 @@ export class Batch implements Learned {
         if (this.#over || !(error instanceof RedisFailure) || error.reply !== "NOSCRIPT") throw error;
         reply = await router.send(part.lane, part.route, part.command(true));
       }
-      if (!this.#over) part.read(reply, this.#groups, this, this.#outcomes);
+      if (!this.#over) {
+        part.read(reply, this.#groups, this, this.#outcomes);
+        const doubts = this.#doubts;
+        this.#doubts = undefined;
+        if (doubts) await this.#settleDoubts(doubts, context);
+      }
     } catch (error) {
       this.#fail(part.members, failedBy(error));
     }
+    this.#tell(part.members);
     this.#done();
+  }
+
+  #refuse(member: number, outcome: Outcome): number {
+    this.#outcomes[member] = outcome;
+    return member;
+  }
+
+  /** What is known need not wait for what is not. */
+  #tell(members: readonly number[]): void {
+    if (this.#waitsFor === 1 || this.#over) return;
+    for (const i of members) {
+      const outcome = this.#outcomes[i];
+      if (outcome) this.#call.settled?.(i, outcome);
+    }
   }
 
   /** One of those that it waits for is done. */
   #done(): void {
-    if (--this.#waitsFor > 0 || this.#over) return;
-    if (this.#doubts && this.#context) void this.#settleDoubts(this.#doubts, this.#context);
-    else this.#end();
+    if (--this.#waitsFor === 0 && !this.#over) this.#end();
   }
 
   async #settleDoubts(doubts: readonly Doubt[], { router, places }: BatchContext): Promise<void> {
+    // A result whose stamps are not known to be current is none.
+    const read = new Map<number, Outcome | undefined>();
+    for (const { member } of doubts) {
+      read.set(member, read.get(member) ?? this.#outcomes[member]);
+      this.#outcomes[member] = undefined;
+    }
     try {
       await settleDoubts(router, places, doubts);
+      if (!this.#over) for (const [member, outcome] of read) this.#outcomes[member] = outcome;
     } catch (error) {
-      const failed = failedBy(error);
-      this.#fail(
-        doubts.map(({ member }) => member),
-        { ...failed, sent: true },
-      );
+      this.#fail([...read.keys()], { ...failedBy(error), sent: true });
     }
-    this.#doubts = undefined;
-    this.#end();
   }
 
   /** What was given at the deadline stays as it is. */
@@ -153,11 +175,8 @@ export class Batch implements Learned {
     if (this.#over) return;
     this.#over = true;
     this.#timer.clear();
-    const outcomes = this.#outcomes;
-    // A result whose stamps are not known to be current is none.
-    for (const { member } of this.#doubts ?? []) outcomes[member] = late(true);
-    for (let i = 0; i < this.#groups.length; i++)
-      outcomes[i] ??= late(this.#context !== undefined && !this.#absent.has(i));
-    this.#settle(outcomes);
+    this.#settle(
+      this.#groups.map((_, i) => this.#outcomes[i] ?? late(this.#context !== undefined && !this.#absent.has(i))),
+    );
   }
 }

@@ -32,7 +32,7 @@ export abstract class Part {
   /** The whole command; `again`: the server did not know what it referred to. */
   abstract command(again: boolean): readonly Arg[];
   /** Tells the outcome of each member. */
-  abstract read(reply: Reply, groups: readonly Group[], learned: Learned, outcomes: Outcome[]): void;
+  abstract read(reply: Reply, groups: readonly Group[], learned: Learned, outcomes: (Outcome | undefined)[]): void;
 }
 
 type Get = Extract<Operation, { op: "get" }>;
@@ -59,7 +59,7 @@ export class Reads extends Part {
     return names.length === 1 ? ["GET", names[0] as string] : ["MGET", ...names];
   }
 
-  read(reply: Reply, groups: readonly Group[], learned: Learned, outcomes: Outcome[]): void {
+  read(reply: Reply, groups: readonly Group[], learned: Learned, outcomes: (Outcome | undefined)[]): void {
     const { members } = this;
     for (let i = 0; i < members.length; i++) {
       const place = members[i] as number;
@@ -106,7 +106,7 @@ export class Writes extends Part {
     return [this.members.length === 1 ? "SET" : "MSET", ...this.#pairs];
   }
 
-  read(_reply: Reply, _groups: readonly Group[], _learned: Learned, outcomes: Outcome[]): void {
+  read(_reply: Reply, _groups: readonly Group[], _learned: Learned, outcomes: (Outcome | undefined)[]): void {
     for (const place of this.members) outcomes[place] = { ok: true, results: [undefined] };
   }
 }
@@ -137,7 +137,7 @@ export class Scripted extends Part {
     return again ? this.#arguments.command("EVAL", script) : this.#arguments.command("EVALSHA", scriptSha);
   }
 
-  read(reply: Reply, groups: readonly Group[], learned: Learned, outcomes: Outcome[]): void {
+  read(reply: Reply, groups: readonly Group[], learned: Learned, outcomes: (Outcome | undefined)[]): void {
     const reader = new ReplyReader(reply as readonly Reply[], this.#encoding.stampsApart, learned);
     for (const place of this.members) outcomes[place] = reader.next(groups[place] as Group, place);
   }

@@ -38,10 +38,7 @@ export class Plan {
         return;
       }
     }
-    this.#scripted(
-      slot,
-      ops.every(({ op: name }) => name === "extend"),
-    ).add(i, group);
+    this.#scripted(slot, renews(group)).add(i, group);
   }
 
   #reads(slot: number, route: string): Reads {
@@ -66,4 +63,14 @@ export class Plan {
     this.parts.push(part);
     return part;
   }
+}
+
+/**
+ * Whether a group keeps leases alive, so that it must wait behind no large value: extensions, and the acquire under its own guard
+ * that tells the store anew who holds.
+ */
+function renews({ guards, ops }: Group): boolean {
+  if (ops.every(({ op }) => op === "extend")) return true;
+  const [op] = ops;
+  return ops.length === 1 && op?.op === "acquire" && guards?.length === 1 && guards[0]?.owner === op.owner;
 }

@@ -17,11 +17,11 @@ const layout = new Layout("hf");
 
 /** A router whose commands are answered by the test, one after the other. */
 class Answered extends FakeRouter {
-  readonly asked: { readonly args: readonly Arg[]; readonly reply: Deferred<Reply> }[] = [];
+  readonly asked: { readonly lane: string; readonly args: readonly Arg[]; readonly reply: Deferred<Reply> }[] = [];
 
-  override async send(_lane: string, _key: string | undefined, args: readonly Arg[]): Promise<Reply> {
+  override async send(lane: string, _key: string | undefined, args: readonly Arg[]): Promise<Reply> {
     const reply = deferred<Reply>();
-    this.asked.push({ args, reply });
+    this.asked.push({ lane, args, reply });
     return reply.promise;
   }
 }
@@ -30,8 +30,13 @@ class Answered extends FakeRouter {
 function begin(
   groups: readonly Group[],
   ms: number,
-): { readonly router: Answered; readonly outcomes: Promise<readonly Outcome[]> } {
+): {
+  readonly router: Answered;
+  readonly outcomes: Promise<readonly Outcome[]>;
+  readonly settled: [number, unknown][];
+} {
   const router = new Answered();
+  const settled: [number, unknown][] = [];
   const context: BatchContext = {
     router,
     encoding: { layout, channel: "hf:s:1", stampsApart: true, declareAll: false },
@@ -40,9 +45,10 @@ function begin(
   };
   const outcomes = new Promise<readonly Outcome[]>((resolve) => {
     const deadline = systemTime.monotonic() + ms;
-    new Batch(systemTime, groups, { deadline, claim: () => true }, resolve).send(context);
+    const tell = (i: number, outcome: Outcome): void => void settled.push([i, statusOf(outcome)]);
+    new Batch(systemTime, groups, { deadline, claim: () => true, settled: tell }, resolve).send(context);
   });
-  return { router, outcomes };
+  return { router, outcomes, settled };
 }
 
 function statusOf(outcome: Outcome | undefined): unknown {
@@ -62,10 +68,42 @@ describe("a batch of groups", () => {
     assert.deepEqual((await outcomes).map(statusOf), [{ sent: true }]);
   });
 
-  it("gives no record whose stamps were not asked for by the deadline, since a neighbour was late", async () => {
-    const { router, outcomes } = begin([{ ops: [stamped] }, { ops: [acquire(lock("k"), "a", { ttl: 9 })] }], 60);
+  it("tells what is known of one group while another is late", async () => {
+    const late = acquire(lock("k"), "a", { ttl: 9 });
+    const tooMany = Array.from({ length: 300 }, (_, i): Operation => ({ op: "get", key: record(`${i}`) }));
+    const { router, outcomes, settled } = begin([{ ops: [stamped] }, { ops: [late] }, { ops: tooMany }], 60);
     router.asked[0]?.reply.resolve(entry);
-    assert.deepEqual((await outcomes).map(statusOf), [{ sent: true }, { sent: true }]);
+    await new Promise(setImmediate);
+    assert.deepEqual(settled, [[2, { sent: false }]], "its stamps are not known yet");
+    const tag = Buffer.from(joined(encodeRecord("1", "", undefined, layout, false)));
+    router.asked[2]?.reply.resolve([tag]);
+    await new Promise(setImmediate);
+    assert.deepEqual(settled[1], [0, true]);
+    assert.deepEqual((await outcomes).map(statusOf), [true, { sent: true }, { sent: false }]);
+  });
+
+  it("renews leases on a connection of its own, and tells of it whatever else is late", async () => {
+    const held = lock("held");
+    const guards = [{ lock: held, owner: "a", grant: 7 }];
+    const { router, outcomes, settled } = begin(
+      [
+        { ops: [{ op: "set", key: record("k"), id: "1", value: "a large value" }] },
+        { ops: [{ op: "extend", lock: held, owner: "a", grant: 7, ttl: 9 }] },
+        { guards, ops: [acquire(lock("handed on"), "a", { ttl: 9 })] },
+      ],
+      60,
+    );
+    assert.deepEqual(
+      router.asked.map(({ lane }) => lane),
+      ["commands", "renewals"],
+    );
+    router.asked[1]?.reply.resolve([0, 7, 0, 8]);
+    await new Promise(setImmediate);
+    assert.deepEqual(settled, [
+      [1, true],
+      [2, true],
+    ]);
+    assert.deepEqual((await outcomes).map(statusOf), [{ sent: true }, true, true]);
   });
 
   it("changes nothing of what it has given", async () => {
