@@ -1,4 +1,4 @@
-import type { Arg, Lane, Node, Reply } from "../router.ts";
+import { RedisFailure, type Arg, type Lane, type Node, type Reply } from "../router.ts";
 import { Connection, RETIRED_MS, type Common } from "./connection.ts";
 import { showEndpoint, type Endpoint } from "./wire.ts";
 
@@ -38,6 +38,27 @@ export class ClusterNode implements Node {
     return this.commands.send(args);
   }
 
+  /**
+   * As {@link send}, of a slot that it takes over and serves to those only who say ASKING. Where that is refused, what comes behind
+   * it is on its way all the same: what becomes of that is what counts.
+   */
+  async sendAsking(args: readonly Arg[]): Promise<Reply> {
+    // Both are written in one go: nothing of another caller comes between them.
+    const asking = this.commands.send(["ASKING"]).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    const reply = this.commands.send(args);
+    try {
+      return await reply;
+    } catch (error) {
+      const refused = await asking;
+      // Turned away unexecuted since ASKING was refused: whoever followed it would come back here.
+      if (isReply(error, "MOVED") && isReply(refused)) throw refused;
+      throw error;
+    }
+  }
+
   /** It serves nothing any more: what is pending may still be answered. */
   retire(): void {
     this.commands.close(RETIRED_MS);
@@ -48,4 +69,8 @@ export class ClusterNode implements Node {
     this.commands.close();
     this.#renewals?.close();
   }
+}
+
+function isReply(error: unknown, word?: string): boolean {
+  return error instanceof RedisFailure && error.reply !== undefined && (word ?? error.reply) === error.reply;
 }

@@ -157,7 +157,7 @@ export class ClusterRouter implements Router {
 
   async #ask(trip: Trip, node: ClusterNode): Promise<Reply> {
     await this.#connected(node);
-    return node.commands.sendAsking(trip.args).catch((error: unknown) => this.#refused(trip, node, error));
+    return node.sendAsking(trip.args).catch((error: unknown) => this.#refused(trip, node, error));
   }
 
   async #connected(node: ClusterNode): Promise<void> {

@@ -100,14 +100,6 @@ export class Connection {
     return Promise.reject(new RedisFailure("the command was not sent: there is no connection", false));
   }
 
-  /** As {@link send}, to a node that takes the slot over and serves it to those only who say ASKING. */
-  sendAsking(args: readonly Arg[]): Promise<Reply> {
-    // Both are written in one go: nothing of another caller comes between them.
-    const asking = this.send(["ASKING"]);
-    const reply = this.send(args);
-    return Promise.all([asking, reply]).then(([, wanted]) => wanted);
-  }
-
   /** Takes no more commands on the present connection and makes a new one; what is pending may still be answered. */
   renew(): void {
     const live = this.#live;

@@ -134,6 +134,22 @@ void describe("a cluster", () => {
     assert.equal(String(await router.send("commands", "{g}1", ["MGET", "{g}1", "{g}2"])), "1,1");
   });
 
+  void it("says of a user that may not say ASKING why a command was turned away, and that nothing was done", async () => {
+    for (const node of cluster.nodes) {
+      await node.command("ACL", "SETUSER", "curt", "on", `>${password}`, "~*", "&*", "+@all", "-asking");
+    }
+    const router = await routers.ready(cluster.url.replace("//:", "//curt:"));
+    await router.send("commands", "{c}old", ["SET", "{c}old", "1"]);
+    const slot = router.slotOf("c");
+    await cluster.moveSlot(slot, await another(await cluster.primaryOf(slot)), async () => {
+      const { sent, reply, message } = await failure(router.send("commands", "{c}new", ["SET", "{c}new", "1"]));
+      assert.deepEqual([sent, reply], [false, "NOPERM"]);
+      assert.match(message, /asking/);
+    });
+    assert.equal(await router.send("commands", "{c}new", ["GET", "{c}new"]), null);
+    assert.equal(await router.send("commands", "{c}new", ["SET", "{c}new", "1"]), "OK");
+  });
+
   void it("hears messages on every node and patterns of every node, and tells of a gap when the primaries change", async () => {
     const router = await routers.ready(cluster.url);
     const heard = new Heard();
