@@ -1,3 +1,4 @@
+import { deferred } from "../base/async.ts";
 import { isHoldfastError, type LeaseLostError } from "../base/errors.ts";
 import { drawId } from "../base/ids.ts";
 import type { Key } from "../base/keys.ts";
@@ -41,15 +42,19 @@ class Part implements Turn {
   }
 }
 
-/** One call that wants several locks together. */
+/** One call that wants several locks together. It ends with its wait or its signal; what is under way then is undone later. */
 export class Several implements Expiring, Abortable {
   deadline = Infinity;
   readonly #table: LockTable;
   readonly #locks: readonly Key[];
   readonly #terms: Terms;
+  readonly #outcome = deferred<Lease | Refusal>();
   #owner = drawId();
   #held: Tenure[] = [];
   #current: Single | undefined;
+  /** Who was in the way when all were asked for together. */
+  #refused = new Refusal(undefined, false);
+  /** Nobody wants them any more. */
   #over = false;
 
   constructor(table: LockTable, locks: readonly Key[], terms: Terms) {
@@ -61,40 +66,36 @@ export class Several implements Expiring, Abortable {
   /** A lease on all of them, or a refusal that names who is in the way. */
   async take(): Promise<Lease | Refusal> {
     const { waitMs, signal } = this.#terms;
-    const { schedule, time, instance } = this.#table;
+    const { schedule, time, instance, aborts, gathering } = this.#table;
     signal?.throwIfAborted();
     if (waitMs > 0 && waitMs < Infinity) {
       this.deadline = time.monotonic() + waitMs;
       schedule.add(this);
     }
-    this.#table.aborts.add(this);
+    aborts.add(this);
+    gathering.add(this);
     this.#table.waiting();
-    this.#table.gathering.add(this);
+    // An instance that closes waits for what becomes of it: it may have to be undone.
+    this.#table.background(this.#run());
     try {
-      let outcome = await this.#takeTogether();
-      for (let tries = 1; !outcome; tries++) {
-        this.#letGo();
-        // Replies were lost or late; without `wait` nothing else would end this.
-        if (waitMs === 0 && tries > 2) throw tooLate(instance.backend.name, (this.#locks[0] as Key).key);
-        this.#owner = drawId();
-        outcome = (await this.#gather()) ?? (await this.#complete());
-      }
+      const outcome = await this.#outcome.promise;
       // A lease that came while the instance began to close is released with the others; a wait that it cut short is no refusal.
       if (outcome instanceof Refusal) instance.assertTaking();
       return outcome;
     } finally {
-      this.#table.gathering.delete(this);
+      gathering.delete(this);
       this.#table.waited();
       schedule.delete(this);
-      this.#table.aborts.delete(this);
-      this.#letGo();
+      aborts.delete(this);
     }
   }
 
   /** The wait is over: called by the schedule, and when the instance closes. */
   expire(): void {
     this.#over = true;
-    this.#current?.stop();
+    // What a single one was refused for last is what this is refused for.
+    if (this.#current) this.#current.stop();
+    else this.#outcome.resolve(this.#refused);
   }
 
   get signal(): AbortSignal | undefined {
@@ -104,7 +105,28 @@ export class Several implements Expiring, Abortable {
   /** Called when the signal aborts. */
   abort(): void {
     this.#over = true;
+    this.#outcome.reject(this.#terms.signal?.reason);
     this.#current?.stop();
+  }
+
+  /** Settles the outcome, if nothing has done so before, and leaves nothing behind that is no lease. */
+  async #run(): Promise<void> {
+    const { instance } = this.#table;
+    try {
+      let outcome = await this.#takeTogether();
+      for (let tries = 1; !outcome && !this.#over; tries++) {
+        this.#letGo();
+        // Replies were lost or late; without `wait` nothing else would end this.
+        if (this.#terms.waitMs === 0 && tries > 2) throw tooLate(instance.backend.name, (this.#locks[0] as Key).key);
+        this.#owner = drawId();
+        outcome = (await this.#gather()) ?? (await this.#complete());
+      }
+      this.#outcome.resolve(outcome ?? this.#refused);
+    } catch (error) {
+      this.#outcome.reject(error);
+    } finally {
+      this.#letGo();
+    }
   }
 
   /** One group without waiting; undefined if they are to be taken one by one. */
@@ -112,18 +134,10 @@ export class Several implements Expiring, Abortable {
     const { capabilities, instance, time } = this.#table;
     if (capabilities?.transact !== "full" || this.#locks.length > capabilities.maxGroup) return undefined;
     const terms = this.#terms;
-    const info = writeInfo(0, terms.label);
     const ttl = askMs(terms);
     const owner = this.#owner;
-    const ops = this.#locks.map((lock): Operation => ({
-      op: "acquire",
-      lock,
-      owner,
-      mode: "exclusive",
-      limit: undefined,
-      ttl,
-      info,
-    }));
+    const ask = { owner, mode: "exclusive" as const, limit: undefined, ttl, info: writeInfo(0, terms.label) };
+    const ops = this.#locks.map((lock): Operation => ({ op: "acquire", lock, ...ask }));
     const sent: Moment = { mono: time.monotonic(), wall: time.wall() };
     let reply: Reply;
     try {
@@ -136,27 +150,26 @@ export class Several implements Expiring, Abortable {
     }
     if (reply.ok) {
       for (const [i, lock] of this.#locks.entries()) this.#hold(lock, owner, (reply.results[i] as Granted).grant, sent);
-      terms.signal?.throwIfAborted();
       return this.#complete();
     }
-    if (terms.waitMs > 0 || reply.why !== "held") return undefined;
-    return refusal(this.#locks[reply.at] as Key, reply.state);
+    if (reply.why !== "held") return undefined;
+    this.#refused = refusal(this.#locks[reply.at] as Key, reply.state);
+    return terms.waitMs > 0 ? undefined : this.#refused;
   }
 
   /** Takes them one by one; a refusal if that took too long. */
   async #gather(): Promise<Refusal | undefined> {
-    const { label, timeoutMs, waitMs, signal } = this.#terms;
+    const { label, timeoutMs, waitMs } = this.#terms;
     const info = writeInfo(0, label);
     const ttlMs = askMs(this.#terms);
     for (const lock of [...this.#locks].sort(byBytes)) {
+      if (this.#over) return this.#refused;
       const ask: Ask = { mode: "exclusive", limit: undefined, ttlMs, info, waits: waitMs > 0, timeoutMs };
       const single = new Single(this.#table, lock, this.#owner, ask);
       this.#current = single;
-      if (this.#over) single.stop();
       const result = await single.run();
       this.#current = undefined;
-      signal?.throwIfAborted();
-      if (!result.won) return refusal(lock, result.state);
+      if (!result.won) return result.state ? refusal(lock, result.state) : this.#refused;
       const { owner, grant, sent, markMs } = result.won;
       this.#hold(lock, owner, grant, sent, markMs);
     }
@@ -180,12 +193,12 @@ export class Several implements Expiring, Abortable {
     this.#held.push(tenure);
   }
 
-  /** Raises every grant to one maximum; undefined if one of them was lost meanwhile. */
+  /** Raises every grant to one maximum; undefined if one of them was lost meanwhile, or nobody wants them any more. */
   async #complete(): Promise<Lease | undefined> {
     const { instance, time } = this.#table;
     const owner = this.#owner;
     const held = this.#held;
-    if (held.some((tenure) => tenure.owner !== owner || !tenure.check())) return undefined;
+    if (this.#over || held.some((tenure) => tenure.owner !== owner || !tenure.check())) return undefined;
     const grant = Math.max(...held.map((tenure) => tenure.grant));
     const ttl = askMs(this.#terms);
     const sent: Moment = { mono: time.monotonic(), wall: time.wall() };
@@ -206,11 +219,14 @@ export class Several implements Expiring, Abortable {
       writeInfo(0, this.#terms.label),
     );
     this.#held = [tenure];
-    if (!tenure.check()) return undefined;
+    if (this.#over || !tenure.check()) return undefined;
     const hold = new Hold(tenure, 0, this.#terms, sent.mono);
     tenure.serve(hold);
     this.#held = [];
-    return new Lease(hold);
+    const lease = new Lease(hold);
+    // Before anything can end the wait, for then nobody would have it.
+    this.#outcome.resolve(lease);
+    return lease;
   }
 
   /** Releases what was gathered and became no lease. */
@@ -222,7 +238,7 @@ export class Several implements Expiring, Abortable {
   }
 }
 
-function refusal({ key }: Key, state: LockState | undefined): Refusal {
-  const own = state?.holders.some((one) => isOfThisProcess(one.owner)) ?? false;
+function refusal({ key }: Key, state: LockState): Refusal {
+  const own = state.holders.some((one) => isOfThisProcess(one.owner));
   return new Refusal(holderOf(key, state), own);
 }

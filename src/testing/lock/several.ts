@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { StateStore } from "../../state/index.ts";
 import type { Case } from "../suite.ts";
-import { benchCase, does, failing, guards, lossOf, rejects, replyLost } from "./bench.ts";
+import { benchCase, does, failing, guards, lossOf, rejects, replyLost, valve } from "./bench.ts";
 
 /** Locks that are taken together. */
 export const severalCases: readonly Case[] = [
@@ -118,6 +118,45 @@ export const severalCases: readonly Case[] = [
       await bench.nobodyWaits("b");
     },
   ),
+
+  benchCase(
+    "an abort ends it at once while a request is under way, and what is granted all the same is released",
+    "every call 1: its signal",
+    async (bench) => {
+      for (const op of ["acquire", "extend"] as const) {
+        const keys = [`${op} a`, `${op} b`];
+        const gate = valve("late replies", (group) => does(group, op), "reply");
+        const instance = bench.instance(gate.fault);
+        const abort = new AbortController();
+        const waiting = bench.lockOf(instance, { ttl: 60_000 }).acquire(keys, { signal: abort.signal });
+        waiting.catch(() => undefined);
+        await gate.held;
+        abort.abort(new Error("not any more"));
+        await assert.rejects(bench.settle(waiting, 1), abort.signal.reason as Error);
+        const closing = instance.close(0);
+        await bench.calm();
+        gate.free();
+        await bench.settle(closing);
+        for (const key of keys) assert.deepEqual(await bench.state(key), { holders: [], waiting: 0 }, key);
+      }
+    },
+  ),
+
+  benchCase("the wait bounds it while a request is under way", "locks 7: waiting", async (bench) => {
+    for (const op of ["acquire", "extend"] as const) {
+      const keys = [`${op} a`, `${op} b`];
+      const gate = valve("late replies", (group) => does(group, op), "reply");
+      const lock = await bench.ready(bench.lock({ ttl: 60_000, timeout: 60_000 }, gate.fault));
+      const waiting = lock.acquire(keys, { wait: bench.unit });
+      const trying = lock.tryAcquire(keys, { wait: bench.unit });
+      waiting.catch(() => undefined);
+      await gate.held;
+      await rejects(bench.settle(waiting, 4), "LOCK_TIMEOUT");
+      assert.equal(await bench.settle(trying, 4), undefined);
+      gate.free();
+      await bench.settle(bench.lock().acquire(keys), 8);
+    }
+  }),
 
   benchCase("a lost reply leaves no key behind", "locks 7: replay-safe", async (bench) => {
     for (const op of ["acquire", "extend"] as const) {
