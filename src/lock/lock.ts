@@ -218,6 +218,8 @@ export class Lock<Tx = unknown> {
     this.#locks.admit(terms);
     const deadline = this.#table.time.monotonic() + terms.timeoutMs;
     await this.#table.learn({ signal: terms.signal, deadline });
+    // The instance may have begun to close meanwhile.
+    this.#locks.admit(terms);
     const outcome = await new Several(this.#table, locks, terms).take();
     if (quiet || !(outcome instanceof Refusal)) return outcome;
     const key = outcome.holder?.key ?? (locks[0] as Key).key;

@@ -82,6 +82,36 @@ export const closingCases: readonly Case[] = [
     },
   ),
 
+  benchCase(
+    "close refuses those who reached the store only after it had begun",
+    "every call 7: stops taking calls",
+    async (bench) => {
+      const backend = bench.context.place.backend();
+      const reached = deferred<void>();
+      const instance = bench.on({
+        name: backend.name,
+        time: backend.time,
+        session: () => backend.session(),
+        close: async () => backend.close(),
+        async open() {
+          await reached.promise;
+          return backend.open();
+        },
+      });
+      const drained = deferred<void>();
+      instance.register({ drain: async () => drained.promise, end: async () => undefined });
+      const lock = bench.lockOf(instance, { ttl: 60_000 });
+      const calls = [lock.acquire("a"), lock.acquire(["b", "c"]), lock.tryAcquire(["d", "e"])];
+      const refused = Promise.all(calls.map(async (call) => rejects(call, "UNAVAILABLE")));
+      const closing = instance.close(60_000);
+      reached.resolve();
+      await bench.settle(refused);
+      drained.resolve();
+      await bench.settle(closing);
+      for (const key of ["a", "b", "c", "d", "e"]) assert.equal((await bench.state(key)).holders.length, 0, key);
+    },
+  ),
+
   benchCase("an election ends when its instance closes", "every call 7: close", async (bench) => {
     const [a, b] = [bench.instance(), bench.instance()];
     const started = deferred<void>();
