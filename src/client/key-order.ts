@@ -1,5 +1,5 @@
 import { ChurnMap } from "../base/churn-map.ts";
-import { keyId } from "../base/keys.ts";
+import type { Key, Space } from "../base/keys.ts";
 import type { Group, Operation } from "../port/index.ts";
 
 /** Something that waits for its turn on its keys. */
@@ -13,7 +13,9 @@ export interface Turn {
 
 /** One key that calls are on their way on. */
 export class Lane {
-  readonly id: string;
+  readonly key: string;
+  /** Of its space. */
+  readonly siblings: ChurnMap<string, Lane>;
   /** Admitted readers, or less than 0 by the admitted writers: one, or a release with the acquire behind it. */
   active = 0;
   /** Whether the admitted writer is a release, which an acquire that waits may go with. */
@@ -25,8 +27,9 @@ export class Lane {
   /** The same for a read that checks the record's stamps. */
   stamped: Turn | undefined = undefined;
 
-  constructor(id: string) {
-    this.id = id;
+  constructor(key: string, siblings: ChurnMap<string, Lane>) {
+    this.key = key;
+    this.siblings = siblings;
   }
 }
 
@@ -58,31 +61,39 @@ export function groupWrites(group: Group): boolean {
   return group.ops.some(writes);
 }
 
+/** More spaces than that are forgotten when no call is on its way in them. */
+const mostSpaces = 64;
+
 /**
  * Keeps the calls on one key in their order, whatever a backend does with groups in flight: readers of a key go together,
  * a writer goes alone. Every turn lines up on all of its keys at once, so turns cannot wait for each other in a circle.
  * Guards do not line up: either order of a guarded write and a renewal is right.
  */
 export class KeyOrder {
-  readonly #lanes = new ChurnMap<string, Lane>();
+  /** By the id of their space, then by key: the caller's own string, whose hash is known mostly. */
+  readonly #spaces = new Map<string, ChurnMap<string, Lane>>();
+  #size = 0;
+  #lastSpace: Space | undefined;
+  #lastLanes = new ChurnMap<string, Lane>();
 
   /** Whether a group could go at once, without lining up. */
   idle(group: Group): boolean {
-    if (this.#lanes.size === 0) return true;
+    if (this.#size === 0) return true;
     return group.ops.every((op) => {
-      const lane = this.#lanes.get(opKeyId(op));
+      const { space, key } = keyOf(op);
+      const lane = this.#lanesIn(space).get(key);
       return lane === undefined || isOpen(lane, writes(op));
     });
   }
 
   /** The keys of a group, for a turn that enters before anything else happens here: an unused key is forgotten. */
   lanesOf({ ops }: Group): Lanes {
-    if (ops.length === 1) return this.#lane(opKeyId(ops[0] as Operation));
-    const uses = new Map<string, { readonly lane: Lane; write: boolean }>();
+    if (ops.length === 1) return this.#lane(keyOf(ops[0] as Operation));
+    const uses = new Map<Lane, { readonly lane: Lane; write: boolean }>();
     for (const op of ops) {
-      const id = opKeyId(op);
-      const use = uses.get(id);
-      if (!use) uses.set(id, { lane: this.#lane(id), write: writes(op) });
+      const lane = this.#lane(keyOf(op));
+      const use = uses.get(lane);
+      if (!use) uses.set(lane, { lane, write: writes(op) });
       else if (writes(op)) use.write = true;
     }
     return [...uses.values()];
@@ -116,10 +127,29 @@ export class KeyOrder {
     }
   }
 
-  #lane(id: string): Lane {
-    let lane = this.#lanes.get(id);
-    if (!lane) this.#lanes.set(id, (lane = new Lane(id)));
+  #lane({ space, key }: Key): Lane {
+    const lanes = this.#lanesIn(space);
+    let lane = lanes.get(key);
+    if (!lane) {
+      lanes.set(key, (lane = new Lane(key, lanes)));
+      this.#size++;
+    }
     return lane;
+  }
+
+  #lanesIn(space: Space): ChurnMap<string, Lane> {
+    if (space === this.#lastSpace) return this.#lastLanes;
+    let lanes = this.#spaces.get(space.id);
+    if (!lanes) {
+      // An application has a few spaces; one that makes up names without end leaves nothing behind.
+      if (this.#spaces.size >= mostSpaces) {
+        for (const [id, { size }] of this.#spaces) if (size === 0) this.#spaces.delete(id);
+      }
+      this.#spaces.set(space.id, (lanes = new ChurnMap()));
+    }
+    this.#lastSpace = space;
+    this.#lastLanes = lanes;
+    return lanes;
   }
 
   #leave(lane: Lane, write: boolean, admit: (next: Turn) => void): void {
@@ -141,7 +171,9 @@ export class KeyOrder {
       if (waiting.length === 0) lane.waiting = undefined;
       for (const { turn } of next) if (--turn.missing === 0) admit(turn);
     }
-    if (lane.active === 0) this.#lanes.delete(lane.id);
+    if (lane.active !== 0) return;
+    lane.siblings.delete(lane.key);
+    this.#size--;
   }
 }
 
@@ -171,9 +203,8 @@ function line(turn: Turn, lane: Lane, write: boolean): void {
   turn.missing++;
 }
 
-/** The key of an operation, as one string. */
-function opKeyId(op: Operation): string {
-  return keyId("key" in op ? op.key : op.lock);
+function keyOf(op: Operation): Key {
+  return "key" in op ? op.key : op.lock;
 }
 
 /** Whether a turn of one operation writes its key. */

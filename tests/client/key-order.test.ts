@@ -108,6 +108,27 @@ void test("an acquire that waits goes with the release before it, one of them, a
   assert.equal(enter(order, turn(8, acquire("8", true))), false, "there is no release any more that it could go with");
 });
 
+void test("equal spaces are one, and those without a call are forgotten", () => {
+  const order = new KeyOrder();
+  const named = (name: string): Turn => {
+    const op: Operation = { op: "delete", key: { space: space("state", "test", name), key: "k" } };
+    const made = { group: { ops: [op] }, missing: 0 };
+    return { ...made, lanes: order.lanesOf(made.group) };
+  };
+  const held = named("0");
+  order.enter(held);
+  for (let i = 1; i < 2_000; i++) {
+    const one = named(`${i}`);
+    assert.equal(order.enter(one), true);
+    order.leave(one, () => undefined);
+  }
+  const behind = named("0");
+  assert.equal(order.enter(behind), false);
+  const admitted: Turn[] = [];
+  order.leave(held, (next) => void admitted.push(next));
+  assert.deepEqual(admitted, [behind]);
+});
+
 void test("property: never a writer beside another turn on its key, never out of order, never stuck", () => {
   const groups = fc.array(
     fc.uniqueArray(fc.record({ key: fc.constantFrom("a", "b", "c", "d"), write: fc.boolean() }), {
