@@ -60,7 +60,15 @@ export class Client {
   }
 
   async groups(groups: readonly Group[], claim: (i: number) => boolean = () => true): Promise<readonly Outcome[]> {
-    return this.session.execute(groups, { deadline: this.backend.time.monotonic() + 30_000, claim });
+    const early = new Map<number, Outcome>();
+    const settled = (i: number, outcome: Outcome): void => {
+      assert.ok(!early.has(i) && i < groups.length, "an outcome is told once");
+      early.set(i, outcome);
+    };
+    const deadline = this.backend.time.monotonic() + 30_000;
+    const outcomes = await this.session.execute(groups, { deadline, claim, settled });
+    for (const [i, outcome] of early) assert.deepEqual(outcomes[i], outcome, "what was told early holds");
+    return outcomes;
   }
 
   async group(group: Group): Promise<Outcome> {
