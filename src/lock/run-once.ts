@@ -19,12 +19,19 @@ import {
 import type { Capabilities, Group, StoredRecord } from "../port/index.ts";
 import { runUnder, type Gate } from "./gate.ts";
 import type { Lease } from "./lease.ts";
+import type { Terms } from "./options.ts";
 import type { RunOnceContext, RunOnceResult, RunOnceTerms } from "./run-options.ts";
 import { decodeResult, encodeResult, failureOf, readRecord, writeRecord, type RunRecord } from "./run-record.ts";
-import { Refusal } from "./waiter.ts";
+import { Writes } from "./run-writes.ts";
+import { Refusal, timeoutError } from "./waiter.ts";
 
 /** How long what is known of unfinished runs is kept at least, in ms: their attempts are counted that long. */
 const keepAttemptsMs = 30 * 86_400_000;
+
+/** What a call found before it had to wait: a result, or what became of its first try and what was stored then. */
+type Look<R> =
+  | { readonly stored: RunOnceResult<R>; readonly first?: undefined; readonly before?: undefined }
+  | { readonly stored?: undefined; readonly first: Lease | Refusal; readonly before: RunRecord | undefined };
 
 /** One call of `runOnce`. */
 export class RunOnce<R, Tx> {
@@ -56,25 +63,47 @@ export class RunOnce<R, Tx> {
   /** The stored result, or that of a run of its own. */
   async result(): Promise<RunOnceResult<R>> {
     this.#gate.admit(this.#terms);
-    const { guard, transact } = await this.#gate.table.learn(this.#call());
+    const { stored, first, before } = await this.#look();
+    if (stored) return stored;
+    if (!(first instanceof Refusal)) return this.#under(first, undefined);
+    // Not quiet: what is no lease is an error.
+    return this.#under((await this.#enter(this.#terms, false)) as Lease, { before });
+  }
+
+  /** Reads what is stored and tries the lock. A wait that is shorter than the timeout bounds that too. */
+  async #look(): Promise<Look<R>> {
+    const { signal, timeoutMs, waitMs } = this.#terms;
+    if (waitMs === 0 || waitMs >= timeoutMs) return this.#lookUntil(signal);
+    const { time, backend } = this.#instance;
+    const wait = new AbortController();
+    const over = (): void => wait.abort(timeoutError(new Refusal(undefined, false), this.#id, waitMs, backend.name));
+    const timer = time.after(waitMs, over, { ref: true });
+    try {
+      return await this.#lookUntil(signal ? AbortSignal.any([signal, wait.signal]) : wait.signal);
+    } finally {
+      timer.clear();
+    }
+  }
+
+  async #lookUntil(signal: AbortSignal | undefined): Promise<Look<R>> {
+    const { guard, transact } = await this.#gate.table.learn(this.#call(signal));
     if (guard !== "atomic" || transact === "none") {
       throw new UnsupportedError("runOnce needs a backend that checks a lease and writes in one step", this.#context());
     }
-    const before = await this.#read();
+    const before = await this.#read(signal);
     const stored = this.#stored(before);
-    if (stored) return stored;
-    const request = { terms: { ...this.#terms, waitMs: 0 }, mode: "exclusive" as const, limit: undefined, quiet: true };
-    const first = await this.#gate.enter(this.#id, request);
-    if (!(first instanceof Refusal)) return this.#under(first, undefined);
-    // Not quiet: what is no lease is an error.
-    const lease = (await this.#gate.enter(this.#id, { ...request, terms: this.#terms, quiet: false })) as Lease;
-    return this.#under(lease, { before });
+    if (stored) return { stored };
+    return { first: await this.#enter({ ...this.#terms, waitMs: 0, signal }, true), before };
+  }
+
+  #enter(terms: Terms, quiet: boolean): Promise<Lease | Refusal> {
+    return this.#gate.enter(this.#id, { terms, mode: "exclusive", limit: undefined, quiet });
   }
 
   /** Under the lease nobody else runs it. `waited` is set for a call that was not the first. */
   #under(lease: Lease, waited: { readonly before: RunRecord | undefined } | undefined): Promise<RunOnceResult<R>> {
     return runUnder(this.#gate.table, lease, async () => {
-      const last = await this.#read();
+      const last = await this.#read(this.#terms.signal);
       const stored = this.#stored(last);
       if (stored) return stored;
       if (waited && last?.state === "failed" && !isSame(last, waited.before)) {
@@ -164,8 +193,8 @@ export class RunOnce<R, Tx> {
     }
   }
 
-  async #read(): Promise<RunRecord | undefined> {
-    const reply = await this.#instance.execute({ ops: [{ op: "get", key: this.#record }] }, this.#call());
+  async #read(signal?: AbortSignal): Promise<RunRecord | undefined> {
+    const reply = await this.#instance.execute({ ops: [{ op: "get", key: this.#record }] }, this.#call(signal));
     return readRecord(this.#id, reply.ok ? (reply.results[0] as StoredRecord | undefined) : undefined);
   }
 
@@ -193,30 +222,13 @@ export class RunOnce<R, Tx> {
     }
   }
 
-  /** The limits of a request that starts now. The caller's signal ends its wait and its function, not the bookkeeping. */
-  #call(): Call {
-    return { signal: undefined, deadline: this.#instance.time.monotonic() + this.#terms.timeoutMs };
+  /** The limits of a request that starts now. The caller's signal ends its reads, its wait and its function, not the bookkeeping. */
+  #call(signal?: AbortSignal): Call {
+    return { signal, deadline: this.#instance.time.monotonic() + this.#terms.timeoutMs };
   }
 
   #context(): { key: string; backend: string } {
     return { key: this.#id, backend: this.#instance.backend.name };
-  }
-}
-
-/** The transaction of a run, started when `tx` is first asked for. */
-class Writes<Tx> {
-  opened: OpenTransaction<Tx> | undefined;
-  readonly #factory: TransactionFactory<Tx> | undefined;
-  readonly #call: () => Call;
-
-  constructor(factory: TransactionFactory<Tx> | undefined, call: () => Call) {
-    this.#factory = factory;
-    this.#call = call;
-  }
-
-  get tx(): Tx {
-    if (!this.#factory) throw new UnsupportedError("this lock was made without a way to make transactions");
-    return (this.opened ??= this.#factory.begin(this.#call)).tx;
   }
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { deferred } from "../../base/async.ts";
 import { StateStore } from "../../state/index.ts";
 import type { Case } from "../suite.ts";
-import { benchCase, does, failing, guards, lossOf, rejects, replyLost, transacts } from "./bench.ts";
+import { benchCase, does, failing, guards, lossOf, rejects, replyLost, transacts, valve } from "./bench.ts";
 
 /** Runs that fail, or do not end. */
 export const runFailureCases: readonly Case[] = [
@@ -124,5 +124,28 @@ export const runFailureCases: readonly Case[] = [
       assert.deepEqual(await lock.runOnce("{v}id", ({ attempt }) => attempt), { value: 2, replayed: false });
     },
     transacts,
+  ),
+
+  benchCase(
+    "an abort or the wait ends a run at once that did not begin yet, while the store is asked",
+    "every call 1: its signal",
+    async (bench) => {
+      for (const op of ["get", "acquire"] as const) {
+        const gate = valve("late replies", (group) => does(group, op), "reply");
+        const lock = await bench.ready(bench.lock({ ttl: 60_000, timeout: 60_000 }, gate.fault));
+        const abort = new AbortController();
+        const fn = (): never => assert.fail("it must not run");
+        const aborted = lock.runOnce(op, fn, { signal: abort.signal, wait: 60_000 });
+        const late = lock.runOnce(op, fn, { wait: bench.unit });
+        for (const call of [aborted, late]) call.catch(() => undefined);
+        await gate.held;
+        abort.abort(new Error("not any more"));
+        await assert.rejects(bench.settle(aborted, 1), abort.signal.reason as Error);
+        await rejects(bench.settle(late, 4), "LOCK_TIMEOUT");
+        gate.free();
+        assert.deepEqual(await bench.settle(bench.lock().runOnce(op, () => 7)), { value: 7, replayed: false });
+      }
+    },
+    guards,
   ),
 ];
