@@ -7,6 +7,8 @@ import type { Isolate } from "./isolation.ts";
 
 /** Longest tag, in bytes of UTF-8: it is part of a key. */
 const MAX_TAG_BYTES = MAX_KEY_BYTES - 1;
+/** Most tags of an entry: every read of it compares them all, and they are stored with it. */
+const MAX_TAGS = 64;
 /** Entries that the in-process tier holds unless told otherwise. */
 const DEFAULT_MAX_ITEMS = 10_000;
 
@@ -39,7 +41,7 @@ export interface CacheOptions {
 export interface SetOptions extends CallOptions {
   /** How long the entry lives. Default: the cache's. */
   readonly ttl?: Duration | "never" | undefined;
-  /** Names to invalidate it by: non-empty strings of at most 1,023 bytes of UTF-8. Default: none. */
+  /** Names to invalidate it by: at most 64, non-empty strings of at most 1,023 bytes of UTF-8. Default: none. */
   readonly tags?: readonly string[] | undefined;
 }
 
@@ -87,7 +89,7 @@ export function resolveSetOptions(options: SetOptions | undefined, cache: CacheS
   if (ttl === undefined) {
     throw new InvalidArgumentError('ttl is required: give one to the cache or to the call, or "never"');
   }
-  return { ttl, tags: checkTags(options?.tags ?? []) };
+  return { ttl, tags: checkEntryTags(options?.tags ?? []) };
 }
 
 /** The tags, each once, in an array of our own. */
@@ -102,6 +104,14 @@ export function checkTags(tags: unknown): readonly string[] {
     checked.add(text);
   }
   return [...checked];
+}
+
+/** The tags of one entry, as {@link checkTags}, and not too many: `before` are those that it has already. */
+export function checkEntryTags(tags: unknown, before: readonly string[] = []): readonly string[] {
+  const own = checkTags(tags);
+  const checked = before.length === 0 ? own : [...new Set([...before, ...own])];
+  if (checked.length > MAX_TAGS) throw new InvalidArgumentError(`an entry must have at most ${MAX_TAGS} tags`);
+  return checked;
 }
 
 /** The keys, each once. */

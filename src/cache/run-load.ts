@@ -7,7 +7,7 @@ import { shared, type Handout } from "./isolation.ts";
 import type { Load } from "./load.ts";
 import type { BulkLoadContext, LateOptions } from "./loaders.ts";
 import type { Loads } from "./loads.ts";
-import { checkTags, type EntrySettings } from "./options.ts";
+import { checkEntryTags, type EntrySettings } from "./options.ts";
 import type { Entry, Found, Ground, Kept } from "./tier.ts";
 
 /** A loader of one key or several, as the cache runs it. `stale` gives what a key's entry was. */
@@ -138,7 +138,7 @@ class Filling<V> {
   #late(options: LateOptions): void {
     if (this.#returned) return;
     const ttl = options.ttl === undefined ? this.#ttl : toMsOrNever(options.ttl, "ttl");
-    const tags = options.tags === undefined ? this.#tags : checkTags([...this.#tags, ...checkTags(options.tags)]);
+    const tags = options.tags === undefined ? this.#tags : checkEntryTags(options.tags, this.#tags);
     this.#ttl = ttl;
     this.#tags = tags;
   }

@@ -163,6 +163,21 @@ export const changeCases: readonly Case[] = [
     },
   },
   {
+    title: "an entry ends with any of its tags, also where it has as many as it may, and each is as long as it may be",
+    proves: "caches: tags",
+    when: keeps,
+    async run(context) {
+      const cache = cacheOf<number>(context);
+      const tags = Array.from({ length: 64 }, (_, i) => String(i).padStart(1_023, "\u{1}"));
+      for (const tag of [tags[0], tags[63]] as string[]) {
+        await cache.set("k", 1, { tags: [...tags, ...tags] });
+        assert.equal(await cache.get("k"), 1);
+        await cache.invalidateTags([tag]);
+        assert.equal(await cache.get("k"), undefined);
+      }
+    },
+  },
+  {
     title: "clear ends everything, in every instance",
     proves: "caches: clear",
     when: keeps,

@@ -125,6 +125,26 @@ export const valueCases: readonly Case[] = [
       await assert.rejects(cache.set("k", 1, { ttl: 0 }), refused);
       await assert.rejects(cache.set("k", 1, { ttl: "soon" }), refused);
       await assert.rejects(cache.set("k", 1, { tags: "tag" as unknown as string[] }), refused);
+      const tags = Array.from({ length: 65 }, (_, i) => `tag ${i}`);
+      await assert.rejects(cache.set("k", 1, { tags }), refused);
+      await assert.rejects(
+        cache.getOrSet("k", ({ set }) => {
+          set({ tags });
+          return 1;
+        }),
+        refused,
+      );
+      await assert.rejects(
+        cache.getOrSet(
+          "k",
+          ({ set }) => {
+            set({ tags: tags.slice(60) });
+            return 1;
+          },
+          { tags: tags.slice(0, 60) },
+        ),
+        refused,
+      );
       await assert.rejects(cache.getOrSet("k", 1 as unknown as () => number), refused);
       assert.equal(await cache.has("k"), false);
     },
