@@ -14,6 +14,7 @@ import { checkSettings, examineServers, type ServerTraits } from "./settings/ind
 import { before } from "./signals/before.ts";
 import { notificationsForbidden } from "./signals/notification-flags.ts";
 import { SignalHub } from "./signals/signal-hub.ts";
+import { WaitingRoom } from "./waiting-room.ts";
 
 /** An attempt to open that failed sooner than this was not one that waited: it is not made again; in ms. */
 const hasty = 250;
@@ -36,6 +37,7 @@ class RedisBackend implements Backend, Engine {
   readonly layout: Layout;
   readonly places: Places;
   readonly hub: SignalHub;
+  readonly room: WaitingRoom;
   readonly #options: ResolvedOptions;
   readonly #sessions = new Set<RedisSession>();
   #opening: Promise<Opened & { readonly known: Known }> | undefined;
@@ -50,6 +52,7 @@ class RedisBackend implements Backend, Engine {
     this.#options = options;
     this.layout = new Layout(options.prefix);
     this.places = new Places(router, this.layout);
+    this.room = new WaitingRoom(options.maxWaiting);
     this.hub = new SignalHub({
       router,
       layout: this.layout,
@@ -60,8 +63,15 @@ class RedisBackend implements Backend, Engine {
   }
 
   async open(): Promise<Opened> {
-    const { domain, capabilities, whyNoWatch } = await this.#open();
-    return { domain, capabilities, whyNoWatch };
+    // Until it was open once, calls wait here to hear what it can. The attempt that all of them share bounds how long.
+    const stay = this.#opened ? undefined : this.room.enter(1);
+    if (stay?.admitted === 0) throw this.room.full();
+    try {
+      const { domain, capabilities, whyNoWatch } = await this.#open();
+      return { domain, capabilities, whyNoWatch };
+    } finally {
+      stay?.leave();
+    }
   }
 
   async openBefore(deadline: number): Promise<Known> {

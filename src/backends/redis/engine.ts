@@ -3,6 +3,7 @@ import type { Layout } from "./layout.ts";
 import type { Places } from "./places.ts";
 import type { Router } from "./router.ts";
 import type { SignalHub } from "./signals/signal-hub.ts";
+import type { WaitingRoom } from "./waiting-room.ts";
 
 /** What an open backend knows of its servers that its sessions go by. */
 export interface Known {
@@ -18,6 +19,7 @@ export interface Engine {
   readonly layout: Layout;
   readonly places: Places;
   readonly hub: SignalHub;
+  readonly room: WaitingRoom;
   /** Opens the backend, as often as it takes, until the deadline. Rejects with a HoldfastError. */
   openBefore(deadline: number): Promise<Known>;
 }

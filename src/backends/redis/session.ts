@@ -30,18 +30,15 @@ export class RedisSession implements Session {
 
   execute(groups: readonly Group[], call: ExecuteCall): Promise<readonly Outcome[]> {
     if (this.#closed) return Promise.resolve(groups.map(() => notSent(closed())));
-    return new Promise((settle) => {
-      const { time, router } = this.#engine;
-      const batch = new Batch(time, groups, call, settle);
-      if (this.#context && router.isReady("commands", undefined)) batch.send(this.#context);
-      else void this.#sendLater(batch, call.deadline);
-    });
+    const context = this.#ready();
+    if (!context) return this.#wait(groups, call);
+    return new Promise((settle) => new Batch(this.#engine.time, groups, call, settle).send(context));
   }
 
   async page(query: Query, { deadline }: { readonly deadline: number }): Promise<Page> {
     if (this.#closed) throw closed();
     const { time } = this.#engine;
-    const context = await before(this.#reach(deadline), deadline, time, { ref: true });
+    const context = this.#ready() ?? (await this.#enter(deadline));
     return readPage({ ...context, time, run: (groups) => this.#run(groups, deadline) }, query, deadline);
   }
 
@@ -58,11 +55,46 @@ export class RedisSession implements Session {
     this.#onClose(this);
   }
 
-  async #sendLater(batch: Batch, deadline: number): Promise<void> {
+  /** Undefined while there is no connection. */
+  #ready(): BatchContext | undefined {
+    return this.#context && this.#engine.router.isReady("commands", undefined) ? this.#context : undefined;
+  }
+
+  /** Groups wait for a connection, as many as there is room for; the others are told at once that there is none. */
+  #wait(groups: readonly Group[], call: ExecuteCall): Promise<readonly Outcome[]> {
+    const { time, room } = this.#engine;
+    const { admitted, leave } = room.enter(groups.length);
+    const refused = groups.slice(admitted).map(() => notSent(room.full()));
+    for (const [i, outcome] of refused.entries()) call.settled?.(admitted + i, outcome);
+    if (admitted === 0) return Promise.resolve(refused);
+    return new Promise((settle) => {
+      const batch = new Batch(time, groups.slice(0, admitted), call, (outcomes) => {
+        leave();
+        settle([...outcomes, ...refused]);
+      });
+      void this.#sendLater(batch, call.deadline, leave);
+    });
+  }
+
+  async #sendLater(batch: Batch, deadline: number, leave: () => void): Promise<void> {
     try {
-      batch.send(await this.#reach(deadline));
+      const context = await this.#reach(deadline);
+      leave();
+      batch.send(context);
     } catch (error) {
       batch.fail(error as Error);
+    }
+  }
+
+  /** As {@link #reach}, for one call, if there is room for it. */
+  async #enter(deadline: number): Promise<BatchContext> {
+    const { time, room } = this.#engine;
+    const { admitted, leave } = room.enter(1);
+    if (admitted === 0) throw room.full();
+    try {
+      return await before(this.#reach(deadline), deadline, time, { ref: true });
+    } finally {
+      leave();
     }
   }
 
