@@ -49,7 +49,9 @@ export class Commits {
     return new Promise((settle) => {
       const job: Job = { call, outcomes, entries: [], left: 0, settle };
       for (let index = 0; index < groups.length; index++) {
-        if (!outcomes[index]) this.#add(job, index, groups[index] as Group, session);
+        const outcome = outcomes[index];
+        if (outcome) call.settled?.(index, outcome);
+        else this.#add(job, index, groups[index] as Group, session);
       }
       this.#start(job);
     });
@@ -203,6 +205,7 @@ export class Commits {
     entry.state = "settled";
     const { job } = entry;
     job.outcomes[entry.index] = outcome;
+    job.call.settled?.(entry.index, outcome);
     if (--job.left > 0) return;
     job.entries.length = 0;
     this.#jobs.delete(job);
