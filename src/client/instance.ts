@@ -45,6 +45,11 @@ export class Instance {
     return instance;
   }
 
+  /** Closes the instance that constructors on this backend share, if there is one: see {@link close}. */
+  static async closeShared(backend: Backend, drainMs: number): Promise<void> {
+    await Instance.#shared.get(backend)?.close(drainMs);
+  }
+
   constructor(backend: Backend, options?: { readonly timeout?: number | undefined }) {
     this.backend = backend;
     this.time = backend.time;

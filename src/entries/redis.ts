@@ -1,16 +1,23 @@
+import { redisBackend, type RedisOptions } from "../backends/redis/index.ts";
 import { Cache, type CacheOptions } from "../cache/index.ts";
 import { Instance } from "../client/index.ts";
+import { closingShared } from "../holdfast/closing.ts";
 import { Lock, type LockOptions } from "../lock/index.ts";
 import type { Backend } from "../port/index.ts";
 import { StateStore, transactionFactory, type StateStoreOptions, type Transaction } from "../state/index.ts";
 
-export {
-  fromIoredis,
-  redisBackend as redis,
-  type AdaptedClient,
-  type RedisOptions,
-  type RedisTlsOptions,
-} from "../backends/redis/index.ts";
+export { fromIoredis, type AdaptedClient, type RedisOptions, type RedisTlsOptions } from "../backends/redis/index.ts";
+
+/**
+ * Redis, Valkey and what speaks as they do: alone, with Sentinel, or as a cluster. No I/O, and the driver is not loaded before
+ * the first call. Throws InvalidArgumentError for options that cannot be.
+ *
+ * Closing it closes first what was made on it here, as `close` of a `connect` does: running functions may finish for 10
+ * seconds, then they are aborted, and what is held is released.
+ */
+export function redis(options: RedisOptions): Backend {
+  return closingShared(redisBackend(options));
+}
 
 /** A state store in Redis or Valkey, for every machine. All that is made on one backend is one instance. */
 export class RedisStateStore<T = unknown> extends StateStore<T> {

@@ -1,4 +1,12 @@
-export { testBackend, type StoreCall, type StoreFailure, type TestBackend } from "../testing/test-backend.ts";
+import { closingShared } from "../holdfast/closing.ts";
+import { testBackend as makeBackend, type TestBackend } from "../testing/test-backend.ts";
+
+/** A fresh, empty test backend. Closing it closes first what constructors of a backend made on it. */
+export function testBackend(): TestBackend {
+  return closingShared(makeBackend());
+}
+
+export type { StoreCall, StoreFailure, TestBackend } from "../testing/test-backend.ts";
 export { virtualTime, type VirtualTime } from "../testing/virtual-time.ts";
 export { elapse } from "../testing/elapse.ts";
 export { bindSuite, type BoundCase, type Case, type CaseContext, type Place, type Subject } from "../testing/suite.ts";

@@ -26,7 +26,8 @@ export interface ConnectSettings {
   readonly drain: number;
 }
 
-const DEFAULT_DRAIN = 10_000;
+/** How long closing waits for running functions unless told otherwise, in ms. */
+export const DEFAULT_DRAIN = 10_000;
 
 export function resolveConnectOptions(options: ConnectOptions = {}): ConnectSettings {
   if (typeof options !== "object" || options === null) throw new InvalidArgumentError("options must be an object");

@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, it } from "node:test";
+import { deferred } from "../../src/base/async.ts";
 import { connect } from "../../src/entries/index.ts";
 import { lmdb, LmdbCache, LmdbLock, LmdbStateStore } from "../../src/entries/lmdb.ts";
-import { memory, MemoryCache, MemoryLock, MemoryStateStore } from "../../src/entries/memory.ts";
+import { memory, MemoryCache, MemoryLock, MemoryServer, MemoryStateStore } from "../../src/entries/memory.ts";
 import { NullCache, NullLock, NullStateStore, nullBackend } from "../../src/entries/null.ts";
 import type { Backend } from "../../src/port/index.ts";
 
@@ -22,6 +23,12 @@ interface Wiring {
 const wirings: readonly Wiring[] = [
   { backend: memory(), StateStore: MemoryStateStore, Cache: MemoryCache, Lock: MemoryLock },
   { backend: lmdb({ path: folder }), StateStore: LmdbStateStore, Cache: LmdbCache, Lock: LmdbLock },
+];
+
+const server = new MemoryServer();
+const closables = [
+  { name: "memory", make: () => memory({ server }), Lock: MemoryLock },
+  { name: "lmdb", make: () => lmdb({ path: folder }), Lock: LmdbLock },
 ];
 
 describe("classes on a backend that was made once", () => {
@@ -50,6 +57,44 @@ describe("classes on a backend that was made once", () => {
       await backend.close();
     });
   }
+
+  for (const { name, make, Lock } of closables) {
+    it(`are closed with it, before it is closed: ${name}`, async () => {
+      const backend = make();
+      const other = await connect(make());
+      const lock = new Lock(backend, "orders");
+      const held = await lock.acquire("held");
+      const { signal } = held;
+      const started = deferred<void>();
+      const end = deferred<void>();
+      const run = lock.run("running", async (lease) => {
+        started.resolve();
+        await end.promise;
+        lease.assertHeld();
+        return other.lock("orders").tryAcquire("running");
+      });
+      await started.promise;
+      const closing = backend.close();
+      await assert.rejects(lock.acquire("late"), { code: "UNAVAILABLE" });
+      assert.equal(signal.aborted, false);
+      end.resolve();
+      assert.equal(await run, undefined, "it kept its lock until it had ended");
+      await closing;
+      assert.equal((signal.reason as { why: string }).why, "closed");
+      for (const key of ["held", "running"]) assert.ok(await other.lock("orders").tryAcquire(key), key);
+      await backend.close();
+      await other.close();
+    });
+  }
+
+  it("stay open when an instance of connect on it closes, until it is closed itself", async () => {
+    const backend = nullBackend();
+    const hf = await connect(backend);
+    await hf.close();
+    assert.ok(await new NullLock(backend, "l").tryAcquire("k"));
+    await backend.close();
+    await assert.rejects(new NullLock(backend, "l").tryAcquire("k"), { code: "UNAVAILABLE" });
+  });
 
   it("of Null accept everything and keep nothing", async () => {
     const backend = nullBackend();
