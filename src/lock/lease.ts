@@ -70,8 +70,11 @@ export class Lease implements AsyncDisposable {
    * Ends it, after every operation that names it has settled. Never rejects, and the same however often it is called:
    * `"released"`; `"lost"` if it had ended before; `"unknown"` if the store did not answer in time: it ends with its ttl.
    */
-  async release(): Promise<ReleaseResult> {
-    if (!diagnostics.active) return this.#hold.leave();
+  release(): Promise<ReleaseResult> {
+    if (!diagnostics.active) {
+      const left = this.#hold.leave();
+      return left instanceof Promise ? left : Promise.resolve(left);
+    }
     return diagnostics.observe(this.#source, "release", async () => this.#hold.leave());
   }
 

@@ -192,9 +192,14 @@ export class Lock<Tx = unknown> {
     return runUnder(this.#table, await this.#acquire(keys, options), fn);
   }
 
-  async #acquire(keys: Keys, options: AcquireOptions | undefined): Promise<Lease> {
-    // Not quiet: what is no lease is an error.
-    return (await this.#enter(keys, termsOf(options, this.#terms), false)) as Lease;
+  /** Not async: one promise less for each lease. */
+  #acquire(keys: Keys, options: AcquireOptions | undefined): Promise<Lease> {
+    try {
+      // Not quiet: what is no lease is an error.
+      return this.#enter(keys, termsOf(options, this.#terms), false) as Promise<Lease>;
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   #try(keys: Keys, options: AcquireOptions | undefined): Promise<Lease | Refusal> {
