@@ -191,6 +191,37 @@ export const transactionCases: readonly Case[] = [
     },
   },
   {
+    title: "of many who find an entry absent and create it one commits, and those who add to it lose nothing",
+    proves: "state 6: everything read is checked",
+    when: keeps,
+    async run(context) {
+      const clients = Array.from({ length: 16 }, () => instanceOf(context));
+      const [first, all] = [storeOf<number>(context), storeOf<number[]>(context, {}, "lists")];
+      const seen = await Promise.all(
+        clients.map(async (instance, i) => {
+          const [ones, lists] = [storeOn<number>(instance), storeOn<number[]>(instance, "lists")];
+          const found = await transact(instance, async (tx) => {
+            const before = await tx.load(ones, "first");
+            if (before === undefined) tx.save(ones, "first", i);
+            return before;
+          });
+          const list = await transact(instance, async (tx) => {
+            const before = await tx.load(lists, "all");
+            tx.save(lists, "all", [...(before ?? []), i]);
+            return before;
+          });
+          return { i, found, list };
+        }),
+      );
+      const creators = seen.filter(({ found }) => found === undefined);
+      assert.deepEqual([creators.length, await first.load("first")], [1, creators[0]?.i]);
+      for (const { found } of seen) assert.ok(found === undefined || found === creators[0]?.i);
+      assert.equal(seen.filter(({ list }) => list === undefined).length, 1, "one began the list");
+      const list = await all.load("all");
+      assert.deepEqual([list?.length, new Set(list)], [16, new Set(clients.keys())]);
+    },
+  },
+  {
     title: "a conflict that does not end is a ConflictError at the timeout",
     proves: "every call 1: it ends",
     when: keeps,
