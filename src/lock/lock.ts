@@ -198,7 +198,7 @@ export class Lock<Tx = unknown> {
       // Not quiet: what is no lease is an error.
       return this.#enter(keys, termsOf(options, this.#terms), false) as Promise<Lease>;
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

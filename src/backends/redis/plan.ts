@@ -38,7 +38,7 @@ export class Plan {
         return;
       }
     }
-    this.#scripted(slot, renews(group)).add(i, group);
+    this.#scripted(slot, keepsLeases(group)).add(i, group);
   }
 
   #reads(slot: number, route: string): Reads {
@@ -69,7 +69,7 @@ export class Plan {
  * Whether a group keeps leases alive, so that it must wait behind no large value: extensions, and the acquire under its own guard
  * that tells the store anew who holds.
  */
-function renews({ guards, ops }: Group): boolean {
+function keepsLeases({ guards, ops }: Group): boolean {
   if (ops.every(({ op }) => op === "extend")) return true;
   const [op] = ops;
   return ops.length === 1 && op?.op === "acquire" && guards?.length === 1 && guards[0]?.owner === op.owner;
