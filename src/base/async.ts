@@ -15,3 +15,8 @@ export function deferred<T>(): Deferred<T> {
   });
   return { promise, resolve, reject };
 }
+
+/** What a call that is no async function makes of an error of its own, or of a signal's reason. */
+export async function rejected(error: unknown): Promise<never> {
+  throw error;
+}

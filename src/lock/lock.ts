@@ -1,3 +1,4 @@
+import { rejected } from "../base/async.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import { checkKey, checkService, space, type Key, type Space } from "../base/keys.ts";
 import {
@@ -198,7 +199,7 @@ export class Lock<Tx = unknown> {
       // Not quiet: what is no lease is an error.
       return this.#enter(keys, termsOf(options, this.#terms), false) as Promise<Lease>;
     } catch (error) {
-      return Promise.reject(error);
+      return rejected(error);
     }
   }
 

@@ -1,3 +1,4 @@
+import { rejected } from "../base/async.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import { refuseForgotten, type Call, type CallOptions, type Instance } from "../client/index.ts";
 import { loadEntries, saveMany } from "./batch.ts";
@@ -241,9 +242,4 @@ export class StateStore<T> {
     const reply = await core.write({ op: "delete", key, if: condition }, call, protection);
     return core.passed(reply, rawKey) as boolean;
   }
-}
-
-/** What a call that is no async function makes of an error of its own, or of a signal's reason. */
-async function rejected(error: unknown): Promise<never> {
-  throw error;
 }
