@@ -21,7 +21,7 @@ void it("prints nothing that steers a terminal, whatever a server says", async (
         redis_version: "7.2.4\u0007",
       },
     }),
-    { settings: "refuse", use: "all", notifications: "off", prefix: "hf" },
+    { settings: "refuse", use: "all", notifications: "off", prefix: "hf", database: 0 },
     ({ promises }) => capabilitiesOf("single", promises, false),
     { time, deadline: time.monotonic() + 5_000 },
   );
@@ -39,7 +39,7 @@ void it("says that a failover can lose what the settings keep", async () => {
     for (const topology of ["single", "sentinel", "cluster"] as const) {
       const found = await examineServers(
         fakeRouter(topology, { config: { appendfsync } }),
-        { settings: "refuse", use: "all", notifications: "off", prefix: "hf" },
+        { settings: "refuse", use: "all", notifications: "off", prefix: "hf", database: 0 },
         ({ promises }) => capabilitiesOf(topology, promises, false),
         { time, deadline: time.monotonic() + 5_000 },
       );
@@ -64,7 +64,7 @@ void it("prints what the README shows of it", async () => {
   });
   const found = await examineServers(
     router,
-    { settings: "refuse", use: "all", notifications: "enable", prefix: "hf" },
+    { settings: "refuse", use: "all", notifications: "enable", prefix: "hf", database: 0 },
     ({ promises }, watches) => capabilitiesOf("single", promises, watches),
     { time, deadline: time.monotonic() + 5_000 },
   );

@@ -1,15 +1,12 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import path from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { root } from "../../scripts/lib/run.ts";
 import { findServer, type ServerKind } from "../../scripts/lib/servers/find.ts";
 import { connect } from "../../src/entries/index.ts";
 import { startCluster } from "../support/redis/cluster.ts";
 import { startSentinel } from "../support/redis/sentinel.ts";
 import { startRedis, type RedisOptions, type RedisServer } from "../support/redis/server.ts";
 import { until } from "../support/redis/until.ts";
-import { doctor, report } from "./support/doctor.ts";
+import { report } from "./support/doctor.ts";
 
 // On real servers: that what is said of settings is what these servers mean by them.
 
@@ -127,101 +124,7 @@ describe("a backend that is open", { skip: lacks("redis") }, () => {
   });
 });
 
-/** The rights that the page about Redis names. */
-function namedRights(): { readonly commands: string; readonly settings: string } {
-  const page = readFileSync(path.join(root, "docs/redis.md"), "utf8");
-  const [, block = ""] = /```text\n(\+get .*?)\n```/s.exec(page) ?? [];
-  const rights = block.match(/\+[a-z|]+/g) ?? [];
-  const isSetting = (right: string): boolean => /config|info/.test(right);
-  return {
-    commands: rights.filter((right) => !isSetting(right)).join(" "),
-    settings: rights.filter(isSetting).join(" "),
-  };
-}
-
-describe("the rights that docs/redis.md names", { skip: lacks("redis") }, () => {
-  it("are enough for everything", async (t) => {
-    const { commands, settings } = namedRights();
-    const users = [`user app on >topsecret ~hf:* &* ${commands} ${settings}`];
-    const server = await serverFor(t, { kind: "redis", appendonly: "always", users });
-    const url = server.url.replace("//", "//app:topsecret@");
-    const [one, two] = [await connect(url), await connect(url)];
-    t.after(() => Promise.all([one.close(), two.close()]));
-
-    const orders = one.state<{ paid: boolean }>("orders");
-    const watch = new AbortController();
-    const changes = await orders.watch({ initial: true, signal: watch.signal });
-    const first = changes[Symbol.asyncIterator]().next();
-    await one.lock("orders").run("1", async (lease) => {
-      await orders.save("1", { paid: false }, { lease, ttl: "1h" });
-      await orders.update("1", () => ({ paid: true }));
-    });
-    assert.equal((await first).done, false);
-    watch.abort();
-    await one.transact(async (tx) => {
-      await tx.load(orders, "1");
-      tx.save(orders, "2", { paid: true });
-    });
-    const keys: string[] = [];
-    for await (const { key } of orders.list()) keys.push(key);
-    assert.deepEqual(keys.toSorted(), ["1", "2"]);
-
-    const held = await one.lock("orders").acquire("1", { ttl: "10s" });
-    const waiting = two.lock("orders").acquire("1", { ttl: "10s", wait: "10s" });
-    await until("the waiter", async () => (await one.lock("orders").inspect("1"))?.waiting === 1);
-    await held.release();
-    await (await waiting).release();
-    await one.lock("orders").runOnce("payment", async () => 1, { keep: "1h" });
-
-    const prices = one.cache<number>("prices", { ttl: "1h" });
-    await prices.getOrSet("btc", async ({ set }) => {
-      set({ tags: ["crypto"] });
-      return 1;
-    });
-    await prices.invalidateTags(["crypto"]);
-    assert.equal(await two.cache<number>("prices", { ttl: "1h" }).get("btc"), undefined);
-    const { said } = await report(url);
-    assert.deepEqual(
-      said.findings.filter(({ level }) => level !== "fine"),
-      [],
-    );
-  });
-});
-
 describe("doctor", { skip: lacks("redis") }, () => {
-  it("says what a user lacks, quotes no password, and writes nothing that stays", async (t) => {
-    const { commands, settings } = namedRights();
-    const server = await serverFor(t, {
-      kind: "redis",
-      appendonly: "always",
-      users: [
-        `user whole on >topsecret ~hf:* &* ${commands} ${settings}`,
-        `user quiet on >topsecret ~hf:* &hf:* ${commands}`,
-        `user poor on >topsecret ~hf:* &* ${commands} ${settings} -zadd -mset`,
-        `user away on >topsecret ~other:* &* ${commands} ${settings}`,
-      ],
-    });
-    const as = (user: string): string => server.url.replace("//", `//${user}:topsecret@`);
-    const whole = await report(as("whole"));
-    assert.equal(whole.code, 0, JSON.stringify(whole.said.findings));
-    assert.equal(whole.said.capabilities.watch, "lossy");
-    assert.doesNotMatch(JSON.stringify(whole.said), /topsecret|whole/);
-
-    const quiet = await report(as("quiet"));
-    assert.deepEqual([quiet.code, quiet.said.capabilities.watch], [0, "none"]);
-    assert.ok(quiet.said.findings.some(({ level, what }) => level === "unknown" && what === "CONFIG GET"));
-
-    const poor = await report(as("poor"));
-    assert.equal(poor.code, 1);
-    assert.match(poor.said.findings[0]?.what ?? "", /may not: mset, zadd$/);
-    assert.equal((await report(as("away"))).code, 1);
-
-    const text = await doctor(server.url.replace("//", "//whole:wrongsecret@"));
-    assert.equal(text.code, 2);
-    assert.doesNotMatch(text.out + text.err, /wrongsecret/);
-    assert.deepEqual(await server.command("KEYS", "*"), []);
-  });
-
   it("finds that memory is full", async (t) => {
     const server = await serverFor(t, { kind: "redis", appendonly: "always" });
     await server.command("SET", "ballast", "x".repeat(2_000_000));

@@ -11,7 +11,7 @@ import { fakeRouter, type Account } from "./support/fake-server.ts";
 
 // What is said of settings, on servers that only say what they are asked for.
 
-const usual: SettingsTerms = { settings: "refuse", use: "all", notifications: "enable", prefix: "hf" };
+const usual: SettingsTerms = { settings: "refuse", use: "all", notifications: "enable", prefix: "hf", database: 0 };
 const asking = (): { time: typeof time; deadline: number } => ({ time, deadline: time.monotonic() + 5_000 });
 const check = async (router: Router, terms: Partial<SettingsTerms> = {}) =>
   checkSettings(router, { ...usual, ...terms }, asking());

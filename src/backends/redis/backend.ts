@@ -151,12 +151,11 @@ class RedisBackend implements Backend, Engine {
 
   async #attempt(): Promise<Opened & { readonly known: Known }> {
     const { router, time } = this;
-    const { connectTimeout, notifications, prefix, settings, use } = this.#options;
+    const { connectTimeout, notifications } = this.#options;
     const deadline = time.monotonic() + connectTimeout;
     await router.ready(deadline);
-    const terms = { settings, use, notifications, prefix };
     // First, so that nothing is written to a server that is refused.
-    const traits = await checkSettings(router, terms, { time, deadline });
+    const traits = await checkSettings(router, this.#options, { time, deadline });
     const [forbidden, domain] = await Promise.all([
       notificationsForbidden(router, notifications, deadline),
       before(this.#domain(), deadline, time, { ref: true }),

@@ -17,6 +17,8 @@ export interface SettingsTerms {
   readonly notifications: Subject["notifications"];
   /** What physical keys begin with. */
   readonly prefix: string;
+  /** The number of the database that they are in. */
+  readonly database: number;
 }
 
 /** What a backend has to know of the servers behind it. */

@@ -1,7 +1,8 @@
 import { drawId } from "../../../base/ids.ts";
 import { isHoldfastError } from "../../../base/errors.ts";
+import { keyspacePattern } from "../signals/keyspace.ts";
 import { notificationsForbidden } from "../signals/notification-flags.ts";
-import type { Arg, Reply, Router, Subscriber } from "../router.ts";
+import type { Arg, Reply, Router, Subscriber, Topology } from "../router.ts";
 import { answer, textOf, within, type Asking } from "./ask.ts";
 import type { SettingsTerms } from "./check.ts";
 import { fine, risk, unknown, wrong, type Judgement } from "./finding.ts";
@@ -31,6 +32,8 @@ try('HDEL', key, 'f')
 try('ZADD', key, 1, 'm')
 try('ZREM', key, 'm')
 try('ZCARD', key)
+try('ZCOUNT', key, '-inf', 0)
+try('ZSCORE', key, 'm')
 try('ZRANK', key, 'm')
 try('ZRANGE', key, 0, 0)
 try('ZRANGEBYSCORE', key, '-inf', 0)
@@ -51,7 +54,17 @@ const nowhere = "0".repeat(40);
 
 type Direct = readonly [name: string, args: readonly Arg[]];
 
-const clusterNodes: Direct = ["cluster|nodes", ["CLUSTER", "NODES"]];
+/** What is asked of servers that stand in an arrangement, beside what every server is asked. */
+const arranged: Readonly<Record<Topology, readonly Direct[]>> = {
+  single: [],
+  // What tells the primary from a server that was one.
+  sentinel: [["role", ["ROLE"]]],
+  // What reaches keys that are moved, and what listings need to know that some were. ASKING holds for the command behind it.
+  cluster: [
+    ["asking", ["ASKING"]],
+    ["cluster|nodes", ["CLUSTER", "NODES"]],
+  ],
+};
 
 /** What a user may do. */
 export interface Rights {
@@ -81,13 +94,11 @@ async function tryRights(router: Router, terms: SettingsTerms, asking: Asking): 
   const direct: readonly Direct[] = [
     ["evalsha", ["EVALSHA", nowhere, "0"]],
     ["scan", ["SCAN", "0", "COUNT", "1"]],
-    // What listings need to know whether keys have moved.
-    ...(router.topology === "cluster" ? [clusterNodes] : []),
+    ...arranged[router.topology],
   ];
-  const missing: string[] = [];
-  for (const [name, args] of direct) {
-    if (await isRefused(router.send("commands", key, args), asking)) missing.push(name);
-  }
+  // In one go: nothing of another caller comes between them.
+  const refused = await Promise.all(direct.map(([, args]) => isRefused(router.send("commands", key, args), asking)));
+  const missing = direct.filter((_, i) => refused[i]).map(([name]) => name);
   const tried = await answer(router.send("commands", key, ["EVAL", trial, "1", key, channel]), asking);
   if (tried.reply === undefined) missing.push("eval");
   else missing.push(...(tried.reply as readonly Reply[]).map((name) => textOf(name).toLowerCase()));
@@ -104,7 +115,7 @@ async function tryRights(router: Router, terms: SettingsTerms, asking: Asking): 
           `allow ${missing.map((name) => `+${name}`).join(" ")} on ${where}`,
         );
   if (terms.notifications === "off") return { judgements: [rights], watches: false };
-  const pattern = `__keyspace@0__:${terms.prefix}:doctor{*`;
+  const pattern = keyspacePattern(terms.database, `${channel}{`);
   const patterns = await listens((subscriber, deadline) => subscriber.subscribePattern(pattern, deadline));
   if (patterns === undefined) {
     const watch = unknown(
