@@ -19,9 +19,19 @@ async function main() {
 void main();
 `;
 
-const onlyNull = `
-import { nullBackend, NullStateStore } from "holdfast/null";
-void new NullStateStore(nullBackend(), "orders", { service: "s" }).load("42").then((value) => console.log(typeof value));
+/** What makes each backend and its state store, and the driver that it loads. */
+const backends = [
+  { name: "null", make: "nullBackend()", store: "NullStateStore", driver: undefined },
+  { name: "memory", make: "memory()", store: "MemoryStateStore", driver: undefined },
+  { name: "lmdb", make: 'lmdb({ path: "store" })', store: "LmdbStateStore", driver: "lmdb" },
+  { name: "redis", make: 'redis({ url: "redis://localhost" })', store: "RedisStateStore", driver: "redis" },
+] as const;
+
+const only = ({ name, make, store }: (typeof backends)[number]): string => `
+import { ${make.split("(", 1)[0]}, ${store} } from "holdfast/${name}";
+const orders = new ${store}(${make}, "orders", { service: "s" });
+if (process.argv[2] === "load") void orders.load("42").then((value) => console.log(typeof value));
+else console.log(typeof orders);
 `;
 
 describe("a bundle", () => {
@@ -39,7 +49,7 @@ describe("a bundle", () => {
       format,
       platform: "node",
       target: "node20.19",
-      external: ["lmdb"],
+      external: ["lmdb", "redis"],
       metafile: true,
       logLevel: "silent",
     });
@@ -55,16 +65,21 @@ describe("a bundle", () => {
     });
   }
 
-  it("of one backend holds no other, and names no driver", async () => {
-    const result = await bundle("only-null", onlyNull, "esm");
-    const inputs = Object.keys(result.metafile.inputs).filter((input) => input.includes("backends/"));
-    assert.ok(inputs.some((input) => input.includes("backends/null/")));
-    assert.deepEqual(
-      inputs.filter((input) => /backends\/(memory|lmdb)\//.test(input)),
-      [],
-    );
-    assert.doesNotMatch(readFileSync(path.join(consumer.folder, "out/only-null.mjs"), "utf8"), /import\("lmdb"\)/);
-    const node = await nodeBinary("20.19.0");
-    assert.equal((await succeed(node, ["out/only-null.mjs"], { cwd: consumer.folder })).trim(), "undefined");
-  });
+  for (const backend of backends) {
+    const { name, driver } = backend;
+    it(`of ${name} alone holds no other backend, and names no other driver`, async () => {
+      const result = await bundle(`only-${name}`, only(backend), "esm");
+      const inputs = Object.keys(result.metafile.inputs);
+      const held = inputs.flatMap((input) => /\/backends\/(\w+)\//.exec(input)?.[1] ?? []);
+      assert.deepEqual([...new Set(held)].filter((one) => one !== "common").toSorted(), [name]);
+      const text = readFileSync(path.join(consumer.folder, `out/only-${name}.mjs`), "utf8");
+      const named = [...text.matchAll(/(?:from|import\(|require\() ?"(lmdb|redis)"/g)].map(([, one]) => one);
+      assert.deepEqual(named, driver === undefined ? [] : [driver]);
+      const node = await nodeBinary("20.19.0");
+      const ran = await succeed(node, [`out/only-${name}.mjs`, ...(driver === undefined ? ["load"] : [])], {
+        cwd: consumer.folder,
+      });
+      assert.equal(ran.trim(), driver === undefined ? "undefined" : "object");
+    });
+  }
 });
