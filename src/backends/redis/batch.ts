@@ -9,12 +9,15 @@ import type { Places } from "./places.ts";
 import { Plan } from "./plan.ts";
 import type { NamedStamp } from "./record.ts";
 import { RedisFailure, type Router } from "./router.ts";
+import type { WaitingRoom } from "./waiting-room.ts";
 
 /** What batches of a session stand on. */
 export interface BatchContext {
   readonly router: Router;
   readonly encoding: Encoding;
   readonly places: Places;
+  /** Where those wait whose node is not there. */
+  readonly room: WaitingRoom;
   /** A reply told of a lock. */
   learned(op: LockOperation, outcome: Outcome, turnMs: number): void;
 }
@@ -96,15 +99,21 @@ export class Batch implements Learned {
     for (const [slot, waiting] of absent ?? []) void this.#await(slot, waiting, context);
   }
 
-  async #await(slot: number, members: readonly number[], context: BatchContext): Promise<void> {
+  async #await(slot: number, waiting: readonly number[], context: BatchContext): Promise<void> {
+    const { places, room } = context;
+    const { admitted, leave } = room.enter(waiting.length);
+    const members = waiting.slice(0, admitted);
+    this.#tell(waiting.slice(admitted).map((i) => this.#refuse(i, notSent(room.full()))));
     for (const i of members) this.#absent.add(i);
     try {
-      await context.places.ready(slot, this.#call.deadline);
+      if (admitted > 0) await places.ready(slot, this.#call.deadline);
       if (this.#over) return;
       for (const i of members) this.#absent.delete(i);
       this.#dispatch(context, members);
     } catch (error) {
       this.#fail(members, failedBy(error));
+    } finally {
+      leave();
     }
     this.#done();
   }

@@ -100,13 +100,14 @@ export class RedisSession implements Session {
 
   /** Resolves when commands can be sent. Rejects with a HoldfastError. */
   async #reach(deadline: number): Promise<BatchContext> {
-    const { router, layout, places } = this.#engine;
+    const { router, layout, places, room } = this.#engine;
     const { stampsApart, declareAll } = await this.#engine.openBefore(deadline);
     if (!router.isReady("commands", undefined)) await router.ready(deadline);
     if (this.#closed) throw closed();
     this.#context ??= {
       router,
       places,
+      room,
       encoding: { layout, channel: layout.grantsChannel(this.id), stampsApart, declareAll },
       learned: (op, outcome, turnMs) => this.#turns.learned(op, outcome, turnMs),
     };

@@ -8,6 +8,7 @@ import { Layout } from "../../../src/backends/redis/layout.ts";
 import { failedWithin } from "../../../src/backends/redis/outcomes.ts";
 import { Places } from "../../../src/backends/redis/places.ts";
 import { encodeRecord, joined } from "../../../src/backends/redis/record.ts";
+import { WaitingRoom } from "../../../src/backends/redis/waiting-room.ts";
 import { RedisFailure, type Arg, type Reply } from "../../../src/backends/redis/router.ts";
 import type { Group, Operation, Outcome } from "../../../src/port/index.ts";
 import { acquire, lock, record } from "../../../src/testing/port/client.ts";
@@ -26,21 +27,42 @@ class Answered extends FakeRouter {
   }
 }
 
+/** Of a cluster: the node of the slot of key "a" is away until it is told otherwise. */
+class HalfAway extends Answered {
+  override readonly topology = "cluster";
+  readonly back = deferred<void>();
+  #isBack = false;
+
+  override slotOf(name = ""): number {
+    return name.includes("{a}") ? 1 : 0;
+  }
+
+  override isReady(_lane?: string, key?: string): boolean {
+    return this.#isBack || this.slotOf(key) === 0;
+  }
+
+  override async ready(): Promise<void> {
+    await this.back.promise;
+    this.#isBack = true;
+  }
+}
+
 /** Sends a batch that ends in `ms`. */
-function begin(
+function begin<Kind extends Answered = Answered>(
   groups: readonly Group[],
   ms: number,
+  router = new Answered() as Kind,
 ): {
-  readonly router: Answered;
+  readonly router: Kind;
   readonly outcomes: Promise<readonly Outcome[]>;
   readonly settled: [number, unknown][];
 } {
-  const router = new Answered();
   const settled: [number, unknown][] = [];
   const context: BatchContext = {
     router,
     encoding: { layout, channel: "hf:s:1", stampsApart: true, declareAll: false },
     places: new Places(router, layout),
+    room: new WaitingRoom(2),
     learned: () => undefined,
   };
   const outcomes = new Promise<readonly Outcome[]>((resolve) => {
@@ -80,6 +102,24 @@ describe("a batch of groups", () => {
     await new Promise(setImmediate);
     assert.deepEqual(settled[1], [0, true]);
     assert.deepEqual((await outcomes).map(statusOf), [true, { sent: true }, { sent: false }]);
+  });
+
+  it("keeps as many waiting for a node as there is room for, and refuses the others at once", async () => {
+    const write = (id: string): Group => ({ ops: [{ op: "set", key: record("a"), id, value: "v" }] });
+    const groups = [write("1"), write("2"), write("3"), { ops: [{ ...stamped, key: record("b") }] }];
+    const { router, outcomes, settled } = begin(groups, 5_000, new HalfAway());
+    assert.deepEqual(settled, [[2, { sent: false }]]);
+    assert.deepEqual(
+      router.asked.map(({ args }) => args[0]),
+      ["GET"],
+    );
+    router.asked[0]?.reply.resolve(null);
+    await new Promise(setImmediate);
+    assert.deepEqual(settled[1], [3, true], "those of another node do not wait");
+    router.back.resolve();
+    await new Promise(setImmediate);
+    router.asked[1]?.reply.resolve("OK");
+    assert.deepEqual((await outcomes).map(statusOf), [true, true, { sent: false }, true]);
   });
 
   it("renews leases on a connection of its own, and tells of it whatever else is late", async () => {

@@ -99,7 +99,7 @@ export class FakeSubscriber implements Subscriber {
 
 /** A router without a server. */
 export class FakeRouter implements Router {
-  readonly topology = "single";
+  readonly topology: Router["topology"] = "single";
   nodes: readonly FakeNode[];
   readonly subscribers: FakeSubscriber[] = [];
   readonly sent: (readonly Arg[])[] = [];
