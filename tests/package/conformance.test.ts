@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { findServer } from "../../scripts/lib/servers/find.ts";
+import { startRedis, type RedisServer } from "../support/redis/server.ts";
 import { createConsumer, type Consumer } from "./support/consumer.ts";
-import { nodeBinary, nodeVersions } from "./support/node-versions.ts";
+import { nodeBinary, nodeVersions, type NodeVersion } from "./support/node-versions.ts";
 import { succeed } from "./support/process.ts";
 
 // What the writer of a backend writes to run the published suites with no test runner at all.
@@ -11,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { lmdb } from "holdfast/lmdb";
 import { memory } from "holdfast/memory";
+import { redis } from "holdfast/redis";
 import * as testing from "holdfast/testing";
 
 function place(make, remove = () => undefined) {
@@ -33,6 +36,10 @@ const subjects = {
     const path = await mkdtemp(join(tmpdir(), "holdfast-suite-"));
     return place(() => lmdb({ path }), () => rm(path, { recursive: true, force: true }));
   },
+  redis: async () => {
+    const prefix = "p" + Math.random();
+    return place(() => redis({ url: process.argv[3], prefix }));
+  },
 };
 
 // Eight cases at a time, of several instances each: longer leases than alone, so that a busy machine does not end them.
@@ -54,24 +61,43 @@ console.log(JSON.stringify({ ran, failed }));
 
 const suites = ["portCases", "stateCases", "lockCases", "cacheCases"];
 
+const missing = findServer("redis") ? false : "there is no redis-server";
+
 describe("the published conformance suites", () => {
   let consumer: Consumer;
+  let server: RedisServer | undefined;
   before(async () => {
-    consumer = await createConsumer({ optional: true });
+    consumer = await createConsumer({ optional: true, packages: ["redis@6"] });
     consumer.write("suites.mjs", program);
+    if (missing === false) server = await startRedis({ kind: "redis", appendonly: "everysec" });
   });
-  after(() => consumer.remove());
+  after(async () => {
+    consumer.remove();
+    await server?.stop();
+  });
+
+  async function passes(version: NodeVersion, subject: string): Promise<void> {
+    const args = ["suites.mjs", subject, server?.url ?? ""];
+    const node = await nodeBinary(version);
+    const printed = await succeed(node, args, { cwd: consumer.folder, timeoutMs: 400_000 });
+    const { ran, failed } = JSON.parse(printed) as { ran: Record<string, number>; failed: string[] };
+    assert.deepEqual(failed, []);
+    for (const suite of suites) assert.ok((ran[suite] ?? 0) >= 10, `${suite}: ${ran[suite]} cases ran`);
+  }
 
   // The Node that runs this has passed them in tests/conformance.
-  for (const version of nodeVersions.filter((each) => each !== "24")) {
+  const versions = nodeVersions.filter((each) => each !== "24");
+
+  for (const version of versions) {
     for (const subject of ["memory", "lmdb"]) {
-      it(`hold on ${subject} with Node ${version}`, async () => {
-        const node = await nodeBinary(version);
-        const printed = await succeed(node, ["suites.mjs", subject], { cwd: consumer.folder, timeoutMs: 400_000 });
-        const { ran, failed } = JSON.parse(printed) as { ran: Record<string, number>; failed: string[] };
-        assert.deepEqual(failed, []);
-        for (const suite of suites) assert.ok((ran[suite] ?? 0) >= 10, `${suite}: ${ran[suite]} cases ran`);
-      });
+      it(`hold on ${subject} with Node ${version}`, async () => passes(version, subject));
     }
   }
+
+  // All versions at once: on a server they mostly wait.
+  describe("on a server", { concurrency: versions.length }, () => {
+    for (const version of versions) {
+      it(`hold on redis with Node ${version}`, { skip: missing }, async () => passes(version, "redis"));
+    }
+  });
 });
