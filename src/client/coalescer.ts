@@ -8,11 +8,12 @@ import { groupWrites, KeyOrder, Lane, type Turn } from "./key-order.ts";
 import { batchesOf, Caller, readSlotOf, Request, type Drop, type Failed, type Reply } from "./requests.ts";
 
 /**
- * How many requests are told their outcomes in one go. What their callers ask for next is sent before the others are told, so
- * the store works on it meanwhile: if all were told at once, process and store would wait for each other in turn. It also bounds
- * how long a large reply holds up everything else.
+ * How many requests are told their outcomes in one go: a quarter of those under way, and no fewer than 32, which make a command
+ * worth its cost. What their callers ask for next is sent before the others are told, so the store works on it meanwhile: if all were
+ * told at once, process and store would wait for each other in turn.
  */
-const toldAtOnce = 32;
+const leastAtOnce = 32;
+const partAtOnce = 1 / 4;
 
 /**
  * Gathers the calls of a tick into batches, in front of one session. A call ends by its outcome, its signal or its deadline; its
@@ -138,10 +139,14 @@ export class Coalescer {
   #learn(request: Request, outcome: Outcome): void {
     if (request.outcome) return;
     request.outcome = outcome;
-    if (this.#told < toldAtOnce && this.#untold.length === 0) {
+    if (this.#told < this.#atOnce && this.#untold.length === 0) {
       this.#told++;
       this.#settle(request, outcome);
     } else if (this.#untold.push(request) === 1) this.#tellLater();
+  }
+
+  get #atOnce(): number {
+    return Math.max(leastAtOnce, this.#inFlight * partAtOnce);
   }
 
   /** After what was asked for in this turn of the loop is sent: drivers gather what they write until its end. */
@@ -150,7 +155,7 @@ export class Coalescer {
   }
 
   readonly #tellSome = (): void => {
-    const some = this.#untold.splice(0, toldAtOnce);
+    const some = this.#untold.splice(0, this.#atOnce);
     this.#told = some.length;
     if (this.#untold.length > 0) this.#tellLater();
     for (const request of some) this.#settle(request, request.outcome as Outcome);
