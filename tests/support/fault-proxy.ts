@@ -154,7 +154,9 @@ export class FaultProxy {
   #end(link: Link): void {
     if (!this.#links.delete(link)) return;
     for (const lane of link.lanes) clearTimeout(lane.timer);
-    link.client.resetAndDestroy();
+    // A socket that is being ended cannot be reset: its handle would be left behind, and a process could not exit with it.
+    if (link.client.writableEnded) link.client.destroy();
+    else link.client.resetAndDestroy();
     link.server.destroy();
   }
 }
