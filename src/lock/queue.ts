@@ -18,7 +18,7 @@ import { Refusal, timeoutError, Waiter, type Request } from "./waiter.ts";
  * can count.
  */
 const maxTurns = 256;
-/** No turn is handed on later than this after the grant, in ms: what waits elsewhere waits for one turn longer than this. */
+/** No turn is handed on later than this after the grant was asked for, in ms: what waits elsewhere waits for one turn longer than this. */
 const maxBatchMs = 1_000;
 
 /**
@@ -107,7 +107,7 @@ export class LocalQueue implements Home, Candidate {
     if (home) {
       this.#tenure = tenure;
       this.#turnsLeft = Math.min(this.#line.size, maxTurns);
-      this.#batchEnd = this.#table.time.monotonic() + maxBatchMs;
+      this.#batchEnd = sent.mono + maxBatchMs;
     } else if (head.request.mode !== mode || head.request.limit !== ask.limit) {
       // Whom it was for has left meanwhile.
       void tenure.release(head.request.terms.timeoutMs);

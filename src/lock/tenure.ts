@@ -105,14 +105,14 @@ export class Tenure implements Expiring {
     const now = this.table.time.monotonic();
     if (!this.check(now)) return "lost";
     if (this.#home && !hold.doubtful && this.#home.pass(this, hold, now)) return "released";
-    return this.release(hold.terms.timeoutMs);
+    return this.release(hold.terms.timeoutMs, now);
   }
 
   /** Releases it at the store. */
-  release(timeoutMs: number): ReleaseResult | Promise<ReleaseResult> {
+  release(timeoutMs: number, now = this.table.time.monotonic()): ReleaseResult | Promise<ReleaseResult> {
     const { table, locks, owner } = this;
     this.#end();
-    const deadline = table.time.monotonic() + timeoutMs;
+    const deadline = now + timeoutMs;
     const result = releaseLocks({ table, locks, owner, deadline, markMs: this.markMs, awaited: true });
     if (result instanceof Promise) table.background(result);
     this.#home?.ended(this);

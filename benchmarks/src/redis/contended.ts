@@ -1,9 +1,9 @@
-import { fork, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
+import { fork } from "node:child_process";
 import path from "node:path";
 import { format } from "../measure.ts";
+import { answer } from "./answer.ts";
 import { connectRaw, type Raw } from "./clients.ts";
-import type { Order, Seen, Task } from "./contender.ts";
+import type { Seen, Task } from "./contender.ts";
 import { lockPeers, TUNED_DELAY_MS, type Retry } from "./peers.ts";
 
 const PROCESSES = 4;
@@ -135,17 +135,6 @@ async function contend(raw: Raw, task: Task, measureMs: number) {
   } finally {
     for (const child of children) child.kill("SIGKILL");
   }
-}
-
-/** Tells a child what to do; gives its answer. */
-async function answer(child: ChildProcess, order: Order): Promise<unknown> {
-  const failed = once(child, "exit").then(([code]) => {
-    throw new Error(`a contender ended with ${code}`);
-  });
-  const answered = once(child, "message").then(([message]) => message as unknown);
-  child.send(order);
-  failed.catch(() => {}); // one that ends after its answer has done its work
-  return Promise.race([answered, failed]);
 }
 
 async function trafficOf(raw: Raw): Promise<Traffic> {

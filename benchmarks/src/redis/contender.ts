@@ -26,8 +26,6 @@ export interface Seen {
   readonly cpuMs: number;
 }
 
-export type Order = { readonly task: Task } | Window;
-
 /** What is measured, once everybody has warmed up. */
 export interface Window {
   readonly warmMs: number;

@@ -1,25 +1,37 @@
-import { compare, inFlight } from "../measure.ts";
-import { lockPeers, rawLock, type LockPeer } from "./peers.ts";
+import { fork } from "node:child_process";
+import path from "node:path";
+import { compare, type Contender } from "../measure.ts";
+import { answer } from "./answer.ts";
+import type { Start } from "./lock-child.ts";
+import { lockPeers, RAW } from "./peers.ts";
 
-const KEYS = 4_096;
 const WIDTH = 64;
 
-/** acquire and release of keys that nobody else wants, beside two scripts and the other packages. */
+/**
+ * acquire and release of keys that nobody else wants, beside two scripts and the other packages. Each in a process of its own,
+ * as in a service: in one process they would share a heap, and what the compiler has learned of the others.
+ */
 export async function locks(url: string, peers: readonly string[], scale: number): Promise<void> {
-  const made: [string, LockPeer][] = [];
-  for (const name of peers) {
-    const make = lockPeers[name];
-    if (make === undefined) throw new Error(`no such lock: ${name}`);
-    made.push([name, await make(url, "default")]);
+  for (const name of peers) if (lockPeers[name] === undefined) throw new Error(`no such lock: ${name}`);
+  const [own, ...others] = peers as readonly [string, ...string[]];
+  const children = [own, RAW, ...others].map((peer) => ({
+    peer,
+    child: fork(path.join(import.meta.dirname, "lock-child.ts"), { serialization: "advanced" }),
+  }));
+  try {
+    await Promise.all(
+      children.map(async ({ peer, child }) => answer(child, { url, peer, width: WIDTH } satisfies Start)),
+    );
+    await compare(
+      `lock: acquire and release, nobody waits, ${WIDTH} in flight (pairs)`,
+      children.map(({ peer: name, child }): Contender => ({
+        name,
+        run: async (pairs) => void (await answer(child, pairs)),
+      })),
+      { operations: 100_000 * scale, rounds: 5 },
+    );
+    await Promise.all(children.map(async ({ child }) => answer(child, 0)));
+  } finally {
+    for (const { child } of children) child.kill("SIGKILL");
   }
-  made.splice(1, 0, ["raw limit: two EVALSHA", await rawLock(url)]);
-  await compare(
-    `lock: acquire and release, nobody waits, ${WIDTH} in flight (pairs)`,
-    made.map(([name, { acquire }]) => ({
-      name,
-      run: (n) => inFlight(n, WIDTH, async (i) => (await acquire(`free-${i % KEYS}`))()),
-    })),
-    { operations: 30_000 * scale, rounds: 5 },
-  );
-  for (const [, peer] of made) await peer.close();
 }

@@ -96,6 +96,9 @@ export const lockPeers: Readonly<Record<string, (url: string, retry: Retry) => P
   },
 };
 
+/** What {@link rawLock} is called in the tables. */
+export const RAW = "raw limit: two EVALSHA";
+
 /** Two EVALSHA calls and nothing else: no lease that is watched, no fence, no waiting. */
 export async function rawLock(url: string): Promise<LockPeer> {
   const client = await connectRaw(url);
