@@ -3,8 +3,8 @@ import { promisify } from "node:util";
 import { format } from "../measure.ts";
 
 /** What the server can do, as its own load generator sees it: one connection, 1, 64 and 1,024 commands on their way. */
-export async function limit(port: number, scale: number): Promise<void> {
-  const program = process.env["HOLDFAST_BENCH_LOAD"] ?? "redis-benchmark";
+export async function limit(port: number, load: readonly [string, ...string[]], scale: number): Promise<void> {
+  const [program, ...before] = load;
   console.log("\nraw limit: redis-benchmark, one connection, no client in Node");
   for (const size of [200, 1_000]) {
     for (const [pipeline, requests] of [
@@ -16,7 +16,7 @@ export async function limit(port: number, scale: number): Promise<void> {
       try {
         const { stdout } = await promisify(execFile)(
           program,
-          [...settings, "-d", size, "-t", "set,get", "-r", 1_000, "--csv"].map(String),
+          [...before, ...settings, "-d", size, "-t", "set,get", "-r", 1_000, "--csv"].map(String),
         );
         const rates = [...stdout.matchAll(/^"(SET|GET)","([\d.]+)"/gm)].map(
           ([, command, perSecond]) => `${command} ${format(Number(perSecond))}/s`,
@@ -24,7 +24,7 @@ export async function limit(port: number, scale: number): Promise<void> {
         console.log(`  ${`${size} bytes, ${pipeline} in flight`.padEnd(44)} ${rates.join("   ")}`);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-        console.log(`  no ${program} on the PATH (Debian: apt-get install redis-tools): not measured`);
+        console.log(`  there is no ${program} (Debian: apt-get install redis-tools): not measured`);
         return;
       }
     }

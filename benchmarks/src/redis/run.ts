@@ -35,7 +35,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   locks: () => locks(url, peers, scale),
   contended: () => contended({ url, peers, measureMs: Number(values.seconds) * 1_000, rounds: Number(values.rounds) }),
   cache: () => cache(url, scale),
-  limit: () => limit(Number(new URL(url).port), scale),
+  limit: () => limit(Number(new URL(url).port), server?.load ?? ["redis-benchmark"], scale),
 };
 try {
   for (const name of positionals.length > 0 ? positionals : Object.keys(parts)) {
