@@ -106,8 +106,13 @@ export function readSlotOf({ ops, guards }: Group): "read" | "stamped" | undefin
   return op.op !== "get" || ops.length > 1 || guards ? undefined : op.stamped === true ? "stamped" : "read";
 }
 
-/** Bytes of an operation's value. */
+/** A text up to this length is taken for the longest it can be, for a batch of these is small however it is counted. */
+const shortText = maxBytes / maxOperations / 3;
+
+/** Bytes of an operation's value, or more. */
 function sizeOf(op: Operation): number {
   if (op.op !== "set") return 0;
-  return typeof op.value === "string" ? Buffer.byteLength(op.value) : op.value.length;
+  const { value } = op;
+  if (typeof value !== "string") return value.length;
+  return value.length <= shortText ? value.length * 3 : Buffer.byteLength(value);
 }
