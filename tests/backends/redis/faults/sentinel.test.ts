@@ -20,7 +20,12 @@ function killPrimary(group: SentinelGroup, back: "at once" | "later"): Deed {
 
 /** Resolves when the sentinels agree on one primary, and the other server replicates it. */
 async function settled(group: SentinelGroup): Promise<void> {
-  await until("a replica", async () => group.replica().then(isReplicating).catch(() => false));
+  await until("a replica", async () =>
+    group
+      .replica()
+      .then(isReplicating)
+      .catch(() => false),
+  );
 }
 
 const kinds: readonly ServerKind[] = ["redis", "valkey"];
