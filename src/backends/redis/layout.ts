@@ -43,7 +43,7 @@ export class Layout implements SignalLayout {
     return `${this.head(space).slice(0, -1)}f{${tail(key)}`;
   }
 
-  /** The queue of a lock, its claims, and what is known of those who wait: as `lua/lock-state.ts` derives them. */
+  /** The queue of a lock, its claims, and what is known of those who wait: as `lua/queued.ts` derives them. */
   queue(lock: string): readonly [string, string, string] {
     const brace = lock.indexOf("{");
     const [before, after] = [lock.slice(0, brace), lock.slice(brace)];

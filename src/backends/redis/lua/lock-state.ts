@@ -1,5 +1,5 @@
 import { draw, stampGrant } from "./base.ts";
-import { writeQueued } from "./queued.ts";
+import { queueNames, readQueued } from "./queued.ts";
 
 /**
  * Locks, by the rules of `common/lock-rules.ts`. A lock that is not as simple as `stampGrant` in `base.ts` or `queued.ts` says is 'L', and packed the moment
@@ -21,7 +21,6 @@ local function single(grant, owner, info)
   return fromText .. char(floor(more / 256), more % 256, size) .. owner .. info
 end
 
-${writeQueued}
 local function alive(list, size, at)
   local kept = 0
   for i = 1, #list, size do
@@ -56,9 +55,9 @@ local function load(key, stored)
     return lock
   end
   if letter == 81 and #stored >= 50 then
-    local ends, q, size = tonumber(sub(stored, 18, 33)), tonumber(sub(stored, 34, 49)), byte(stored, 50)
+    ${readQueued}
     if ends > now then
-      lock.holds = { sub(stored, 51, 50 + size), 'x', tonumber(sub(stored, 2, 17)), ends, sub(stored, 51 + size) }
+      lock.holds = { holder, 'x', tonumber(sub(stored, 2, 17)), ends, sub(stored, 51 + size) }
     end
     if q > now then lock.q = q end
     return lock
@@ -83,7 +82,8 @@ local function save(lock)
     if q == 0 then
       call('SET', lock.key, single(grant, owner, info), 'PXAT', format('%.0f', floor(ends / 1000)))
     else
-      call('SET', lock.key, queued(grant, holds[4], q, owner, info), 'PXAT', format('%.0f', ceil(ends / 1000)))
+      local head = format('Q%016.0f%016.0f%016.0f', grant, holds[4], q)
+      call('SET', lock.key, head .. char(#owner) .. owner .. info, 'PXAT', format('%.0f', ceil(ends / 1000)))
     end
   else
     call('SET', lock.key, 'L' .. pack(lock.q, holds, marks), 'PXAT', format('%.0f', ceil(ends / 1000)))
@@ -93,9 +93,8 @@ end
 local function queueOf(lock)
   if not lock.order then
     local key = lock.key
-    local brace = string.find(key, '{', 1, true)
-    local before, after = sub(key, 1, brace - 1), sub(key, brace)
-    lock.order, lock.claims, lock.waiters = before .. 'q' .. after, before .. 'd' .. after, before .. 'w' .. after
+    ${queueNames}
+    lock.order, lock.claims, lock.waiters = order, claims, waiters
   end
 end
 

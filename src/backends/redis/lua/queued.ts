@@ -3,21 +3,15 @@ import { draw, stampGrant } from "./base.ts";
 /**
  * A lock that one exclusive holder has and others wait for, without marks, is 'Q', the grant, the moment when the hold ends and the one
  * when the last claim of the queue does (16 digits each), the length of the owner (below 128), owner, info. That is what contended
- * locks are, so that the quick ways below read and write it without the functions of `lock-state.ts`.
+ * locks are, so that the quick ways below read and write it without the functions of `lock-state.ts`. These are its parts in `stored`.
  */
-export const writeQueued = `
-local function queued(grant, ends, q, owner, info)
-  return format('Q%016.0f%016.0f%016.0f', grant, ends, q) .. char(#owner) .. owner .. info
-end
-`;
-
-/** The parts of a lock of that form in `stored`. */
-const readQueued = `
+export const readQueued = `
 local q, ends, size = tonumber(sub(stored, 34, 49)), tonumber(sub(stored, 18, 33)), byte(stored, 50)
 local holder = sub(stored, 51, 50 + size)
 `;
 
-const queueNames = `
+/** The keys beside a lock while somebody waits for it. */
+export const queueNames = `
 local brace = string.find(key, '{', 1, true)
 local before, after = sub(key, 1, brace - 1), sub(key, brace)
 local order, claims, waiters = before .. 'q' .. after, before .. 'd' .. after, before .. 'w' .. after
