@@ -4,9 +4,10 @@ import type { Key } from "../base/keys.ts";
 import type { Expiring } from "../client/deadlines.ts";
 import type { Reply } from "../client/index.ts";
 import type { Granted, Group, LockMode, LockState } from "../port/index.ts";
+import { Claim, claimMs } from "./claim.ts";
 import { marginMs, type Moment } from "./margin.ts";
 import { releaseInBackground } from "./releasing.ts";
-import { claimMs, type LockTable } from "./table.ts";
+import type { LockTable } from "./table.ts";
 
 const firstPauseMs = 20;
 const longestPauseMs = 500;
@@ -20,14 +21,19 @@ export interface Ask {
   /** Whether to queue if the lock is not free. */
   readonly waits: boolean;
   readonly timeoutMs: number;
+  /** Whether an exclusive grant that is told may be a lease for its claim, before an `acquire` has confirmed it. */
+  readonly startsClaimed?: boolean | undefined;
 }
 
 /** What the store granted to a campaign. */
 export interface Won {
   readonly owner: string;
   readonly grant: number;
+  /** Before the grant. */
   readonly sent: Moment;
   readonly ask: Ask;
+  /** The grant was told and not confirmed: it ends with its claim, unless it is extended. */
+  readonly claimed: boolean;
   /** Set if an earlier request may yet arrive: the release must refuse the owner for that long. */
   readonly markMs: number | undefined;
 }
@@ -68,8 +74,10 @@ export class Campaign implements Expiring {
   #asked: Ask | undefined;
   /** Set once the reply to a request of this owner was lost: a late copy of it may take effect until the owner is refused. */
   #markMs: number | undefined;
-  /** Woken while a request was under way. */
+  /** Woken while a request was under way, and the grant that it was told of. */
   #again = false;
+  #told: number | undefined;
+  #claim = new Claim();
   #troubleSince: number | undefined;
   #pauseMs = firstPauseMs;
 
@@ -94,6 +102,13 @@ export class Campaign implements Expiring {
   wake(): void {
     if (this.#phase === "asking") this.#again = true;
     else if (this.#phase === "waiting") this.#request();
+  }
+
+  /** The store has granted the lock to this owner, for its claim. */
+  granted(grant: number | undefined): void {
+    if (this.#phase === "asking") this.#told = grant;
+    else if (this.#phase === "waiting" && this.#begin(grant)) return;
+    this.wake();
   }
 
   /** Called by the schedule. */
@@ -121,11 +136,13 @@ export class Campaign implements Expiring {
     if (this.#queued && (ask.mode !== this.#asked?.mode || ask.limit !== this.#asked.limit)) this.#startOver();
     this.#phase = "asking";
     this.#again = false;
+    this.#told = undefined;
     // The grant may be told sooner than the refusal that comes before it: they have different ways.
     if (ask.waits) this.#table.expect(this);
     this.#asked = ask;
     const { time, instance } = this.#table;
     const sent: Moment = { mono: time.monotonic(), wall: time.wall() };
+    this.#claim.asked(sent);
     let reply: Reply | Promise<Reply>;
     try {
       reply = instance.execute(this.#group(ask), { signal: undefined, deadline: sent.mono + ask.timeoutMs });
@@ -163,8 +180,9 @@ export class Campaign implements Expiring {
       return true;
     }
     this.#queued ||= ask.waits;
+    this.#claim.refused(sent, reply.state);
     this.#candidate.refused(reply.state, ask);
-    if (!ask.waits || this.#again) return true;
+    if (!ask.waits || this.#again) return !this.#begin(this.#told);
     if (this.#candidate.wanted) this.#wait(reply.state);
     else this.#leave();
     return false;
@@ -188,8 +206,22 @@ export class Campaign implements Expiring {
       return false;
     }
     this.#end();
-    this.#candidate.won({ owner: this.owner, grant, sent, ask, markMs: this.#markMs });
+    this.#candidate.won({ owner: this.owner, grant, sent, ask, claimed: false, markMs: this.#markMs });
     return false;
+  }
+
+  /** Begins under a grant that was told, without asking for it; whether it does. */
+  #begin(grant: number | undefined): boolean {
+    if (grant === undefined || !this.#candidate.wanted) return false;
+    const asked = this.#asked as Ask;
+    const ask = this.#candidate.ask();
+    if (!ask.startsClaimed || asked.mode !== ask.mode || asked.limit !== ask.limit) return false;
+    const { time } = this.#table;
+    const sent = this.#claim.begins(grant, { mono: time.monotonic(), wall: time.wall() });
+    if (!sent) return false;
+    this.#end();
+    this.#candidate.won({ owner: this.owner, grant, sent, ask: asked, claimed: true, markMs: this.#markMs });
+    return true;
   }
 
   /** Gives the owner up and goes on under a new one. */
@@ -198,6 +230,7 @@ export class Campaign implements Expiring {
     this.#table.dismiss(this);
     this.owner = drawId();
     this.#queued = false;
+    this.#claim = new Claim();
     this.#markMs = undefined;
   }
 

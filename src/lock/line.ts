@@ -39,6 +39,9 @@ export class Line {
     else this.first = next;
     if (next) next.previous = previous;
     else this.#last = previous;
+    // One that has grown old would keep all that came after it alive, until the whole heap is collected.
+    waiter.previous = undefined;
+    waiter.next = undefined;
     waiter.queued = false;
     this.size--;
     if (!waiter.armed) return;

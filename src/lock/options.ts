@@ -5,7 +5,11 @@ import { checkSignal, timeoutMs, type CallOptions } from "../client/index.ts";
 
 /** How a lease is asked for, and how long it lasts. */
 export interface AcquireOptions extends CallOptions {
-  /** How long the lease lasts unless it is renewed, and so how long a dead holder stays in the way. Default `"30s"`. */
+  /**
+   * How long the lease lasts unless it is renewed, and so how long a dead holder stays in the way. Default `"30s"`. A lease of 4 s
+   * or more that is renewed and was handed over by another process lasts 2 s at first, counted from when the store was last
+   * asked for it, and is extended to its ttl once it has been held for 10 ms.
+   */
   readonly ttl?: Duration | undefined;
   /**
    * How long to wait for the lock; 0 tries once. Default `"30s"`, and 0 for `tryAcquire` and `tryRun`. `timeout` bounds each

@@ -2,6 +2,7 @@ import { UnavailableError } from "../base/errors.ts";
 import type { Key } from "../base/keys.ts";
 import type { LockState } from "../port/index.ts";
 import { Campaign, type Ask, type Candidate, type Won } from "./campaign.ts";
+import { claimedMs, claimMs, leastClaimMs } from "./claim.ts";
 import { Hold } from "./hold.ts";
 import { fenceOf, Holder, holderOf } from "./holder.ts";
 import { isOfThisProcess, writeInfo } from "./info.ts";
@@ -94,27 +95,34 @@ export class LocalQueue implements Home, Candidate {
   ask(): Ask {
     const { terms, mode, limit } = (this.#line.first as Waiter).request;
     const info = writeInfo(0, terms.label);
-    return { mode, limit, ttlMs: askMs(terms), info, waits: terms.waitMs > 0, timeoutMs: terms.timeoutMs };
+    const ttlMs = askMs(terms);
+    // A shorter one would last longer at the store than was asked for.
+    const startsClaimed = this.#handsOver && mode === "exclusive" && terms.renew && ttlMs >= 2 * claimMs;
+    return { mode, limit, ttlMs, info, waits: terms.waitMs > 0, timeoutMs: terms.timeoutMs, startsClaimed };
   }
 
-  won({ owner, grant, sent, ask, markMs }: Won): void {
+  won({ owner, grant, sent, ask, claimed, markMs }: Won): void {
     this.#campaign = undefined;
     const home = this.#handsOver ? this : undefined;
-    const { mode, ttlMs, info } = ask;
-    const granting = { table: this.#table, locks: [this.#lock], mode, owner, grant, sent, ttlMs, home, markMs };
+    const { mode, info } = ask;
+    const table = this.#table;
+    const begun = claimed ? table.time.monotonic() : sent.mono;
+    const ttlMs = claimed ? claimMs : ask.ttlMs;
+    const renewAt = claimed ? begun + claimedMs : undefined;
+    const granting = { table, locks: [this.#lock], mode, owner, grant, sent, ttlMs, renewAt, home, markMs };
     const tenure = new Tenure(granting, info);
     const head = this.#line.first as Waiter;
     if (home) {
       this.#tenure = tenure;
       this.#turnsLeft = Math.min(this.#line.size, maxTurns);
-      this.#batchEnd = sent.mono + maxBatchMs;
+      this.#batchEnd = begun + maxBatchMs;
     } else if (head.request.mode !== mode || head.request.limit !== ask.limit) {
       // Whom it was for has left meanwhile.
       void tenure.release(head.request.terms.timeoutMs);
       return this.#go();
     }
     if (ttlMs === askMs(head.request.terms)) this.#serve(tenure, head, 0, sent.mono);
-    else this.#handOn(tenure, 0, this.#table.time.monotonic());
+    else this.#handOn(tenure, 0, claimed ? begun : table.time.monotonic());
     if (home) this.#refuseTries();
     this.#go();
   }
@@ -154,13 +162,15 @@ export class LocalQueue implements Home, Candidate {
     const head = this.#line.first as Waiter;
     const { renew, ttlMs, maxHoldMs } = head.request.terms;
     const remainingMs = tenure.remainingMs(now);
-    if (!renew || remainingMs < ttlMs / 2 || remainingMs > maxHoldMs) {
+    const { claimed } = tenure;
+    const leastMs = claimed ? leastClaimMs : ttlMs / 2;
+    if (!renew || remainingMs < leastMs || remainingMs > maxHoldMs || (claimed && ttlMs < claimMs)) {
       this.#table.background(this.#extendFirst(tenure, n));
       return;
     }
     this.#serve(tenure, head, n, now);
     // Not behind each of many quick turns: a sixteenth of the ttl is no loss.
-    if (remainingMs < (ttlMs * 15) / 16) tenure.renew();
+    if (!claimed && remainingMs < (ttlMs * 15) / 16) tenure.renew();
   }
 
   async #extendFirst(tenure: Tenure, n: number): Promise<void> {

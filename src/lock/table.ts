@@ -6,12 +6,11 @@ import { Deadlines } from "../client/deadlines.ts";
 import type { Call, Closing, Instance } from "../client/index.ts";
 import type { Capabilities, LockState, Signal } from "../port/index.ts";
 import type { Campaign } from "./campaign.ts";
+import { claimMs } from "./claim.ts";
 import type { LocalQueue } from "./queue.ts";
 import type { Several } from "./several.ts";
 import type { Tenure } from "./tenure.ts";
 
-/** How long a waiter's place in the store's queue, and a grant handed to it, last unless refreshed, in ms. */
-export const claimMs = 2_000;
 /** How often a waiter asks where nobody wakes it, in ms. */
 const pollMs = 100;
 const longestTimer = 2 ** 31 - 1;
@@ -169,7 +168,7 @@ export class LockTable implements Closing {
   #hear(signal: Signal): void {
     if (signal.type === "granted") {
       const campaign = this.#campaigns.get(signal.owner);
-      if (campaign && keyId(campaign.lock) === keyId(signal.lock)) campaign.wake();
+      if (campaign && keyId(campaign.lock) === keyId(signal.lock)) campaign.granted(signal.grant);
     } else if (signal.type === "gap") {
       for (const campaign of [...this.#campaigns.values()]) campaign.wake();
     }

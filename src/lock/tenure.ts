@@ -31,6 +31,9 @@ export class Tenure implements Expiring {
   #sentWall: number;
   #ttlMs: number;
   #lifeMs: number;
+  /** From when on it is renewed. */
+  #renewAt: number;
+  #claimed: boolean;
   #scheduled = false;
   #over = false;
   #renewing = false;
@@ -54,6 +57,8 @@ export class Tenure implements Expiring {
     this.#sentWall = sent.wall;
     this.#ttlMs = ttlMs;
     this.#lifeMs = ttlMs - marginMs(ttlMs);
+    this.#renewAt = granting.renewAt ?? sent.mono + ttlMs / 3;
+    this.#claimed = granting.renewAt !== undefined;
     this.table.tenures.add(this);
   }
 
@@ -69,6 +74,11 @@ export class Tenure implements Expiring {
 
   get keys(): readonly string[] {
     return this.locks.map((lock) => lock.key);
+  }
+
+  /** Whether it lasts for a claim only, until it is first extended. */
+  get claimed(): boolean {
+    return this.#claimed;
   }
 
   get over(): boolean {
@@ -194,13 +204,15 @@ export class Tenure implements Expiring {
     this.#sentWall = wall;
     this.#ttlMs = ttlMs;
     this.#lifeMs = ttlMs - marginMs(ttlMs);
+    this.#renewAt = mono + ttlMs / 3;
+    this.#claimed = false;
   }
 
   /** Sees to it that it is looked after in time: to renew it, or to tell that it has ended. */
   plan(): void {
     if (this.#over) return;
     const end = this.#sentMono + this.#lifeMs;
-    const renewal = this.#renewable() ? Math.max(this.#retryAt, this.#sentMono + this.#ttlMs / 3) : end;
+    const renewal = this.#renewable() ? Math.max(this.#retryAt, this.#renewAt) : end;
     const at = Math.min(end, renewal);
     if (at === this.deadline) return;
     this.#unschedule();
@@ -221,7 +233,7 @@ export class Tenure implements Expiring {
     this.deadline = Infinity;
     if (!this.check()) return;
     const now = this.table.time.monotonic();
-    if (this.#renewable() && now >= Math.max(this.#retryAt, this.#sentMono + this.#ttlMs / 3)) this.renew();
+    if (this.#renewable() && now >= Math.max(this.#retryAt, this.#renewAt)) this.renew();
     else this.plan();
   }
 

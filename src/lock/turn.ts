@@ -53,6 +53,8 @@ export interface Granting {
   /** Before the request was sent. */
   readonly sent: Moment;
   readonly ttlMs: number;
+  /** Set if it lasts for a claim only, which is to be extended then, by `time.monotonic()`. */
+  readonly renewAt?: number | undefined;
   readonly home?: Home | undefined;
   /** Set if a request of the owner may yet arrive: the release refuses the owner for that long. */
   readonly markMs?: number | undefined;

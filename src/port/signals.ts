@@ -2,8 +2,11 @@ import type { Key, Space } from "../base/keys.ts";
 
 /** What a session is told. */
 export type Signal =
-  /** A release granted the lock to an owner of this session that waited. No lease until an `acquire` confirmed it. */
-  | { readonly type: "granted"; readonly lock: Key; readonly owner: string }
+  /**
+   * A release granted the lock to an owner of this session that waited, for the `claimMs` of its `acquire`. No lease until an
+   * `acquire` confirmed it; with `grant`, nothing but its time, a release or a steal ends it, so it is one for its claim.
+   */
+  | { readonly type: "granted"; readonly lock: Key; readonly owner: string; readonly grant?: number | undefined }
   /** The record was written, deleted or has expired: read it. */
   | { readonly type: "changed"; readonly key: Key }
   /** A message that an instance published to the topic. */

@@ -3,12 +3,22 @@ import { describe, it } from "node:test";
 import { memoryBackend, MemoryServer } from "../../src/backends/memory/index.ts";
 import { UnavailableError } from "../../src/base/errors.ts";
 import { Instance } from "../../src/client/index.ts";
-import { Lock } from "../../src/lock/index.ts";
-import type { Backend, Outcome, Session, Signal, Signals } from "../../src/port/index.ts";
+import { Lock, type AcquireOptions, type Lease } from "../../src/lock/index.ts";
+import { claimMs } from "../../src/lock/claim.ts";
+import type { Backend, Operation, Outcome, Session, Signal, Signals } from "../../src/port/index.ts";
 import { virtualTime } from "../../src/testing/virtual-time.ts";
 
-/** A server, and an instance on it whose signals are in the test's hands; `answered` runs before a reply is told. */
-function setUp(signals: (own: Signals) => Signals, answered?: (outcomes: readonly Outcome[]) => Promise<void>) {
+interface Hands {
+  /** Runs before a reply is told. */
+  readonly answered?: (outcomes: readonly Outcome[]) => Promise<void>;
+  /** Runs before a request is sent. */
+  readonly asked?: (ops: readonly Operation[]) => void;
+  /** Whether requests cannot be sent. */
+  readonly away?: () => boolean;
+}
+
+/** A server, and an instance on it whose signals and requests are in the test's hands. */
+function setUp(signals: (own: Signals) => Signals, { answered, asked, away }: Hands = {}) {
   const time = virtualTime();
   const server = new MemoryServer({ time });
   const backend = memoryBackend({ server });
@@ -23,6 +33,8 @@ function setUp(signals: (own: Signals) => Signals, answered?: (outcomes: readonl
         id: session.id,
         signals: signals(session.signals as Signals),
         async execute(groups, call) {
+          if (away?.()) return groups.map(() => ({ ok: false, why: "failed", sent: false, error: new Error("away") }));
+          for (const { ops } of groups) asked?.(ops);
           const outcomes = await session.execute(groups, call);
           await answered?.(outcomes);
           return outcomes;
@@ -64,16 +76,15 @@ describe("grants that are told", () => {
 
   it("one that is told before the refusal that came before it is not missed", async () => {
     let overtaken: (() => Promise<unknown>) | undefined;
-    const { time, lock, other } = setUp(
-      (own) => own,
-      async ([outcome]) => {
+    const { time, lock, other } = setUp((own) => own, {
+      async answered([outcome]) {
         if (outcome?.ok !== false || outcome.why !== "held" || !overtaken) return;
         const release = overtaken;
         overtaken = undefined;
         await release();
         await new Promise(setImmediate);
       },
-    );
+    });
     // Once somebody has waited, grants are listened for.
     const before = await other.acquire("k");
     const first = lock.acquire("k");
@@ -124,5 +135,150 @@ describe("grants that are told", () => {
     await second.release();
     await time.advance(0);
     (await again).assertHeld();
+  });
+});
+
+describe("a grant that is told", () => {
+  /** An instance that waits for "k", which another holds; what it asks the store, and the grants told to it while they are held back. */
+  async function waiting(options: AcquireOptions) {
+    const asked: Operation[] = [];
+    const back: (() => void)[] = [];
+    const state = { away: false, holdsBack: false };
+    const world = setUp(
+      (own) => ({
+        async subscribe(to, listener) {
+          return own.subscribe(to, (signal) => {
+            if (state.holdsBack) back.push(() => listener(signal));
+            else listener(signal);
+          });
+        },
+        publish: async (topic, body) => own.publish(topic, body),
+      }),
+      {
+        asked: (ops) => asked.push(...ops),
+        away: () => state.away,
+      },
+    );
+    const { time, lock, other } = world;
+    const before = await other.acquire("k", { ttl: "1m" });
+    let won: Lease | undefined;
+    const winning = lock.acquire("k", { wait: "1h", ...options }).then((lease) => (won = lease));
+    await time.advance(0);
+    asked.length = 0;
+    const release = async () => {
+      await before.release();
+      await time.advance(0);
+    };
+    return {
+      ...world,
+      asked,
+      state,
+      release,
+      winning,
+      won: () => won,
+      tell: () => back.splice(0).forEach((one) => one()),
+    };
+  }
+
+  it("begins at once, and a quick turn costs no request but its release", async () => {
+    const { time, asked, release, won } = await waiting({ ttl: "30s" });
+    await release();
+    won()?.assertHeld();
+    assert.deepEqual(asked, []);
+    await won()?.release();
+    await time.advance(100);
+    assert.deepEqual(
+      asked.map(({ op }) => op),
+      ["release"],
+    );
+  });
+
+  it("lasts for its claim at first, and is extended to its ttl soon", async () => {
+    const { time, asked, release, won } = await waiting({ ttl: "30s" });
+    await time.advance(900);
+    await release();
+    assert.ok((won()?.remainingMs ?? 0) < claimMs - 900);
+    await time.advance(20);
+    assert.ok((won()?.remainingMs ?? 0) > 29_000);
+    assert.equal(asked.length, 1);
+    await time.advance("5s");
+    won()?.assertHeld();
+    assert.equal(won()?.signal.aborted, false);
+  });
+
+  it("ends with its claim where the store cannot be reached to extend it, before another holds the lock", async () => {
+    const { time, state, release, won, other } = await waiting({ ttl: "30s" });
+    state.away = true;
+    await release();
+    won()?.assertHeld();
+    let next: Lease | undefined;
+    void other.acquire("k", { wait: "1h" }).then((lease) => {
+      assert.throws(() => won()?.assertHeld(), { code: "LEASE_LOST", why: "expired" });
+      next = lease;
+    });
+    await time.advance(claimMs + 200);
+    assert.ok(next && won()?.signal.aborted);
+    assert.ok(next.fence > (won()?.fence ?? next.fence));
+  });
+
+  for (const [why, options] of [
+    ["its ttl is no longer than a claim", { ttl: claimMs }],
+    ["it is not to be renewed", { ttl: "30s", renew: false }],
+    ["maxHold ends it soon", { ttl: "30s", maxHold: claimMs }],
+  ] as const) {
+    it(`is asked for first where ${why}`, async () => {
+      const { asked, release, won } = await waiting(options);
+      await release();
+      won()?.assertHeld();
+      assert.deepEqual(
+        asked.map(({ op }) => op),
+        ["acquire"],
+      );
+    });
+  }
+
+  it("is asked for first where its claim is almost over", async () => {
+    const { time, state, asked, release, won, tell } = await waiting({ ttl: "30s" });
+    state.holdsBack = state.away = true;
+    await release();
+    await time.advance((claimMs * 3) / 4);
+    state.away = false;
+    asked.length = 0;
+    tell();
+    await time.advance(0);
+    won()?.assertHeld();
+    assert.deepEqual(
+      asked.map(({ op }) => op),
+      ["acquire"],
+    );
+  });
+
+  it("is nothing once its claim has ended", async () => {
+    const { time, state, release, won, tell, other } = await waiting({ ttl: "30s" });
+    state.holdsBack = state.away = true;
+    await release();
+    await time.advance(claimMs + 100);
+    const next = await other.acquire("k");
+    tell();
+    await time.advance(0);
+    assert.equal(won(), undefined);
+    next.assertHeld();
+  });
+
+  it("is nothing either where the waiter was refused since, however short that is ago", async () => {
+    const { time, state, release, won, tell, other, asked } = await waiting({ ttl: "30s" });
+    state.holdsBack = state.away = true;
+    await release();
+    await time.advance(claimMs + 100);
+    const next = await other.acquire("k");
+    state.away = false;
+    while (asked.length === 0) await time.advance(100);
+    tell();
+    await time.advance(0);
+    assert.equal(won(), undefined);
+    state.holdsBack = false;
+    await next.release();
+    await time.advance(0);
+    assert.ok((won()?.fence ?? 0n) > next.fence);
   });
 });

@@ -5,6 +5,7 @@
 // Parts: state, updates, locks, contended, cache, limit; all of them unless told.
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { withheld } from "../withheld.ts";
 import { cache } from "./cache.ts";
 import { contended, contenders } from "./contended.ts";
 import { limit } from "./limit.ts";
@@ -41,7 +42,11 @@ try {
   for (const name of positionals.length > 0 ? positionals : Object.keys(parts)) {
     const part = parts[name];
     if (part === undefined) throw new Error(`no such part: ${name}; there are ${Object.keys(parts).join(", ")}`);
+    const share = withheld();
     await part();
+    const percent = share();
+    if (percent !== undefined)
+      console.log(`\n${name}: the host withheld ${percent.toFixed(1)} % of the cores' time meanwhile`);
   }
 } finally {
   await server?.stop();

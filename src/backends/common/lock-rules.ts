@@ -140,19 +140,29 @@ export function steal(record: LockRecord, least: number): void {
   nextGrant(record, least);
 }
 
-const nobody: readonly Waiter[] = [];
+/** Whom {@link handOff} granted the lock: a session to be told. */
+export interface HandedOff {
+  readonly owner: string;
+  readonly session: string;
+  readonly grant: number;
+}
+
+const nobody: readonly HandedOff[] = [];
 
 /** Grants the lock to those at the head of the queue whom it fits, each for its claim; they are to be told. */
-export function handOff(record: LockRecord, now: number, least: number): readonly Waiter[] {
+export function handOff(record: LockRecord, now: number, least: number): readonly HandedOff[] {
   const { holds, queue } = record;
-  let granted = 0;
-  for (; granted < queue.length; granted++) {
-    const head = queue[granted] as Waiter;
+  let granted: HandedOff[] | undefined;
+  for (const head of queue) {
     if (!fits(holds, head.mode, head.limit)) break;
     const { owner, session, mode, info, claimMs } = head;
-    holds.push({ owner, mode, grant: nextGrant(record, least), info, until: now + claimMs, pending: session });
+    const grant = nextGrant(record, least);
+    holds.push({ owner, mode, grant, info, until: now + claimMs, pending: session });
+    (granted ??= []).push({ owner, session, grant });
   }
-  return granted === 0 ? nobody : queue.splice(0, granted);
+  if (!granted) return nobody;
+  queue.splice(0, granted.length);
+  return granted;
 }
 
 /** Whether {@link handOff} would grant the lock to anybody. */

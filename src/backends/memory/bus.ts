@@ -34,8 +34,8 @@ export class Bus {
   }
 
   /** The lock was granted to `owner` of that session, who waited. */
-  granted(session: string, lock: Key, owner: string): void {
-    for (const one of this.#grants.get(session) ?? []) this.#tell(one, { type: "granted", lock, owner });
+  granted(session: string, lock: Key, owner: string, grant: number): void {
+    for (const one of this.#grants.get(session) ?? []) this.#tell(one, { type: "granted", lock, owner, grant });
   }
 
   /** The record of `key` was written, deleted or has expired. */

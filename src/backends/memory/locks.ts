@@ -156,9 +156,9 @@ export class Locks {
   #settle(lock: LockRecord, now: number): void {
     rules.reap(lock, now);
     if (lock.queue.length === 0) return;
-    for (const waiter of rules.handOff(lock, now, this.#leastGrant())) {
+    for (const { owner, session, grant } of rules.handOff(lock, now, this.#leastGrant())) {
       lock.usedAt = now;
-      this.#bus.granted(waiter.session, lock.address, waiter.owner);
+      this.#bus.granted(session, lock.address, owner, grant);
     }
     if (lock.queue.length > 0) this.#awaken(lock);
   }

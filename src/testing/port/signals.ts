@@ -25,7 +25,8 @@ export const signalCases: readonly Case[] = [
       await a.release(key, "a");
       const signal = await first.granted("b");
       assert.ok(signal.type === "granted" && signal.lock.key === "k" && signal.lock.space.id === key.space.id);
-      await b.acquire(key, "b", { ttl: long });
+      const confirmed = await b.acquire(key, "b", { ttl: long });
+      if (signal.grant !== undefined) assert.equal(signal.grant, confirmed, "the grant that was told is the grant");
       await b.release(key, "b");
       await second.granted("c");
       assert.ok(!second.signals.some((one) => one.type === "granted" && one.owner === "b"));

@@ -46,11 +46,15 @@ describe("the signals of redis", () => {
     await hub.signalsOf("two").subscribe({ grants: true }, (signal) => others?.push(signal));
     const { listener } = router.subscriberMade;
     const owner = "ä:ö\n{1}";
-    const body = `${Buffer.byteLength(owner)}:${owner}hf:lock:svc:locks{k:1}`;
+    const body = `17:${Buffer.byteLength(owner)}:${owner}hf:lock:svc:locks{k:1}`;
     listener.message("hf:s:one", Buffer.from(body), undefined);
     const lock = { space: space("lock", "svc", "locks"), key: "k:1" };
-    assert.deepEqual(heard, [{ type: "granted", lock, owner }]);
-    for (const nonsense of ["", ":", "1:", "x:a", "-1:abc", "9:short", "1e9:x", "1:ahf:none:svc:x{k}", "1:aelse"]) {
+    assert.deepEqual(heard, [{ type: "granted", lock, owner, grant: 17 }]);
+    for (const nonsense of [
+      ...["", ":", "::", "7:", "7:1:", "7:x:a", "7:-1:abc", "7:9:short", "7:1e9:x", "7:1:aelse", "7::a"],
+      ...["1:ahf:lock:svc:locks{k:1}", "x:1:ahf:lock:svc:locks{k:1}", "0:1:ahf:lock:svc:locks{k:1}"],
+      "7:1:ahf:none:svc:x{k}",
+    ]) {
       listener.message("hf:s:one", Buffer.from(nonsense), undefined);
     }
     assert.equal(heard?.length, 1, "what no script of ours publishes is ignored");

@@ -130,7 +130,7 @@ describe("signals on a redis server", () => {
     for (const one of heard) await one.hears("gap");
     await redis.command("SET", key("after"), "v");
     await heard[0]?.hears("after");
-    await redis.command("PUBLISH", "hf:s:s", "1:ahf:lock:svc:locks{k}");
+    await redis.command("PUBLISH", "hf:s:s", "7:1:ahf:lock:svc:locks{k}");
     await heard[1]?.hears("granted");
   });
 

@@ -135,9 +135,9 @@ local function settle(lock)
       local mode, limit, claim, channel, info = unpack(waiter)
       if not fits(lock.holds, mode, limit) then break end
       leave(lock, head)
-      grantTo(lock, head, mode, now + claim * 1000, info)
+      local grant = grantTo(lock, head, mode, now + claim * 1000, info)
       if not turn or claim < turn then turn = claim end
-      redis.pcall('PUBLISH', channel, #head .. ':' .. head .. lock.key)
+      redis.pcall('PUBLISH', channel, format('%.0f:', grant) .. #head .. ':' .. head .. lock.key)
     end
     changed = true
   end

@@ -86,7 +86,7 @@ if ends > now and q > now and holder == owner then
           'PXAT', format('%.0f', floor(lasts / 1000))
         )
       end
-      redis.pcall('PUBLISH', channel, #head .. ':' .. head .. key)
+      redis.pcall('PUBLISH', channel, format('%.0f:', grant) .. #head .. ':' .. head .. key)
       n = n + 1
       out[n] = 1 + 2 * turn
       slow = false
