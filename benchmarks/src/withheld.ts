@@ -11,7 +11,7 @@ function ticks(): { readonly withheld: number; readonly all: number } | undefine
 
 /**
  * Begins to measure; the returned function gives the percentage of the cores' time since then that the host of a virtual machine
- * did not give it though there was work. Waits of some milliseconds are made of that, and figures of two runs differ by it.
+ * did not give it though there was work. Figures of two runs are comparable where it is next to nothing in both.
  */
 export function withheld(): () => number | undefined {
   const before = ticks();
