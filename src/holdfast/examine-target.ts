@@ -9,6 +9,8 @@ import { reach } from "./reach.ts";
 import { closeOwn } from "./registry.ts";
 
 const DEFAULT_TIMEOUT = 15_000;
+/** How long before all of it is over a backend is to end by itself, in ms. */
+const lastWord = 100;
 /** How many reads are timed where a backend does not time its own. */
 const READS = 50;
 
@@ -20,7 +22,9 @@ export async function examineTarget(target: string | Backend, options: ExamineOp
   try {
     const deadline = backend.time.monotonic() + timeout;
     const call = { signal: undefined, deadline };
-    const examining = backend.examine?.({ deadline }) ?? examineOpened(backend, deadline);
+    // The backend knows where it was not answered, and why: it is to say so before the time is over.
+    const own = deadline - Math.min(lastWord, timeout / 10);
+    const examining = backend.examine?.({ deadline: own }) ?? examineOpened(backend, own);
     return { backend: backend.name, ...(await bounded(examining, call, backend.time, backend.name)) };
   } finally {
     await closeOwn([reached]);
