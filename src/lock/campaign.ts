@@ -5,7 +5,7 @@ import type { Expiring } from "../client/deadlines.ts";
 import type { Reply } from "../client/index.ts";
 import type { Granted, Group, LockMode, LockState } from "../port/index.ts";
 import { Claim, claimMs } from "./claim.ts";
-import { marginMs, type Moment } from "./margin.ts";
+import { marginMs, momentOf, passedMs, type Moment } from "./margin.ts";
 import { releaseInBackground } from "./releasing.ts";
 import type { LockTable } from "./table.ts";
 
@@ -141,7 +141,7 @@ export class Campaign implements Expiring {
     if (ask.waits) this.#table.expect(this);
     this.#asked = ask;
     const { time, instance } = this.#table;
-    const sent: Moment = { mono: time.monotonic(), wall: time.wall() };
+    const sent = momentOf(time);
     this.#claim.asked(sent);
     let reply: Reply | Promise<Reply>;
     try {
@@ -191,9 +191,8 @@ export class Campaign implements Expiring {
   /** Takes a grant; true if it is to ask again at once. */
   #granted({ grant }: Granted, ask: Ask, sent: Moment): boolean {
     const { time, instance } = this.#table;
-    const passed = Math.max(time.monotonic() - sent.mono, time.wall() - sent.wall);
     this.#queued = true; // whatever happens now, the owner is to be released
-    if (passed >= ask.ttlMs - marginMs(ask.ttlMs)) {
+    if (passedMs(sent, momentOf(time)) >= ask.ttlMs - marginMs(ask.ttlMs)) {
       // It may have ended already: not a lease.
       this.#startOver();
       if (ask.waits) return true;
@@ -216,8 +215,7 @@ export class Campaign implements Expiring {
     const asked = this.#asked as Ask;
     const ask = this.#candidate.ask();
     if (!ask.startsClaimed || asked.mode !== ask.mode || asked.limit !== ask.limit) return false;
-    const { time } = this.#table;
-    const sent = this.#claim.begins(grant, { mono: time.monotonic(), wall: time.wall() });
+    const sent = this.#claim.begins(grant, momentOf(this.#table.time));
     if (!sent) return false;
     this.#end();
     this.#candidate.won({ owner: this.owner, grant, sent, ask: asked, claimed: true, markMs: this.#markMs });

@@ -1,5 +1,5 @@
 import type { LockState } from "../port/index.ts";
-import { marginMs, type Moment } from "./margin.ts";
+import { marginMs, passedMs, type Moment } from "./margin.ts";
 
 /** How long a waiter's place in the store's queue, and a grant handed to it, last unless refreshed, in ms. */
 export const claimMs = 2_000;
@@ -34,7 +34,6 @@ export class Claim {
   begins(grant: number, now: Moment): Moment | undefined {
     const since = this.#since;
     if (!since || grant <= this.#grant) return undefined;
-    const passed = Math.max(now.mono - since.mono, now.wall - since.wall);
-    return passed < claimMs - marginMs(claimMs) - leastClaimMs ? since : undefined;
+    return passedMs(since, now) < claimMs - marginMs(claimMs) - leastClaimMs ? since : undefined;
   }
 }

@@ -1,3 +1,5 @@
+import type { Time } from "../base/time.ts";
+
 /**
  * How much earlier than the server a lease ends here: for clocks that run at different speeds (1% of the ttl) and for the
  * step of the timers that tell of it (20 ms), but never more than a quarter of a short lease.
@@ -10,4 +12,14 @@ export function marginMs(ttlMs: number): number {
 export interface Moment {
   readonly mono: number;
   readonly wall: number;
+}
+
+/** Now, on both clocks. */
+export function momentOf(time: Time): Moment {
+  return { mono: time.monotonic(), wall: time.wall() };
+}
+
+/** ms from one moment to another, by the clock that went further: the monotonic one stands still while the machine sleeps. */
+export function passedMs(since: Moment, now: Moment): number {
+  return Math.max(now.mono - since.mono, now.wall - since.wall);
 }

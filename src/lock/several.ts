@@ -10,7 +10,7 @@ import { Hold } from "./hold.ts";
 import { holderOf } from "./holder.ts";
 import { isOfThisProcess, writeInfo } from "./info.ts";
 import { Lease } from "./lease.ts";
-import type { Moment } from "./margin.ts";
+import { momentOf, type Moment } from "./margin.ts";
 import { askMs, type Terms } from "./options.ts";
 import { tooLate, type Ask } from "./campaign.ts";
 import { releaseInBackground } from "./releasing.ts";
@@ -138,7 +138,7 @@ export class Several implements Expiring, Abortable {
     const owner = this.#owner;
     const ask = { owner, mode: "exclusive" as const, limit: undefined, ttl, info: writeInfo(0, terms.label) };
     const ops = this.#locks.map((lock): Operation => ({ op: "acquire", lock, ...ask }));
-    const sent: Moment = { mono: time.monotonic(), wall: time.wall() };
+    const sent = momentOf(time);
     let reply: Reply;
     try {
       reply = await instance.execute({ ops }, { signal: undefined, deadline: sent.mono + terms.timeoutMs });
@@ -201,7 +201,7 @@ export class Several implements Expiring, Abortable {
     if (this.#over || held.some((tenure) => tenure.owner !== owner || !tenure.check())) return undefined;
     const grant = Math.max(...held.map((tenure) => tenure.grant));
     const ttl = askMs(this.#terms);
-    const sent: Moment = { mono: time.monotonic(), wall: time.wall() };
+    const sent = momentOf(time);
     const call = { signal: undefined, deadline: sent.mono + this.#terms.timeoutMs };
     const raise = async ({ locks, grant: from }: Tenure): Promise<Reply> =>
       instance.execute({ ops: [{ op: "extend", lock: locks[0] as Key, owner, grant: from, ttl, raise: grant }] }, call);

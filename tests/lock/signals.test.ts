@@ -162,7 +162,7 @@ describe("a grant that is told", () => {
     const { time, lock, other } = world;
     const before = await other.acquire("k", { ttl: "1m" });
     let won: Lease | undefined;
-    const winning = lock.acquire("k", { wait: "1h", ...options }).then((lease) => (won = lease));
+    void lock.acquire("k", { wait: "1h", ...options }).then((lease) => (won = lease));
     await time.advance(0);
     asked.length = 0;
     const release = async () => {
@@ -174,7 +174,6 @@ describe("a grant that is told", () => {
       asked,
       state,
       release,
-      winning,
       won: () => won,
       tell: () => back.splice(0).forEach((one) => one()),
     };
@@ -253,12 +252,17 @@ describe("a grant that is told", () => {
     );
   });
 
+  /** One whose grant is told to nobody until its claim has ended, and another has the lock. */
+  async function untold() {
+    const world = await waiting({ ttl: "30s" });
+    world.state.holdsBack = world.state.away = true;
+    await world.release();
+    await world.time.advance(claimMs + 100);
+    return { ...world, next: await world.other.acquire("k") };
+  }
+
   it("is nothing once its claim has ended", async () => {
-    const { time, state, release, won, tell, other } = await waiting({ ttl: "30s" });
-    state.holdsBack = state.away = true;
-    await release();
-    await time.advance(claimMs + 100);
-    const next = await other.acquire("k");
+    const { time, won, tell, next } = await untold();
     tell();
     await time.advance(0);
     assert.equal(won(), undefined);
@@ -266,11 +270,7 @@ describe("a grant that is told", () => {
   });
 
   it("is nothing either where the waiter was refused since, however short that is ago", async () => {
-    const { time, state, release, won, tell, other, asked } = await waiting({ ttl: "30s" });
-    state.holdsBack = state.away = true;
-    await release();
-    await time.advance(claimMs + 100);
-    const next = await other.acquire("k");
+    const { time, state, won, tell, next, asked } = await untold();
     state.away = false;
     while (asked.length === 0) await time.advance(100);
     tell();
