@@ -5,7 +5,7 @@ import { Aborts } from "./aborts.ts";
 import type { Call } from "./calls.ts";
 import { Deadlines } from "./deadlines.ts";
 import { groupWrites, KeyOrder, Lane, type Turn } from "./key-order.ts";
-import { batchesOf, Caller, readSlotOf, Request, type Drop, type Failed, type Reply } from "./requests.ts";
+import { batchesOf, Caller, readSlotOf, Request, type Drop, type Failed, type Reader } from "./requests.ts";
 
 /**
  * How many requests are told their outcomes in one go: a quarter of those under way, and no fewer than 32, which make a command
@@ -42,20 +42,22 @@ export class Coalescer {
 
   /**
    * Runs a group: at once where the backend can, else with the others of the tick. Throws or rejects with the signal's
-   * reason, UnavailableError, IndeterminateError, or what the backend refused it with.
+   * reason, and unless the reader knows better, with UnavailableError, IndeterminateError, or what the backend refused it with.
    */
-  execute(group: Group, call: Call): Reply | Promise<Reply> {
+  execute<R>(group: Group, call: Call, reader: Reader<R>): R | Promise<R> {
     call.signal?.throwIfAborted();
     if (this.#session.executeNow && this.#order.idle(group)) {
       const outcome = this.#session.executeNow(group);
       if (outcome) {
-        if (!outcome.ok && outcome.why === "failed") throw this.#failure(outcome, group);
-        return outcome;
+        if (outcome.ok || outcome.why !== "failed") return reader.read(outcome);
+        const error = this.#failure(outcome, group);
+        if (reader.missed) return reader.missed(error);
+        throw error;
       }
     }
     return new Promise((resolve, reject) => {
       const request = this.#join(group);
-      const caller = new Caller(request, call, resolve, reject, this.#drop);
+      const caller = new Caller(request, call, reader, resolve as (result: unknown) => void, reject, this.#drop);
       request.add(caller);
       this.#deadlines.add(caller);
       this.#aborts.add(caller);
@@ -102,6 +104,8 @@ export class Coalescer {
       return request.live > 0;
     });
     for (const batch of batchesOf(wanted)) void this.#send(batch);
+    // Where calls are many, V8 makes such an array among what is old, and what is in it would stay until the whole heap is collected.
+    ready.length = 0;
   };
 
   async #send(batch: readonly Request[]): Promise<void> {
@@ -168,8 +172,8 @@ export class Coalescer {
 
   #tell(caller: Caller, outcome: Outcome): void {
     this.#detach(caller);
-    if (!outcome.ok && outcome.why === "failed") caller.reject(this.#failure(outcome, caller.request.group));
-    else caller.resolve(outcome);
+    if (!outcome.ok && outcome.why === "failed") caller.fail(this.#failure(outcome, caller.request.group));
+    else caller.succeed(outcome);
   }
 
   #leave(request: Request): void {
@@ -186,14 +190,14 @@ export class Coalescer {
     if (request.sent && groupWrites(request.group)) {
       const cause: unknown = signal ? signal.reason : undefined;
       const why = signal ? "aborted" : "timed out";
-      caller.reject(
+      caller.fail(
         new IndeterminateError(`${why} after the write was sent: its outcome is unknown`, {
           backend: this.#backend,
           cause,
         }),
       );
-    } else if (signal) caller.reject(signal.reason);
-    else caller.reject(new UnavailableError("timed out: nothing was changed", { backend: this.#backend }));
+    } else if (signal) caller.fail(signal.reason);
+    else caller.fail(new UnavailableError("timed out: nothing was changed", { backend: this.#backend }));
     if (request.live === 0 && request.missing > 0) {
       seal(request);
       this.#order.withdraw(request, this.#admit);

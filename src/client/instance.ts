@@ -5,7 +5,7 @@ import type { Backend, Group, Opened, Page, Query, Session, Signal, Subscription
 import { checkSignal, timeoutMs, type Call, type CallOptions } from "./calls.ts";
 import { Coalescer } from "./coalescer.ts";
 import type { HoldfastEvents } from "./events.ts";
-import type { Reply } from "./requests.ts";
+import { asItIs, type Reader, type Reply } from "./requests.ts";
 
 /** Timeout of a call unless told otherwise, in ms. */
 const DEFAULT_TIMEOUT = 5_000;
@@ -79,9 +79,11 @@ export class Instance {
   }
 
   /** Runs one group; see {@link Coalescer.execute}. */
-  execute(group: Group, call: Call): Reply | Promise<Reply> {
+  execute(group: Group, call: Call): Reply | Promise<Reply>;
+  execute<R>(group: Group, call: Call, reader: Reader<R>): R | Promise<R>;
+  execute(group: Group, call: Call, reader: Reader<unknown> = asItIs): unknown {
     this.assertOpen();
-    return this.#coalescer.execute(group, call);
+    return this.#coalescer.execute(group, call, reader);
   }
 
   /** One page of a listing, bounded by the call. */

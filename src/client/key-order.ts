@@ -1,4 +1,4 @@
-import { ChurnMap } from "../base/churn-map.ts";
+import { ChurnMap, type Churned } from "../base/churn-map.ts";
 import type { Key, Space } from "../base/keys.ts";
 import type { Group, Operation } from "../port/index.ts";
 
@@ -12,10 +12,12 @@ export interface Turn {
 }
 
 /** One key that calls are on their way on. */
-export class Lane {
+export class Lane implements Churned {
   readonly key: string;
   /** Of its space. */
-  readonly siblings: ChurnMap<string, Lane>;
+  readonly siblings: ChurnMap<Lane>;
+  /** No call is on its way on it. */
+  gone = false;
   /** Admitted readers, or less than 0 by the admitted writers: one, or a release with the acquire behind it. */
   active = 0;
   /** Whether the admitted writer is a release, which an acquire that waits may go with. */
@@ -27,7 +29,7 @@ export class Lane {
   /** The same for a read that checks the record's stamps. */
   stamped: Turn | undefined = undefined;
 
-  constructor(key: string, siblings: ChurnMap<string, Lane>) {
+  constructor(key: string, siblings: ChurnMap<Lane>) {
     this.key = key;
     this.siblings = siblings;
   }
@@ -71,14 +73,15 @@ const mostSpaces = 64;
  */
 export class KeyOrder {
   /** By the id of their space, then by key: the caller's own string, whose hash is known mostly. */
-  readonly #spaces = new Map<string, ChurnMap<string, Lane>>();
-  #size = 0;
+  readonly #spaces = new Map<string, ChurnMap<Lane>>();
+  /** How many have entered and not left. */
+  #turns = 0;
   #lastSpace: Space | undefined;
-  #lastLanes = new ChurnMap<string, Lane>();
+  #lastLanes = lanesOfSpace();
 
   /** Whether a group could go at once, without lining up. */
   idle(group: Group): boolean {
-    if (this.#size === 0) return true;
+    if (this.#turns === 0) return true;
     return group.ops.every((op) => {
       const { space, key } = keyOf(op);
       const lane = this.#lanesIn(space).get(key);
@@ -102,6 +105,7 @@ export class KeyOrder {
   /** Lines up; true if it is admitted on all of its keys already, else `leave` of another turn will name it. */
   enter(turn: Turn): boolean {
     const { lanes } = turn;
+    this.#turns++;
     if (lanes instanceof Lane) lineAlone(turn, lanes);
     else for (const { lane, write } of lanes) line(turn, lane, write);
     return turn.missing === 0;
@@ -110,6 +114,7 @@ export class KeyOrder {
   /** Ends an admitted turn; calls `admit` for each one that can go now. */
   leave(turn: Turn, admit: (next: Turn) => void): void {
     const { lanes } = turn;
+    this.#turns--;
     if (lanes instanceof Lane) this.#leave(lanes, writesOnly(turn), admit);
     else for (const { lane, write } of lanes) this.#leave(lane, write, admit);
   }
@@ -118,6 +123,7 @@ export class KeyOrder {
   withdraw(turn: Turn, admit: (next: Turn) => void): void {
     const { lanes } = turn;
     const uses = lanes instanceof Lane ? [{ lane: lanes, write: writesOnly(turn) }] : lanes;
+    this.#turns--;
     for (const { lane, write } of uses) {
       const place = lane.waiting?.findIndex((waiting) => waiting.turn === turn) ?? -1;
       if (place >= 0) {
@@ -128,16 +134,10 @@ export class KeyOrder {
   }
 
   #lane({ space, key }: Key): Lane {
-    const lanes = this.#lanesIn(space);
-    let lane = lanes.get(key);
-    if (!lane) {
-      lanes.set(key, (lane = new Lane(key, lanes)));
-      this.#size++;
-    }
-    return lane;
+    return this.#lanesIn(space).use(key);
   }
 
-  #lanesIn(space: Space): ChurnMap<string, Lane> {
+  #lanesIn(space: Space): ChurnMap<Lane> {
     if (space === this.#lastSpace) return this.#lastLanes;
     let lanes = this.#spaces.get(space.id);
     if (!lanes) {
@@ -145,7 +145,7 @@ export class KeyOrder {
       if (this.#spaces.size >= mostSpaces) {
         for (const [id, { size }] of this.#spaces) if (size === 0) this.#spaces.delete(id);
       }
-      this.#spaces.set(space.id, (lanes = new ChurnMap()));
+      this.#spaces.set(space.id, (lanes = lanesOfSpace()));
     }
     this.#lastSpace = space;
     this.#lastLanes = lanes;
@@ -172,9 +172,13 @@ export class KeyOrder {
       for (const { turn } of next) if (--turn.missing === 0) admit(turn);
     }
     if (lane.active !== 0) return;
-    lane.siblings.delete(lane.key);
-    this.#size--;
+    lane.siblings.leave(lane);
   }
+}
+
+function lanesOfSpace(): ChurnMap<Lane> {
+  const lanes: ChurnMap<Lane> = new ChurnMap((key) => new Lane(key, lanes));
+  return lanes;
 }
 
 function isOpen({ active, waiting }: Lane, write: boolean): boolean {

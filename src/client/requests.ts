@@ -43,13 +43,28 @@ export class Request implements Turn {
 /** Ends a call for its caller before its outcome is known. `signal` is the one that aborted it, if one did. */
 export type Drop = (caller: Caller, signal: AbortSignal | undefined) => void;
 
+/**
+ * What a call comes to. It runs where the backend tells its outcomes, not in the asynchronous context of the call, so it may call no
+ * function of a user's.
+ */
+export interface Reader<R> {
+  /** The result of a call that has a reply; what it throws rejects. */
+  read(reply: Reply): R;
+  /** That of a call which has none; without this function, the error is. */
+  missed?(error: unknown): Promise<R>;
+}
+
+/** The reply itself. */
+export const asItIs: Reader<Reply> = { read: (reply) => reply };
+
 /** One call that waits for its request. */
 export class Caller implements Expiring, Abortable {
   readonly request: Request;
   readonly deadline: number;
   readonly signal: AbortSignal | undefined;
-  readonly resolve: (reply: Reply) => void;
-  readonly reject: (error: unknown) => void;
+  readonly #reader: Reader<unknown>;
+  readonly #resolve: (result: unknown) => void;
+  readonly #reject: (error: unknown) => void;
   readonly #drop: Drop;
   next: Caller | undefined = undefined;
   over = false;
@@ -58,16 +73,35 @@ export class Caller implements Expiring, Abortable {
   constructor(
     request: Request,
     { deadline, signal }: Call,
-    resolve: (reply: Reply) => void,
+    reader: Reader<unknown>,
+    resolve: (result: unknown) => void,
     reject: (error: unknown) => void,
     drop: Drop,
   ) {
     this.request = request;
     this.deadline = deadline;
     this.signal = signal;
-    this.resolve = resolve;
-    this.reject = reject;
+    this.#reader = reader;
+    this.#resolve = resolve;
+    this.#reject = reject;
     this.#drop = drop;
+  }
+
+  succeed(reply: Reply): void {
+    let result: unknown;
+    try {
+      result = this.#reader.read(reply);
+    } catch (error) {
+      this.#reject(error);
+      return;
+    }
+    this.#resolve(result);
+  }
+
+  fail(error: unknown): void {
+    const { missed } = this.#reader;
+    if (missed) this.#resolve(missed.call(this.#reader, error));
+    else this.#reject(error);
   }
 
   expire(): void {

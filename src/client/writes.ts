@@ -2,7 +2,7 @@ import { IndeterminateError, isHoldfastError } from "../base/errors.ts";
 import type { Group, Operation } from "../port/index.ts";
 import type { Call } from "./calls.ts";
 import type { Instance } from "./instance.ts";
-import type { Reply } from "./requests.ts";
+import { asItIs, type Reply } from "./requests.ts";
 
 /**
  * Runs a group of record writes; where its reply was lost, finds out what became of it, never writing twice in silence.
@@ -12,29 +12,22 @@ import type { Reply } from "./requests.ts";
  * success. All else stays IndeterminateError.
  */
 export function executeWrite(instance: Instance, group: Group, call: Call): Reply | Promise<Reply> {
-  return executeWriteThen(instance, group, call, same);
+  return executeWriteThen(instance, group, call, asItIs.read);
 }
 
-const same = (reply: Reply): Reply => reply;
-
-/** As {@link executeWrite}, and then `next`: one promise less for each of what may be thousands on their way. */
+/**
+ * As {@link executeWrite}, and then `next`, a {@link Reader}: one promise less for each of what may be thousands on their way.
+ */
 export function executeWriteThen<R>(
   instance: Instance,
   group: Group,
   call: Call,
   next: (reply: Reply) => R,
 ): R | Promise<R> {
-  let reply: Reply | Promise<Reply>;
-  try {
-    reply = instance.execute(group, call);
-    if (reply instanceof Promise)
-      return reply.then(next, async (error: unknown) => next(await recover(instance, group, call, error)));
-  } catch (error) {
-    if (!isHoldfastError(error, "INDETERMINATE")) throw error;
-    reply = recover(instance, group, call, error);
-    return reply.then(next);
-  }
-  return next(reply);
+  return instance.execute(group, call, {
+    read: next,
+    missed: async (error) => next(await recover(instance, group, call, error)),
+  });
 }
 
 async function recover(instance: Instance, group: Group, call: Call, error: unknown): Promise<Reply> {

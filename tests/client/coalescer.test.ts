@@ -3,7 +3,9 @@ import { test } from "node:test";
 import { deferred, type Deferred } from "../../src/base/async.ts";
 import { isHoldfastError, UnsupportedError } from "../../src/base/errors.ts";
 import { space } from "../../src/base/keys.ts";
+import type { Call } from "../../src/client/calls.ts";
 import { Coalescer } from "../../src/client/coalescer.ts";
+import { asItIs, type Reader } from "../../src/client/requests.ts";
 import type { ExecuteCall, Group, Operation, Outcome, Session } from "../../src/port/index.ts";
 import { virtualTime } from "../../src/testing/virtual-time.ts";
 
@@ -35,7 +37,11 @@ function harness() {
     page: () => Promise.reject(new UnsupportedError("no pages here")),
     close: () => Promise.resolve(),
   };
-  const coalescer = new Coalescer(session, time, "test");
+  const whole = new Coalescer(session, time, "test");
+  const coalescer = {
+    execute: (group: Group, call: Call, reader: Reader<unknown> = asItIs) => whole.execute(group, call, reader),
+    idle: () => whole.idle(),
+  };
   const call = (signal?: AbortSignal, ms = 1_000) => ({ signal, deadline: time.monotonic() + ms });
   return { batches, coalescer, call, time };
 }
@@ -354,4 +360,46 @@ void test("a session that rejects against the port's word loses no caller", asyn
   batchAt(batches, 0).reply.reject(new Error("bug"));
   await assert.rejects(reply, (error) => isHoldfastError(error, "INDETERMINATE"));
   await coalescer.idle();
+});
+
+void test("a reader makes the result of a reply, what it throws rejects, and it may know better than the error", async () => {
+  const { batches, coalescer, call, time } = harness();
+  const refused = new Error("the reader does not like it");
+  const reader = (read: () => unknown): Reader<unknown> => ({
+    read,
+    missed: (error) => Promise.resolve(isHoldfastError(error, "INDETERMINATE") ? "found out" : "asked in vain"),
+  });
+  const fine = coalescer.execute(
+    set("a"),
+    call(),
+    reader(() => "read"),
+  );
+  const thrown = coalescer.execute(
+    set("b"),
+    call(),
+    reader(() => {
+      throw refused;
+    }),
+  ) as Promise<unknown>;
+  const lost = coalescer.execute(
+    set("c"),
+    call(undefined, 100),
+    reader(() => "read"),
+  );
+  const unsent = coalescer.execute(
+    set("c"),
+    call(undefined, 100),
+    reader(() => "read"),
+  );
+  await turnOfTheLoop();
+  const { call: batchCall } = batchAt(batches, 0);
+  for (const i of [0, 1, 2]) assert.equal(batchCall.claim(i), true);
+  const applied: Outcome = { ok: true, results: [undefined] };
+  batchCall.settled?.(0, applied);
+  batchCall.settled?.(1, applied);
+  assert.equal(await fine, "read");
+  await assert.rejects(thrown, (error) => error === refused);
+  await time.advance(200);
+  assert.equal(await lost, "found out");
+  assert.equal(await unsent, "asked in vain");
 });
