@@ -2,7 +2,7 @@ import { IndeterminateError, isHoldfastError } from "../base/errors.ts";
 import type { Group, Operation } from "../port/index.ts";
 import type { Call } from "./calls.ts";
 import type { Instance } from "./instance.ts";
-import { asItIs, type Reply } from "./requests.ts";
+import { asItIs, type Reader, type Reply } from "./requests.ts";
 
 /**
  * Runs a group of record writes; where its reply was lost, finds out what became of it, never writing twice in silence.
@@ -16,7 +16,8 @@ export function executeWrite(instance: Instance, group: Group, call: Call): Repl
 }
 
 /**
- * As {@link executeWrite}, and then `next`, a {@link Reader}: one promise less for each of what may be thousands on their way.
+ * As {@link executeWrite}, and then `next`, which is called as a {@link Reader} is: one promise less for each of what may be
+ * thousands on their way.
  */
 export function executeWriteThen<R>(
   instance: Instance,
@@ -24,10 +25,25 @@ export function executeWriteThen<R>(
   call: Call,
   next: (reply: Reply) => R,
 ): R | Promise<R> {
-  return instance.execute(group, call, {
-    read: next,
-    missed: async (error) => next(await recover(instance, group, call, error)),
-  });
+  return instance.execute(group, call, new WriteReader(instance, group, call, next));
+}
+
+class WriteReader<R> implements Reader<R> {
+  readonly #instance: Instance;
+  readonly #group: Group;
+  readonly #call: Call;
+  readonly read: (reply: Reply) => R;
+
+  constructor(instance: Instance, group: Group, call: Call, read: (reply: Reply) => R) {
+    this.#instance = instance;
+    this.#group = group;
+    this.#call = call;
+    this.read = read;
+  }
+
+  async missed(error: unknown): Promise<R> {
+    return this.read(await recover(this.#instance, this.#group, this.#call, error));
+  }
 }
 
 async function recover(instance: Instance, group: Group, call: Call, error: unknown): Promise<Reply> {

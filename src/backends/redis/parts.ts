@@ -82,6 +82,8 @@ export class Reads extends Part {
   }
 }
 
+const written: Outcome = { ok: true, results: [undefined] };
+
 /** Groups that are one plain write each: one MSET, which ends a ttl as SET does. */
 export class Writes extends Part {
   readonly #pairs: Arg[] = [];
@@ -107,7 +109,7 @@ export class Writes extends Part {
   }
 
   read(_reply: Reply, _groups: readonly Group[], _learned: Learned, outcomes: (Outcome | undefined)[]): void {
-    for (const place of this.members) outcomes[place] = { ok: true, results: [undefined] };
+    for (const place of this.members) outcomes[place] = written;
   }
 }
 
