@@ -63,21 +63,25 @@ export class RunOnce<R, Tx> {
   /** The stored result, or that of a run of its own. */
   async result(): Promise<RunOnceResult<R>> {
     this.#gate.admit(this.#terms);
+    const { time } = this.#instance;
+    const since = time.monotonic();
     const { stored, first, before } = await this.#look();
     if (stored) return stored;
     if (!(first instanceof Refusal)) return this.#under(first, undefined);
-    // Not quiet: what is no lease is an error.
-    return this.#under((await this.#enter(this.#terms, false)) as Lease, { before });
+    const leftMs = this.#terms.waitMs - (time.monotonic() - since);
+    if (leftMs <= 0) throw this.#notFree(first);
+    const next = await this.#enter({ ...this.#terms, waitMs: leftMs });
+    if (next instanceof Refusal) throw this.#notFree(next);
+    return this.#under(next, { before });
   }
 
   /** Reads what is stored and tries the lock. A wait that is shorter than the timeout bounds that too. */
   async #look(): Promise<Look<R>> {
     const { signal, timeoutMs, waitMs } = this.#terms;
     if (waitMs === 0 || waitMs >= timeoutMs) return this.#lookUntil(signal);
-    const { time, backend } = this.#instance;
     const wait = new AbortController();
-    const over = (): void => wait.abort(timeoutError(new Refusal(undefined, false), this.#id, waitMs, backend.name));
-    const timer = time.after(waitMs, over, { ref: true });
+    const over = (): void => wait.abort(this.#notFree(new Refusal(undefined, false)));
+    const timer = this.#instance.time.after(waitMs, over, { ref: true });
     try {
       return await this.#lookUntil(signal ? AbortSignal.any([signal, wait.signal]) : wait.signal);
     } finally {
@@ -93,11 +97,15 @@ export class RunOnce<R, Tx> {
     const before = await this.#read(signal);
     const stored = this.#stored(before);
     if (stored) return { stored };
-    return { first: await this.#enter({ ...this.#terms, waitMs: 0, signal }, true), before };
+    return { first: await this.#enter({ ...this.#terms, waitMs: 0, signal }), before };
   }
 
-  #enter(terms: Terms, quiet: boolean): Promise<Lease | Refusal> {
-    return this.#gate.enter(this.#id, { terms, mode: "exclusive", limit: undefined, quiet });
+  #enter(terms: Terms): Promise<Lease | Refusal> {
+    return this.#gate.enter(this.#id, { terms, mode: "exclusive", limit: undefined, quiet: true });
+  }
+
+  #notFree(refusal: Refusal): Error {
+    return timeoutError(refusal, this.#id, this.#terms.waitMs, this.#instance.backend.name);
   }
 
   /** Under the lease nobody else runs it. `waited` is set for a call that was not the first. */
