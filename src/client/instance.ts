@@ -171,6 +171,9 @@ export class Instance {
   }
 }
 
+/** How long after its deadline a call is ended here, in ms: what a backend says by itself at the deadline is more to the point. */
+const lastWordMs = 10;
+
 /** `promise`, ended early by the call's signal or deadline. For reads only: what was asked goes on unobserved. */
 export async function bounded<T>(promise: Promise<T>, call: Call, time: Time, backend: string): Promise<T> {
   const { signal, deadline } = call;
@@ -180,7 +183,7 @@ export async function bounded<T>(promise: Promise<T>, call: Call, time: Time, ba
     onAbort = () => reject(signal?.reason as Error);
     signal?.addEventListener("abort", onAbort, { once: true });
     timer = time.after(
-      deadline - time.monotonic(),
+      deadline - time.monotonic() + lastWordMs,
       () => reject(new UnavailableError("timed out: nothing was changed", { backend })),
       { ref: true },
     );

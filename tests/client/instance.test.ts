@@ -128,3 +128,25 @@ void test("a part that comes while the instance ends is ended too", async () => 
   instance.register(late);
   assert.deepEqual(ended, ["late", "late"]);
 });
+
+void test("what a backend says by itself at the deadline comes first, and one that says nothing is not waited for", async () => {
+  let own: Error | undefined = new UnavailableError("no answer from there");
+  const { instance, time } = stand(() => ({
+    page: async (_, { deadline }) =>
+      new Promise((_resolve, reject) => {
+        // As late as a timer may be.
+        if (own) time.after(deadline - time.monotonic() + 2, () => reject(own));
+      }),
+  }));
+  const page = (): Promise<unknown> =>
+    instance.page({ space: key.space, prefix: "", limit: 1 }, instance.call({ timeout: 500 }));
+  const told = page();
+  told.catch(() => undefined);
+  await time.advance(600);
+  await assert.rejects(told, own);
+  own = undefined;
+  const silent = page();
+  silent.catch(() => undefined);
+  await time.advance(520);
+  await assert.rejects(silent, { code: "UNAVAILABLE", message: /timed out/ });
+});

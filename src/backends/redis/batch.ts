@@ -54,7 +54,10 @@ export class Batch implements Learned {
     if (this.#over) return;
     this.#context = context;
     this.#waitsFor = 1;
-    this.#dispatch(context, this.#groups.keys());
+    this.#dispatch(
+      context,
+      this.#groups.map((_, i) => i),
+    );
     this.#done();
   }
 
@@ -74,7 +77,7 @@ export class Batch implements Learned {
   }
 
   /** Sorts groups into parts and sends these; on a cluster those whose node is not there wait for it. */
-  #dispatch(context: BatchContext, members: Iterable<number>): void {
+  #dispatch(context: BatchContext, members: readonly number[]): void {
     const { encoding, places } = context;
     const plan = new Plan(encoding, places);
     let absent: Map<number, number[]> | undefined;
