@@ -98,11 +98,14 @@ export class Coalescer {
     this.#told = 0;
     const ready = this.#ready;
     this.#ready = [];
-    const wanted = ready.filter((request) => {
+    let unwanted = false;
+    for (const request of ready) {
       seal(request);
-      if (request.live === 0) this.#leave(request);
-      return request.live > 0;
-    });
+      if (request.live > 0) continue;
+      unwanted = true;
+      this.#leave(request);
+    }
+    const wanted = unwanted ? ready.filter(({ live }) => live > 0) : ready;
     for (const batch of batchesOf(wanted)) void this.#send(batch);
     // Where calls are many, V8 makes such an array among what is old, and what is in it would stay until the whole heap is collected.
     ready.length = 0;

@@ -40,7 +40,8 @@ export class Deadlines {
   }
 
   delete(item: Expiring): void {
-    const bucket = this.#buckets.get(Math.ceil(item.deadline / bucketMs));
+    const slot = Math.ceil(item.deadline / bucketMs);
+    const bucket = this.#last?.slot === slot ? this.#last : this.#buckets.get(slot);
     if (bucket?.items.delete(item)) this.#prune(bucket);
   }
 

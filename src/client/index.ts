@@ -5,4 +5,4 @@ export { findGrip, gripOf, readGripsBy, setGrip, type LeaseGrip } from "./grips.
 export { bounded, Instance, type Closing } from "./instance.ts";
 export type { Reply } from "./requests.ts";
 export type { OpenTransaction, TransactionFactory } from "./transactions.ts";
-export { executeWrite, executeWriteThen } from "./writes.ts";
+export { executeWrite, Write } from "./writes.ts";

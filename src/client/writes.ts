@@ -2,7 +2,7 @@ import { IndeterminateError, isHoldfastError } from "../base/errors.ts";
 import type { Group, Operation } from "../port/index.ts";
 import type { Call } from "./calls.ts";
 import type { Instance } from "./instance.ts";
-import { asItIs, type Reader, type Reply } from "./requests.ts";
+import type { Reader, Reply } from "./requests.ts";
 
 /**
  * Runs a group of record writes; where its reply was lost, finds out what became of it, never writing twice in silence.
@@ -12,37 +12,31 @@ import { asItIs, type Reader, type Reply } from "./requests.ts";
  * success. All else stays IndeterminateError.
  */
 export function executeWrite(instance: Instance, group: Group, call: Call): Reply | Promise<Reply> {
-  return executeWriteThen(instance, group, call, asItIs.read);
+  return instance.execute(group, call, new PlainWrite(instance, group, call));
 }
 
-/**
- * As {@link executeWrite}, and then `next`, which is called as a {@link Reader} is: one promise less for each of what may be
- * thousands on their way.
- */
-export function executeWriteThen<R>(
-  instance: Instance,
-  group: Group,
-  call: Call,
-  next: (reply: Reply) => R,
-): R | Promise<R> {
-  return instance.execute(group, call, new WriteReader(instance, group, call, next));
-}
-
-class WriteReader<R> implements Reader<R> {
+/** The same with a result of its own: one promise less for each of what may be thousands on their way. */
+export abstract class Write<R> implements Reader<R> {
   readonly #instance: Instance;
   readonly #group: Group;
   readonly #call: Call;
-  readonly read: (reply: Reply) => R;
 
-  constructor(instance: Instance, group: Group, call: Call, read: (reply: Reply) => R) {
+  constructor(instance: Instance, group: Group, call: Call) {
     this.#instance = instance;
     this.#group = group;
     this.#call = call;
-    this.read = read;
   }
+
+  abstract read(reply: Reply): R;
 
   async missed(error: unknown): Promise<R> {
     return this.read(await recover(this.#instance, this.#group, this.#call, error));
+  }
+}
+
+class PlainWrite extends Write<Reply> {
+  read(reply: Reply): Reply {
+    return reply;
   }
 }
 

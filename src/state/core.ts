@@ -3,13 +3,13 @@ import { checkKey, space, utf8Length, type Key, type Space } from "../base/keys.
 import {
   Diagnostics,
   executeWrite,
-  executeWriteThen,
+  Write,
   type Call,
   type Instance,
   type Reply,
   type Source,
 } from "../client/index.ts";
-import type { Condition, Opened, Operation, Payload, Result, StoredRecord } from "../port/index.ts";
+import type { Condition, Group, Opened, Operation, Payload, Result, StoredRecord } from "../port/index.ts";
 import { entryOf, type Entry, type Version } from "./entry.ts";
 import { Host } from "./host.ts";
 import { resolveOptions, type StateStoreOptions } from "./options.ts";
@@ -19,6 +19,25 @@ import { Values, type Encoded } from "./values.ts";
 type SetOperation = Extract<Operation, { op: "set" }>;
 
 const diagnostics = new Diagnostics("state");
+
+/** The version of what was stored. */
+class Save<T> extends Write<Version> {
+  readonly #core: StoreCore<T>;
+  readonly #key: string;
+  readonly #version: Version;
+
+  constructor(core: StoreCore<T>, group: Group, call: Call, key: string, version: Version) {
+    super(core.instance, group, call);
+    this.#core = core;
+    this.#key = key;
+    this.#version = version;
+  }
+
+  read(reply: Reply): Version {
+    this.#core.passed(reply, this.#key);
+    return this.#version;
+  }
+}
 
 /** What every call of one store needs: where its records are, what they are, how a request is made. */
 export class StoreCore<T> {
@@ -119,16 +138,8 @@ export class StoreCore<T> {
     ttl: number | undefined,
     call: Call,
   ): Promise<Version> {
-    const { id } = encoded;
-    const version = executeWriteThen(
-      this.instance,
-      { ops: [this.set(key, encoded, condition, ttl)] },
-      call,
-      (reply) => {
-        this.passed(reply, key.key);
-        return id;
-      },
-    );
+    const group = { ops: [this.set(key, encoded, condition, ttl)] };
+    const version = this.instance.execute(group, call, new Save(this, group, call, key.key, encoded.id));
     return version instanceof Promise ? version : Promise.resolve(version);
   }
 
