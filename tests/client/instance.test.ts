@@ -130,12 +130,13 @@ void test("a part that comes while the instance ends is ended too", async () => 
 });
 
 void test("what a backend says by itself at the deadline comes first, and one that says nothing is not waited for", async () => {
-  let own: Error | undefined = new UnavailableError("no answer from there");
+  const own = new UnavailableError("no answer from there");
+  let speaks = true;
   const { instance, time } = stand(() => ({
     page: async (_, { deadline }) =>
       new Promise((_resolve, reject) => {
         // As late as a timer may be.
-        if (own) time.after(deadline - time.monotonic() + 2, () => reject(own));
+        if (speaks) time.after(deadline - time.monotonic() + 2, () => reject(own));
       }),
   }));
   const page = (): Promise<unknown> =>
@@ -144,7 +145,7 @@ void test("what a backend says by itself at the deadline comes first, and one th
   told.catch(() => undefined);
   await time.advance(600);
   await assert.rejects(told, own);
-  own = undefined;
+  speaks = false;
   const silent = page();
   silent.catch(() => undefined);
   await time.advance(520);
