@@ -107,11 +107,10 @@ export class Coalescer {
     }
     const wanted = unwanted ? ready.filter(({ live }) => live > 0) : ready;
     for (const batch of batchesOf(wanted)) void this.#send(batch);
-    // Where calls are many, V8 makes such an array among what is old, and what is in it would stay until the whole heap is collected.
-    ready.length = 0;
+    emptied(ready);
   };
 
-  async #send(batch: readonly Request[]): Promise<void> {
+  async #send(batch: Request[]): Promise<void> {
     let deadline = 0;
     for (const { first } of batch) {
       for (let caller = first; caller; caller = caller.next) {
@@ -121,10 +120,13 @@ export class Coalescer {
     const call: ExecuteCall = {
       deadline,
       claim(i) {
-        const request = batch[i] as Request;
-        return (request.sent = request.live > 0);
+        const request = batch[i];
+        return request !== undefined && (request.sent = request.live > 0);
       },
-      settled: (i, outcome) => this.#learn(batch[i] as Request, outcome),
+      settled: (i, outcome) => {
+        const request = batch[i];
+        if (request) this.#learn(request, outcome);
+      },
     };
     let outcomes: readonly (Outcome | undefined)[] = [];
     let failure: Error | undefined;
@@ -140,6 +142,7 @@ export class Coalescer {
       const request = batch[i] as Request;
       this.#learn(request, outcomes[i] ?? unanswered(request, failure));
     }
+    emptied(batch);
   }
 
   /** Takes an outcome, and tells it when its turn comes: mostly at once. */
@@ -231,6 +234,14 @@ export class Coalescer {
     if (isHoldfastError(error, "UNAVAILABLE")) return error;
     return new UnavailableError("the store could not be asked: nothing was changed", context);
   }
+}
+
+/**
+ * Lets go of what is in an array that is not used any more. Where calls are many, V8 makes such arrays among the old objects, and
+ * each would keep its requests until the whole heap is collected.
+ */
+function emptied(array: unknown[]): void {
+  array.length = 0;
 }
 
 /** What reads a key from now on comes after what is about to write it. */

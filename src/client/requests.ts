@@ -114,7 +114,7 @@ export class Caller implements Expiring, Abortable {
 }
 
 /** Parts requests into batches, in their order. */
-export function* batchesOf(requests: readonly Request[]): Generator<readonly Request[], void, undefined> {
+export function* batchesOf(requests: readonly Request[]): Generator<Request[], void, undefined> {
   let batch: Request[] = [];
   let operations = 0;
   let bytes = 0;

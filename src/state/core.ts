@@ -20,6 +20,37 @@ type SetOperation = Extract<Operation, { op: "set" }>;
 
 const diagnostics = new Diagnostics("state");
 
+/*
+ * Classes, and `Array.of`, where literals would do: when most of a burst of calls has survived a collection, V8 allocates what the
+ * same literals make among the old objects from then on, and each would keep its value until the whole heap is collected.
+ */
+
+class Put implements SetOperation {
+  readonly op = "set";
+  readonly key: Key;
+  readonly id: Version;
+  readonly value: Payload;
+  readonly if: Condition | undefined;
+  readonly ttl: number | "keep" | undefined;
+
+  constructor(key: Key, id: Version, value: Payload, when: Condition | undefined, ttl: number | "keep" | undefined) {
+    this.key = key;
+    this.id = id;
+    this.value = value;
+    this.if = when;
+    this.ttl = ttl;
+  }
+}
+
+/** A group of one operation. */
+class Single implements Group {
+  readonly ops: readonly Operation[];
+
+  constructor(op: Operation) {
+    this.ops = Array.of(op);
+  }
+}
+
 /** The version of what was stored. */
 class Save<T> extends Write<Version> {
   readonly #core: StoreCore<T>;
@@ -138,7 +169,7 @@ export class StoreCore<T> {
     ttl: number | undefined,
     call: Call,
   ): Promise<Version> {
-    const group = { ops: [this.set(key, encoded, condition, ttl)] };
+    const group = new Single(this.set(key, encoded, condition, ttl));
     const version = this.instance.execute(group, call, new Save(this, group, call, key.key, encoded.id));
     return version instanceof Promise ? version : Promise.resolve(version);
   }
@@ -150,7 +181,7 @@ export class StoreCore<T> {
     condition: Condition | undefined,
     ttl: number | "keep" | undefined,
   ): SetOperation {
-    return { op: "set", key, id, value: payload, if: condition, ttl };
+    return new Put(key, id, payload, condition, ttl);
   }
 
   /** Refuses a value over the backend's limit. */
