@@ -98,14 +98,11 @@ export class Coalescer {
     this.#told = 0;
     const ready = this.#ready;
     this.#ready = [];
-    let unwanted = false;
-    for (const request of ready) {
+    const wanted = ready.filter((request) => {
       seal(request);
-      if (request.live > 0) continue;
-      unwanted = true;
-      this.#leave(request);
-    }
-    const wanted = unwanted ? ready.filter(({ live }) => live > 0) : ready;
+      if (request.live === 0) this.#leave(request);
+      return request.live > 0;
+    });
     for (const batch of batchesOf(wanted)) void this.#send(batch);
     emptied(ready);
   };

@@ -40,8 +40,7 @@ export class Deadlines {
   }
 
   delete(item: Expiring): void {
-    const slot = Math.ceil(item.deadline / bucketMs);
-    const bucket = this.#last?.slot === slot ? this.#last : this.#buckets.get(slot);
+    const bucket = this.#buckets.get(Math.ceil(item.deadline / bucketMs));
     if (bucket?.items.delete(item)) this.#prune(bucket);
   }
 

@@ -1,46 +1,20 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { memoryBackend, MemoryServer } from "../../src/backends/memory/index.ts";
-import { Instance } from "../../src/client/index.ts";
-import { Lock, type RunOnceOptions } from "../../src/lock/index.ts";
-import type { Backend, Signals } from "../../src/port/index.ts";
-import { virtualTime } from "../../src/testing/virtual-time.ts";
+import type { RunOnceOptions } from "../../src/lock/index.ts";
+import { setUp } from "./hands.ts";
 
 /** A run that does not end, and a lock of the same id on a server whose every reply takes 300 ms. */
 async function running() {
-  const time = virtualTime();
-  const server = new MemoryServer({ time });
-  const backend = memoryBackend({ server });
-  const slow: Backend = {
-    name: backend.name,
-    time,
-    open: async () => backend.open(),
-    close: async () => backend.close(),
-    session() {
-      const session = backend.session();
-      return {
-        id: session.id,
-        signals: session.signals as Signals,
-        async execute(groups, call) {
-          const outcomes = await session.execute(groups, call);
-          await new Promise<void>((resolve) => void time.after(300, resolve));
-          return outcomes;
-        },
-        page: async (query, call) => session.page(query, call),
-        close: async () => session.close(),
-      };
-    },
-  };
-  const other = new Lock(new Instance(memoryBackend({ server })), "locks");
+  const { time, lock, other } = setUp((own) => own, {
+    answered: async () => new Promise<void>((resolve) => void time.after(300, resolve)),
+  });
   await new Promise<void>((resolve) => {
     void other.runOnce("id", () => {
       resolve();
       return new Promise<never>(() => undefined);
     });
   });
-  const lock = new Lock(new Instance(slow), "locks");
   return {
-    time,
     /** How long a call waits that is refused, and with what. */
     async refused(options: RunOnceOptions) {
       const since = time.monotonic();
