@@ -110,3 +110,8 @@ export interface Key {
 export function keyId(key: Key): string {
   return key.space.id + key.key;
 }
+
+/** Whether two keys are the same. */
+export function isSameKey(one: Key, other: Key): boolean {
+  return one.key === other.key && one.space.id === other.space.id;
+}

@@ -3,6 +3,8 @@ import type { Time, Timer } from "../base/time.ts";
 
 /** Deadlines of many calls on few timers: they are kept in buckets, so a call costs a place in one and no timer of its own. */
 const bucketMs = 16;
+/** So many empty buckets are kept with their timers, for calls that come and go need the same ones again and again. */
+const mostIdle = 32;
 
 /** Something to be told when its time is over; in the care of one {@link Deadlines} at a time. */
 export interface Expiring extends Placed {
@@ -14,13 +16,17 @@ interface Bucket {
   readonly slot: number;
   readonly items: Bag<Expiring>;
   timer: Timer;
+  /** Among those that were found empty. */
+  idle: boolean;
 }
 
 /** Calls `expire` at most one bucket after the deadline, never before it. */
 export class Deadlines {
   readonly #time: Time;
   readonly #buckets = new Map<number, Bucket>();
-  /** The bucket that was used last: it stays when it is empty, for the next call will likely need it. */
+  /** Those that were found empty, the oldest first. */
+  readonly #idle: Bucket[] = [];
+  /** The bucket that was used last: the next call will likely need it. */
   #last: Bucket | undefined;
 
   constructor(time: Time) {
@@ -28,33 +34,35 @@ export class Deadlines {
   }
 
   add(item: Expiring): void {
-    const slot = Math.ceil(item.deadline / bucketMs);
-    let bucket = this.#last;
-    if (bucket?.slot !== slot) {
-      const before = bucket;
-      bucket = this.#buckets.get(slot) ?? this.#open(slot);
-      this.#last = bucket;
-      if (before) this.#prune(before);
-    }
-    bucket.items.add(item);
+    this.#bucketOf(Math.ceil(item.deadline / bucketMs)).items.add(item);
   }
 
   delete(item: Expiring): void {
-    const bucket = this.#buckets.get(Math.ceil(item.deadline / bucketMs));
-    if (bucket?.items.delete(item)) this.#prune(bucket);
+    const slot = Math.ceil(item.deadline / bucketMs);
+    const bucket = this.#last?.slot === slot ? this.#last : this.#buckets.get(slot);
+    if (!bucket?.items.delete(item) || bucket.items.size > 0 || bucket.idle) return;
+    bucket.idle = true;
+    if (this.#idle.push(bucket) > mostIdle) this.#prune(this.#idle.shift() as Bucket);
+  }
+
+  #bucketOf(slot: number): Bucket {
+    let bucket = this.#last;
+    if (bucket?.slot === slot) return bucket;
+    bucket = this.#buckets.get(slot);
+    if (bucket === undefined) {
+      bucket = { slot, items: new Bag(), timer: this.#arm(slot), idle: false };
+      this.#buckets.set(slot, bucket);
+    }
+    return (this.#last = bucket);
   }
 
   /** Without it, calls with long timeouts would leave a timer each 16 ms behind, for as long as those are. */
   #prune(bucket: Bucket): void {
-    if (bucket.items.size > 0 || bucket === this.#last) return;
+    bucket.idle = false;
+    if (bucket.items.size > 0 || this.#buckets.get(bucket.slot) !== bucket) return;
     bucket.timer.clear();
     this.#buckets.delete(bucket.slot);
-  }
-
-  #open(slot: number): Bucket {
-    const bucket: Bucket = { slot, items: new Bag(), timer: this.#arm(slot) };
-    this.#buckets.set(slot, bucket);
-    return bucket;
+    if (this.#last === bucket) this.#last = undefined;
   }
 
   #arm(slot: number): Timer {

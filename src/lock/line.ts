@@ -1,24 +1,22 @@
+import { LinkedList } from "../base/linked-list.ts";
 import type { LockTable } from "./table.ts";
 import type { Waiter } from "./waiter.ts";
 
-/** Those who wait, in their order: a linked list, so that leaving costs the same wherever one stands. */
-export class Line {
-  first: Waiter | undefined;
-  size = 0;
-  #last: Waiter | undefined;
+/** Those who wait, in their order. */
+export class Line extends LinkedList<Waiter> {
+  /** How many of them try once. */
+  tries = 0;
   readonly #table: LockTable;
 
   constructor(table: LockTable) {
+    super();
     this.#table = table;
   }
 
-  append(waiter: Waiter): void {
+  override append(waiter: Waiter): void {
+    super.append(waiter);
     waiter.queued = true;
-    waiter.previous = this.#last;
-    if (this.#last) this.#last.next = waiter;
-    else this.first = waiter;
-    this.#last = waiter;
-    this.size++;
+    if (waiter.request.terms.waitMs === 0) this.tries++;
   }
 
   /** Has it told when its time is over or its signal aborts, and keeps the process alive for it. */
@@ -33,17 +31,10 @@ export class Line {
     this.#table.aborts.add(waiter);
   }
 
-  remove(waiter: Waiter): void {
-    const { previous, next } = waiter;
-    if (previous) previous.next = next;
-    else this.first = next;
-    if (next) next.previous = previous;
-    else this.#last = previous;
-    // One that has grown old would keep all that came after it alive, until the whole heap is collected.
-    waiter.previous = undefined;
-    waiter.next = undefined;
+  override remove(waiter: Waiter): void {
+    super.remove(waiter);
     waiter.queued = false;
-    this.size--;
+    if (waiter.request.terms.waitMs === 0) this.tries--;
     if (!waiter.armed) return;
     this.#table.waited();
     if (waiter.deadline !== Infinity) this.#table.schedule.delete(waiter);

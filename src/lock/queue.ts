@@ -237,9 +237,8 @@ export class LocalQueue implements Home, Candidate {
 
   /** Refuses those who try once; with `ask`, only those who asked for the same. */
   #refuseTries(ask?: Ask): void {
-    let next: Waiter | undefined;
-    for (let waiter = this.#line.first; waiter; waiter = next) {
-      next = waiter.next;
+    if (this.#line.tries === 0) return;
+    for (const waiter of this.#line.toArray()) {
       const { terms, mode, limit } = waiter.request;
       if (terms.waitMs > 0 || (ask && (mode !== ask.mode || limit !== ask.limit))) continue;
       this.#line.remove(waiter);

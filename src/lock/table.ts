@@ -1,5 +1,7 @@
 import { isHoldfastError } from "../base/errors.ts";
-import { keyId, type Key } from "../base/keys.ts";
+import { isSameKey, type Key } from "../base/keys.ts";
+import { LinkedList } from "../base/linked-list.ts";
+import { Registry } from "../base/registry.ts";
 import type { Time, Timer } from "../base/time.ts";
 import { Aborts } from "../client/aborts.ts";
 import { Deadlines } from "../client/deadlines.ts";
@@ -24,13 +26,13 @@ export class LockTable implements Closing {
   /** Waits that a signal may end. */
   readonly aborts = new Aborts();
   /** What is held by this instance. */
-  readonly tenures = new Set<Tenure>();
+  readonly tenures = new LinkedList<Tenure>();
   /** Calls that take several locks and have not settled. */
   readonly gathering = new Set<Several>();
   /** Known once the backend was opened. */
   capabilities: Capabilities | undefined;
   readonly #queues = new Map<string, Map<string, LocalQueue>>();
-  readonly #campaigns = new Map<string, Campaign>();
+  readonly #campaigns = new Registry<Campaign>();
   /** What goes on without a caller, how much of it, and whom to tell when it has ended. */
   #background = 0;
   #onQuiet: (() => void)[] = [];
@@ -168,17 +170,17 @@ export class LockTable implements Closing {
   #hear(signal: Signal): void {
     if (signal.type === "granted") {
       const campaign = this.#campaigns.get(signal.owner);
-      if (campaign && keyId(campaign.lock) === keyId(signal.lock)) campaign.granted(signal.grant);
+      if (campaign && isSameKey(campaign.lock, signal.lock)) campaign.granted(signal.grant);
     } else if (signal.type === "gap") {
-      for (const campaign of [...this.#campaigns.values()]) campaign.wake();
+      for (const campaign of this.#campaigns.toArray()) campaign.wake();
     }
   }
 
   /** The store was told to end these holds of a lock: those of this instance need not wait to be told so. */
   force(lock: Key, reason: string, ended: LockState | undefined): void {
-    for (const tenure of [...this.tenures]) {
+    for (const tenure of this.tenures.toArray()) {
       const held = ended?.holders.some(({ owner, grant }) => owner === tenure.owner && grant === tenure.grant);
-      if (held && tenure.locks.some((one) => keyId(one) === keyId(lock))) tenure.lose("forced", { reason });
+      if (held && tenure.locks.some((one) => isSameKey(one, lock))) tenure.lose("forced", { reason });
     }
   }
 
@@ -216,7 +218,7 @@ export class LockTable implements Closing {
   }
 
   async end(): Promise<void> {
-    for (const tenure of [...this.tenures]) tenure.lose("closed", { release: true });
+    for (const tenure of this.tenures.toArray()) tenure.lose("closed", { release: true });
     while (this.#background > 0) await new Promise<void>((resolve) => this.#onQuiet.push(resolve));
     this.#unsubscribe?.();
   }

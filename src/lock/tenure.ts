@@ -1,5 +1,6 @@
 import { isHoldfastError, LeaseLostError, type LeaseLostReason } from "../base/errors.ts";
 import type { Key } from "../base/keys.ts";
+import type { Linked } from "../base/linked-list.ts";
 import type { Expiring } from "../client/deadlines.ts";
 import type { Reply } from "../client/index.ts";
 import type { Group, LockMode } from "../port/index.ts";
@@ -14,7 +15,7 @@ import type { Granting, Home, Losing, Turn } from "./turn.ts";
 const shortestRetryMs = 20;
 
 /** A grant of the store, held by this instance: its local deadline, its renewal, the turns served under it, its end. */
-export class Tenure implements Expiring {
+export class Tenure implements Expiring, Linked<Tenure> {
   readonly table: LockTable;
   readonly locks: readonly Key[];
   readonly mode: LockMode;
@@ -24,6 +25,8 @@ export class Tenure implements Expiring {
   current: Turn | undefined;
   /** When it is next looked after; see {@link Expiring}. */
   deadline = Infinity;
+  previous: Tenure | undefined;
+  next: Tenure | undefined;
   readonly #home: Home | undefined;
   /** See {@link Granting.markMs}. */
   readonly markMs: number | undefined;
@@ -59,7 +62,7 @@ export class Tenure implements Expiring {
     this.#lifeMs = ttlMs - marginMs(ttlMs);
     this.#renewAt = granting.renewAt ?? sent.mono + ttlMs / 3;
     this.#claimed = granting.renewAt !== undefined;
-    this.table.tenures.add(this);
+    this.table.tenures.append(this);
   }
 
   /** The lock's name. */
@@ -149,9 +152,10 @@ export class Tenure implements Expiring {
   }
 
   #end(): void {
+    if (this.#over) return;
     this.#over = true;
     this.#unschedule();
-    this.table.tenures.delete(this);
+    this.table.tenures.remove(this);
   }
 
   /** A lease was collected without having been released. */

@@ -1,4 +1,5 @@
 import { LockTimeoutError, type HolderInfo } from "../base/errors.ts";
+import type { Linked } from "../base/linked-list.ts";
 import type { Abortable } from "../client/aborts.ts";
 import type { Expiring } from "../client/deadlines.ts";
 import type { LockMode } from "../port/index.ts";
@@ -44,7 +45,7 @@ interface Queue {
 }
 
 /** A request in a local queue. */
-export class Waiter implements Expiring, Abortable {
+export class Waiter implements Expiring, Abortable, Linked<Waiter> {
   readonly request: Request;
   /** When it no longer waits; Infinity for one that tries once, or waits until its signal. */
   deadline = Infinity;

@@ -7,8 +7,8 @@ import type { Seen, Task } from "./contender.ts";
 import { lockPeers, TUNED_DELAY_MS, type Retry } from "./peers.ts";
 
 const PROCESSES = 4;
-/** How long everybody runs before anything is measured. */
-const WARM_MS = 1_000;
+/** How long everybody runs before anything is measured: what a process does once for each turn is compiled only after seconds. */
+const WARM_MS = 4_000;
 let drawn = 0;
 
 /** What one run of one lock gave. */

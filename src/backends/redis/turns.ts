@@ -6,16 +6,23 @@ import type { LockOperation, LockState, Outcome } from "../../port/index.ts";
 const shortest = 5;
 /** How long after a look that failed the next one comes, in ms. */
 const afterFailure = 1_000;
+/** So many locks that nobody waits for are kept with their timers: those who want a lock often soon wait for it again. */
+const mostIdle = 32;
 
 /** A lock that is looked at again. */
 interface Watched {
   readonly lock: Key;
   /** Owners of this session that wait, and when their claims end. */
-  readonly owners: Map<string, number>;
+  owners: Map<string, number>;
   /** Whether this session has passed it on, and looks whether that was taken. */
   passed: boolean;
-  timer: Timer | undefined;
+  /** When it is to be looked at; Infinity if it is not. */
   at: number;
+  timer: Timer | undefined;
+  /** When the timer comes: then, or earlier. */
+  timerAt: number;
+  /** Among those that nobody was found to wait for. */
+  idle: boolean;
 }
 
 /**
@@ -26,6 +33,8 @@ export class Turns {
   readonly #time: Time;
   readonly #look: (lock: Key) => void;
   readonly #watched = new Map<string, Watched>();
+  /** Those that nobody was found to wait for, the oldest first. */
+  readonly #idle: Watched[] = [];
   #closed = false;
 
   /** `look` asks for the state of a lock, which passes it on, and ends in {@link learned} or {@link failed}. */
@@ -51,7 +60,7 @@ export class Turns {
     const watched = this.#watched.get(keyId(op.lock));
     if (watched === undefined) return;
     if (op.op === "acquire" || op.op === "release") {
-      if (watched.owners.delete(op.owner) && watched.owners.size === 0 && !watched.passed) this.#drop(watched);
+      if (watched.owners.delete(op.owner) && watched.owners.size === 0 && !watched.passed) this.#rest(watched);
     } else if (op.op === "inspect") {
       const state = outcome.results[0] as LockState;
       if (watched.owners.size > 0) this.#plan(watched, nextEnd(state));
@@ -74,7 +83,15 @@ export class Turns {
     const id = keyId(lock);
     let watched = this.#watched.get(id);
     if (watched === undefined) {
-      watched = { lock, owners: new Map(), passed: false, timer: undefined, at: Infinity };
+      watched = {
+        lock,
+        owners: new Map(),
+        passed: false,
+        at: Infinity,
+        timer: undefined,
+        timerAt: Infinity,
+        idle: false,
+      };
       this.#watched.set(id, watched);
     }
     return watched;
@@ -86,29 +103,54 @@ export class Turns {
     this.#plan(watched, turnMs);
   }
 
-  #drop(watched: Watched): void {
+  /** It need not be looked at. Its timer stays, for the next look is likely planned before it comes. */
+  #rest(watched: Watched): void {
+    watched.at = Infinity;
+    // What comes and goes in one map for long would be kept by its old tables.
+    watched.owners = new Map();
+    if (watched.idle) return;
+    watched.idle = true;
+    if (this.#idle.push(watched) > mostIdle) this.#prune(this.#idle.shift() as Watched);
+  }
+
+  #prune(watched: Watched): void {
+    watched.idle = false;
+    if (watched.at < Infinity || watched.owners.size > 0) return;
     watched.timer?.clear();
-    this.#watched.delete(keyId(watched.lock));
+    watched.timer = undefined;
+    this.#forget(watched);
+  }
+
+  #forget(watched: Watched): void {
+    const id = keyId(watched.lock);
+    if (this.#watched.get(id) === watched) this.#watched.delete(id);
   }
 
   /** The next look, unless an earlier one is planned. */
   #plan(watched: Watched, inMs: number): void {
-    const wait = Math.max(inMs + 1, shortest);
-    const at = this.#time.monotonic() + wait;
-    if (watched.timer !== undefined && watched.at <= at) return;
-    watched.timer?.clear();
+    const at = this.#time.monotonic() + Math.max(inMs + 1, shortest);
+    if (watched.at <= at) return;
     watched.at = at;
-    watched.timer = this.#time.after(wait, () => this.#turn(watched));
+    if (watched.timer === undefined || watched.timerAt > at) this.#arm(watched);
   }
 
-  #turn(watched: Watched): void {
+  #arm(watched: Watched): void {
+    watched.timer?.clear();
+    watched.timerAt = watched.at;
+    watched.timer = this.#time.after(watched.at - this.#time.monotonic(), () => this.#due(watched));
+  }
+
+  #due(watched: Watched): void {
     watched.timer = undefined;
-    watched.passed = false;
     const now = this.#time.monotonic();
+    if (watched.at > now && watched.at < Infinity) return this.#arm(watched);
+    const looks = watched.at <= now;
+    watched.at = Infinity;
+    watched.passed = false;
     for (const [owner, until] of watched.owners) if (until <= now) watched.owners.delete(owner);
     // Whoever else is behind is looked after by the reply.
-    if (watched.owners.size === 0) this.#watched.delete(keyId(watched.lock));
-    this.#look(watched.lock);
+    if (watched.owners.size === 0) this.#forget(watched);
+    if (looks) this.#look(watched.lock);
   }
 }
 

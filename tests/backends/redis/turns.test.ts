@@ -93,6 +93,39 @@ describe("who looks at a lock on Redis when its time has come", () => {
     assert.equal(looks.length, 2);
   });
 
+  it("has few timers, however many locks come and go, and however often one is passed on", () => {
+    const time = virtualTime();
+    let [live, armed] = [0, 0];
+    const counting = {
+      wall: () => time.wall(),
+      monotonic: () => time.monotonic(),
+      after() {
+        live++;
+        armed++;
+        let cleared = false;
+        const clear = (): void => {
+          if (!cleared) live--;
+          cleared = true;
+        };
+        return { clear };
+      },
+    };
+    const turns = new Turns(counting, () => assert.fail("nothing is due"));
+    for (let i = 0; i < 1_000; i++) {
+      turns.learned(waiting("a"), held(1_000 + i), 0);
+      turns.learned(waiting("a"), done, 0);
+    }
+    assert.deepEqual([live, armed], [1, 1]);
+    for (let i = 0; i < 1_000; i++) {
+      const other = { space: key.space, key: `${i}` };
+      turns.learned({ ...waiting("a"), lock: other }, held(1_000), 0);
+      turns.learned({ ...waiting("a"), lock: other }, done, 0);
+      assert.ok(live <= 33, `${live} timers`);
+    }
+    turns.close();
+    assert.equal(live, 0);
+  });
+
   it("is nobody of a session that has ended", async () => {
     const { time, looks, turns } = world();
     turns.learned(waiting("a"), held(100), 0);
