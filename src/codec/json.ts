@@ -39,7 +39,8 @@ function encode(value: unknown): string {
   }
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Made when it is first needed, for most records are text. */
+let utf8: InstanceType<typeof TextDecoder> | undefined;
 
 function decode(data: string | Uint8Array): unknown {
   const text = typeof data === "string" ? data : decodeUtf8(data);
@@ -62,6 +63,7 @@ function parse(text: string): unknown {
 
 function decodeUtf8(data: Uint8Array): string {
   try {
+    utf8 ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
     return utf8.decode(data);
   } catch {
     throw new CorruptValueError("the record is not valid UTF-8");

@@ -3,6 +3,9 @@ export type Step = string | number | symbol;
 
 const LONGEST_STEP = 64;
 
+/** A step that needs no quotes. Made when it is first needed: its classes of characters take longer than all else that is loaded. */
+let name: RegExp | undefined;
+
 /** `["items", 3, "a b"]` as `$.items[3]["a b"]`. */
 export function formatPath(steps: readonly Step[]): string {
   return `$${steps.map(formatStep).join("")}`;
@@ -11,7 +14,8 @@ export function formatPath(steps: readonly Step[]): string {
 function formatStep(step: Step): string {
   if (typeof step === "number") return `[${step}]`;
   if (typeof step === "symbol") return `[${shortened(step.toString())}]`;
-  if (/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(step) && step.length <= LONGEST_STEP) return `.${step}`;
+  name ??= new RegExp(String.raw`^[\p{ID_Start}$_][\p{ID_Continue}$]*$`, "u");
+  if (step.length <= LONGEST_STEP && name.test(step)) return `.${step}`;
   return `[${JSON.stringify(shortened(step))}]`;
 }
 

@@ -33,7 +33,9 @@ export type {
   SetOptions,
 } from "../cache/index.ts";
 export type { CallOptions, HoldfastEvents, OperationMessage } from "../client/index.ts";
-export { json, type Codec } from "../codec/index.ts";
+export type { Codec } from "../codec/index.ts";
+// Not from the index of its folder, which would load more: importing the package is to cost next to nothing.
+export { json } from "../codec/json.ts";
 export { connect } from "../holdfast/connect.ts";
 export { examine, type Examined, type ExamineOptions } from "../holdfast/examine.ts";
 export type { Holdfast } from "../holdfast/holdfast.ts";
