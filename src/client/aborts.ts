@@ -34,8 +34,9 @@ export class Aborts {
   #watch(signal: AbortSignal): Watch {
     const items = new Set<Abortable>();
     const listener = (): void => {
-      this.#watches.delete(signal);
+      // What is taken back by one of them is not told any more.
       for (const item of items) item.abort();
+      this.#watches.delete(signal);
     };
     const watch = { items, listener };
     this.#watches.set(signal, watch);

@@ -28,6 +28,8 @@ export class Deadlines {
   readonly #idle: Bucket[] = [];
   /** The bucket that was used last: the next call will likely need it. */
   #last: Bucket | undefined;
+  /** The bucket whose items are being told. */
+  #due: Bucket | undefined;
 
   constructor(time: Time) {
     this.#time = time;
@@ -37,8 +39,10 @@ export class Deadlines {
     this.#bucketOf(Math.ceil(item.deadline / bucketMs)).items.add(item);
   }
 
+  /** Takes an item back: it is not told, also if others of its bucket just are. */
   delete(item: Expiring): void {
     const slot = Math.ceil(item.deadline / bucketMs);
+    if (this.#due?.slot === slot && this.#due.items.delete(item)) return;
     const bucket = this.#last?.slot === slot ? this.#last : this.#buckets.get(slot);
     if (!bucket?.items.delete(item) || bucket.items.size > 0 || bucket.idle) return;
     bucket.idle = true;
@@ -66,10 +70,10 @@ export class Deadlines {
   }
 
   #arm(slot: number): Timer {
-    return this.#time.after(slot * bucketMs - this.#time.monotonic(), () => this.#due(slot));
+    return this.#time.after(slot * bucketMs - this.#time.monotonic(), () => this.#tell(slot));
   }
 
-  #due(slot: number): void {
+  #tell(slot: number): void {
     const bucket = this.#buckets.get(slot);
     if (!bucket) return;
     if (this.#time.monotonic() < slot * bucketMs) {
@@ -78,6 +82,8 @@ export class Deadlines {
     }
     this.#buckets.delete(slot);
     if (this.#last === bucket) this.#last = undefined;
+    this.#due = bucket;
     for (const item of bucket.items.toArray()) if (bucket.items.delete(item)) item.expire();
+    this.#due = undefined;
   }
 }

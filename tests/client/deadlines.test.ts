@@ -21,6 +21,25 @@ void test("a deadline is told at most a bucket late and never early, and not if 
   for (const [deadline, at] of told) assert.ok(at >= deadline && at < deadline + 17, `${deadline} was told at ${at}`);
 });
 
+void test("what is taken back while others of the same moment are told is not told", async () => {
+  const time = virtualTime();
+  const deadlines = new Deadlines(time);
+  const told: string[] = [];
+  const second = { deadline: 11, expire: () => void told.push("second") };
+  const later = { deadline: 11, expire: () => void told.push("later") };
+  const first = {
+    deadline: 10,
+    expire: () => {
+      told.push("first");
+      deadlines.delete(second);
+      deadlines.add(later);
+    },
+  };
+  for (const item of [first, second]) deadlines.add(item);
+  await time.advance(100);
+  assert.deepEqual(told, ["first", "later"]);
+});
+
 void test("calls that are over leave no timers behind, however long their timeouts are", () => {
   const time = virtualTime();
   let [now, timers] = [0, 0];
