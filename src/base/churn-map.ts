@@ -34,6 +34,11 @@ export class ChurnMap<T extends Churned> {
     return item === undefined || item.gone ? undefined : item;
   }
 
+  /** What is in it now, for a loop that changes it. */
+  toArray(): T[] {
+    return [...this.#map.values()].filter(({ gone }) => !gone);
+  }
+
   /** The item of a key: the one that is there, else one that had gone, else a new one. */
   use(key: string): T {
     let item = this.#map.get(key);

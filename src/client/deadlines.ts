@@ -1,10 +1,9 @@
 import { Bag, type Placed } from "../base/bag.ts";
+import { Idle, type Idling } from "../base/idle.ts";
 import type { Time, Timer } from "../base/time.ts";
 
 /** Deadlines of many calls on few timers: they are kept in buckets, so a call costs a place in one and no timer of its own. */
 const bucketMs = 16;
-/** So many empty buckets are kept with their timers, for calls that come and go need the same ones again and again. */
-const mostIdle = 32;
 
 /** Something to be told when its time is over; in the care of one {@link Deadlines} at a time. */
 export interface Expiring extends Placed {
@@ -12,20 +11,18 @@ export interface Expiring extends Placed {
   expire(): void;
 }
 
-interface Bucket {
+interface Bucket extends Idling {
   readonly slot: number;
   readonly items: Bag<Expiring>;
   timer: Timer;
-  /** Among those that were found empty. */
-  idle: boolean;
 }
 
 /** Calls `expire` at most one bucket after the deadline, never before it. */
 export class Deadlines {
   readonly #time: Time;
   readonly #buckets = new Map<number, Bucket>();
-  /** Those that were found empty, the oldest first. */
-  readonly #idle: Bucket[] = [];
+  /** Empty ones, with their timers: calls that come and go need the same ones again and again. */
+  readonly #idle = new Idle<Bucket>();
   /** The bucket that was used last: the next call will likely need it. */
   #last: Bucket | undefined;
   /** The bucket whose items are being told. */
@@ -44,9 +41,9 @@ export class Deadlines {
     const slot = Math.ceil(item.deadline / bucketMs);
     if (this.#due?.slot === slot && this.#due.items.delete(item)) return;
     const bucket = this.#last?.slot === slot ? this.#last : this.#buckets.get(slot);
-    if (!bucket?.items.delete(item) || bucket.items.size > 0 || bucket.idle) return;
-    bucket.idle = true;
-    if (this.#idle.push(bucket) > mostIdle) this.#prune(this.#idle.shift() as Bucket);
+    if (!bucket?.items.delete(item) || bucket.items.size > 0) return;
+    const oldest = this.#idle.keep(bucket);
+    if (oldest) this.#prune(oldest);
   }
 
   #bucketOf(slot: number): Bucket {
@@ -62,7 +59,6 @@ export class Deadlines {
 
   /** Without it, calls with long timeouts would leave a timer each 16 ms behind, for as long as those are. */
   #prune(bucket: Bucket): void {
-    bucket.idle = false;
     if (bucket.items.size > 0 || this.#buckets.get(bucket.slot) !== bucket) return;
     bucket.timer.clear();
     this.#buckets.delete(bucket.slot);

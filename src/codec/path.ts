@@ -3,7 +3,7 @@ export type Step = string | number | symbol;
 
 const LONGEST_STEP = 64;
 
-/** A step that needs no quotes. Made when it is first needed: its classes of characters take longer than all else that is loaded. */
+/** A step that needs no quotes. Made when it is first needed, for its classes of characters take a millisecond. */
 let name: RegExp | undefined;
 
 /** `["items", 3, "a b"]` as `$.items[3]["a b"]`. */

@@ -1,7 +1,7 @@
+import { ChurnMap, type Churned } from "../base/churn-map.ts";
 import { isHoldfastError } from "../base/errors.ts";
 import { isSameKey, type Key } from "../base/keys.ts";
 import { LinkedList } from "../base/linked-list.ts";
-import { Registry } from "../base/registry.ts";
 import type { Time, Timer } from "../base/time.ts";
 import { Aborts } from "../client/aborts.ts";
 import { Deadlines } from "../client/deadlines.ts";
@@ -16,6 +16,17 @@ import type { Tenure } from "./tenure.ts";
 /** How often a waiter asks where nobody wakes it, in ms. */
 const pollMs = 100;
 const longestTimer = 2 ** 31 - 1;
+
+/** A name under which a campaign waits in the store's queue. It stays in its table for a while when that is over. */
+class Contender implements Churned {
+  readonly key: string;
+  gone = false;
+  campaign: Campaign | undefined = undefined;
+
+  constructor(owner: string) {
+    this.key = owner;
+  }
+}
 
 /** Everything that the locks of one instance share: their queues, their schedule, what must end when the instance closes. */
 export class LockTable implements Closing {
@@ -32,7 +43,7 @@ export class LockTable implements Closing {
   /** Known once the backend was opened. */
   capabilities: Capabilities | undefined;
   readonly #queues = new Map<string, Map<string, LocalQueue>>();
-  readonly #campaigns = new Registry<Campaign>();
+  readonly #contenders = new ChurnMap((owner) => new Contender(owner));
   /** What goes on without a caller, how much of it, and whom to tell when it has ended. */
   #background = 0;
   #onQuiet: (() => void)[] = [];
@@ -121,7 +132,7 @@ export class LockTable implements Closing {
 
   /** A campaign waits in the store's queue: it is woken when it is granted the lock. */
   enlist(campaign: Campaign): void {
-    this.#campaigns.set(campaign.owner, campaign);
+    this.#contenders.use(campaign.owner).campaign = campaign;
   }
 
   /** The same for one whose request is still under way; before anybody listens it is of no use, and costs nothing. */
@@ -131,7 +142,10 @@ export class LockTable implements Closing {
 
   /** A campaign is over. */
   dismiss(campaign: Campaign): void {
-    this.#campaigns.delete(campaign.owner);
+    const contender = this.#contenders.get(campaign.owner);
+    if (!contender) return;
+    contender.campaign = undefined;
+    this.#contenders.leave(contender);
   }
 
   /**
@@ -169,10 +183,10 @@ export class LockTable implements Closing {
 
   #hear(signal: Signal): void {
     if (signal.type === "granted") {
-      const campaign = this.#campaigns.get(signal.owner);
+      const campaign = this.#contenders.get(signal.owner)?.campaign;
       if (campaign && isSameKey(campaign.lock, signal.lock)) campaign.granted(signal.grant);
     } else if (signal.type === "gap") {
-      for (const campaign of this.#campaigns.toArray()) campaign.wake();
+      for (const { campaign } of this.#contenders.toArray()) campaign?.wake();
     }
   }
 

@@ -40,6 +40,7 @@ void test("a churn map holds what a map holds, however items come and go", () =>
       }
       for (let number = 0; number <= 3_000; number++)
         assert.equal(map.get(`key-${number}`), model.get(`key-${number}`));
+      assert.deepEqual(new Set(map.toArray()), new Set(model.values()));
     }),
     { numRuns: 50 },
   );

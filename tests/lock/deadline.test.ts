@@ -7,6 +7,7 @@ import { Lock } from "../../src/lock/index.ts";
 import { marginMs } from "../../src/lock/margin.ts";
 import type { Session } from "../../src/port/index.ts";
 import { virtualTime } from "../../src/testing/virtual-time.ts";
+import { setUp } from "./hands.ts";
 
 /** Stops the event loop, as a long computation does. */
 function block(ms: number): void {
@@ -60,31 +61,10 @@ describe("the local deadline of a lease", () => {
   });
 
   it("counts from before the request was sent, less a margin", async () => {
-    const time = virtualTime();
-    const backend = memoryBackend({ time });
-    const slow = {
-      ...backend,
-      name: backend.name,
-      time,
-      open: async () => backend.open(),
-      close: async () => backend.close(),
-      session(): Session {
-        const session = backend.session();
-        return {
-          id: session.id,
-          async execute(groups, call) {
-            const outcomes = await session.execute(groups, call);
-            await new Promise<void>((resolve) => {
-              time.after(2_000, resolve);
-            });
-            return outcomes;
-          },
-          page: async (query, call) => session.page(query, call),
-          close: async () => session.close(),
-        };
-      },
-    };
-    const acquiring = new Lock(new Instance(slow), "locks").acquire("k", { ttl: 10_000, renew: false });
+    const { time, lock } = setUp((own) => own, {
+      answered: async () => new Promise<void>((resolve) => void time.after(2_000, resolve)),
+    });
+    const acquiring = lock.acquire("k", { ttl: 10_000, renew: false });
     await time.advance(2_000);
     const lease = await acquiring;
     assert.equal(lease.remainingMs, 8_000 - marginMs(10_000));

@@ -1,3 +1,4 @@
+import { Idle, type Idling } from "../../base/idle.ts";
 import { keyId, type Key } from "../../base/keys.ts";
 import type { Time, Timer } from "../../base/time.ts";
 import type { LockOperation, LockState, Outcome } from "../../port/index.ts";
@@ -6,11 +7,9 @@ import type { LockOperation, LockState, Outcome } from "../../port/index.ts";
 const shortest = 5;
 /** How long after a look that failed the next one comes, in ms. */
 const afterFailure = 1_000;
-/** So many locks that nobody waits for are kept with their timers: those who want a lock often soon wait for it again. */
-const mostIdle = 32;
 
 /** A lock that is looked at again. */
-interface Watched {
+interface Watched extends Idling {
   readonly lock: Key;
   /** Owners of this session that wait, and when their claims end. */
   owners: Map<string, number>;
@@ -21,8 +20,6 @@ interface Watched {
   timer: Timer | undefined;
   /** When the timer comes: then, or earlier. */
   timerAt: number;
-  /** Among those that nobody was found to wait for. */
-  idle: boolean;
 }
 
 /**
@@ -33,8 +30,8 @@ export class Turns {
   readonly #time: Time;
   readonly #look: (lock: Key) => void;
   readonly #watched = new Map<string, Watched>();
-  /** Those that nobody was found to wait for, the oldest first. */
-  readonly #idle: Watched[] = [];
+  /** Those that nobody waits for, with their timers: who wants a lock often waits for it again soon. */
+  readonly #idle = new Idle<Watched>();
   #closed = false;
 
   /** `look` asks for the state of a lock, which passes it on, and ends in {@link learned} or {@link failed}. */
@@ -108,13 +105,11 @@ export class Turns {
     watched.at = Infinity;
     // What comes and goes in one map for long would be kept by its old tables.
     watched.owners = new Map();
-    if (watched.idle) return;
-    watched.idle = true;
-    if (this.#idle.push(watched) > mostIdle) this.#prune(this.#idle.shift() as Watched);
+    const oldest = this.#idle.keep(watched);
+    if (oldest) this.#prune(oldest);
   }
 
   #prune(watched: Watched): void {
-    watched.idle = false;
     if (watched.at < Infinity || watched.owners.size > 0) return;
     watched.timer?.clear();
     watched.timer = undefined;
@@ -128,22 +123,23 @@ export class Turns {
 
   /** The next look, unless an earlier one is planned. */
   #plan(watched: Watched, inMs: number): void {
-    const at = this.#time.monotonic() + Math.max(inMs + 1, shortest);
+    const now = this.#time.monotonic();
+    const at = now + Math.max(inMs + 1, shortest);
     if (watched.at <= at) return;
     watched.at = at;
-    if (watched.timer === undefined || watched.timerAt > at) this.#arm(watched);
+    if (watched.timer === undefined || watched.timerAt > at) this.#arm(watched, now);
   }
 
-  #arm(watched: Watched): void {
+  #arm(watched: Watched, now: number): void {
     watched.timer?.clear();
     watched.timerAt = watched.at;
-    watched.timer = this.#time.after(watched.at - this.#time.monotonic(), () => this.#due(watched));
+    watched.timer = this.#time.after(watched.at - now, () => this.#due(watched));
   }
 
   #due(watched: Watched): void {
     watched.timer = undefined;
     const now = this.#time.monotonic();
-    if (watched.at > now && watched.at < Infinity) return this.#arm(watched);
+    if (watched.at > now && watched.at < Infinity) return this.#arm(watched, now);
     const looks = watched.at <= now;
     watched.at = Infinity;
     watched.passed = false;
