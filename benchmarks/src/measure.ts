@@ -59,6 +59,25 @@ export async function inFlight(
   await Promise.all(Array.from({ length: width }, worker));
 }
 
+/**
+ * The longest turn of the event loop while `run` goes on, in ms, without the turn in which it starts. A turn that follows the last one
+ * tells it exactly; a timer of one millisecond would tell it to within one.
+ */
+export async function longestTurn(run: () => Promise<unknown>): Promise<number> {
+  let longest = 0;
+  let last = Infinity;
+  const tick = (): void => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+    next = setImmediate(tick);
+  };
+  let next = setImmediate(tick);
+  await run();
+  clearImmediate(next);
+  return longest;
+}
+
 export function format(value: number): string {
   if (value >= 1e6) return `${(value / 1e6).toFixed(2)} M`;
   if (value >= 1e3) return `${(value / 1e3).toFixed(1)} k`;

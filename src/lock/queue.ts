@@ -145,9 +145,9 @@ export class LocalQueue implements Home, Candidate {
 
   // What a tenure asks.
 
-  pass(tenure: Tenure, hold: Hold, now: number): boolean {
+  pass(tenure: Tenure, hold: Hold, now: number, remainingMs: number): boolean {
     if (this.#line.size === 0 || this.#turnsLeft === 0 || now > this.#batchEnd) return false;
-    this.#handOn(tenure, hold.n + 1, now);
+    this.#handOn(tenure, hold.n + 1, now, remainingMs);
     return true;
   }
 
@@ -158,10 +158,9 @@ export class LocalQueue implements Home, Candidate {
   }
 
   /** Gives the head of the queue its turn, after an extension if what remains is too little for it. */
-  #handOn(tenure: Tenure, n: number, now: number): void {
+  #handOn(tenure: Tenure, n: number, now: number, remainingMs = tenure.remainingMs(now)): void {
     const head = this.#line.first as Waiter;
     const { renew, ttlMs, maxHoldMs } = head.request.terms;
-    const remainingMs = tenure.remainingMs(now);
     const { claimed } = tenure;
     const leastMs = claimed ? leastClaimMs : ttlMs / 2;
     if (!renew || remainingMs < leastMs || remainingMs > maxHoldMs || (claimed && ttlMs < claimMs)) {

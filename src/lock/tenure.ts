@@ -100,9 +100,9 @@ export class Tenure implements Expiring, Linked<Tenure> {
   }
 
   /** Whether it is held; one that is found past its deadline is lost at once. */
-  check(now?: number): boolean {
+  check(remainingMs = this.remainingMs()): boolean {
     if (this.#over) return false;
-    if (this.remainingMs(now) > 0) return true;
+    if (remainingMs > 0) return true;
     this.lose(this.#whyExpired());
     return false;
   }
@@ -116,8 +116,9 @@ export class Tenure implements Expiring, Linked<Tenure> {
   /** Ends a turn: passes the tenure on in this process, or releases it. */
   free(hold: Hold): ReleaseResult | Promise<ReleaseResult> {
     const now = this.table.time.monotonic();
-    if (!this.check(now)) return "lost";
-    if (this.#home && !hold.doubtful && this.#home.pass(this, hold, now)) return "released";
+    const remainingMs = this.remainingMs(now);
+    if (!this.check(remainingMs)) return "lost";
+    if (this.#home && !hold.doubtful && this.#home.pass(this, hold, now, remainingMs)) return "released";
     return this.release(hold.terms.timeoutMs, now);
   }
 

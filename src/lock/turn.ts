@@ -9,8 +9,11 @@ import type { Tenure } from "./tenure.ts";
 
 /** Who is told when a tenure is passed on or over: the local queue behind it. */
 export interface Home {
-  /** Hands the tenure on to a waiter of this process; false if it is to be released instead. `now` is `time.monotonic()`. */
-  pass(tenure: Tenure, hold: Hold, now: number): boolean;
+  /**
+   * Hands the tenure on to a waiter of this process; false if it is to be released instead. `now` is `time.monotonic()`,
+   * `remainingMs` what is left of the tenure then: both clocks were looked at for it, and each look costs as much as a step of the hand-off.
+   */
+  pass(tenure: Tenure, hold: Hold, now: number, remainingMs: number): boolean;
   /** The tenure is over: lost, or being released. */
   ended(tenure: Tenure): void;
 }

@@ -21,8 +21,8 @@ type SetOperation = Extract<Operation, { op: "set" }>;
 const diagnostics = new Diagnostics("state");
 
 /*
- * Classes, and `Array.of`, where literals would do: when most of a burst of calls has survived a collection, V8 allocates what the
- * same literals make among the old objects from then on, and each would keep its value until the whole heap is collected.
+ * Classes, and a copy of an array, where literals would do: when most of a burst of calls has survived a collection, V8 allocates what
+ * the same literals make among the old objects from then on, and each would keep its value until the whole heap is collected.
  */
 
 class Put implements SetOperation {
@@ -42,12 +42,17 @@ class Put implements SetOperation {
   }
 }
 
+/** To be copied: `Array.of` takes a third of a microsecond. */
+const oneOf = new Array<Operation>(1);
+
 /** A group of one operation. */
 class Single implements Group {
   readonly ops: readonly Operation[];
 
   constructor(op: Operation) {
-    this.ops = Array.of(op);
+    const ops = oneOf.slice();
+    ops[0] = op;
+    this.ops = ops;
   }
 }
 

@@ -50,7 +50,7 @@ function clockOffset(): number {
 }
 
 const offset = clockOffset();
-/** Asked four times for each hold, so it makes no garbage. */
+/** Asked three times for each hold, so it makes no garbage. */
 const now = (): number => performance.now() + offset;
 
 /** Numbers outside of the heap: what is noted of each hold is not to be collected, or copied when there are more of them. */
@@ -93,8 +93,7 @@ async function prepare(task: Task): Promise<void> {
     const from = now() + warmMs;
     const until = from + measureMs;
     const worker = async (i: number): Promise<void> => {
-      while (now() < until) {
-        const start = now();
+      for (let start = now(); start < until; start = now()) {
         waiting[i] = start;
         const release = await peer.acquire(task.key);
         const begin = now();
