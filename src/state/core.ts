@@ -43,7 +43,7 @@ class Put implements SetOperation {
 }
 
 /** To be copied: `Array.of` takes a third of a microsecond. */
-const oneOf = new Array<Operation>(1);
+const oneOf = Array.from<Operation>({ length: 1 });
 
 /** A group of one operation. */
 class Single implements Group {

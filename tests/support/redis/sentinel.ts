@@ -3,6 +3,7 @@ import { makeCertificate } from "./certificate.ts";
 import { freePorts } from "./ports.ts";
 import { RedisServer, type RedisOptions } from "./server.ts";
 import { until } from "./until.ts";
+import { sendAll } from "./wire.ts";
 
 /** A primary, a replica, and three sentinels that watch over them. */
 export class SentinelGroup {
@@ -67,6 +68,19 @@ export class SentinelGroup {
     const before = await this.primary();
     await (this.sentinels[0] as RedisServer).command("SENTINEL", "FAILOVER", this.name);
     return this.failedOver(before);
+  }
+
+  /**
+   * Makes a server that was away follow the primary, and cuts its clients: as the sentinels do after ten seconds, or after minutes
+   * where the machine is so busy that they distrust their clocks.
+   */
+  async rejoin(server: RedisServer): Promise<void> {
+    const { host, port } = await this.primary();
+    await sendAll(server, [
+      ["REPLICAOF", host, String(port)],
+      ["CLIENT", "KILL", "TYPE", "normal"],
+    ]);
+    await until("the old primary to follow", async () => isReplicating(server).catch(() => false));
   }
 
   async stop(): Promise<void> {

@@ -22,17 +22,12 @@ interface Group {
 async function withSentinel(kind: ServerKind): Promise<Group> {
   const group = await startSentinel({ kind, appendonly: "always" });
   const primary = await group.primary();
-  const replica = await group.replica();
   return {
     url: group.url,
     primary,
-    replica,
+    replica: await group.replica(),
     promoted: async () => group.failedOver(primary),
-    // As the sentinels tell it after ten seconds, or after minutes where the machine is so busy that they distrust its clock.
-    async rejoined() {
-      await primary.command("REPLICAOF", replica.host, String(replica.port));
-      await follows(primary);
-    },
+    rejoined: async () => group.rejoin(primary),
     stop: async () => group.stop(),
   };
 }
@@ -51,14 +46,9 @@ async function withCluster(kind: ServerKind): Promise<Group> {
       await replica.command("CLUSTER", "FAILOVER", "TAKEOVER");
       await cluster.failedOver(slot, primary);
     },
-    rejoined: async () => follows(primary),
+    rejoined: async () => until("the old primary to follow", async () => isReplicating(primary)),
     stop: async () => cluster.stop(),
   };
-}
-
-async function follows(server: RedisServer): Promise<void> {
-  // Its connections are cut when it becomes a replica.
-  await until("the old primary to follow", async () => isReplicating(server).catch(() => false));
 }
 
 async function rejects(call: Promise<unknown>, ...codes: readonly string[]): Promise<void> {
