@@ -13,37 +13,55 @@ export interface Figure {
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 
+interface Rounds {
+  readonly operations: number;
+  readonly rounds?: number;
+}
+
 /**
  * Runs the contenders in turn, round after round, so that a change of the machine's speed meets them all. The first round warms
  * up. Ratios are the median of the ratios round by round.
  */
-export async function compare(
-  title: string,
+export async function compare(title: string, contenders: readonly Contender[], options: Rounds): Promise<Figure[]> {
+  return report(title, contenders, options.operations, await timed(contenders, options));
+}
+
+/** Seconds of each contender, round by round. */
+export async function timed(
   contenders: readonly Contender[],
-  options: { readonly operations: number; readonly rounds?: number },
-): Promise<Figure[]> {
-  const rounds = options.rounds ?? 7;
+  { operations, rounds = 7 }: Rounds,
+): Promise<readonly number[][]> {
   const seconds = contenders.map(() => [] as number[]);
   for (let round = 0; round <= rounds; round++) {
     for (const [i, contender] of contenders.entries()) {
       globalThis.gc?.();
       const start = performance.now();
-      await contender.run(options.operations);
+      await contender.run(operations);
       if (round > 0) (seconds[i] as number[]).push((performance.now() - start) / 1000);
     }
   }
-  const figures = contenders.map(({ name }, i) => ({
-    name,
-    opsPerSecond: options.operations / median(seconds[i] as number[]),
-  }));
+  return seconds;
+}
+
+/** Prints what {@link timed} gave, the first contender beside the others. */
+export function report(
+  title: string,
+  contenders: readonly { readonly name: string }[],
+  operations: number,
+  seconds: readonly (readonly number[])[],
+): Figure[] {
+  const [own] = seconds as [readonly number[]];
   console.log(`\n${title}`);
-  const own = seconds[0] as number[];
-  for (const [i, { name, opsPerSecond }] of figures.entries()) {
-    const ratio = median((seconds[i] as number[]).map((time, round) => time / (own[round] as number)));
-    const beside = i === 0 ? "" : `   ${(contenders[0] as Contender).name} is ${ratio.toFixed(2)}x of it`;
+  return contenders.map(({ name }, i) => {
+    const times = seconds[i] as readonly number[];
+    const opsPerSecond = operations / median(times);
+    const ratios = times.map((time, round) => time / (own[round] as number)).toSorted((a, b) => a - b);
+    const [least, most] = [ratios[0], ratios.at(-1)] as [number, number];
+    const range = `(${least.toFixed(2)}x to ${most.toFixed(2)}x)`;
+    const beside = i === 0 ? "" : `   ${contenders[0]?.name} is ${median(ratios).toFixed(2)}x of it ${range}`;
     console.log(`  ${name.padEnd(44)} ${format(opsPerSecond).padStart(9)}/s${beside}`);
-  }
-  return figures;
+    return { name, opsPerSecond };
+  });
 }
 
 /** Runs `each` so that `inFlight` are on their way at any time. */
