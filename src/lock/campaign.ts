@@ -48,8 +48,10 @@ export interface Candidate {
   won(won: Won): void;
   /** The lock was not free. With `ask.waits` the campaign goes on, else it asks on behalf of the next. */
   refused(state: LockState, ask: Ask): void;
-  /** The store could not be asked. The campaign is over. */
-  failed(error: unknown): void;
+  /** The store could not be asked for this. The campaign is over. */
+  failed(error: unknown, ask: Ask): void;
+  /** The grant of a try came when it had ended already. The campaign is over. */
+  late(error: Error, ask: Ask): void;
   /** Nobody wanted the lock any more. The campaign is over. */
   left(): void;
 }
@@ -74,6 +76,8 @@ export class Campaign implements Expiring {
   #asked: Ask | undefined;
   /** Set once the reply to a request of this owner was lost: a late copy of it may take effect until the owner is refused. */
   #markMs: number | undefined;
+  /** The shortest ttl of such a request: a grant that is asked to last longer would be cut to it. */
+  #lateMs = Infinity;
   /** Woken while a request was under way, and the grant that it was told of. */
   #again = false;
   #told: number | undefined;
@@ -133,7 +137,8 @@ export class Campaign implements Expiring {
 
   /** Sends a request; true if it was answered at once, and is to be followed by another. */
   #send(ask: Ask): boolean {
-    if (this.#queued && (ask.mode !== this.#asked?.mode || ask.limit !== this.#asked.limit)) this.#startOver();
+    const differs = this.#queued && (ask.mode !== this.#asked?.mode || ask.limit !== this.#asked.limit);
+    if (differs || ask.ttlMs > this.#lateMs) this.#startOver();
     this.#phase = "asking";
     this.#again = false;
     this.#told = undefined;
@@ -197,7 +202,7 @@ export class Campaign implements Expiring {
       this.#startOver();
       if (ask.waits) return true;
       this.#end();
-      this.#candidate.failed(tooLate(instance.backend.name, this.lock.key));
+      this.#candidate.late(tooLate(instance.backend.name, this.lock.key), ask);
       return false;
     }
     if (!this.#candidate.wanted) {
@@ -230,6 +235,7 @@ export class Campaign implements Expiring {
     this.#queued = false;
     this.#claim = new Claim();
     this.#markMs = undefined;
+    this.#lateMs = Infinity;
   }
 
   #wait(state: LockState): void {
@@ -253,7 +259,10 @@ export class Campaign implements Expiring {
   #fail(error: unknown, ask: Ask, sent: Moment): void {
     this.#phase = "idle";
     const lost = isHoldfastError(error, "INDETERMINATE");
-    if (lost) this.#markMs = Math.max(this.#markMs ?? 0, ask.ttlMs);
+    if (lost) {
+      this.#markMs = Math.max(this.#markMs ?? 0, ask.ttlMs);
+      this.#lateMs = Math.min(this.#lateMs, ask.ttlMs);
+    }
     if (!this.#candidate.wanted) return this.#leave();
     const now = this.#table.time.monotonic();
     this.#troubleSince ??= sent.mono;
@@ -267,7 +276,7 @@ export class Campaign implements Expiring {
     }
     this.#end();
     this.#release();
-    this.#candidate.failed(error);
+    this.#candidate.failed(error, ask);
   }
 
   #leave(): void {

@@ -54,15 +54,17 @@ async function lead<R>(
   }
 }
 
-/** Ends early when the signal does. Keeps the process alive: the caller waits. */
+/** Ends early when the signal does, or the instance begins to close. Keeps the process alive: the caller waits. */
 async function pause(gate: Gate, ms: number, signal: AbortSignal | undefined): Promise<void> {
   await new Promise<void>((resolve) => {
     const done = (): void => {
       timer.clear();
+      gate.table.pausing.delete(done);
       signal?.removeEventListener("abort", done);
       resolve();
     };
     const timer = gate.table.time.after(ms, done, { ref: true });
+    gate.table.pausing.add(done);
     signal?.addEventListener("abort", done);
   });
 }

@@ -119,7 +119,12 @@ export class Hold implements LeaseGrip, Turn {
   async extend(ttlMs: number | undefined): Promise<void> {
     this.assertHeldOrLost();
     if (ttlMs !== undefined) this.ttlMs = ttlMs;
-    await this.tenure.extend(this.ttlMs, this.terms.timeoutMs);
+    const settled = this.begin();
+    try {
+      await this.tenure.extend(this.ttlMs, this.terms.timeoutMs);
+    } finally {
+      settled(this.tenure.unsure);
+    }
   }
 
   /** Throws LeaseLostError if the lease was lost, FencedError if it was released. */

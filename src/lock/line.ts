@@ -21,11 +21,11 @@ export class Line extends LinkedList<Waiter> {
 
   /** Has it told when its time is over or its signal aborts, and keeps the process alive for it. */
   arm(waiter: Waiter): void {
-    const { waitMs } = waiter.request.terms;
+    const { waitMs, timeoutMs } = waiter.request.terms;
     waiter.armed = true;
     this.#table.waiting();
-    if (waitMs > 0 && waitMs < Infinity) {
-      waiter.deadline = this.#table.time.monotonic() + waitMs;
+    if (waitMs < Infinity) {
+      waiter.deadline = this.#table.time.monotonic() + (waitMs === 0 ? timeoutMs : waitMs);
       this.#table.schedule.add(waiter);
     }
     this.#table.aborts.add(waiter);

@@ -16,8 +16,13 @@ export async function inspect(table: LockTable, lock: Key, call: Call): Promise<
   const queue = table.queueOf(lock);
   if (!state || !queue) return holderOf(lock.key, state);
   const here = queue.holder(state.waiting);
-  if (here && state.holders.some((one) => here.owner.startsWith(`${one.owner}/`))) return here;
+  if (here && isKnownTo(state, here)) return here;
   return holderOf(lock.key, state, queue.waitingBeside(state.waiting));
+}
+
+/** Whether the contender of a lease of this instance is a holder by the store's account. */
+function isKnownTo(state: LockState | undefined, here: Holder): boolean {
+  return state?.holders.some((one) => here.owner.startsWith(`${one.owner}/`)) === true;
 }
 
 interface HolderPage {
@@ -56,9 +61,10 @@ async function readPage(
 
 /** Ends every hold of a lock; the holder that there was. */
 export async function steal(table: LockTable, lock: Key, reason: string, call: Call): Promise<Holder | undefined> {
-  const before = table.queueOf(lock)?.holder(0);
+  const here = table.queueOf(lock)?.holder(0);
   const reply = await table.instance.execute({ ops: [{ op: "steal", lock }] }, call);
   const state = reply.ok ? (reply.results[0] as LockState) : undefined;
   table.force(lock, reason, state);
-  return before ?? holderOf(lock.key, state);
+  // Only what the store confirms: a lease of this instance may have been ended before, and the lock be another's.
+  return here && isKnownTo(state, here) ? here : holderOf(lock.key, state);
 }

@@ -1,4 +1,4 @@
-import { UnavailableError } from "../base/errors.ts";
+import { isHoldfastError, UnavailableError } from "../base/errors.ts";
 import type { Key } from "../base/keys.ts";
 import type { LockState } from "../port/index.ts";
 import { Campaign, type Ask, type Candidate, type Won } from "./campaign.ts";
@@ -8,7 +8,7 @@ import { fenceOf, Holder, holderOf } from "./holder.ts";
 import { isOfThisProcess, writeInfo } from "./info.ts";
 import { Lease } from "./lease.ts";
 import { Line } from "./line.ts";
-import { askMs } from "./options.ts";
+import { askMs, type Terms } from "./options.ts";
 import type { LockTable } from "./table.ts";
 import { Tenure } from "./tenure.ts";
 import type { Home } from "./turn.ts";
@@ -132,9 +132,17 @@ export class LocalQueue implements Home, Candidate {
     this.#refuseTries(ask.waits ? undefined : ask);
   }
 
-  failed(error: unknown): void {
+  failed(error: unknown, ask: Ask): void {
     this.#campaign = undefined;
-    this.#rejectAll(error);
+    const passes = isHoldfastError(error, "UNAVAILABLE") || isHoldfastError(error, "INDETERMINATE");
+    // Whoever gives the store more time than this was asked with is not done yet.
+    this.#rejectAll(error, ({ timeoutMs }) => !passes || timeoutMs <= ask.timeoutMs);
+    this.#go();
+  }
+
+  late(error: Error, ask: Ask): void {
+    this.#campaign = undefined;
+    this.#rejectAll(error, (terms) => terms.waitMs === 0 && askMs(terms) <= ask.ttlMs);
     this.#go();
   }
 
@@ -163,7 +171,9 @@ export class LocalQueue implements Home, Candidate {
     const { renew, ttlMs, maxHoldMs } = head.request.terms;
     const { claimed } = tenure;
     const leastMs = claimed ? leastClaimMs : ttlMs / 2;
-    if (!renew || remainingMs < leastMs || remainingMs > maxHoldMs || (claimed && ttlMs < claimMs)) {
+    // What is just being armed for the turn before may be more than this one is to last.
+    const tooLong = remainingMs > maxHoldMs || tenure.extendingMs > Math.min(ttlMs, maxHoldMs);
+    if (!renew || remainingMs < leastMs || tooLong || (claimed && ttlMs < claimMs)) {
       this.#table.background(this.#extendFirst(tenure, n));
       return;
     }
@@ -218,8 +228,13 @@ export class LocalQueue implements Home, Candidate {
   // Those who wait.
 
   timedOut(waiter: Waiter): void {
+    const tries = waiter.request.terms.waitMs === 0;
+    // What is asked on its behalf has a time of its own.
+    if (tries && waiter === this.#line.first && this.#campaign) return;
     this.#line.remove(waiter);
-    this.#refuse(waiter);
+    const backend = this.#table.instance.backend.name;
+    if (tries) waiter.reject(new UnavailableError("timed out: nothing was asked", { backend, key: this.#lock.key }));
+    else this.#refuse(waiter);
     if (this.#line.size === 0) this.#campaign?.quit();
   }
 
@@ -256,8 +271,9 @@ export class LocalQueue implements Home, Candidate {
     else waiter.reject(timeoutError(refusal, key, terms.waitMs, this.#table.instance.backend.name));
   }
 
-  #rejectAll(error: unknown): void {
-    for (let waiter = this.#line.first; waiter; waiter = this.#line.first) {
+  #rejectAll(error: unknown, whose: (terms: Terms) => boolean = () => true): void {
+    for (const waiter of this.#line.toArray()) {
+      if (!whose(waiter.request.terms)) continue;
       this.#line.remove(waiter);
       waiter.reject(error);
     }

@@ -62,7 +62,11 @@ const longestMessage = 1_000;
 /** What is told of an error to those who waited for it. */
 export function failureOf(error: unknown): Failure {
   if (!(error instanceof Error)) return { name: "Error", message: "the run failed with something that is no Error" };
-  const code: unknown = (error as { code?: unknown }).code;
-  const failure: Failure = { name: error.name, message: error.message.slice(0, longestMessage) };
+  // Nothing keeps them from being anything at all.
+  const { name, message, code } = error as { name?: unknown; message?: unknown; code?: unknown };
+  const failure: Failure = {
+    name: typeof name === "string" ? name : "Error",
+    message: typeof message === "string" ? message.slice(0, longestMessage) : "",
+  };
   return typeof code === "string" ? { ...failure, code } : failure;
 }

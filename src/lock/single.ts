@@ -54,6 +54,10 @@ export class Single implements Candidate {
     this.#result.reject(error);
   }
 
+  late(error: Error): void {
+    this.failed(error);
+  }
+
   left(): void {
     this.#result.resolve({ won: undefined, state: this.#state });
   }

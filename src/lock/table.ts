@@ -40,6 +40,8 @@ export class LockTable implements Closing {
   readonly tenures = new LinkedList<Tenure>();
   /** Calls that take several locks and have not settled. */
   readonly gathering = new Set<Several>();
+  /** What ends the pauses of elections whose store is away. */
+  readonly pausing = new Set<() => void>();
   /** Known once the backend was opened. */
   capabilities: Capabilities | undefined;
   readonly #queues = new Map<string, Map<string, LocalQueue>>();
@@ -228,6 +230,7 @@ export class LockTable implements Closing {
   async drain(): Promise<void> {
     for (const queues of this.#queues.values()) for (const queue of [...queues.values()]) queue.refuseAll();
     for (const several of this.gathering) several.expire();
+    for (const done of this.pausing) done();
     if (this.#running > 0) await new Promise<void>((resolve) => this.#onRest.push(resolve));
   }
 

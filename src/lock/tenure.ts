@@ -43,6 +43,11 @@ export class Tenure implements Expiring, Linked<Tenure> {
   #retryAt = 0;
   /** Extensions whose fate is open: the store may hold on longer than known here. */
   #open = 0;
+  /** Extensions under way, and the longest ttl that they arm. */
+  #extending = 0;
+  #extendingMs = 0;
+  /** The shortest ttl that a late copy of a request may yet arm, whatever the store has confirmed since. */
+  #lateMs = Infinity;
   /** What the store tells of the holder. */
   #told: string;
 
@@ -88,6 +93,16 @@ export class Tenure implements Expiring, Linked<Tenure> {
     return this.#over;
   }
 
+  /** The reply to an extension was lost: what comes next needs a new grant, which a late copy of it does not concern. */
+  get unsure(): boolean {
+    return this.#lateMs < Infinity;
+  }
+
+  /** The longest ttl that an extension under way arms; 0 if there is none. */
+  get extendingMs(): number {
+    return this.#extendingMs;
+  }
+
   /**
    * Time left by the local clocks: whichever went further since before the store was asked, less a margin. `now` is
    * `time.monotonic()`, for those who have asked already.
@@ -118,7 +133,8 @@ export class Tenure implements Expiring, Linked<Tenure> {
     const now = this.table.time.monotonic();
     const remainingMs = this.remainingMs(now);
     if (!this.check(remainingMs)) return "lost";
-    if (this.#home && !hold.doubtful && this.#home.pass(this, hold, now, remainingMs)) return "released";
+    if (this.#home && !hold.doubtful && !this.unsure && this.#home.pass(this, hold, now, remainingMs))
+      return "released";
     return this.release(hold.terms.timeoutMs, now);
   }
 
@@ -180,12 +196,17 @@ export class Tenure implements Expiring, Linked<Tenure> {
     const call = { signal: undefined, deadline: mono + timeoutMs };
     const ask = async (lock: Key): Promise<Reply> => instance.execute(this.#extension(lock, ttlMs, told), call);
     this.#open++;
+    this.#extending++;
+    this.#extendingMs = Math.max(this.#extendingMs, ttlMs);
     let replies: readonly Reply[];
     try {
       replies = await Promise.all(this.locks.map(ask));
     } catch (error) {
       if (this.locks.length === 1 && !isHoldfastError(error, "INDETERMINATE")) this.#open--;
+      else this.#lateMs = Math.min(this.#lateMs, ttlMs);
       throw hold?.lost ?? error;
+    } finally {
+      if (--this.#extending === 0) this.#extendingMs = 0;
     }
     this.#open--;
     if (!replies.every((reply) => reply.ok) && this.check()) this.lose("forced");
@@ -208,8 +229,10 @@ export class Tenure implements Expiring, Linked<Tenure> {
     this.#sentMono = mono;
     this.#sentWall = wall;
     this.#ttlMs = ttlMs;
-    this.#lifeMs = ttlMs - marginMs(ttlMs);
-    this.#renewAt = mono + ttlMs / 3;
+    // A late copy of a request may tell the store a shorter one again.
+    const surelyMs = Math.min(ttlMs, this.#lateMs);
+    this.#lifeMs = surelyMs - marginMs(surelyMs);
+    this.#renewAt = mono + surelyMs / 3;
     this.#claimed = false;
   }
 

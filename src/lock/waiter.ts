@@ -47,7 +47,7 @@ interface Queue {
 /** A request in a local queue. */
 export class Waiter implements Expiring, Abortable, Linked<Waiter> {
   readonly request: Request;
-  /** When it no longer waits; Infinity for one that tries once, or waits until its signal. */
+  /** When it no longer waits, or waits to be asked for where it tries once; Infinity for one that waits until its signal. */
   deadline = Infinity;
   /** In its queue. */
   queued = false;

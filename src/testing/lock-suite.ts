@@ -1,4 +1,5 @@
 import { closingCases } from "./lock/closing.ts";
+import { extensionCases } from "./lock/extensions.ts";
 import { handingOverCases } from "./lock/handing-over.ts";
 import { holderCases } from "./lock/holders.ts";
 import { replyCases } from "./lock/replies.ts";
@@ -17,6 +18,7 @@ export const lockCases: readonly Case[] = [
   ...renewalCases,
   ...waitingCases,
   ...replyCases,
+  ...extensionCases,
   ...severalCases,
   ...runCases,
   ...runFailureCases,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryBackend, MemoryServer } from "../../src/backends/memory/index.ts";
+import { deferred } from "../../src/base/async.ts";
 import type { Time } from "../../src/base/time.ts";
 import { gripOf, Instance } from "../../src/client/index.ts";
 import { Lock } from "../../src/lock/index.ts";
@@ -102,5 +103,31 @@ describe("the local deadline of a lease", () => {
     await Promise.all(Array.from({ length: 100 }, (_, i) => lock.acquire(`k${i}`, { ttl: "9s" })));
     await time.advance("4s");
     assert.deepEqual(calls, [100]);
+  });
+});
+
+describe("a lease that was told of", () => {
+  it("is not extended further than the next of its process is to hold it", async () => {
+    const late = deferred<void>();
+    let extensions = 0;
+    const { lock, other, time } = setUp((own) => own, {
+      asked: (ops) => void (extensions += ops.filter(({ op }) => op === "extend").length),
+      answered: async () => {
+        if (extensions === 1) await late.promise;
+      },
+    });
+    const before = await other.acquire("k");
+    const turns = [lock.acquire("k", { ttl: "60s" }), lock.acquire("k", { ttl: "60s", maxHold: "30s" })] as const;
+    await time.advance(20);
+    await before.release();
+    const first = await turns[0];
+    // It lasts for its claim at first, and is extended to its ttl right away.
+    await time.advance(20);
+    assert.equal(extensions, 1);
+    assert.equal(await first.release(), "released");
+    late.resolve();
+    const next = await turns[1];
+    assert.ok(((await other.inspect("k"))?.remainingMs ?? 0) <= 30_000, "it ends at its maxHold, in the store as well");
+    next.assertHeld();
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { deferred } from "../../base/async.ts";
 import type { Case } from "../suite.ts";
-import { benchCase, lossOf, rejects } from "./bench.ts";
+import { benchCase, does, failing, lossOf, notSent, rejects } from "./bench.ts";
 
 /** The end of an instance, and backends that exclude nobody. */
 export const closingCases: readonly Case[] = [
@@ -49,6 +49,18 @@ export const closingCases: readonly Case[] = [
     assert.equal(await bench.settle(run, 4), "closed");
     await bench.settle(closing);
     (await bench.lock().acquire("k", { wait: 0 })).assertHeld();
+  }),
+
+  benchCase("close ends an election whose store is away", "locks 10: elect", async (bench) => {
+    const instance = bench.instance(failing((group) => does(group, "acquire"), notSent, { times: 1_000 }));
+    const lock = bench.lockOf(instance, { timeout: bench.unit });
+    let failures = 0;
+    instance.events.on("error", () => void failures++);
+    const election = lock.elect("leader", () => assert.fail("nobody leads"));
+    await bench.until("it pauses longer each time", () => failures > 3, 60);
+    await instance.close(0);
+    // No time passes any more: the pause is over with the instance.
+    assert.equal(await election, undefined);
   }),
 
   benchCase("close refuses those who wait, and leaves no ghost of them", "every call 7: close", async (bench) => {

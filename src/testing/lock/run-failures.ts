@@ -148,4 +148,19 @@ export const runFailureCases: readonly Case[] = [
     },
     guards,
   ),
+
+  benchCase(
+    "an error whose message is no text is the run's own all the same",
+    "locks 9: fails as the function does",
+    async (bench) => {
+      const lock = bench.lock();
+      const own = Object.assign(new Error("overwritten"), { message: undefined, name: 7 });
+      await assert.rejects(
+        bench.settle(lock.runOnce("id", () => Promise.reject(own), { onCrash: "fail" })),
+        (error) => error === own,
+      );
+      assert.deepEqual(await bench.settle(lock.runOnce("id", () => 7)), { value: 7, replayed: false });
+    },
+    guards,
+  ),
 ];

@@ -133,6 +133,14 @@ export const sharedCases: readonly Case[] = [
     assert.equal(await bench.settle(election), "led");
   }),
 
+  benchCase("a force tells of the holder that it has ended", "locks 10: forceRelease", async (bench) => {
+    const [a, b] = [bench.lock({ ttl: 60_000 }), bench.lock({ ttl: 60_000 })];
+    await a.acquire("k", { label: "ended before, and not told yet" });
+    await bench.behind([{ op: "steal", lock: bench.key("k") }]);
+    const lease = await b.acquire("k", { wait: 0 });
+    assert.equal((await a.forceRelease("k", "it is stuck"))?.owner.split("/")[0], lease.owner.split("/")[0]);
+  }),
+
   benchCase(
     "a force fences the holder at once, and its signal aborts at its next renewal",
     "locks 10: forceRelease",
