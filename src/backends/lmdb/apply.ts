@@ -134,7 +134,8 @@ function remove(tx: Transaction, key: WiredKey): boolean {
   if (!bytes) return false;
   const live = !isExpired(bytes, tx.wall);
   records.remove(key.bytes);
-  if (live) tx.changed(key);
+  // Also of one that has expired: the sweep, which tells of those, will not find it any more.
+  tx.changed(key);
   return live;
 }
 

@@ -17,7 +17,7 @@ export interface Job extends Placed {
 export interface Entry {
   readonly job: Job;
   readonly index: number;
-  /** Gone once it is encoded: what was answered long ago must not hang on to what it was about. */
+  /** Gone once it is encoded, or its call is over: what was answered long ago must not hang on to what it was about. */
   work: Group | Command | undefined;
   /** How many results it has. */
   readonly results: number;

@@ -26,6 +26,8 @@ export class Commits {
   readonly #jobs = new Bag<Job>();
   #queue: (Entry | undefined)[] = [];
   #taken = 0;
+  /** Entries of the queue whose calls are over. */
+  #dead = 0;
   readonly #batches: readonly [Batch, Batch] = [emptyBatch(0), emptyBatch(1)];
   #next: Batch = this.#batches[0];
   #sent: Batch | undefined;
@@ -93,7 +95,11 @@ export class Commits {
     clear(this.#next);
     this.#queue = [];
     this.#taken = 0;
-    for (const entry of waiting) this.#settle(entry, notSent(error));
+    this.#dead = 0;
+    for (const entry of waiting) {
+      entry.work = undefined;
+      this.#settle(entry, notSent(error));
+    }
   }
 
   /** Takes the thread's answer. */
@@ -182,10 +188,14 @@ export class Commits {
     while (this.#taken < this.#queue.length) {
       const entry = this.#queue[this.#taken] as Entry;
       const { work } = entry;
-      const ops = work && "ops" in work ? work.ops.length + (work.guards?.length ?? 0) : 1;
+      if (!work) {
+        this.#queue[this.#taken++] = undefined;
+        this.#dead--;
+        continue;
+      }
+      const ops = "ops" in work ? work.ops.length + (work.guards?.length ?? 0) : 1;
       if (batch.entries.length > 0 && (batch.ops + ops > maxOps || batch.writer.length > maxBytes)) break;
       this.#queue[this.#taken++] = undefined;
-      if (!work || entry.state !== "waiting") continue;
       batch.starts.push("ops" in work ? batch.writer.group(work, entry.session) : batch.writer.command(work));
       batch.entries.push(entry);
       batch.ops += ops;
@@ -200,9 +210,24 @@ export class Commits {
     }
   }
 
+  /**
+   * Drops what nobody waits for any more, once it is most of the queue, which may stand still for as long as the thread is held
+   * up. So no call costs more than a few steps.
+   */
+  #tidy(): void {
+    if (2 * this.#dead <= this.#queue.length - this.#taken) return;
+    this.#queue = this.#queue.filter((entry) => entry?.work !== undefined);
+    this.#taken = 0;
+    this.#dead = 0;
+  }
+
   #settle(entry: Entry, outcome: Outcome): void {
     if (entry.state === "settled") return;
     entry.state = "settled";
+    if (entry.work) {
+      entry.work = undefined;
+      this.#dead++;
+    }
     const { job } = entry;
     job.outcomes[entry.index] = outcome;
     job.call.settled?.(entry.index, outcome);
@@ -244,6 +269,7 @@ export class Commits {
         );
       }
     }
+    this.#tidy();
     if (next < Infinity) this.#setAlarm(next);
   }
 }

@@ -44,6 +44,7 @@ export class Engine {
   #host: WorkerHost | undefined;
   #tables: Tables | undefined;
   #sweeper: Timer | undefined;
+  #entering = false;
   #closed = false;
   /** Reads from the directory, while it is open. */
   reads: Reads | undefined;
@@ -134,7 +135,7 @@ export class Engine {
     if (!this.#closed)
       void this.reopen().then(
         () => this.signals.renew(),
-        () => this.signals.gap(),
+        () => this.signals.lose(),
       );
   }
 
@@ -222,14 +223,17 @@ export class Engine {
   /** Others may have taken us for dead, when our socket's file was removed. */
   #checkSelf(): void {
     const tables = this.#tables;
-    if (!tables) return;
+    if (!tables || this.#entering) return;
     tables.root.resetReadTxn();
     if (this.#peer(self)) return;
     const peer: PeerRecord = { id: self, socket: this.#peers.socket };
-    void this.#command({ do: "enter", peer }).then(
-      () => this.signals.renew(),
-      () => this.signals.gap(),
-    );
+    this.#entering = true;
+    void this.#command({ do: "enter", peer })
+      .finally(() => (this.#entering = false))
+      .then(
+        () => this.signals.renew(),
+        () => this.signals.lose(),
+      );
   }
 
   #planSweep(ms = this.signals.watching ? sweepSoon : sweepEvery): void {

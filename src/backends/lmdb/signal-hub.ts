@@ -25,6 +25,14 @@ interface Subscriber {
   readonly spaceOf: (keyId: string) => Space | undefined;
 }
 
+/** Something that subscribers of this process want told. */
+interface Watch {
+  readonly what: Watched;
+  count: number;
+  /** Where the log stood when it was registered; absent while nobody has, or could. */
+  ready: Promise<number> | undefined;
+}
+
 interface HubOptions {
   readonly time: Time;
   tables(): Tables | undefined;
@@ -37,7 +45,10 @@ interface HubOptions {
 export class SignalHub {
   readonly #options: HubOptions;
   readonly #subscribers = new Set<Subscriber>();
-  readonly #watched = new Map<string, { readonly what: Watched; count: number; ready: Promise<number> }>();
+  readonly #watched = new Map<string, Watch>();
+  /** Not all is registered, as a gap has said; another gap follows once it is. */
+  #lost = false;
+  #retrying = false;
   #at = 0;
   #reading = false;
   #timer: Timer | undefined;
@@ -112,14 +123,40 @@ export class SignalHub {
     for (const { listener } of [...this.#subscribers]) listener({ type: "gap" });
   }
 
-  /** The commit thread started anew, or others took us for dead: registers everything again. */
+  /**
+   * The commit thread started anew, or others took us for dead: registers everything again. What cannot be is a gap, and tried
+   * again while somebody listens.
+   */
   async renew(): Promise<void> {
-    for (const watch of this.#watched.values()) {
-      watch.ready = this.#register(watch.what);
-      await watch.ready;
-    }
-    this.gap();
+    this.#forget();
+    await this.#restore();
+  }
+
+  /** As {@link renew}, while there is nothing to register with: tried later. */
+  lose(): void {
+    this.#forget();
+    if (!this.#lost) this.gap();
+    this.#lost = true;
+  }
+
+  #forget(): void {
+    for (const watch of this.#watched.values()) watch.ready = undefined;
+  }
+
+  /** Registers what is not. */
+  async #restore(): Promise<void> {
+    await Promise.allSettled(Array.from(this.#watched.values(), (watch) => this.#register(watch)));
+    const lost = [...this.#watched.values()].some(({ ready }) => ready === undefined);
+    const told = lost && this.#lost;
+    this.#lost = lost;
+    if (!told) this.gap();
     this.look();
+  }
+
+  #retry(): void {
+    if (!this.#lost || this.#retrying || !this.#options.tables()) return;
+    this.#retrying = true;
+    void this.#restore().finally(() => (this.#retrying = false));
   }
 
   #tell(at: number, entry: LogEntry): void {
@@ -141,23 +178,28 @@ export class SignalHub {
   async #watch(what: Watched): Promise<number> {
     const name = nameOf(what);
     const known = this.#watched.get(name);
-    if (known) {
-      known.count++;
-      await known.ready;
-      return this.#head();
-    }
-    const watch = { what, count: 1, ready: this.#register(what) };
-    this.#watched.set(name, watch);
+    const watch: Watch = known ?? { what, count: 0, ready: undefined };
+    if (!known) this.#watched.set(name, watch);
+    watch.count++;
     try {
-      return await watch.ready;
+      const at = await this.#register(watch);
+      return known ? this.#head() : at;
     } catch (error) {
-      if (this.#watched.get(name) === watch) this.#watched.delete(name);
+      this.#unwatch(what);
       throw error;
     }
   }
 
-  async #register(what: Watched): Promise<number> {
-    return (await this.#options.command({ do: "watch", what, on: true })) as number;
+  /** Registers a watch, unless that was done or is under way. */
+  #register(watch: Watch): Promise<number> {
+    if (watch.ready) return watch.ready;
+    const ready = this.#options.command({ do: "watch", what: watch.what, on: true }) as Promise<number>;
+    watch.ready = ready;
+    ready.catch(() => {
+      // The next one tries again.
+      if (watch.ready === ready) watch.ready = undefined;
+    });
+    return ready;
   }
 
   #unwatch(what: Watched): void {
@@ -181,6 +223,7 @@ export class SignalHub {
     this.#timer = this.#options.time.after(patience, () => {
       if (this.#subscribers.size === 0) return;
       this.#options.onPatience();
+      this.#retry();
       this.look();
       this.#wait();
     });

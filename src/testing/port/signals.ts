@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { isHoldfastError } from "../../base/errors.ts";
+import { drawId } from "../../base/ids.ts";
 import type { Capabilities } from "../../port/index.ts";
 import type { Case } from "../suite.ts";
 import { acquire, Client, excludes, keeps, lock, record } from "./client.ts";
@@ -183,6 +184,32 @@ export const signalCases: readonly Case[] = [
       await context.place.elapse(7 * context.unit);
       await heard.changed("k");
       assert.equal(await client.get(record("k")), undefined);
+    },
+  },
+  {
+    title: "the end of a record that has expired is told, though a write finds it before it was removed",
+    proves: "port: Signal changed",
+    when: watches,
+    async run(context) {
+      const client = Client.of(context);
+      const names = ["deleted", "absent", "again", "set", "refused", "checked"];
+      for (const name of names) await client.set(record(name), "v", { ttl: 2 * context.unit });
+      const heard = await client.listen({ changes: record("any").space, prefix: "" });
+      await context.place.elapse(2 * context.unit + context.capabilities.ttlGranularity);
+      const gone = { id: drawId() };
+      const absent = { absent: true } as const;
+      const outcomes = await client.groups([
+        { ops: [{ op: "delete", key: record("deleted") }] },
+        { ops: [{ op: "delete", key: record("absent"), if: absent }] },
+        { ops: [{ op: "delete", key: record("again"), if: absent }] },
+        { ops: [{ op: "delete", key: record("again") }] },
+        { ops: [{ op: "set", key: record("set"), id: drawId(), value: "w", if: absent }] },
+        { ops: [{ op: "delete", key: record("refused"), if: gone }] },
+        { ops: [{ op: "check", key: record("checked"), if: gone }] },
+      ]);
+      const told = outcomes.map((outcome) => (outcome.ok ? outcome.results[0] : outcome.why));
+      assert.deepEqual(told, [false, false, false, false, undefined, "conflict", "conflict"]);
+      for (const name of names) await heard.changed(name);
     },
   },
   {

@@ -122,6 +122,17 @@ test("when the commit thread dies, what was sent is unknown, what waited is done
   assert.deepEqual(told, ["sent: INDETERMINATE", "waiting: ok", "after: ok", "reads: ok", "signals: gap"]);
 });
 
+test("a commit thread that dies while subscriptions are registered anew is a gap, and they are told again by the next", async (t) => {
+  const scene = new Scene(t);
+  const crash = path.join(import.meta.dirname, "support", "crash-twice.ts");
+  const child = fork(crash, [path.join(scene.directory, "data")], { execArgv: [] });
+  const told: string[] = [];
+  child.on("message", (message: string) => told.push(message));
+  const [code] = (await once(child, "exit")) as [number];
+  assert.equal(code, 0);
+  assert.deepEqual(told, ["threads: 3, told"]);
+});
+
 test("a call ends by its deadline though another process stopped inside a commit", async (t) => {
   const scene = new Scene(t);
   const backend = scene.backend();
