@@ -6,7 +6,8 @@ import type { Reply } from "../client/index.ts";
 import type { Group, LockMode } from "../port/index.ts";
 import type { Hold } from "./hold.ts";
 import { writeInfo } from "./info.ts";
-import { marginMs } from "./margin.ts";
+import { Life } from "./life.ts";
+import { momentOf, type Moment } from "./margin.ts";
 import { releaseInBackground, releaseLocks, type ReleaseResult } from "./releasing.ts";
 import type { LockTable } from "./table.ts";
 import type { Granting, Home, Losing, Turn } from "./turn.ts";
@@ -30,12 +31,7 @@ export class Tenure implements Expiring, Linked<Tenure> {
   readonly #home: Home | undefined;
   /** See {@link Granting.markMs}. */
   readonly markMs: number | undefined;
-  #sentMono: number;
-  #sentWall: number;
-  #ttlMs: number;
-  #lifeMs: number;
-  /** From when on it is renewed. */
-  #renewAt: number;
+  readonly #life: Life;
   #claimed: boolean;
   #scheduled = false;
   #over = false;
@@ -46,8 +42,6 @@ export class Tenure implements Expiring, Linked<Tenure> {
   /** Extensions under way, and the longest ttl that they arm. */
   #extending = 0;
   #extendingMs = 0;
-  /** The shortest ttl that a late copy of a request may yet arm, whatever the store has confirmed since. */
-  #lateMs = Infinity;
   /** What the store tells of the holder. */
   #told: string;
 
@@ -61,11 +55,7 @@ export class Tenure implements Expiring, Linked<Tenure> {
     this.#home = granting.home;
     this.markMs = granting.markMs;
     this.#told = told;
-    this.#sentMono = sent.mono;
-    this.#sentWall = sent.wall;
-    this.#ttlMs = ttlMs;
-    this.#lifeMs = ttlMs - marginMs(ttlMs);
-    this.#renewAt = granting.renewAt ?? sent.mono + ttlMs / 3;
+    this.#life = new Life(this.table.time, sent, ttlMs, granting.renewAt);
     this.#claimed = granting.renewAt !== undefined;
     this.table.tenures.append(this);
   }
@@ -95,7 +85,7 @@ export class Tenure implements Expiring, Linked<Tenure> {
 
   /** The reply to an extension was lost: what comes next needs a new grant, which a late copy of it does not concern. */
   get unsure(): boolean {
-    return this.#lateMs < Infinity;
+    return this.#life.unsure;
   }
 
   /** The longest ttl that an extension under way arms; 0 if there is none. */
@@ -108,10 +98,7 @@ export class Tenure implements Expiring, Linked<Tenure> {
    * `time.monotonic()`, for those who have asked already.
    */
   remainingMs(now = this.table.time.monotonic()): number {
-    if (this.#over) return 0;
-    const mono = now - this.#sentMono;
-    const wall = this.table.time.wall() - this.#sentWall;
-    return this.#lifeMs - (mono > wall ? mono : wall);
+    return this.#over ? 0 : this.#life.remainingMs(now);
   }
 
   /** Whether it is held; one that is found past its deadline is lost at once. */
@@ -187,13 +174,12 @@ export class Tenure implements Expiring, Linked<Tenure> {
   async extend(ttlMs: number, timeoutMs: number): Promise<void> {
     const { time, instance } = this.table;
     const hold = this.current;
-    const mono = time.monotonic();
-    const wall = time.wall();
+    const sent = momentOf(time);
     const told = hold ? writeInfo(hold.n, hold.terms.label) : this.#told;
     // A shorter life counts from now on, whatever becomes of the request.
-    if (ttlMs - marginMs(ttlMs) < this.remainingMs()) this.#arm(mono, wall, ttlMs);
+    if (!this.#over && this.#life.outlasts(ttlMs, sent.mono)) this.#arm(sent, ttlMs);
     this.plan();
-    const call = { signal: undefined, deadline: mono + timeoutMs };
+    const call = { signal: undefined, deadline: sent.mono + timeoutMs };
     const ask = async (lock: Key): Promise<Reply> => instance.execute(this.#extension(lock, ttlMs, told), call);
     this.#open++;
     this.#extending++;
@@ -203,7 +189,7 @@ export class Tenure implements Expiring, Linked<Tenure> {
       replies = await Promise.all(this.locks.map(ask));
     } catch (error) {
       if (this.locks.length === 1 && !isHoldfastError(error, "INDETERMINATE")) this.#open--;
-      else this.#lateMs = Math.min(this.#lateMs, ttlMs);
+      else this.#life.doubt(ttlMs);
       throw hold?.lost ?? error;
     } finally {
       if (--this.#extending === 0) this.#extendingMs = 0;
@@ -212,7 +198,7 @@ export class Tenure implements Expiring, Linked<Tenure> {
     if (!replies.every((reply) => reply.ok) && this.check()) this.lose("forced");
     if (this.#over) throw hold?.lost ?? new LeaseLostError("the lock was lost", { why: "forced", key: this.keys[0] });
     this.#told = told;
-    this.#arm(mono, wall, ttlMs);
+    this.#arm(sent, ttlMs);
     this.plan();
   }
 
@@ -225,22 +211,16 @@ export class Tenure implements Expiring, Linked<Tenure> {
     return { ops: [{ op: "extend", lock, owner, grant, ttl }] };
   }
 
-  #arm(mono: number, wall: number, ttlMs: number): void {
-    this.#sentMono = mono;
-    this.#sentWall = wall;
-    this.#ttlMs = ttlMs;
-    // A late copy of a request may tell the store a shorter one again.
-    const surelyMs = Math.min(ttlMs, this.#lateMs);
-    this.#lifeMs = surelyMs - marginMs(surelyMs);
-    this.#renewAt = mono + surelyMs / 3;
+  #arm(sent: Moment, ttlMs: number): void {
+    this.#life.arm(sent, ttlMs);
     this.#claimed = false;
   }
 
   /** Sees to it that it is looked after in time: to renew it, or to tell that it has ended. */
   plan(): void {
     if (this.#over) return;
-    const end = this.#sentMono + this.#lifeMs;
-    const renewal = this.#renewable() ? Math.max(this.#retryAt, this.#renewAt) : end;
+    const { end, renewAt } = this.#life;
+    const renewal = this.#renewable() ? Math.max(this.#retryAt, renewAt) : end;
     const at = Math.min(end, renewal);
     if (at === this.deadline) return;
     this.#unschedule();
@@ -261,20 +241,20 @@ export class Tenure implements Expiring, Linked<Tenure> {
     this.deadline = Infinity;
     if (!this.check()) return;
     const now = this.table.time.monotonic();
-    if (this.#renewable() && now >= Math.max(this.#retryAt, this.#renewAt)) this.renew();
+    if (this.#renewable() && now >= Math.max(this.#retryAt, this.#life.renewAt)) this.renew();
     else this.plan();
   }
 
   #renewable(): boolean {
     const hold = this.current;
     if (!hold || this.#renewing || !hold.terms.renew) return false;
-    return this.#sentMono + this.#ttlMs + 1 < hold.since + hold.terms.maxHoldMs;
+    return this.#life.storeEnd < hold.since + hold.terms.maxHoldMs;
   }
 
   #whyExpired(): LeaseLostReason {
     const hold = this.current;
     if (!hold?.terms.renew) return "expired";
-    return this.#sentMono + this.#ttlMs + 1 >= hold.since + hold.terms.maxHoldMs ? "maxHold" : "expired";
+    return this.#life.storeEnd >= hold.since + hold.terms.maxHoldMs ? "maxHold" : "expired";
   }
 
   /** Starts an extension on behalf of the turn being served, unless one is under way. */
@@ -296,7 +276,7 @@ export class Tenure implements Expiring, Linked<Tenure> {
     } catch (error) {
       if (!this.#over) {
         this.table.instance.events.emit("renewalFailed", { lock: this.name, keys: this.keys, error });
-        const pauseMs = Math.min(this.#ttlMs / 9, this.remainingMs() / 4);
+        const pauseMs = Math.min(this.#life.ttlMs / 9, this.remainingMs() / 4);
         this.#retryAt = this.table.time.monotonic() + Math.max(shortestRetryMs, pauseMs);
       }
     } finally {
