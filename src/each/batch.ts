@@ -64,7 +64,7 @@ export class Batch {
   read(record: CachedRecord): void {
     if (record.writer === this || this.touches.has(record)) return;
     record.writer?.seal(); // it changed under another partition: that must commit first
-    this.#touch(record, false);
+    this.#touch(record);
     record.readers.push(this);
   }
 
@@ -74,11 +74,13 @@ export class Batch {
       record.writer?.seal();
       // Sealing takes the batch out of the list.
       for (const reader of record.readers.slice()) if (reader !== this) reader.seal();
-      const touch = this.touches.get(record) ?? this.#touch(record, true);
-      touch.write = true;
+      if (!this.touches.has(record)) this.#touch(record);
       record.writer = this;
     }
-    (this.touches.get(record) as Touch).ttl = ttl;
+    const touch = this.touches.get(record) as Touch;
+    // What an earlier write of the batch said is what is kept: it is not stored yet.
+    if (ttl !== "keep" || !touch.write) touch.ttl = ttl;
+    touch.write = true;
     record.payload = payload;
     record.revision++;
     this.#chars += payload?.length ?? 0;
@@ -98,10 +100,8 @@ export class Batch {
     for (const record of this.touches.keys()) record.pins--;
   }
 
-  #touch(record: CachedRecord, write: boolean): Touch {
-    const touch: Touch = { base: record.version, write, ttl: undefined };
-    this.touches.set(record, touch);
+  #touch(record: CachedRecord): void {
+    this.touches.set(record, { base: record.version, write: false, ttl: undefined });
     record.pins++;
-    return touch;
   }
 }

@@ -10,7 +10,8 @@ export function committerFor(hf: Holdfast, keyed: boolean): Committer {
   const way = wayOf(capabilities, keyed);
   if (way !== "loosely") {
     return {
-      maxChanges: Math.min(capabilities.maxGroup, mostChanges),
+      // The check of the lease counts as well, where a store takes few.
+      maxChanges: Math.min(capabilities.maxGroup - 1, mostChanges),
       send: (changes, lease, after) => hf.sendGroup(changes, lease, { after }),
       ...(way === "apart" && { sendApart: (changes, lease) => hf.sendGroup(changes, lease, { guarded: false }) }),
     };

@@ -1,11 +1,10 @@
-import { toMs, type Duration } from "../base/durations.ts";
-import { InvalidArgumentError, isHoldfastError, UnsupportedError } from "../base/errors.ts";
-import { checkKey } from "../base/keys.ts";
-import { tagOf } from "../base/tags.ts";
-import { KEEP, REMOVE, type Lease, type StateStore, type Verdict } from "../entries/index.ts";
+import type { Duration } from "../base/durations.ts";
+import { isHoldfastError } from "../base/errors.ts";
+import type { Lease, StateStore, Verdict } from "../entries/index.ts";
 import type { Ttl } from "./commit.ts";
+import { RunState } from "./item-state.ts";
 import type { Item } from "./item.ts";
-import { isKnown, type CachedRecord, type Records, type StoreRecords } from "./records.ts";
+import type { CachedRecord, Records, StoreRecords } from "./records.ts";
 
 /** What a handler gets besides its item. */
 export interface HandlerContext {
@@ -53,7 +52,7 @@ export interface RunHost {
 }
 
 /** A record that a run has read or written, and what it would leave in it. */
-interface Use {
+export interface Use {
   readonly record: CachedRecord;
   /** Its revision when it was read; -1 where it was only written. */
   seen: number;
@@ -77,6 +76,9 @@ export class Run implements HandlerContext {
   /** The only tag that its records may have, where it cannot commit others together. */
   readonly tag: string | undefined;
   readonly #host: RunHost;
+  /** Calls on `state` that are under way. */
+  #calls = 0;
+  #onSettled: (() => void) | undefined;
 
   constructor(item: Item, lease: Lease, host: RunHost, tag: string | undefined) {
     this.item = item;
@@ -137,145 +139,34 @@ export class Run implements HandlerContext {
 
   /** Notes what went wrong, so that it counts even where the handler does not wait for the call. */
   fail(error: unknown): void {
-    this.failure ??= error;
+    this.failure ??= error ?? new Error("a call on ctx.state failed without an error");
     if (isHoldfastError(error, "UNAVAILABLE") || isHoldfastError(error, "INDETERMINATE")) this.away = true;
     if (isHoldfastError(error, "UNSUPPORTED")) this.hopeless = true;
   }
-}
 
-class RunState<T> implements ItemState<T> {
-  readonly #run: Run;
-  readonly #cache: Records;
-  readonly #records: StoreRecords;
-
-  constructor(run: Run, cache: Records, records: StoreRecords) {
-    this.#run = run;
-    this.#cache = cache;
-    this.#records = records;
+  /** Counts a call on `state` until it has settled. If it fails, so does the item: nobody else needs to look at it. */
+  track<T>(call: Promise<T>): Promise<T> {
+    this.#calls++;
+    call.then(
+      () => this.#settled(),
+      (error: unknown) => {
+        this.fail(error);
+        this.#settled();
+      },
+    );
+    return call;
   }
 
-  load(key: string): Promise<T | undefined> {
-    try {
-      const known = this.#known(key);
-      if (known) return Promise.resolve(this.#cache.decode(known.payload) as T | undefined);
-    } catch (error) {
-      return this.#failed(error);
-    }
-    return this.#fetch(key).then((use) => this.#cache.decode(use.payload) as T | undefined);
+  /** Calls back when no call on `state` is under way any more: at once, if there is none. */
+  afterCalls(then: () => void): void {
+    if (this.#calls === 0) then();
+    else this.#onSettled = then;
   }
 
-  async loadMany(keys: Iterable<string>): Promise<Map<string, T>> {
-    const wanted = [...new Set(keys)];
-    const values = await Promise.all(wanted.map((key) => this.load(key)));
-    const found = new Map<string, T>();
-    for (const [i, key] of wanted.entries()) if (values[i] !== undefined) found.set(key, values[i]);
-    return found;
-  }
-
-  save(key: string, value: T, options?: { readonly ttl?: Duration | undefined }): Promise<void> {
-    try {
-      const ttl = options?.ttl === undefined ? undefined : toMs(options.ttl, "ttl");
-      this.#write(this.#own(key), this.#cache.encode(value), ttl);
-      return Promise.resolve();
-    } catch (error) {
-      return this.#failed(error);
-    }
-  }
-
-  async update(key: string, fn: (current: T) => T | Verdict): Promise<T | undefined> {
-    const current = await this.load(key);
-    return current === undefined ? undefined : this.#apply(key, current, fn(current), "keep");
-  }
-
-  async upsert(key: string, fn: (current: T | undefined) => T | Verdict): Promise<T | undefined> {
-    const current = await this.load(key);
-    return this.#apply(key, current, fn(current), current === undefined ? undefined : "keep");
-  }
-
-  async delete(key: string): Promise<boolean> {
-    const there = (await this.load(key)) !== undefined;
-    if (there) this.#write(this.#own(key), undefined, undefined);
-    return there;
-  }
-
-  async #apply(key: string, current: T | undefined, next: T | Verdict, ttl: Ttl): Promise<T | undefined> {
-    if (next === KEEP) return current;
-    if (next === REMOVE) {
-      await this.delete(key);
-      return undefined;
-    }
-    try {
-      if (next === undefined)
-        throw new InvalidArgumentError(
-          "the function returned undefined: return KEEP to leave the entry, REMOVE to delete it",
-          { key },
-        );
-      this.#write(this.#own(key), this.#cache.encode(next), ttl);
-      return next as T;
-    } catch (error) {
-      return this.#failed(error);
-    }
-  }
-
-  /** What the item has read or written, or what this process knows. */
-  #known(key: string): Use | undefined {
-    this.#check(key);
-    const use = this.#run.use(this.#records, key);
-    if (use) return use;
-    const record = this.#cache.peek(this.#records, key);
-    return record && isKnown(record) ? this.#read(record) : undefined;
-  }
-
-  async #fetch(key: string): Promise<Use> {
-    for (;;) {
-      try {
-        await this.#cache.load(this.#records, key);
-      } catch (error) {
-        return this.#failed(error);
-      }
-      const use = this.#known(key);
-      if (use) return use;
-    }
-  }
-
-  #read(record: CachedRecord): Use {
-    return this.#run.hold({ record, seen: record.revision, wrote: false, payload: record.payload, ttl: undefined });
-  }
-
-  /** For writing: what the item knows of it, or nothing. */
-  #own(key: string): Use {
-    this.#check(key);
-    const known = this.#run.use(this.#records, key);
-    if (known) return known;
-    const record = this.#cache.forWrite(this.#records, key);
-    return this.#run.hold({ record, seen: -1, wrote: false, payload: undefined, ttl: undefined });
-  }
-
-  #write(use: Use, payload: string | Uint8Array | undefined, ttl: Ttl): void {
-    use.wrote = true;
-    use.payload = payload;
-    use.ttl = ttl;
-  }
-
-  #check(key: string): void {
-    checkKey(key);
-    if (this.#run.over)
-      throw new UnsupportedError("the item was handled already: await every call on ctx.state", { key });
-    const { tag, item } = this.#run;
-    if (tag !== undefined && tagOf(key) !== tag) {
-      const own = JSON.stringify(item.key);
-      throw new UnsupportedError(
-        `this store keeps records in several places: an item may use records with the tag of its own key only (as ${own}, or with {${tag}} in the key)`,
-        { key },
-      );
-    }
-  }
-
-  #failed(error: unknown): Promise<never> {
-    this.#run.fail(error);
-    const rejected = Promise.reject(error instanceof Error ? error : new Error(String(error)));
-    // Noted above: the item fails with it, so a handler that does not wait for it must not end the process.
-    rejected.catch(() => undefined);
-    return rejected;
+  #settled(): void {
+    if (--this.#calls > 0) return;
+    const then = this.#onSettled;
+    this.#onSettled = undefined;
+    then?.();
   }
 }

@@ -111,10 +111,11 @@ export class LaneCommits {
     const { item, uses } = run;
     if (this.#batch && this.#batch.size + uses.length >= this.mostTouches) this.seal();
     const batch = this.#open();
-    if (this.#apart && item.key !== undefined) {
-      void this.#apart.marks.hold(item); // it is loaded: its handler has run
+    // A dead item is in no mark, which may be why it died: its own could not be loaded.
+    if (this.#apart && item.key !== undefined && !death) {
+      void this.#apart.marks.hold(item); // it is loaded: its handler has run, or it was found there
       batch.held.push(item);
-      if (uses.length > 0 && !death) batch.mark(item.key, item.id);
+      if (uses.length > 0) batch.mark(item.key, item.id);
     }
     for (const { record, seen } of uses) if (seen >= 0) batch.read(record);
     // What a failed item has read is checked, what it wrote is dropped.
@@ -188,6 +189,7 @@ export class LaneCommits {
     this.#refusal = undefined;
     this.#latest = this.#saved;
     this.#unsettled = 0;
+    this.#owner.pass.restart();
     this.#queue.restart();
   }
 
@@ -235,6 +237,7 @@ export class LaneCommits {
     for (const item of batch.held) this.#apart?.marks.free(item, true);
     this.#saved = saved;
     this.#unsettled -= batch.items.length;
+    this.#owner.pass.committed(batch);
     this.#queue.committed(batch.items);
     batch.unpin();
     this.#limit = Math.min(this.#limit * 2, careless);

@@ -97,10 +97,10 @@ export class Lane implements CommitsOwner {
     const tag = this.#marks && key !== undefined ? tagOf(key) : undefined;
     const run = new Run(item, this.lease, this.#host, tag);
     const passed = key === undefined ? false : this.pass.passesOver(key);
-    const loading = this.#marks?.hold(item);
+    const loading = passed ? undefined : this.#marks?.hold(item);
     const known = passed !== undefined && !loading;
     if (known && this.#decide(run, passed)) {
-      this.#marks?.free(item);
+      if (!passed) this.#marks?.free(item);
       return this.check();
     }
     this.#running++;
@@ -158,9 +158,10 @@ export class Lane implements CommitsOwner {
   async #ask(run: Run, known: boolean | undefined, loading: Promise<void> | undefined): Promise<void> {
     const { item } = run;
     let passed: boolean;
+    loading?.catch(() => undefined); // it may fail first, or not matter
     try {
       passed = known ?? (await this.pass.ask(item.key as string));
-      await loading;
+      if (!passed) await loading;
     } catch (error) {
       run.fail(error);
       return this.#complete(run);
@@ -184,12 +185,11 @@ export class Lane implements CommitsOwner {
     } catch (error) {
       return this.#threw(run, error);
     }
+    // Calls that the handler did not wait for are the item's all the same.
+    const returned = (): void => run.afterCalls(() => this.#complete(run));
     if (typeof result === "object" && result !== null && typeof (result as PromiseLike<unknown>).then === "function") {
-      (result as PromiseLike<unknown>).then(
-        () => this.#complete(run),
-        (error: unknown) => this.#threw(run, error),
-      );
-    } else this.#complete(run);
+      (result as PromiseLike<unknown>).then(returned, (error: unknown) => this.#threw(run, error));
+    } else returned();
   }
 
   #ran(run: Run): void {
@@ -254,7 +254,7 @@ export class Lane implements CommitsOwner {
       item.failures = Math.max(item.failures, this.#host.retries); // it would be the same again
       return this.#failed(new Run(item, this.lease, this.#host, undefined), error);
     }
-    if (death && item.key !== undefined && this.#host.onDead === "stop-key") this.pass.stop(item.key);
+    if (death) this.pass.died(item);
     this.#commits.merge(run, death);
   }
 

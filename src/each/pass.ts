@@ -25,8 +25,12 @@ export interface Pass {
   /** Whether the item is passed over; `undefined`: {@link ask}. */
   passesOver(key: string): boolean | undefined;
   ask(key: string): Promise<boolean>;
-  /** Later items of the key are passed over from now on. */
-  stop(key: string): void;
+  /** An item has failed for good: if that stops its key, later items of the key are passed over from now on. */
+  died(item: Item): void;
+  /** The batch has committed: what its dead letters have stopped is stopped for good. */
+  committed(batch: Batch): void;
+  /** Everything starts anew from what has committed. */
+  restart(): void;
   /** The next progress, and the records of dead letters and stopped keys, that commit with the batch. */
   advance(
     last: PartitionProgress,
@@ -63,11 +67,11 @@ function put(context: PassContext, key: string, value: unknown): Change {
   };
 }
 
-/** The records of a dead letter. */
-function recordDeath(context: PassContext, { item, error }: Death): Change[] {
-  const { partition, onDead, round } = context;
+/** The records of a dead letter, which stops its key or does not. */
+function recordDeath(context: PassContext, { item, error }: Death, stops: boolean): Change[] {
+  const { partition, round } = context;
   const { id, offset, key } = item;
-  const stopped = onDead === "stop-key" && key !== undefined;
+  const stopped = stops && key !== undefined;
   const letter: DeadLetter = {
     id,
     offset,
@@ -115,8 +119,20 @@ export class FirstPass implements Pass {
     return this.#stopped.ask(key);
   }
 
-  stop(key: string): void {
-    this.#stopped.add(key);
+  died(item: Item): void {
+    if (item.key !== undefined && this.#stops) this.#stopped.add(item.key);
+  }
+
+  committed(batch: Batch): void {
+    for (const { item } of batch.deaths) if (item.key !== undefined) this.#stopped.committed(item.key);
+  }
+
+  restart(): void {
+    this.#stopped.restart();
+  }
+
+  get #stops(): boolean {
+    return this.#context.onDead === "stop-key";
   }
 
   advance(
@@ -127,7 +143,7 @@ export class FirstPass implements Pass {
     const dead = batch.deaths.length;
     const waiting = batch.passed.size;
     const counts = addCounts(last.counts, { done: batch.items.length - dead - waiting, dead, waiting });
-    const changes = batch.deaths.flatMap((death) => recordDeath(this.#context, death));
+    const changes = batch.deaths.flatMap((death) => recordDeath(this.#context, death, this.#stops));
     return { progress: { ...mark(), counts, round: last.round }, changes };
   }
 
@@ -164,6 +180,8 @@ export class RetryPass implements Pass {
   readonly #reader: RangeReader;
   /** Keys that failed again. */
   readonly #again = new Set<string>();
+  /** Those of them whose dead letters have not committed. */
+  readonly #fresh = new Set<string>();
 
   constructor(context: PassContext, progress: PartitionProgress, targets: Targets) {
     this.#context = context;
@@ -186,15 +204,30 @@ export class RetryPass implements Pass {
   }
 
   passesOver(key: string): boolean {
-    return this.#again.has(key);
+    return this.#again.has(key) || this.#fresh.has(key);
   }
 
   ask(key: string): Promise<boolean> {
     return Promise.resolve(this.passesOver(key));
   }
 
-  stop(key: string): void {
-    this.#again.add(key);
+  died(item: Item): void {
+    if (item.key !== undefined && this.#stops(item)) this.#fresh.add(item.key);
+  }
+
+  committed(batch: Batch): void {
+    for (const { item } of batch.deaths) {
+      if (item.key !== undefined && this.#fresh.delete(item.key)) this.#again.add(item.key);
+    }
+  }
+
+  restart(): void {
+    this.#fresh.clear();
+  }
+
+  /** One that had stopped no key does not do so now: later items of its key may be done, and must not be done again. */
+  #stops(item: Item): boolean {
+    return this.#context.onDead === "stop-key" && !this.#targets.ids.has(item.id);
   }
 
   advance(last: PartitionProgress, batch: Batch): Advance {
@@ -210,7 +243,7 @@ export class RetryPass implements Pass {
       else waiting--;
       if (death) {
         dead++;
-        for (const change of recordDeath(this.#context, death)) add(change);
+        for (const change of recordDeath(this.#context, death, this.#stops(item))) add(change);
         if (this.#context.onDead === "continue") this.#moveOn(item, add);
       } else {
         done++;
@@ -241,7 +274,8 @@ export class RetryPass implements Pass {
 
   #moveOn(item: Item, add: (change: Change) => void): void {
     const stop = item.key === undefined ? undefined : this.#targets.keys.get(item.key);
-    if (!stop) return;
+    // An earlier dead letter, which stopped nothing, does not move it back.
+    if (!stop || item.id < stop.id) return;
     const moved: StoppedKey = { ...stop, id: item.id + 1, from: { id: item.id, offset: item.offset }, dead: false };
     add(put(this.#context, stopKey(this.#context.partition, stop.key), moved));
   }

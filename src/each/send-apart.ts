@@ -30,11 +30,13 @@ export function sendApart(
   for (const item of batch.items) item.stage = Stage.sent;
   const { progress, changes } = advance();
   const groups = new Map<string, MarkChange[]>();
+  const full: MarkChange[][] = [];
   const add = (change: MarkChange): void => {
     const tag = tagOf(change.change.key);
     const group = groups.get(tag);
-    if (group) group.push(change);
-    else groups.set(tag, [change]);
+    if (group && group.length < to.committer.maxChanges) return void group.push(change);
+    if (group) full.push(group);
+    groups.set(tag, [change]);
   };
   for (const [key, ids] of batch.marks) add(to.marks.add(key, ids));
   for (const [record, touch] of batch.touches) {
@@ -43,8 +45,9 @@ export function sendApart(
     };
     add({ change: touchChange(to, record, touch), sent });
   }
+  // Last, so that only these are ever parted from the rest: what items have read and written fits into one group.
   for (const change of to.marks.tidy()) add(change);
-  const outcomes = Array.from(groups.values(), (group) => {
+  const outcomes = [...full, ...groups.values()].map((group) => {
     const { versions, done } = to.sendApart(
       group.map(({ change }) => change),
       to.lease,

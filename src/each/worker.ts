@@ -39,6 +39,8 @@ export class Worker implements PartitionsHost {
   readonly #stop = new AbortController();
   /** Aborts when there is no use in looking for partitions any more. */
   readonly #wake = new AbortController();
+  /** Aborts with the first failure: nothing is waited for from then on. */
+  readonly #failed = new AbortController();
   readonly #health: StoreHealth;
   readonly #pump: Pump;
   readonly #feeder: Feeder;
@@ -64,22 +66,16 @@ export class Worker implements PartitionsHost {
     this.store0 = hf.state(jobStoreName(terms.name));
     this.store1 = committer.sendApart && hf.state(marksStoreName(terms.name));
     this.idPrefix = `${terms.name}:${terms.job.input.sha256.slice(0, 16)}:`;
-    this.#health = new StoreHealth(hf, terms.storeTimeoutMs, this.#stop.signal, tell);
+    this.#health = new StoreHealth(hf, terms.storeTimeoutMs, this.#failed.signal, tell);
     const { opening, job } = terms;
-    const { first } = opening;
+    const { first, file, format } = opening;
     this.#partitions = new Partitions(this, { count: job.partitions, first, round: job.round });
     const { lanes } = this.#partitions;
     const { id, who, leaseMs: ttlMs, name } = terms;
     this.#share = new Share(hf, jobStoreName(name), this.#partitions, { id, who, ttlMs });
     this.#pump = new Pump(lanes, terms.concurrency, () => this.#idle());
-    const feed = {
-      file: opening.file,
-      size: job.input.size,
-      format: opening.format,
-      key: job.key ?? undefined,
-      partitions: job.partitions,
-    };
-    this.#feeder = new Feeder(feed, lanes, first);
+    const { partitions, input } = job;
+    this.#feeder = new Feeder({ file, size: input.size, format, key: job.key ?? undefined, partitions }, lanes, first);
   }
 
   /** Partitions that it holds. */
@@ -194,8 +190,8 @@ export class Worker implements PartitionsHost {
     this.stats.dead += batch.deaths.length;
     this.stats.waiting += batch.passed.size;
     for (const { item, error } of batch.deaths) {
-      const event = { type: "dead", id: item.id, error: `${error.name}: ${error.message}` } as const;
-      this.#tell(item.key === undefined ? event : { ...event, key: item.key });
+      const key = item.key === undefined ? {} : { key: item.key };
+      this.#tell({ type: "dead", id: item.id, ...key, error: `${error.name}: ${error.message}` });
     }
   }
 
@@ -213,7 +209,7 @@ export class Worker implements PartitionsHost {
   async recover(lane: Lane, error: unknown): Promise<void> {
     if (isHoldfastError(error, "FENCED")) return lane.stop("lost");
     if (isAway(error)) {
-      await this.patiently(() => this.#health.back(error));
+      await this.#back(error);
       // What became of a write whose reply was lost is for the next lease to find out: this one's grant ends with it.
       if (isHoldfastError(error, "INDETERMINATE")) lane.stop("unsure");
       return;
@@ -251,11 +247,8 @@ export class Worker implements PartitionsHost {
       } catch (error) {
         if (this.#failure) return undefined;
         if (!isAway(error)) return this.fail(error);
-        try {
-          await this.#health.back(error);
-        } catch (gone) {
-          return this.stopping ? undefined : this.fail(gone);
-        }
+        await this.#back(error);
+        if (this.#failure) return undefined;
       }
     }
   }
@@ -263,7 +256,17 @@ export class Worker implements PartitionsHost {
   fail(error: unknown): undefined {
     this.#failure ??= { error };
     this.stop();
+    this.#failed.abort();
     return undefined;
+  }
+
+  /** Waits for a store that is away, also where the worker is to stop. One that stays away ends it. */
+  async #back(error: unknown): Promise<void> {
+    try {
+      await this.#health.back(error);
+    } catch (gone) {
+      this.fail(gone);
+    }
   }
 
   #idle(): void {

@@ -84,6 +84,63 @@ test("a store that stays away ends the run; the next one goes on", async (t) => 
   assert.deepEqual(sorted(await accountsOf(hf)), sorted(serial(lines)));
 });
 
+test("an interrupt while the store is away: what was committed stays, and the next run goes on", async (t) => {
+  let isAway = false;
+  let stopped = false;
+  let left = 3; // calls that fail after the interrupt
+  const { hf, input } = await storeFor(t, {
+    name: "goes away",
+    async group(group, next) {
+      if (stopped && left-- <= 0) isAway = false;
+      return isAway ? away : next(group);
+    },
+  });
+  const options = { store: hf, job: "job", key: "account", leaseTtl: "5s", retries: 0 } as const;
+  let handled = 0;
+  const run = startEach<Line>(
+    input,
+    async (line, ctx) => {
+      if (++handled === 200) isAway = true;
+      await books(line, ctx);
+    },
+    options,
+  );
+  run.on(({ type }) => {
+    if (type !== "away") return;
+    stopped = true;
+    run.stop();
+  });
+  const first = await run.result;
+  assert.ok(stopped);
+  assert.deepEqual([first.outcome, first.dead], ["interrupted", 0]);
+  const second = await each(input, books, options);
+  assert.deepEqual([second.outcome, second.done], ["done", 600]);
+  assert.deepEqual(sorted(await accountsOf(hf)), sorted(serial(lines)));
+});
+
+test("an interrupt while the store is away: if it stays away, that is what the run ends with", async (t) => {
+  let isAway = false;
+  const { hf, input } = await storeFor(t, {
+    name: "goes away",
+    group: async (group, next) => (isAway ? away : next(group)),
+  });
+  const options = { store: hf, job: "job", key: "account", storeTimeout: "300ms", leaseTtl: "1s" } as const;
+  let handled = 0;
+  const run = startEach<Line>(
+    input,
+    async (line, ctx) => {
+      if (++handled === 200) isAway = true;
+      await books(line, ctx);
+    },
+    options,
+  );
+  run.on(({ type }) => void (type === "away" && run.stop()));
+  await assert.rejects(run.result, { code: "UNAVAILABLE", message: /was away for 0.3 s/ });
+  isAway = false;
+  assert.equal((await each(input, books, options)).outcome, "done");
+  assert.deepEqual(sorted(await accountsOf(hf)), sorted(serial(lines)));
+});
+
 for (const [name, applied] of [
   ["before", false],
   ["after", true],

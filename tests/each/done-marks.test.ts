@@ -1,8 +1,30 @@
 import assert from "node:assert/strict";
+import path from "node:path";
 import { test } from "node:test";
+import { tagOf } from "../../src/base/tags.ts";
+import { Batch } from "../../src/each/batch.ts";
+import type { Change, Sent } from "../../src/each/commit.ts";
 import { DoneMarks } from "../../src/each/done-marks.ts";
 import { Item } from "../../src/each/item.ts";
-import { memoryFor } from "./support.ts";
+import { noCounts } from "../../src/each/progress.ts";
+import { Records } from "../../src/each/records.ts";
+import { sendApart } from "../../src/each/send-apart.ts";
+import { each, type Handler } from "../../src/entries/each.ts";
+import { connect, json } from "../../src/entries/index.ts";
+import { memory } from "../../src/entries/memory.ts";
+import { declaring } from "../../src/testing/state/client.ts";
+import {
+  accountsOf,
+  book,
+  folderFor,
+  makeLines,
+  memoryFor,
+  serial,
+  sorted,
+  writeLines,
+  type Account,
+  type Line,
+} from "./support.ts";
 
 const item = (id: number, key = "k"): Item => new Item(id, 0, key, "", undefined);
 
@@ -54,4 +76,78 @@ test("a mark that could not be loaded is loaded by the next who needs it", async
   failing = false;
   await marks.hold(item(1));
   assert.equal(marks.hold(item(1)), undefined);
+});
+
+test("marks are removed in groups that the store takes, also where all have one tag", async (t) => {
+  const hf = await memoryFor(t);
+  const store = hf.state("marks");
+  let now = 0;
+  const marks = new DoneMarks(store, 1, 0, () => now);
+  const maxChanges = 10;
+  const sent: (readonly Change[])[] = [];
+  const take = (changes: readonly Change[]): Sent => ({ versions: changes.map(() => "v"), done: Promise.resolve() });
+  const to = {
+    store,
+    partition: 0,
+    lease: await hf.lock("test").acquire("partition/0"),
+    records: new Records(json),
+    committer: { maxChanges, send: take },
+    marks,
+    sendApart: (changes: readonly Change[]): Sent => {
+      sent.push(changes);
+      return take(changes);
+    },
+  };
+  for (let id = 1; id <= 24; id++) {
+    const idle = item(id, `${id % 2 === 0 ? "{even}" : "{odd}"}${id}`);
+    await marks.hold(idle);
+    marks.add(idle.key ?? "", [id]).sent("v");
+    marks.free(idle, true);
+  }
+  now += 60_000;
+  const batch = new Batch(0, () => undefined);
+  for (let id = 101; id <= 107; id++) {
+    const own = item(id, `{even}${id}`);
+    await marks.hold(own);
+    batch.add(own);
+    batch.mark(own.key ?? "", id);
+  }
+  const position = { id: 1, offset: 0 };
+  const progress = { next: position, above: [], end: false, counts: noCounts, round: 0 };
+  const advance = (): { progress: typeof progress; changes: Change[] } => ({ progress, changes: [] });
+  await sendApart(to, batch, { progress, version: null }, advance, Promise.resolve()).done;
+  assert.equal(sent.flat().length, 31);
+  assert.ok(
+    sent.every((changes) => changes.length <= maxChanges && new Set(changes.map(({ key }) => tagOf(key))).size === 1),
+  );
+  const own = sent.filter((changes) => changes.some(({ write }) => write !== "delete"));
+  assert.deepEqual(
+    own.map((changes) => changes.filter(({ write }) => write !== "delete").length),
+    [7],
+    "what items have written is one group",
+  );
+});
+
+test("an item whose mark cannot be read is a dead letter, and later ones of its key wait", async (t) => {
+  const hf = await connect(declaring(memory(), { transact: "slot" }));
+  t.after(() => hf.close());
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): void => void unhandled.push(reason);
+  process.on("unhandledRejection", note);
+  t.after(() => process.off("unhandledRejection", note));
+  const lines = makeLines(60, 3);
+  const input = writeLines(path.join(folderFor(t), "lines.jsonl"), lines);
+  const options = { store: hf, job: "job", key: "account", retries: 1, backoff: 1 } as const;
+  const books: Handler<Line> = async (line, ctx) => {
+    await ctx.state<Account>("accounts").upsert(line.account, (account) => book(account, line));
+  };
+  await hf.state("holdfast-each-done job").save("a1", "no mark");
+  const first = await each(input, books, options);
+  const ofKey = lines.filter(({ account }) => account === "a1").length;
+  assert.deepEqual([first.outcome, first.dead, first.waiting, first.done], ["dead", 1, ofKey - 1, 60 - ofKey]);
+  assert.deepEqual(unhandled, []);
+  await hf.state("holdfast-each-done job").delete("a1");
+  const mended = await each(input, books, { ...options, retryDead: true });
+  assert.deepEqual([mended.outcome, mended.done], ["done", 60]);
+  assert.deepEqual(sorted(await accountsOf(hf)), sorted(serial(lines)));
 });
