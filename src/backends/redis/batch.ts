@@ -35,6 +35,8 @@ export class Batch implements Learned {
   readonly #outcomes: (Outcome | undefined)[] = [];
   /** Groups whose node is waited for. */
   readonly #absent = new Set<number>();
+  /** What was sent. */
+  readonly #parts: Part[] = [];
   /** Of the reply that is being read. */
   #doubts: Doubt[] | undefined;
   #waitsFor = 0;
@@ -98,7 +100,10 @@ export class Batch implements Learned {
     }
     this.#waitsFor += plan.parts.length + (absent?.size ?? 0);
     this.#tell(refused);
-    for (const part of plan.parts) void this.#exchange(part, context);
+    for (const part of plan.parts) {
+      this.#parts.push(part);
+      void this.#exchange(part, context);
+    }
     for (const [slot, waiting] of absent ?? []) void this.#await(slot, waiting, context);
   }
 
@@ -126,10 +131,10 @@ export class Batch implements Learned {
     try {
       let reply;
       try {
-        reply = await router.send(part.lane, part.route, part.command(false));
+        reply = await router.send(part.lane, part.route, part.command(false), part);
       } catch (error) {
         if (this.#over || !(error instanceof RedisFailure) || error.reply !== "NOSCRIPT") throw error;
-        reply = await router.send(part.lane, part.route, part.command(true));
+        reply = await router.send(part.lane, part.route, part.command(true), part);
       }
       if (!this.#over) {
         part.read(reply, this.#groups, this, this.#outcomes);
@@ -183,10 +188,19 @@ export class Batch implements Learned {
     if (!this.#over) for (const i of members) this.#outcomes[i] = failed;
   }
 
+  /** What a cluster has refused so far is not sent any more: it took no effect, and never will. */
+  #giveUp(): void {
+    for (const part of this.#parts) {
+      part.givenUp = true;
+      if (part.refused) for (const i of part.members) this.#outcomes[i] ??= late(false);
+    }
+  }
+
   #end(): void {
     if (this.#over) return;
     this.#over = true;
     this.#timer.clear();
+    if (this.#waitsFor > 0) this.#giveUp();
     this.#settle(
       this.#groups.map((_, i) => this.#outcomes[i] ?? late(this.#context !== undefined && !this.#absent.has(i))),
     );

@@ -4,7 +4,7 @@ import { Arguments, type Encoding } from "./encode.ts";
 import { script, scriptSha } from "./lua/script.ts";
 import { foreign, notSent } from "./outcomes.ts";
 import { decodeRecord, encodeRecord, encodeText, isPlainText, joined, stampsOf } from "./record.ts";
-import type { Arg, Lane, Reply } from "./router.ts";
+import type { Arg, Errand, Lane, Reply } from "./router.ts";
 
 /** Most operations in one command. */
 const mostOperations = 256;
@@ -12,12 +12,14 @@ const mostOperations = 256;
 const mostBytes = 1024 * 1024;
 
 /** Groups of a batch that one command carries. */
-export abstract class Part {
+export abstract class Part implements Errand {
   readonly lane: Lane = "commands";
   /** Where it goes on a cluster; a key of the command. */
   readonly route: string;
   /** Places of the groups in their batch. */
   readonly members: number[] = [];
+  givenUp = false;
+  refused = false;
   protected operations = 0;
   protected bytes = 0;
 

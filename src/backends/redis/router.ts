@@ -42,6 +42,14 @@ export interface Subscriber {
   close(): Promise<void>;
 }
 
+/** A command on its way, as who sent it and the router see it: a cluster may have to be sent it more than once. */
+export interface Errand {
+  /** Set by who sent it, who waits no more: what a server has refused is not sent again. */
+  givenUp: boolean;
+  /** Set by the router while it is with no server, and all that it was sent to have refused it: nobody executes it. */
+  refused: boolean;
+}
+
 /** One way to the servers, whatever their arrangement. Deadlines are moments of the backend's monotonic clock. */
 export interface Router {
   readonly topology: Topology;
@@ -60,9 +68,9 @@ export interface Router {
   /**
    * Sends one command now, at most once, and never waits for a connection: where there is none it rejects with
    * `RedisFailure { sent: false }`. `key` names where on a cluster; undefined is any node. MOVED, ASK and TRYAGAIN are followed
-   * (the server did not execute). Rejects with RedisFailure only.
+   * (the server did not execute) until `errand` is given up. Rejects with RedisFailure only.
    */
-  send(lane: Lane, key: string | undefined, args: readonly Arg[]): Promise<Reply>;
+  send(lane: Lane, key: string | undefined, args: readonly Arg[], errand?: Errand): Promise<Reply>;
   /** The slot of a key on a cluster; 0 elsewhere. Keys of one slot can be in one script. */
   slotOf(key: string): number;
   /** The primaries: one, or those of the cluster with what identifies the current distribution of the slots. */

@@ -1,4 +1,4 @@
-import { makeCertificate } from "./certificate.ts";
+import { makeCertificate, type Certificate } from "./certificate.ts";
 import { freePorts } from "./ports.ts";
 import { isReplicating } from "./sentinel.ts";
 import { RedisServer, type RedisOptions } from "./server.ts";
@@ -9,10 +9,18 @@ const primaries = 3;
 
 /** Three primaries with a replica each. */
 export class RedisCluster {
-  readonly nodes: readonly RedisServer[];
+  readonly #nodes: RedisServer[];
+  readonly #options: RedisOptions;
+  readonly #certificate: Certificate | undefined;
 
-  constructor(nodes: readonly RedisServer[]) {
-    this.nodes = nodes;
+  constructor(nodes: readonly RedisServer[], options: RedisOptions, certificate: Certificate | undefined) {
+    this.#nodes = [...nodes];
+    this.#options = options;
+    this.#certificate = certificate;
+  }
+
+  get nodes(): readonly RedisServer[] {
+    return this.#nodes;
   }
 
   get version(): string {
@@ -100,6 +108,26 @@ export class RedisCluster {
     await until("the slot's new place", async () => (await this.primaryOf(slot)) === target);
   }
 
+  /** Starts one more primary, which serves nothing yet. Resolves when every running node knows it. */
+  async addPrimary(): Promise<RedisServer> {
+    const ports = (await freePorts(2)) as [number, number];
+    const added = await startNode(this.#options, ports, this.#certificate);
+    const id = String(await added.command("CLUSTER", "MYID"));
+    const running = this.nodes.filter(({ isRunning }) => isRunning);
+    const [first] = running as [RedisServer];
+    await first.command("CLUSTER", "MEET", added.host, String(added.port), String(ports[1]));
+    this.#nodes.push(added);
+    for (const node of running) {
+      await until("the nodes to meet", async () => String(await node.command("CLUSTER", "NODES")).includes(id));
+    }
+    await until("the new node to know the others", async () => {
+      const ranges = (await added.command("CLUSTER", "SLOTS")) as [number, number][];
+      return ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0) === slots;
+    });
+    await this.whole();
+    return added;
+  }
+
   async #isWhole(): Promise<boolean> {
     const infos = await Promise.all(
       this.nodes
@@ -125,17 +153,7 @@ export async function startCluster(options: RedisOptions): Promise<RedisCluster>
   const certificate = options.tls === true ? makeCertificate() : undefined;
   const nodes = await Promise.all(
     Array.from({ length: primaries * 2 }, async (_, i) =>
-      RedisServer.start(options, {
-        port: ports[2 * i] as number,
-        certificate,
-        settings: {
-          "cluster-enabled": "yes",
-          "cluster-config-file": "nodes.conf",
-          "cluster-node-timeout": "2000",
-          // The default, the port and 10,000, may be anybody's.
-          "cluster-port": String(ports[2 * i + 1]),
-        },
-      }),
+      startNode(options, ports.slice(2 * i, 2 * i + 2) as [number, number], certificate),
     ),
   );
   const [first] = nodes as [RedisServer];
@@ -154,7 +172,7 @@ export async function startCluster(options: RedisOptions): Promise<RedisCluster>
     });
     if (i >= primaries) await node.command("CLUSTER", "REPLICATE", ids[i - primaries] as string);
   }
-  const cluster = new RedisCluster(nodes);
+  const cluster = new RedisCluster(nodes, options, certificate);
   for (const replica of nodes.slice(primaries)) await until("a replica", async () => isReplicating(replica));
   await cluster.whole();
   await until("the replicas", async () => {
@@ -162,4 +180,22 @@ export async function startCluster(options: RedisOptions): Promise<RedisCluster>
     return all.every((replicas) => replicas.length === 1);
   });
   return cluster;
+}
+
+async function startNode(
+  options: RedisOptions,
+  [port, busPort]: readonly [number, number],
+  certificate: Certificate | undefined,
+): Promise<RedisServer> {
+  return RedisServer.start(options, {
+    port,
+    certificate,
+    settings: {
+      "cluster-enabled": "yes",
+      "cluster-config-file": "nodes.conf",
+      "cluster-node-timeout": "2000",
+      // The default, the port and 10,000, may be anybody's.
+      "cluster-port": String(busPort),
+    },
+  });
 }

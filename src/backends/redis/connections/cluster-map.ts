@@ -29,6 +29,8 @@ export class ClusterMap {
   readonly #nodes = new Map<string, ClusterNode>();
   readonly #slots: (ClusterNode | undefined)[] = Array.from({ length: SLOTS });
   #epoch = "";
+  /** The primaries of the last look: `#nodes` also has those that a redirection has named since. */
+  #adopted = "";
   #looking = false;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
@@ -174,7 +176,6 @@ export class ClusterMap {
 
   #adopt(ranges: readonly SlotRange[]): void {
     if (this.#closed) return;
-    const before = this.#nodesOf();
     const wanted = new Set<ClusterNode>();
     this.#slots.fill(undefined);
     for (const { from, to, primary } of ranges) {
@@ -187,16 +188,14 @@ export class ClusterMap {
       this.#nodes.delete(node.id);
       node.retire();
     }
-    const first = this.#epoch === "";
+    const first = !this.known;
     this.#epoch = ranges
       .map(({ from, to, primary }) => `${from}-${to}@${showEndpoint(primary)}`)
       .toSorted()
       .join();
-    if (!first && before !== this.#nodesOf()) this.#options.moved();
-  }
-
-  #nodesOf(): string {
-    return [...this.#nodes.keys()].toSorted().join();
+    const before = this.#adopted;
+    this.#adopted = [...this.#nodes.keys()].toSorted().join();
+    if (!first && before !== this.#adopted) this.#options.moved();
   }
 
   #isWhole(): boolean {

@@ -54,9 +54,10 @@ export class ClusterSubscriber {
     const isNew = !this.#patterns.has(pattern);
     const late = this.#patterns.size > 0;
     this.#patterns.add(pattern);
+    this.#leaveOthers();
     this.#connectAll(late);
     try {
-      await Promise.all([...this.#byNode.values()].map((node) => node.subscribe("pattern", pattern, deadline)));
+      await this.#subscribeAll(pattern, deadline);
     } catch (error) {
       if (isNew) this.unsubscribePattern(pattern);
       throw error;
@@ -71,14 +72,9 @@ export class ClusterSubscriber {
   /** The primaries are others than before. */
   follow(): void {
     if (this.#closed) return;
-    const now = new Set(this.#options.primaries().map(showEndpoint));
-    if (this.#home && !now.has(showEndpoint(this.#home))) this.#channels.renew();
+    if (this.#home && !this.#primaries().has(showEndpoint(this.#home))) this.#channels.renew();
+    this.#leaveOthers();
     if (this.#patterns.size === 0) return;
-    for (const [id, node] of this.#byNode) {
-      if (now.has(id)) continue;
-      this.#byNode.delete(id);
-      node.close();
-    }
     this.#connectAll(true);
     this.#listener.gap();
   }
@@ -108,6 +104,39 @@ export class ClusterSubscriber {
     if (!chosen) throw new Error("no primary of the cluster is known");
     this.#home = chosen;
     return chosen;
+  }
+
+  #primaries(): Set<string> {
+    return new Set(this.#options.primaries().map(showEndpoint));
+  }
+
+  /** Ends the connections to nodes that are no primaries any more: nobody is to wait for them. */
+  #leaveOthers(): void {
+    const primaries = this.#primaries();
+    for (const [id, node] of this.#byNode) {
+      if (primaries.has(id)) continue;
+      this.#byNode.delete(id);
+      node.close();
+    }
+  }
+
+  /** Also on those that become primaries meanwhile. What becomes of one that is none any more does not matter. */
+  async #subscribeAll(pattern: string, deadline: number): Promise<void> {
+    const done = new Set<Subscriptions>();
+    while (this.#patterns.has(pattern)) {
+      const left = [...this.#byNode].filter(([, node]) => !done.has(node));
+      if (left.length === 0) return;
+      await Promise.all(
+        left.map(async ([id, node]) => {
+          try {
+            await node.subscribe("pattern", pattern, deadline);
+          } catch (error) {
+            if (this.#closed || this.#byNode.get(id) === node) throw error;
+          }
+          done.add(node);
+        }),
+      );
+    }
   }
 
   #connectAll(late: boolean): void {

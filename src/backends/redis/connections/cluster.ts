@@ -1,4 +1,4 @@
-import type { Arg, Lane, Node, PushListener, Reply, Router, Subscriber } from "../router.ts";
+import type { Arg, Errand, Lane, Node, PushListener, Reply, Router, Subscriber } from "../router.ts";
 import { RedisFailure } from "../router.ts";
 import { ClusterMap } from "./cluster-map.ts";
 import type { ClusterNode } from "./cluster-node.ts";
@@ -26,6 +26,7 @@ interface Trip {
   readonly lane: Lane;
   readonly key: string | undefined;
   readonly args: readonly Arg[];
+  readonly errand: Errand | undefined;
   readonly since: number;
   redirections: number;
 }
@@ -62,7 +63,7 @@ export class ClusterRouter implements Router {
     return node !== undefined && node.commands.ready;
   }
 
-  send(lane: Lane, key: string | undefined, args: readonly Arg[]): Promise<Reply> {
+  send(lane: Lane, key: string | undefined, args: readonly Arg[], errand?: Errand): Promise<Reply> {
     const node = key === undefined ? this.#map.any() : this.#map.at(slotOf(key));
     if (!node) {
       this.#map.lookSoon();
@@ -71,7 +72,7 @@ export class ClusterRouter implements Router {
     return node
       .sendOn(lane, args)
       .catch((error: unknown) =>
-        this.#refused({ lane, key, args, since: this.#options.time.monotonic(), redirections: 0 }, node, error),
+        this.#refused({ lane, key, args, errand, since: this.#options.time.monotonic(), redirections: 0 }, node, error),
       );
   }
 
@@ -138,26 +139,27 @@ export class ClusterRouter implements Router {
     if (reply === "CLUSTERDOWN") this.#map.lookSoon();
     const isRedirection = reply === "MOVED" || reply === "ASK";
     if ((!isRedirection && reply !== "TRYAGAIN") || this.#closed) throw error;
+    if (trip.errand) trip.errand.refused = true;
     if (isRedirection) {
       const redirect = parseRedirect((error as Error).message, node.endpoint);
       if (!redirect || ++trip.redirections > MOST_REDIRECTIONS) throw error;
-      if (reply === "ASK") return this.#ask(trip, this.#map.node(redirect.to));
-      return this.#again(trip, this.#map.move(redirect.slot, redirect.to));
+      if (reply === "ASK") return this.#again(trip, this.#map.node(redirect.to), error, true);
+      return this.#again(trip, this.#map.move(redirect.slot, redirect.to), error);
     }
     if (this.#options.time.monotonic() - trip.since > LONGEST_MOVE_MS) throw error;
     await this.#pause(MOVE_PAUSE_MS);
     trip.redirections = 0;
-    return this.#again(trip, trip.key === undefined ? node : (this.#map.at(slotOf(trip.key)) ?? node));
+    return this.#again(trip, trip.key === undefined ? node : (this.#map.at(slotOf(trip.key)) ?? node), error);
   }
 
-  async #again(trip: Trip, node: ClusterNode): Promise<Reply> {
+  /** Sends again what was refused with `why`, if it is still wanted: a later command may be under way by now, or done. */
+  async #again(trip: Trip, node: ClusterNode, why: unknown, isAsking = false): Promise<Reply> {
+    const { lane, args, errand } = trip;
     await this.#connected(node);
-    return node.sendOn(trip.lane, trip.args).catch((error: unknown) => this.#refused(trip, node, error));
-  }
-
-  async #ask(trip: Trip, node: ClusterNode): Promise<Reply> {
-    await this.#connected(node);
-    return node.sendAsking(trip.args).catch((error: unknown) => this.#refused(trip, node, error));
+    if (errand?.givenUp) throw why;
+    if (errand) errand.refused = false;
+    const reply = isAsking ? node.sendAsking(args) : node.sendOn(lane, args);
+    return reply.catch((error: unknown) => this.#refused(trip, node, error));
   }
 
   async #connected(node: ClusterNode): Promise<void> {

@@ -2,13 +2,12 @@ import { UnavailableError, type HoldfastError } from "../../../base/errors.ts";
 import { deferred } from "../../../base/async.ts";
 import type { Time, Timer } from "../../../base/time.ts";
 import { RedisFailure, type Arg, type Reply } from "../router.ts";
-import { attemptFailure, BACKEND, isReply, type Hide } from "./failures.ts";
+import { attemptFailure, BACKEND, type Hide } from "./failures.ts";
+import { introduce } from "./introduce.ts";
 import { Live } from "./live.ts";
+import { pauseBefore } from "./pauses.ts";
 import { showEndpoint, type Dial, type Endpoint, type Role, type Wire } from "./wire.ts";
 
-/** Pauses between attempts: the first comes at once, then they double up to the longest. */
-const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 2_000;
 /** A connection that lived shorter is no success: its loss does not start the pauses anew. */
 const SUCCESS_MS = 1_000;
 /** How long a connection to a server that is no primary any more may still wait for replies. */
@@ -33,15 +32,19 @@ export interface ConnectionOptions extends Common {
   endpoint(): Endpoint | Promise<Endpoint>;
   /** Called with each new wire before anybody uses it; when it rejects, the attempt has failed. */
   prepare?(wire: Wire): Promise<void>;
+  /** Whether it is tried again by itself also after a failure that was final, with a long pause. Asked each time; default: no. */
+  persists?(): boolean;
   /** Called after each change: ready, lost, an attempt failed. */
   changed(): void;
 }
 
 interface Attempting {
-  /** What it tries to reach. */
-  where: string;
+  /** What it tries to reach, once that is known. */
+  where: string | undefined;
   /** What it has made. */
   live: Live | undefined;
+  /** It is over, and another one is to follow at once. */
+  outdated: boolean;
 }
 
 /** A connection that comes back after a loss. It starts with {@link start}, and does not keep the process alive by itself. */
@@ -49,7 +52,8 @@ export class Connection {
   readonly #options: ConnectionOptions;
   #live: Live | undefined;
   #openedAt = 0;
-  #attempting = false;
+  #where = "";
+  #attempting: Attempting | undefined;
   #attempts = 0;
   #failedAt = Number.NEGATIVE_INFINITY;
   #retiredAt = Number.NEGATIVE_INFINITY;
@@ -72,6 +76,11 @@ export class Connection {
     return this.#live?.wire;
   }
 
+  /** Where the open wire leads, or the last one did. */
+  get where(): string {
+    return this.#where;
+  }
+
   /** Why the last attempt failed; undefined after a success. */
   get problem(): HoldfastError | undefined {
     return this.#problem;
@@ -89,9 +98,11 @@ export class Connection {
 
   /** Begins to connect, if it has not. After a failure that was final it tries again, but not at once. */
   start(): void {
-    if (this.#closed || this.#live || this.#attempting || this.#pause) return;
-    if (this.#final && this.#options.time.monotonic() - this.#failedAt < FINAL_PAUSE_MS) return;
-    void this.#attempt();
+    if (this.#closed || this.#live || this.#attempting) return;
+    if (this.#final) {
+      if (this.#options.time.monotonic() - this.#failedAt < FINAL_PAUSE_MS) return;
+    } else if (this.#pause) return;
+    this.#attemptNow();
   }
 
   /** Rejects with RedisFailure. */
@@ -100,11 +111,23 @@ export class Connection {
     return Promise.reject(new RedisFailure("the command was not sent: there is no connection", false));
   }
 
-  /** Takes no more commands on the present connection and makes a new one; what is pending may still be answered. */
-  renew(): void {
+  /**
+   * Takes no more commands on the present connection and makes a new one; what is pending may still be answered. An attempt under
+   * way begins anew: where it leads was asked before. Nothing is done if it leads to `to` already.
+   */
+  renew(to?: string): void {
+    const attempt = this.#attempting;
+    if (this.#closed || (to !== undefined && to === (attempt ? attempt.where : this.#where))) return;
+    if (attempt) {
+      attempt.outdated = true;
+      this.#abandon?.(new Error("abandoned"));
+      return;
+    }
     const live = this.#live;
     if (!live) {
-      this.#hurry();
+      if (!this.#pause) return;
+      this.#attempts = 0;
+      this.#attemptNow();
       return;
     }
     const now = this.#options.time.monotonic();
@@ -128,27 +151,44 @@ export class Connection {
     this.#options.changed();
   }
 
+  /** Without the pause before it, if there is one. */
+  #attemptNow(): void {
+    this.#pause?.clear();
+    this.#pause = undefined;
+    void this.#attempt();
+  }
+
   async #attempt(): Promise<void> {
     const { time, hide, changed } = this.#options;
-    this.#attempting = true;
-    const attempt: Attempting = { where: "the server", live: undefined };
+    const attempt: Attempting = { where: undefined, live: undefined, outdated: false };
+    this.#attempting = attempt;
     try {
       const live = await this.#establish(attempt);
-      this.#attempting = false;
+      if (attempt.outdated || this.#closed) {
+        live.close();
+        throw new Error("abandoned");
+      }
+      this.#attempting = undefined;
       this.#live = live;
+      this.#where = attempt.where ?? "";
       this.#openedAt = time.monotonic();
       this.#problem = undefined;
       this.#final = false;
       if (this.#options.role === "commands") this.#options.reached?.();
     } catch (error) {
-      this.#attempting = false;
+      this.#attempting = undefined;
       if (this.#closed) return;
-      const failure = attemptFailure(error, attempt.where, hide);
+      if (attempt.outdated) {
+        void this.#attempt();
+        return;
+      }
+      const failure = attemptFailure(error, attempt.where ?? "the server", hide);
       this.#problem = failure.error;
       this.#final = failure.final;
       this.#failedAt = time.monotonic();
       this.#attempts++;
       if (!failure.final) this.#retry();
+      else if (this.#options.persists) this.#retry(pauseBefore(Infinity));
     }
     changed();
   }
@@ -167,6 +207,7 @@ export class Connection {
     const timer = time.after(connectTimeout, () => fail(new Error(`no answer within ${connectTimeout} ms`)));
     const steps = async (): Promise<Live> => {
       const endpoint = await this.#options.endpoint();
+      if (over) throw new Error("abandoned");
       attempt.where = showEndpoint(endpoint);
       const made = await dial(endpoint, role, (why) => (attempt.live ? this.#lost(attempt.live, why) : fail(why)));
       wire = made;
@@ -211,41 +252,13 @@ export class Connection {
     this.#options.changed();
   }
 
-  /** Ends the pause before the next attempt. */
-  #hurry(): void {
-    if (!this.#pause) return;
-    this.#pause.clear();
-    this.#pause = undefined;
-    this.#attempts = 0;
-    void this.#attempt();
-  }
-
-  #retry(): void {
+  #retry(pause = pauseBefore(this.#attempts)): void {
     if (this.#closed || this.#attempting || this.#pause) return;
-    this.#pause = this.#options.time.after(pauseBefore(this.#attempts), () => {
+    this.#pause = this.#options.time.after(pause, () => {
       this.#pause = undefined;
-      void this.#attempt();
+      if (!this.#final || this.#options.persists?.()) void this.#attempt();
     });
   }
-}
-
-/** Names the connection, and finds out whether the server answers us at all. */
-async function introduce(wire: Wire, role: Role): Promise<void> {
-  if (wire.foreign) {
-    await wire.send(["PING"]);
-    return;
-  }
-  try {
-    await wire.send(["CLIENT", "SETNAME", `holdfast:${role}`]);
-  } catch (error) {
-    // A user may be forbidden to name its connections; a server that wants a password says so to any command.
-    if (!isReply(error) || error.message.startsWith("NOAUTH")) throw error;
-  }
-}
-
-function pauseBefore(attempt: number): number {
-  const longest = attempt === 0 ? FIRST_PAUSE_MS : Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS);
-  return longest * (0.5 + Math.random() / 2);
 }
 
 /** What is said to those who ask after the end. */

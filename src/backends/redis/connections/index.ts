@@ -52,7 +52,7 @@ function sentinelRouter(
     sentinels: hosts.map((host) => endpointOf(host, 26_379)),
     master,
   };
-  const finder = new SentinelFinder(finding, () => router.renew());
+  const finder = new SentinelFinder(finding, (to) => router.renew(to));
   const router: SingleRouter = new SingleRouter("sentinel", {
     ...common,
     endpoint: () => finder.find(),

@@ -24,22 +24,30 @@ export class SentinelFinder {
   readonly #watch: Subscriptions;
   /** The sentinel to ask first: the last that answered. */
   #first = 0;
+  /** The sentinel to listen to next, and the one that is listened to. */
+  #next = 0;
   #watched = 0;
-  #found: Endpoint | undefined;
   #watching = false;
   #closed = false;
 
-  /** `moved` is called when there is another master than the one found last. */
-  constructor(options: SentinelOptions, moved: () => void) {
+  /**
+   * `moved` is called when there is another master, and when there may be one, after a time without a sentinel to listen to: then it
+   * is named, and what leads to it already need not move.
+   */
+  constructor(options: SentinelOptions, moved: (to?: Endpoint) => void) {
     this.#options = options;
     this.#watch = new Subscriptions(
       {
         message: (_channel, body) => {
-          if (body.toString().split(" ", 1)[0] === options.master) moved();
+          if (body.toString().split(" ", 1)[0] !== options.master) return;
+          // The others may not have heard of it yet.
+          this.#first = this.#watched;
+          moved();
         },
         gap: () => void this.#compare(moved),
       },
-      { ...options, role: "sentinels", maxWaiting: 1, endpoint: () => this.#nextWatched() },
+      // Between the first answer and the beginning of the watch there may have been another master, too.
+      { ...options, role: "sentinels", late: true, maxWaiting: 1, endpoint: () => this.#nextWatched() },
     );
   }
 
@@ -58,7 +66,6 @@ export class SentinelFinder {
         );
         if (found) {
           this.#first = at;
-          this.#found = found;
           this.#startWatch();
           return found;
         }
@@ -82,24 +89,24 @@ export class SentinelFinder {
   #startWatch(): void {
     if (this.#watching || this.#closed) return;
     this.#watching = true;
-    this.#watched = this.#first;
+    this.#next = this.#first;
     this.#watch.want("channel", SWITCHED);
   }
 
   /** Another sentinel at each attempt. */
   #nextWatched(): Endpoint {
-    return this.#options.sentinels[this.#watched++ % this.#options.sentinels.length] as Endpoint;
+    this.#watched = this.#next;
+    this.#next = (this.#next + 1) % this.#options.sentinels.length;
+    return this.#options.sentinels[this.#watched] as Endpoint;
   }
 
   /** After a time without a sentinel to listen to. */
-  async #compare(moved: () => void): Promise<void> {
-    const before = this.#found;
+  async #compare(moved: (to: Endpoint) => void): Promise<void> {
+    this.#first = this.#watched;
     try {
-      const now = await this.find();
-      if (before && showEndpoint(before) !== showEndpoint(now)) moved();
+      moved(await this.find());
     } catch {
       // Nobody knows of another master; the connections to this one find out for themselves when it is gone.
-      this.#found = before;
     }
   }
 }

@@ -26,22 +26,16 @@ export class SingleRouter implements Router {
   readonly #renewals: Connection;
   readonly #waiters: Waiters;
   readonly #subscribers = new Set<Subscriptions>();
-  #where = "";
   #closed = false;
 
   constructor(topology: "single" | "sentinel", options: SingleOptions) {
     this.topology = topology;
     this.#options = options;
     this.#waiters = new Waiters(options.time, options.maxWaiting);
-    const endpoint = async (): Promise<Endpoint> => {
-      const found = await options.endpoint();
-      this.#where = showEndpoint(found);
-      return found;
-    };
     const changed = (): void => this.#waiters.look();
     const dial = options.commandsDial ?? options.dial;
-    this.#commands = new Connection({ ...options, endpoint, dial, role: "commands", changed });
-    this.#renewals = new Connection({ ...options, endpoint, role: "renewals", changed });
+    this.#commands = new Connection({ ...options, dial, role: "commands", changed });
+    this.#renewals = new Connection({ ...options, role: "renewals", changed });
   }
 
   ready(deadline: number): Promise<void> {
@@ -72,8 +66,9 @@ export class SingleRouter implements Router {
 
   async primaries(deadline: number): Promise<{ readonly nodes: readonly Node[]; readonly epoch: string }> {
     await this.ready(deadline);
-    const node: Node = { id: this.#where, send: (args) => this.#commands.send(args) };
-    return { nodes: [node], epoch: this.#where };
+    const { where } = this.#commands;
+    const node: Node = { id: where, send: (args) => this.#commands.send(args) };
+    return { nodes: [node], epoch: where };
   }
 
   sentinels(): SingleOptions["sentinels"] {
@@ -96,11 +91,12 @@ export class SingleRouter implements Router {
     };
   }
 
-  /** The primary is another one now. */
-  renew(): void {
-    this.#commands.renew();
-    this.#renewals.renew();
-    for (const subscriptions of this.#subscribers) subscriptions.renew();
+  /** The primary is another one now. Where it is told which, what leads there already stays. */
+  renew(primary?: Endpoint): void {
+    const to = primary && showEndpoint(primary);
+    this.#commands.renew(to);
+    this.#renewals.renew(to);
+    for (const subscriptions of this.#subscribers) subscriptions.renew(to);
   }
 
   async close(): Promise<void> {

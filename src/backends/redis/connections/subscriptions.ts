@@ -55,6 +55,8 @@ export class Subscriptions {
         await options.prepare?.(wire);
         await Promise.all([...this.#entries.values()].map((entry) => this.#renew(wire, entry)));
       },
+      // Those who listen already are told nothing of a failure: it must not be the end.
+      persists: () => this.#entries.size > 0,
       changed: () => this.#changed(),
     });
   }
@@ -88,9 +90,9 @@ export class Subscriptions {
     if (entry) this.#remove(entry);
   }
 
-  /** Replaces the connection; a gap follows. */
-  renew(): void {
-    this.#connection.renew();
+  /** Replaces the connection, unless it leads to `to`; a gap follows. */
+  renew(to?: string): void {
+    this.#connection.renew(to);
   }
 
   close(): void {
@@ -152,7 +154,9 @@ export class Subscriptions {
     const wire = this.#current;
     if (!wire || entry.refusal) return;
     // If that fails the connection is on its way out, and its successor does not know the entry.
-    wire.unsubscribe(entry.kind, entry.name, entry.listener).catch(() => this.#connection.renew());
+    wire.unsubscribe(entry.kind, entry.name, entry.listener).catch(() => {
+      if (wire === this.#connection.wire) this.#connection.renew();
+    });
   }
 
   #changed(): void {

@@ -14,8 +14,9 @@ local CONFLICT, FENCED, HELD = 1, 2, 3
 
 -- The reply, the next argument and the next key.
 local out, n, a, k = {}, 0, 2, 2
--- The group at hand: its place in the reply, its first argument and key, whether it has begun to write.
-local place, start, startKey, applying
+-- The group at hand: its place in the reply, its first argument and key, whether it is being applied, whether that, or a look at a
+-- lock before, has changed anything yet.
+local place, start, startKey, applying, wrote
 -- The clock, as it is and as it was; the first grant of the call, as a number and as a lock has it.
 local clock, clockStored, from, fromText
 -- How long acquires hold, and wait if they do.

@@ -40,6 +40,7 @@ check[''] = function(count)
   end
   applying = true
   if first then first() end
+  wrote = true
   if rest then for i = 1, #rest do rest[i]() end end
 end
 
@@ -72,7 +73,7 @@ local function groups()
       ttl, claim = args[a + 1], args[a + 2]
       a = a + 3
     end
-    place, start, startKey, applying = n + 1, a, k, false
+    place, start, startKey, applying, wrote = n + 1, a, k, false, false
     n = place
     out[place] = 0
     local letter, key, slow, step, stored = args[a], keys[k], true
@@ -97,6 +98,12 @@ while a <= last do
     message = string.match(message, '%f[%u]%u%u[%u%d]+ .*') or message
     -- A replica writes nothing of any group, and what it reads may be old: the whole call has come to the wrong server.
     if sub(message, 1, 9) == 'READONLY ' then return { err = message } end
+    -- Some keys of the slot are with another node by now, or none can be made here any more: later all of them are in one place.
+    if place == 1 and not (applying and wrote)
+      and (string.find(message, 'non local key', 1, true) or string.find(message, 'rehashing of the slot', 1, true)) then
+      out = { err = 'TRYAGAIN ' .. message }
+      break
+    end
     n = place + 1
     out[place], out[n] = applying and 5 or 4, message
     a, k = start, startKey
@@ -113,7 +120,7 @@ while a <= last do
     end
   end
 end
-out[n + 1] = nil
+if not out.err then out[n + 1] = nil end
 -- A server without memory refuses this only if it has refused every grant before.
 if clock and clock ~= clockStored then redis.pcall('SET', keys[1], format('%.0f', clock)) end
 return out

@@ -8,6 +8,7 @@ import { queueNames, readQueued } from "./queued.ts";
  * of them expire with their last part. Moments are microseconds of the server.
  */
 export const lockState = `
+local spread = table.unpack or unpack
 local pack, unpack, ceil = cmsgpack.pack, cmsgpack.unpack, math.ceil
 
 local function nextGrant()
@@ -75,6 +76,7 @@ local function save(lock)
   local ends, holds, marks = lock.q, lock.holds, lock.marks
   for i = 4, #holds, 5 do if holds[i] > ends then ends = holds[i] end end
   for i = 2, #marks, 2 do if marks[i] > ends then ends = marks[i] end end
+  wrote = true
   if ends == 0 then
     call('DEL', lock.key)
   elseif #marks == 0 and #holds == 5 and holds[2] == 'x' and #holds[1] < 128 then
@@ -98,10 +100,27 @@ local function queueOf(lock)
   end
 end
 
-local function leave(lock, owner)
-  call('ZREM', lock.order, owner)
-  call('ZREM', lock.claims, owner)
-  call('HDEL', lock.waiters, owner)
+-- The keys of a queue go with the last who leaves it. On a node that hands its slot over, a key that is not there is refused, so
+-- those of a queue that is known to be empty are not touched.
+local function waitingFor(lock)
+  if lock.q == 0 then return 0 end
+  if not lock.waiting then
+    queueOf(lock)
+    lock.waiting = call('ZCARD', lock.order)
+  end
+  return lock.waiting
+end
+
+-- Takes owners out of a queue that others than these may be in. The key that was perhaps not read comes first: if that is refused,
+-- nothing has changed.
+local function leave(lock, owners)
+  for i = 1, #owners, 1000 do
+    local j = math.min(i + 999, #owners)
+    call('HDEL', lock.waiters, spread(owners, i, j))
+    wrote = true
+    call('ZREM', lock.claims, spread(owners, i, j))
+    if lock.waiting > 0 then lock.waiting = lock.waiting - call('ZREM', lock.order, spread(owners, i, j)) end
+  end
 end
 
 local function fits(holds, mode, limit)
@@ -121,27 +140,35 @@ end
 local function settle(lock)
   if lock.q == 0 then return false end
   queueOf(lock)
-  local dead = call('ZRANGEBYSCORE', lock.claims, '-inf', format('%.0f', now))
-  for i = 1, #dead do leave(lock, dead[i]) end
-  local turn, changed
+  if lock.waiting ~= 0 then
+    local dead = call('ZRANGEBYSCORE', lock.claims, '-inf', format('%.0f', now))
+    if #dead > 0 then
+      waitingFor(lock)
+      leave(lock, dead)
+    end
+  end
+  local heads, tell, turn, changed = {}, {}
   -- Nobody fits beside an exclusive holder.
-  while lock.holds[2] ~= 'x' do
-    local head = call('ZRANGE', lock.order, 0, 0)[1]
+  while lock.holds[2] ~= 'x' and #heads < waitingFor(lock) do
+    local head = call('ZRANGE', lock.order, #heads, #heads)[1]
     if not head then break end
     local waiter = call('HGET', lock.waiters, head)
-    if not waiter then
-      leave(lock, head)
-    else
+    if waiter then
       local mode, limit, claim, channel, info = unpack(waiter)
       if not fits(lock.holds, mode, limit) then break end
-      leave(lock, head)
       local grant = grantTo(lock, head, mode, now + claim * 1000, info)
       if not turn or claim < turn then turn = claim end
-      redis.pcall('PUBLISH', channel, format('%.0f:', grant) .. #head .. ':' .. head .. lock.key)
+      tell[#tell + 1] = channel
+      tell[#tell + 1] = format('%.0f:', grant) .. #head .. ':' .. head .. lock.key
     end
+    heads[#heads + 1] = head
+  end
+  if #heads > 0 then
+    leave(lock, heads)
+    for i = 1, #tell, 2 do redis.pcall('PUBLISH', tell[i], tell[i + 1]) end
     changed = true
   end
-  if (changed or #dead > 0 or #lock.holds == 0) and call('EXISTS', lock.order) == 0 then
+  if lock.waiting == 0 then
     lock.q = 0
     changed = true
   end
@@ -153,10 +180,6 @@ end
 local function look(lock)
   if settle(lock) then save(lock) end
   return lock
-end
-
-local function waitingFor(lock)
-  return lock.q > 0 and call('ZCARD', lock.order) or 0
 end
 
 local function stateOf(lock, ahead, waiting)
@@ -172,11 +195,12 @@ end
 
 local function enqueue(lock, owner, isThere, mode, limit, claim, info)
   queueOf(lock)
-  if lock.q == 0 then call('DEL', lock.order, lock.claims, lock.waiters) end
-  if not isThere then call('ZADD', lock.order, format('%.0f', nextGrant()), owner) end
+  -- First, for it may be refused: the others were read, or would be refused as well.
+  call('HSET', lock.waiters, owner, pack(mode, limit or false, claim, args[1], info))
+  applying, wrote = true, true
   local ends = now + claim * 1000
   call('ZADD', lock.claims, format('%.0f', ends), owner)
-  call('HSET', lock.waiters, owner, pack(mode, limit or false, claim, args[1], info))
+  if not isThere then call('ZADD', lock.order, format('%.0f', nextGrant()), owner) end
   if ends > lock.q then
     -- Further than this claim, so that not every one that comes after it moves the end of all that is kept.
     lock.q = ends + claim * 1000

@@ -18,19 +18,19 @@ acquire = function(key, owner, mode, limit, ttl, claim, info, stored)
       out[place] = lock.holds[at + 2]
     end
   end
-  local rank = lock.q > 0 and call('ZRANK', lock.order, owner)
   local waiting = waitingFor(lock)
+  local rank = waiting > 0 and call('ZRANK', lock.order, owner)
   local ahead = rank or waiting
   if ahead > 0 or not fits(lock.holds, mode, limit) then
     if claim then
-      -- The keys of a queue go with the last who leaves it, and their end with them.
+      -- An empty queue has no keys, and so no end.
       if waiting == 0 then lock.q = 0 end
       enqueue(lock, owner, rank, mode, limit, claim, info)
     end
     return nil, HELD, stateOf(lock, ahead, waiting + (claim and not rank and 1 or 0))
   end
   return function()
-    if rank then leave(lock, owner) end
+    if rank then leave(lock, { owner }) end
     out[place] = grantTo(lock, owner, mode, ends, info)
     settle(lock)
     save(lock)
@@ -64,9 +64,8 @@ release = function(key, owner, mark, stored)
     if at then
       for _ = 1, 5 do table.remove(lock.holds, at) end
       changed = true
-    elseif lock.q > 0 then
-      queueOf(lock)
-      leave(lock, owner)
+    elseif waitingFor(lock) > 0 then
+      leave(lock, { owner })
     end
     if mark then
       local ends, marked = now + mark * 1000, find(lock.marks, 2, owner)
@@ -104,7 +103,7 @@ check.T = function(i, key)
   out[n] = before
   if #lock.holds == 0 then return end
   return function()
-    lock.holds = {}
+    lock.holds, lock.waiting = {}, nil
     nextGrant()
     settle(lock)
     save(lock)

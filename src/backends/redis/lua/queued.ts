@@ -39,9 +39,10 @@ elseif ends > now and claim ~= '' and now + claim * 1000 <= q then
   local waiting = call('ZCARD', order)
   if waiting > 0 and call('ZCOUNT', claims, format('(%.0f', now), '+inf') == waiting then
     ${draw}
+    -- First the key that was not read: if that is refused, nothing has changed.
+    call('HSET', waiters, owner, cmsgpack.pack('x', false, tonumber(claim), args[1], sub(what, stop + 1)))
     if call('ZADD', order, 'NX', format('%.0f', clock), owner) == 1 then
       call('ZADD', claims, format('%.0f', now + claim * 1000), owner)
-      call('HSET', waiters, owner, cmsgpack.pack('x', false, tonumber(claim), args[1], sub(what, stop + 1)))
       out[place], out[n + 1] = HELD, 1
       out[n + 2] = {
         0, waiting, waiting + 1,
@@ -68,7 +69,7 @@ if ends > now and q > now and holder == owner then
     local mode, limit, turn, channel, info = cmsgpack.unpack(waiter)
     if mode == 'x' and not limit then
       -- Before the first write: it changes too little to be refused for want of memory, and what follows is not refused then.
-      applying = true
+      applying, wrote = true, true
       call('ZREM', order, head)
       call('ZREM', claims, head)
       call('HDEL', waiters, head)
