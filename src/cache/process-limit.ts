@@ -17,6 +17,8 @@ export class ProcessLimit {
   readonly entries: RecentKeys;
   readonly deleted: RecentKeys;
   readonly stamps: RecentKeys;
+  /** When what was left of a deleted entry last made room for another, by `time.monotonic()`. */
+  forgotAt = Number.NEGATIVE_INFINITY;
 
   static readonly #limits = new WeakMap<Backend, Map<string, Promise<ProcessLimit>>>();
 

@@ -85,7 +85,10 @@ export class StoreTier implements Tier {
       if (capabilities.transact === "full") checks.push({ op: "check", key: epoch.key, if: { id: epoch.id } });
       else stamps.push(epoch);
     }
-    const tooLate = this.#instance.time.monotonic() - ground.since > DELETED_MS - DELETED_MARGIN_MS;
+    // An absent entry may have been there and been deleted meanwhile, and what is left of that be gone as well.
+    const tooLate =
+      this.#instance.time.monotonic() - ground.since > DELETED_MS - DELETED_MARGIN_MS ||
+      ((await this.#ensureLimit(call))?.forgotAt ?? Number.NEGATIVE_INFINITY) >= ground.since;
     return this.#write(entries, stamps, terms.ttl, call, (key) => {
       const condition = ground.conditions.get(key);
       if (!condition || (tooLate && "absent" in condition)) return undefined;
@@ -110,7 +113,10 @@ export class StoreTier implements Tier {
     if (limit) {
       limit.entries.delete(key);
       const oldest = limit.deleted.use(key);
-      if (oldest !== undefined) void this.#discard(this.#key(oldest));
+      if (oldest !== undefined) {
+        limit.forgotAt = this.#instance.time.monotonic();
+        void this.#discard(this.#key(oldest));
+      }
     }
     return record !== undefined && !isDeleted(record);
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { deferred } from "../../src/base/async.ts";
 import { space } from "../../src/base/keys.ts";
 import { Cache } from "../../src/cache/index.ts";
 import { Instance } from "../../src/client/index.ts";
@@ -32,6 +33,25 @@ describe("a cache in this process", () => {
     assert.equal((await records(entries)).length, 4);
     assert.equal(await one.get("a"), undefined);
     assert.equal(await one.get("f"), 1);
+  });
+
+  it("does not keep what was deleted while it was loaded, however many are deleted", async () => {
+    const { cache, time } = stand();
+    const values = cache<number>({ maxItems: 1 });
+    const loading = deferred<number>();
+    const started = deferred<void>();
+    const load = values.getOrSet("k", () => {
+      started.resolve();
+      return loading.promise;
+    });
+    await started.promise;
+    for (const key of ["k", "other"]) await values.delete(key);
+    loading.resolve(1);
+    assert.equal(await load, 1);
+    assert.equal(await values.get("k"), undefined);
+    await time.advance(1);
+    assert.equal(await values.getOrSet("k", () => 2), 2);
+    assert.equal(await values.get("k"), 2);
   });
 
   it("refuses what is no bound", () => {
