@@ -59,6 +59,11 @@ export function isHoldfastError(error: unknown, code?: ErrorCode): error is Hold
   return candidate[brand] === true && (code === undefined || candidate.code === code);
 }
 
+/** Whether an error says that the store could not be asked, or did not answer: a while later it may. */
+export function isAway(error: unknown): boolean {
+  return isHoldfastError(error, "UNAVAILABLE") || isHoldfastError(error, "INDETERMINATE");
+}
+
 function named(type: { prototype: Error }, name: string): void {
   Object.defineProperty(type.prototype, "name", { value: name, writable: true, configurable: true });
 }

@@ -85,13 +85,12 @@ export class StoreTier implements Tier {
       if (capabilities.transact === "full") checks.push({ op: "check", key: epoch.key, if: { id: epoch.id } });
       else stamps.push(epoch);
     }
-    // An absent entry may have been there and been deleted meanwhile, and what is left of that be gone as well.
-    const tooLate =
-      this.#instance.time.monotonic() - ground.since > DELETED_MS - DELETED_MARGIN_MS ||
-      ((await this.#ensureLimit(call))?.forgotAt ?? Number.NEGATIVE_INFINITY) >= ground.since;
-    return this.#write(entries, stamps, terms.ttl, call, (key) => {
+    const tooLate = this.#instance.time.monotonic() - ground.since > DELETED_MS - DELETED_MARGIN_MS;
+    return this.#write(entries, stamps, terms.ttl, call, (key, limit) => {
       const condition = ground.conditions.get(key);
-      if (!condition || (tooLate && "absent" in condition)) return undefined;
+      // An absent entry may have been there and been deleted meanwhile, and what is left of that be gone as well.
+      const forgotten = tooLate || (limit !== undefined && limit.forgotAt >= ground.since);
+      if (!condition || (forgotten && "absent" in condition)) return undefined;
       return { checks, if: condition };
     });
   }
@@ -148,7 +147,10 @@ export class StoreTier implements Tier {
     stamps: readonly StampRecord[],
     ttl: number,
     call: Call,
-    terms: (key: string) => { checks: readonly Operation[]; if?: Condition } | undefined,
+    terms: (
+      key: string,
+      limit: ProcessLimit | undefined,
+    ) => { checks: readonly Operation[]; if?: Condition } | undefined,
   ): Promise<readonly Kept[]> {
     const limit = await this.#ensureLimit(call);
     const { capabilities } = await this.#opened(call);
@@ -158,7 +160,7 @@ export class StoreTier implements Tier {
       const { key, payload } = entry;
       const error = this.#tooLarge(entry, capabilities);
       if (error) return { error };
-      const how = terms(key);
+      const how = terms(key, limit);
       if (!how) return { kept: false };
       const set: Operation = {
         op: "set",

@@ -1,7 +1,6 @@
-import { UnavailableError } from "../base/errors.ts";
+import { isAway, UnavailableError } from "../base/errors.ts";
 import { connect, type Holdfast } from "../entries/index.ts";
 import { delay } from "./delay.ts";
-import { isAway } from "./health.ts";
 
 /** Connects to a store, waiting for one that is away. Rejects with UnavailableError when it was not there in time. */
 export function connectPatiently(url: string, timeoutMs: number, signal: AbortSignal): Promise<Holdfast> {

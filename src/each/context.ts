@@ -1,5 +1,5 @@
 import type { Duration } from "../base/durations.ts";
-import { isHoldfastError } from "../base/errors.ts";
+import { isAway, isHoldfastError } from "../base/errors.ts";
 import type { Lease, StateStore, Verdict } from "../entries/index.ts";
 import type { Ttl } from "./commit.ts";
 import { RunState } from "./item-state.ts";
@@ -140,7 +140,7 @@ export class Run implements HandlerContext {
   /** Notes what went wrong, so that it counts even where the handler does not wait for the call. */
   fail(error: unknown): void {
     this.failure ??= error ?? new Error("a call on ctx.state failed without an error");
-    if (isHoldfastError(error, "UNAVAILABLE") || isHoldfastError(error, "INDETERMINATE")) this.away = true;
+    if (isAway(error)) this.away = true;
     if (isHoldfastError(error, "UNSUPPORTED")) this.hopeless = true;
   }
 

@@ -1,11 +1,6 @@
-import { isHoldfastError, UnavailableError } from "../base/errors.ts";
+import { isAway, UnavailableError } from "../base/errors.ts";
 import type { Holdfast } from "../entries/index.ts";
 import { delay } from "./delay.ts";
-
-/** Whether an error says that the store could not be asked, or did not answer. */
-export function isAway(error: unknown): boolean {
-  return isHoldfastError(error, "UNAVAILABLE") || isHoldfastError(error, "INDETERMINATE");
-}
 
 /** Waits for a store that is away, together for all who need it. */
 export class StoreHealth {

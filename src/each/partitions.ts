@@ -1,6 +1,5 @@
-import { isHoldfastError } from "../base/errors.ts";
+import { isAway, isHoldfastError } from "../base/errors.ts";
 import type { Lease } from "../entries/index.ts";
-import { isAway } from "./health.ts";
 import type { LaneHost } from "./lane-host.ts";
 import { Lane, type LaneEnd } from "./lane.ts";
 import { partitionKey } from "./layout.ts";

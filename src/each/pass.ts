@@ -5,13 +5,14 @@ import type { Item } from "./item.ts";
 import { deadKey, stopKey, type DeadLetter, type StoppedKey } from "./layout.ts";
 import { addCounts, RangeReader, type PartitionProgress, type Position } from "./progress.ts";
 import type { StoppedKeys } from "./stopped.ts";
+import { Stopping } from "./stopping.ts";
 import type { OnDead } from "./types.ts";
 
 /** What a pass does with a record of its partition: hands it out, knows that it came to an end, or has no interest. */
 export type Interest = "take" | "ended" | "none";
 
 /** One way through a partition's items: the first one, or a round of retries. */
-export interface Pass {
+export interface Pass extends Pick<Stopping, "died" | "committed" | "restart"> {
   /** Where to read from. */
   readonly from: Position;
   /** The first record number of no interest. */
@@ -25,12 +26,6 @@ export interface Pass {
   /** Whether the item is passed over; `undefined`: {@link ask}. */
   passesOver(key: string): boolean | undefined;
   ask(key: string): Promise<boolean>;
-  /** An item has failed for good: if that stops its key, later items of the key are passed over from now on. */
-  died(item: Item): void;
-  /** The batch has committed: what its dead letters have stopped is stopped for good. */
-  committed(batch: Batch): void;
-  /** Everything starts anew from what has committed. */
-  restart(): void;
   /** The next progress, and the records of dead letters and stopped keys, that commit with the batch. */
   advance(
     last: PartitionProgress,
@@ -90,7 +85,7 @@ function recordDeath(context: PassContext, { item, error }: Death, stops: boolea
 }
 
 /** The way through the input. */
-export class FirstPass implements Pass {
+export class FirstPass extends Stopping implements Pass {
   readonly from: Position;
   readonly until = Infinity;
   readonly mostItems = 1024;
@@ -100,6 +95,7 @@ export class FirstPass implements Pass {
   readonly #stopped: StoppedKeys;
 
   constructor(context: PassContext, progress: PartitionProgress, stopped: StoppedKeys) {
+    super();
     this.#context = context;
     this.from = progress.next;
     this.ended = progress.above;
@@ -112,27 +108,19 @@ export class FirstPass implements Pass {
   }
 
   passesOver(key: string): boolean | undefined {
-    return this.#stopped.has(key);
+    return this.isFresh(key) || this.#stopped.has(key);
   }
 
   ask(key: string): Promise<boolean> {
     return this.#stopped.ask(key);
   }
 
-  died(item: Item): void {
-    if (item.key !== undefined && this.#stops) this.#stopped.add(item.key);
-  }
-
-  committed(batch: Batch): void {
-    for (const { item } of batch.deaths) if (item.key !== undefined) this.#stopped.committed(item.key);
-  }
-
-  restart(): void {
-    this.#stopped.restart();
-  }
-
-  get #stops(): boolean {
+  protected override stops(): boolean {
     return this.#context.onDead === "stop-key";
+  }
+
+  protected override keep(key: string): void {
+    this.#stopped.add(key);
   }
 
   advance(
@@ -143,7 +131,7 @@ export class FirstPass implements Pass {
     const dead = batch.deaths.length;
     const waiting = batch.passed.size;
     const counts = addCounts(last.counts, { done: batch.items.length - dead - waiting, dead, waiting });
-    const changes = batch.deaths.flatMap((death) => recordDeath(this.#context, death, this.#stops));
+    const changes = batch.deaths.flatMap((death) => recordDeath(this.#context, death, this.stops()));
     return { progress: { ...mark(), counts, round: last.round }, changes };
   }
 
@@ -169,7 +157,7 @@ export interface Targets {
  * A round of retries: dead letters again, and after one that had stopped its key the items that waited behind it, up to where
  * the first pass is. Each stopped key's record moves along, so a crash loses nothing and repeats nothing.
  */
-export class RetryPass implements Pass {
+export class RetryPass extends Stopping implements Pass {
   readonly from: Position;
   readonly until: number;
   readonly mostItems = 64;
@@ -180,10 +168,9 @@ export class RetryPass implements Pass {
   readonly #reader: RangeReader;
   /** Keys that failed again. */
   readonly #again = new Set<string>();
-  /** Those of them whose dead letters have not committed. */
-  readonly #fresh = new Set<string>();
 
   constructor(context: PassContext, progress: PartitionProgress, targets: Targets) {
+    super();
     this.#context = context;
     this.#targets = targets;
     this.#next = progress.next.id;
@@ -204,30 +191,20 @@ export class RetryPass implements Pass {
   }
 
   passesOver(key: string): boolean {
-    return this.#again.has(key) || this.#fresh.has(key);
+    return this.#again.has(key) || this.isFresh(key);
   }
 
   ask(key: string): Promise<boolean> {
     return Promise.resolve(this.passesOver(key));
   }
 
-  died(item: Item): void {
-    if (item.key !== undefined && this.#stops(item)) this.#fresh.add(item.key);
-  }
-
-  committed(batch: Batch): void {
-    for (const { item } of batch.deaths) {
-      if (item.key !== undefined && this.#fresh.delete(item.key)) this.#again.add(item.key);
-    }
-  }
-
-  restart(): void {
-    this.#fresh.clear();
-  }
-
   /** One that had stopped no key does not do so now: later items of its key may be done, and must not be done again. */
-  #stops(item: Item): boolean {
+  protected override stops(item: Item): boolean {
     return this.#context.onDead === "stop-key" && !this.#targets.ids.has(item.id);
+  }
+
+  protected override keep(key: string): void {
+    this.#again.add(key);
   }
 
   advance(last: PartitionProgress, batch: Batch): Advance {
@@ -243,7 +220,7 @@ export class RetryPass implements Pass {
       else waiting--;
       if (death) {
         dead++;
-        for (const change of recordDeath(this.#context, death, this.#stops(item))) add(change);
+        for (const change of recordDeath(this.#context, death, this.stops(item))) add(change);
         if (this.#context.onDead === "continue") this.#moveOn(item, add);
       } else {
         done++;

@@ -9,8 +9,6 @@ export class StoppedKeys {
   readonly #store: StateStore<unknown>;
   readonly #partition: number;
   readonly #keys = new Set<string>();
-  /** Keys whose dead letters have not committed: nothing is stored of them. */
-  readonly #fresh = new Set<string>();
   #complete = true;
 
   private constructor(store: StateStore<unknown>, partition: number) {
@@ -26,35 +24,20 @@ export class StoppedKeys {
   static async load(store: StateStore<unknown>, partition: number): Promise<StoppedKeys> {
     const stopped = new StoppedKeys(store, partition);
     for await (const entry of store.list({ prefix: stopPrefix(partition) })) {
-      stopped.#keep((entry.value as StoppedKey).key);
+      stopped.add((entry.value as StoppedKey).key);
       if (!stopped.#complete) break;
     }
     return stopped;
   }
 
-  /** Stops a key, until {@link restart} or for good once its dead letter has {@link committed}. */
   add(key: string): void {
-    this.#fresh.add(key);
-  }
-
-  /** The dead letter of a key has committed, and with it that the key is stopped. */
-  committed(key: string): void {
-    if (this.#fresh.delete(key)) this.#keep(key);
-  }
-
-  /** What has not committed is not stopped. */
-  restart(): void {
-    this.#fresh.clear();
-  }
-
-  #keep(key: string): void {
     if (this.#keys.size < mostKept) this.#keys.add(key);
     else this.#complete = false;
   }
 
   /** Whether the key is stopped; `undefined`: {@link ask}. */
   has(key: string): boolean | undefined {
-    if (this.#keys.has(key) || this.#fresh.has(key)) return true;
+    if (this.#keys.has(key)) return true;
     return this.#complete ? false : undefined;
   }
 

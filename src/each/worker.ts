@@ -1,10 +1,10 @@
-import { isHoldfastError } from "../base/errors.ts";
+import { isAway, isHoldfastError } from "../base/errors.ts";
 import { json, type Holdfast, type Lease, type StateStore } from "../entries/index.ts";
 import type { Batch } from "./batch.ts";
 import type { Committer } from "./commit.ts";
 import { delay } from "./delay.ts";
 import { Feeder } from "./feeder.ts";
-import { isAway, StoreHealth } from "./health.ts";
+import { StoreHealth } from "./health.ts";
 import type { Item } from "./item.ts";
 import type { Lane } from "./lane.ts";
 import { jobStoreName, marksStoreName, partitionKey } from "./layout.ts";

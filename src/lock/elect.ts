@@ -1,4 +1,4 @@
-import { isHoldfastError } from "../base/errors.ts";
+import { isAway } from "../base/errors.ts";
 import { runUnder, type Gate } from "./gate.ts";
 import type { Lease } from "./lease.ts";
 import type { Terms } from "./options.ts";
@@ -20,7 +20,7 @@ export async function elect<R>(gate: Gate, name: string, fn: LeaderFunction<R>, 
       lease = (await gate.enter(name, { terms, mode: "exclusive", limit: undefined, quiet: false })) as Lease;
     } catch (error) {
       if (isOver()) break;
-      if (!isHoldfastError(error, "UNAVAILABLE") && !isHoldfastError(error, "INDETERMINATE")) throw error;
+      if (!isAway(error)) throw error;
       table.report("campaign for an election", error);
       await pause(gate, pauseMs, signal);
       pauseMs = Math.min(2 * pauseMs, longestPauseMs);

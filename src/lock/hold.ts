@@ -123,7 +123,7 @@ export class Hold implements LeaseGrip, Turn {
     try {
       await this.tenure.extend(this.ttlMs, this.terms.timeoutMs);
     } finally {
-      settled(this.tenure.unsure);
+      settled(false); // the tenure itself knows what is in doubt
     }
   }
 

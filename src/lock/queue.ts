@@ -1,4 +1,4 @@
-import { isHoldfastError, UnavailableError } from "../base/errors.ts";
+import { isAway, UnavailableError } from "../base/errors.ts";
 import type { Key } from "../base/keys.ts";
 import type { LockState } from "../port/index.ts";
 import { Campaign, type Ask, type Candidate, type Won } from "./campaign.ts";
@@ -134,9 +134,9 @@ export class LocalQueue implements Home, Candidate {
 
   failed(error: unknown, ask: Ask): void {
     this.#campaign = undefined;
-    const passes = isHoldfastError(error, "UNAVAILABLE") || isHoldfastError(error, "INDETERMINATE");
+    const away = isAway(error);
     // Whoever gives the store more time than this was asked with is not done yet.
-    this.#rejectAll(error, ({ timeoutMs }) => !passes || timeoutMs <= ask.timeoutMs);
+    this.#rejectAll(error, ({ timeoutMs }) => !away || timeoutMs <= ask.timeoutMs);
     this.#go();
   }
 
