@@ -1,22 +1,8 @@
 import assert from "node:assert/strict";
-import path from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { memory } from "../../src/entries/memory.ts";
 import { each, startEach, type EachEvent, type Handler } from "../../src/entries/each.ts";
-import { connect, type Holdfast } from "../../src/entries/index.ts";
-import { misbehavingBackend, type Fault } from "../../src/entries/testing.ts";
-import {
-  accountsOf,
-  book,
-  folderFor,
-  makeLines,
-  serial,
-  sorted,
-  writeLines,
-  type Account,
-  type Line,
-} from "./support.ts";
+import { accountsOf, away, benchFor, book, makeLines, serial, sorted, type Account, type Line } from "./support.ts";
 
 // A store that is away, and one that loses replies: what it did then is for the next run of an item to find out.
 
@@ -28,19 +14,11 @@ const books: Handler<Line> = async (line, ctx) => {
   await sleep(0);
 };
 
-async function storeFor(t: TestContext, fault: Fault): Promise<{ hf: Holdfast; input: string }> {
-  const backend = misbehavingBackend(memory(), fault);
-  const hf = await connect(backend, { timeout: "300ms" });
-  t.after(() => hf.close());
-  return { hf, input: writeLines(path.join(folderFor(t), "lines.jsonl"), lines) };
-}
-
-const away = { ok: false, why: "failed", sent: false, error: new Error("away") } as const;
 const lost = { ok: false, why: "failed", sent: true, error: new Error("lost") } as const;
 
 test("a store that is away is waited for, and nothing counts as the item's failure", async (t) => {
   let isAway = false;
-  const { hf, input } = await storeFor(t, {
+  const { hf, input } = await benchFor(t, lines, {
     name: "goes away",
     group: async (group, next) => (isAway ? away : next(group)),
   });
@@ -67,7 +45,7 @@ test("a store that is away is waited for, and nothing counts as the item's failu
 
 test("a store that stays away ends the run; the next one goes on", async (t) => {
   let isAway = false;
-  const { hf, input } = await storeFor(t, {
+  const { hf, input } = await benchFor(t, lines, {
     name: "goes away",
     group: async (group, next) => (isAway ? away : next(group)),
   });
@@ -88,7 +66,7 @@ test("an interrupt while the store is away: what was committed stays, and the ne
   let isAway = false;
   let stopped = false;
   let left = 3; // calls that fail after the interrupt
-  const { hf, input } = await storeFor(t, {
+  const { hf, input } = await benchFor(t, lines, {
     name: "goes away",
     async group(group, next) {
       if (stopped && left-- <= 0) isAway = false;
@@ -120,7 +98,7 @@ test("an interrupt while the store is away: what was committed stays, and the ne
 
 test("an interrupt while the store is away: if it stays away, that is what the run ends with", async (t) => {
   let isAway = false;
-  const { hf, input } = await storeFor(t, {
+  const { hf, input } = await benchFor(t, lines, {
     name: "goes away",
     group: async (group, next) => (isAway ? away : next(group)),
   });
@@ -147,7 +125,7 @@ for (const [name, applied] of [
 ] as const) {
   test(`a reply that is lost ${name} the write took effect loses and doubles nothing`, async (t) => {
     let writes = 0;
-    const { hf, input } = await storeFor(t, {
+    const { hf, input } = await benchFor(t, lines, {
       name: "loses replies",
       async group(group, next) {
         const isCommit = group.guards !== undefined;

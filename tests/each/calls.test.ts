@@ -1,39 +1,12 @@
 import assert from "node:assert/strict";
-import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { inspect } from "node:util";
-import { memory } from "../../src/entries/memory.ts";
-import { each, type EachOptions, type EachSummary, type Handler, type ItemState } from "../../src/entries/each.ts";
-import { connect, type Holdfast } from "../../src/entries/index.ts";
-import { misbehavingBackend, type Fault } from "../../src/entries/testing.ts";
-import {
-  accountsOf,
-  book,
-  folderFor,
-  makeLines,
-  serial,
-  sorted,
-  writeLines,
-  type Account,
-  type Line,
-} from "./support.ts";
+import type { ItemState } from "../../src/entries/each.ts";
+import type { Fault } from "../../src/entries/testing.ts";
+import { accountsOf, away, benchFor, book, makeLines, serial, sorted, type Account } from "./support.ts";
 
 // Calls on ctx.state: what they leave of a ttl, and what becomes of those that fail or that nobody waits for.
-
-interface Bench {
-  readonly hf: Holdfast;
-  run(handler: Handler<Line>, options?: EachOptions): Promise<EachSummary>;
-}
-
-async function benchFor(t: TestContext, lines: readonly Line[], fault: Fault = { name: "none" }): Promise<Bench> {
-  const hf = await connect(misbehavingBackend(memory(), fault), { timeout: "300ms" });
-  t.after(() => hf.close());
-  const input = writeLines(path.join(folderFor(t), "lines.jsonl"), lines);
-  const run: Bench["run"] = (handler, options) =>
-    each<Line>(input, handler, { store: hf, job: "job", key: "account", retries: 0, ...options });
-  return { hf, run };
-}
 
 /** Rejections that nobody looked at. The test fails with them in any case; this says where. */
 function unhandledFor(t: TestContext): unknown[] {
@@ -59,7 +32,7 @@ function silentReads(times: number): Fault & { left: number } {
       const reads = group.ops.some((op) => op.op === "get" && op.key.space.name === "accounts");
       if (!reads || this.left === 0) return next(group);
       this.left--;
-      return { ok: false, why: "failed", sent: false, error: new Error("away") };
+      return away;
     },
   };
 }

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import path from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { memory } from "../../src/entries/memory.ts";
-import { each, type EachOptions, type EachSummary, type Handler } from "../../src/entries/each.ts";
+import { each, type Handler } from "../../src/entries/each.ts";
 import { connect, type Holdfast } from "../../src/entries/index.ts";
-import { misbehavingBackend, type Fault } from "../../src/entries/testing.ts";
+import type { Fault } from "../../src/entries/testing.ts";
 import {
   accountsOf,
+  away,
+  benchFor,
   book,
   folderFor,
   makeLines,
@@ -20,22 +21,6 @@ import {
 } from "./support.ts";
 
 // Dead letters, and what waits behind them: nothing is lost, and nothing is done twice.
-
-interface Bench {
-  readonly hf: Holdfast;
-  readonly folder: string;
-  run(handler: Handler<Line>, options?: EachOptions): Promise<EachSummary>;
-}
-
-async function benchFor(t: TestContext, lines: readonly Line[], fault: Fault = { name: "none" }): Promise<Bench> {
-  const hf = await connect(misbehavingBackend(memory(), fault), { timeout: "300ms" });
-  t.after(() => hf.close());
-  const folder = folderFor(t);
-  const input = writeLines(path.join(folder, "lines.jsonl"), lines);
-  const run: Bench["run"] = (handler, options) =>
-    each<Line>(input, handler, { store: hf, job: "job", key: "account", retries: 0, ...options });
-  return { hf, folder, run };
-}
 
 const books: Handler<Line> = async (line, ctx) => {
   await ctx.state<Account>("accounts").upsert(line.account, (account) => book(account, line));
@@ -62,7 +47,7 @@ function refusing(): { fault: Fault; failing(bad: number, message: string): Hand
     name: "refuses a dead letter",
     async group(group, next) {
       const writes = group.ops.some((op) => op.op === "set" && op.key.key.includes("dead/"));
-      if (writes && runs < 2) return { ok: false, why: "failed", sent: false, error: new Error("away") };
+      if (writes && runs < 2) return away;
       return next(group);
     },
   };

@@ -9,6 +9,7 @@ import { misbehavingBackend, type Fault } from "../../src/entries/testing.ts";
 import { slottedBackend } from "../support/slots.ts";
 import {
   accountsOf,
+  away,
   book,
   folderFor,
   makeLines,
@@ -82,7 +83,7 @@ test("what a crash leaves between the writes of items and their progress is not 
       const isProgress = group.guards !== undefined && group.ops.some(({ op }) => op === "set");
       if (isProgress) progresses++;
       if (!refusing || progresses < 1) return next(group);
-      return { ok: false, why: "failed", sent: false, error: new Error("away") };
+      return away;
     },
   });
   await assert.rejects(run(books, { storeTimeout: "300ms", partitions: 2 }), { code: "UNAVAILABLE" });

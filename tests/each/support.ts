@@ -2,7 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
+import { each, type EachOptions, type EachSummary, type Handler } from "../../src/entries/each.ts";
 import { connect, type Holdfast } from "../../src/entries/index.ts";
+import { memory } from "../../src/entries/memory.ts";
+import { misbehavingBackend, type Fault } from "../../src/entries/testing.ts";
 
 /** The source of the command. */
 export const cli = path.resolve(import.meta.dirname, "../../src/cli/main.ts");
@@ -82,4 +85,31 @@ export async function accountsOf(hf: Holdfast): Promise<Map<string, Account>> {
 /** The same entries, in one order. */
 export function sorted<T>(map: ReadonlyMap<string, T>): [string, T][] {
   return [...map].toSorted(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** What a group comes to that could not be sent. */
+export const away = { ok: false, why: "failed", sent: false, error: new Error("away") } as const;
+
+/** A store that may misbehave, and a job of lines on it. */
+export interface Bench {
+  readonly hf: Holdfast;
+  readonly folder: string;
+  readonly input: string;
+  /** One job, by account and without retries unless told. */
+  run(handler: Handler<Line>, options?: EachOptions): Promise<EachSummary>;
+}
+
+/** A fresh store in this process that gives up after 300 ms, closed with the test. */
+export async function benchFor(
+  t: TestContext,
+  lines: readonly Line[],
+  fault: Fault = { name: "none" },
+): Promise<Bench> {
+  const hf = await connect(misbehavingBackend(memory(), fault), { timeout: "300ms" });
+  t.after(() => hf.close());
+  const folder = folderFor(t);
+  const input = writeLines(path.join(folder, "lines.jsonl"), lines);
+  const run: Bench["run"] = (handler, options) =>
+    each<Line>(input, handler, { store: hf, job: "job", key: "account", retries: 0, ...options });
+  return { hf, folder, input, run };
 }

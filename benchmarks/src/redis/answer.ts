@@ -1,5 +1,6 @@
-import type { ChildProcess } from "node:child_process";
+import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import path from "node:path";
 
 /** Tells a child what to do; gives its answer. */
 export async function answer(child: ChildProcess, order: unknown): Promise<unknown> {
@@ -10,4 +11,21 @@ export async function answer(child: ChildProcess, order: unknown): Promise<unkno
   child.send(order as object);
   failed.catch(() => {}); // one that ends after its answer has done its work
   return Promise.race([answered, failed]);
+}
+
+/** Starts a process of `file` for each name, and ends them all when `use` has. */
+export async function withChildren<Name extends string>(
+  file: string,
+  names: readonly Name[],
+  use: (children: readonly { readonly name: Name; readonly child: ChildProcess }[]) => Promise<void>,
+): Promise<void> {
+  const children = names.map((name) => ({
+    name,
+    child: fork(path.join(import.meta.dirname, file), { serialization: "advanced" }),
+  }));
+  try {
+    await use(children);
+  } finally {
+    for (const { child } of children) child.kill("SIGKILL");
+  }
 }

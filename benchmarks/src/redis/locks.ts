@@ -1,7 +1,5 @@
-import { fork } from "node:child_process";
-import path from "node:path";
 import { compare, type Contender } from "../measure.ts";
-import { answer } from "./answer.ts";
+import { answer, withChildren } from "./answer.ts";
 import type { Start } from "./lock-child.ts";
 import { lockPeers, RAW } from "./peers.ts";
 
@@ -14,24 +12,18 @@ const WIDTH = 64;
 export async function locks(url: string, peers: readonly string[], scale: number): Promise<void> {
   for (const name of peers) if (lockPeers[name] === undefined) throw new Error(`no such lock: ${name}`);
   const [own, ...others] = peers as readonly [string, ...string[]];
-  const children = [own, RAW, ...others].map((peer) => ({
-    peer,
-    child: fork(path.join(import.meta.dirname, "lock-child.ts"), { serialization: "advanced" }),
-  }));
-  try {
+  await withChildren("lock-child.ts", [own, RAW, ...others], async (children) => {
     await Promise.all(
-      children.map(async ({ peer, child }) => answer(child, { url, peer, width: WIDTH } satisfies Start)),
+      children.map(async ({ name: peer, child }) => answer(child, { url, peer, width: WIDTH } satisfies Start)),
     );
     await compare(
       `lock: acquire and release, nobody waits, ${WIDTH} in flight (pairs)`,
-      children.map(({ peer: name, child }): Contender => ({
+      children.map(({ name, child }): Contender => ({
         name,
         run: async (pairs) => void (await answer(child, pairs)),
       })),
       { operations: 100_000 * scale, rounds: 5 },
     );
     await Promise.all(children.map(async ({ child }) => answer(child, 0)));
-  } finally {
-    for (const { child } of children) child.kill("SIGKILL");
-  }
+  });
 }

@@ -1,7 +1,5 @@
-import { fork } from "node:child_process";
-import path from "node:path";
 import { compare, inFlight, report, timed } from "../measure.ts";
-import { answer } from "./answer.ts";
+import { answer, withChildren } from "./answer.ts";
 import { connectOwn } from "./clients.ts";
 import type { Start, Work } from "./state-child.ts";
 
@@ -51,15 +49,11 @@ export async function state(url: string, scale: number): Promise<void> {
 }
 
 async function runPair(url: string, scale: number, seconds: readonly number[][][]): Promise<void> {
-  const children = clients.map((client) => ({
-    client,
-    child: fork(path.join(import.meta.dirname, "state-child.ts"), { serialization: "advanced" }),
-  }));
-  try {
-    await Promise.all(children.map(async ({ client, child }) => answer(child, { url, client } satisfies Start)));
+  await withChildren("state-child.ts", clients, async (children) => {
+    await Promise.all(children.map(async ({ name: client, child }) => answer(child, { url, client } satisfies Start)));
     for (const [i, { does, value, width, operations }] of cases.entries()) {
-      const contenders = children.map(({ client, child }) => ({
-        name: names[client][does],
+      const contenders = children.map(({ name, child }) => ({
+        name: names[name][does],
         run: async (n: number) => void (await answer(child, { does, value, width, operations: n } satisfies Work)),
       }));
       const times = await timed(contenders, { operations: operations * scale, rounds: 2 });
@@ -67,9 +61,7 @@ async function runPair(url: string, scale: number, seconds: readonly number[][][
     }
     const end: Work = { does: "load", value: "order", width: 1, operations: 0 };
     await Promise.all(children.map(async ({ child }) => answer(child, end)));
-  } finally {
-    for (const { child } of children) child.kill("SIGKILL");
-  }
+  });
 }
 
 /** What has no raw counterpart: figures only. */

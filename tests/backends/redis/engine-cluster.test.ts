@@ -1,39 +1,24 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { isHoldfastError } from "../../../src/base/errors.ts";
 import { drawId } from "../../../src/base/ids.ts";
 import { space, type Key } from "../../../src/base/keys.ts";
-import { redisBackend } from "../../../src/backends/redis/index.ts";
 import { Layout } from "../../../src/backends/redis/layout.ts";
-import type { Backend, Operation, Page, Stamp, StoredRecord } from "../../../src/port/index.ts";
-import { acquire, Client, lock, okOf, record } from "../../../src/testing/port/client.ts";
-import { startCluster, type RedisCluster } from "../../support/redis/cluster.ts";
+import type { Operation, Page, Stamp, StoredRecord } from "../../../src/port/index.ts";
+import { acquire, lock, okOf, record, type Client } from "../../../src/testing/port/client.ts";
 import type { RedisServer } from "../../support/redis/server.ts";
+import { clusterClients } from "./support/cluster-clients.ts";
 
 const long = 600_000;
 const layout = new Layout("hf");
-const made: Backend[] = [];
 
 function write(key: Key, stamps?: readonly Stamp[]): Operation {
   return { op: "set", key, id: drawId(), value: "v", stamps };
 }
 
 describe("the engine on a cluster", () => {
-  let cluster: RedisCluster;
-  const client = async (): Promise<Client> => {
-    const backend = redisBackend({ url: cluster.url, settings: "warn" });
-    made.push(backend);
-    await backend.open();
-    return new Client(backend);
-  };
-  before(async () => {
-    cluster = await startCluster({ kind: "redis" });
-  });
-  afterEach(async () => {
-    await Promise.all(made.splice(0).map(async (backend) => backend.close()));
-    for (const node of cluster.nodes.slice(0, 3)) await node.command("FLUSHALL");
-  });
-  after(async () => cluster.stop());
+  const here = clusterClients();
+  const client = async (): Promise<Client> => here.client();
 
   it("refuses a group of several slots before anything is sent, and nothing beside it", async () => {
     const one = await client();
@@ -141,8 +126,8 @@ describe("the engine on a cluster", () => {
 
   /** A primary other than the one of the slot. */
   async function another(slot: number): Promise<RedisServer> {
-    const present = await cluster.primaryOf(slot);
-    const ports = cluster.nodes.slice(0, 3);
+    const present = await here.cluster.primaryOf(slot);
+    const ports = here.cluster.nodes.slice(0, 3);
     return ports.find((node) => node !== present) as RedisServer;
   }
 
@@ -152,8 +137,8 @@ describe("the engine on a cluster", () => {
     let moved = 0;
     const found = await list(one, 10, async (i) => {
       if (i % 3 !== 0 || moved === 8) return;
-      const slot = await cluster.slotOf(layout.name(record(keys[(moved++ * 29) % 240] as string)));
-      await cluster.moveSlot(slot, await another(slot));
+      const slot = await here.cluster.slotOf(layout.name(record(keys[(moved++ * 29) % 240] as string)));
+      await here.cluster.moveSlot(slot, await another(slot));
     });
     assert.equal(moved, 8);
     assert.deepEqual(
@@ -167,10 +152,10 @@ describe("the engine on a cluster", () => {
     const keys = await fill(one);
     const tagged = Array.from({ length: 40 }, (_, i) => `{way}${i}`);
     for (const outcome of await one.groups(tagged.map((key) => ({ ops: [write(record(key))] })))) okOf(outcome);
-    const slot = await cluster.slotOf(layout.name(record("way")));
+    const slot = await here.cluster.slotOf(layout.name(record("way")));
     let listing: Promise<Set<string>> | undefined;
     let steps = 0;
-    await cluster.moveSlot(slot, await another(slot), async () => {
+    await here.cluster.moveSlot(slot, await another(slot), async () => {
       if (++steps === 10) listing = list(one, 1_000, async () => undefined);
     });
     const found = await (listing as Promise<Set<string>>);

@@ -1,24 +1,22 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { isHoldfastError } from "../../../src/base/errors.ts";
 import { drawId } from "../../../src/base/ids.ts";
 import { systemTime } from "../../../src/base/time.ts";
 import { Batch, type BatchContext } from "../../../src/backends/redis/batch.ts";
-import { redisBackend } from "../../../src/backends/redis/index.ts";
 import { Layout } from "../../../src/backends/redis/layout.ts";
 import { Places } from "../../../src/backends/redis/places.ts";
 import type { Arg, Errand, Reply } from "../../../src/backends/redis/router.ts";
 import { WaitingRoom } from "../../../src/backends/redis/waiting-room.ts";
-import type { Backend, Group, Operation, Outcome } from "../../../src/port/index.ts";
-import { Client, lock, okOf, record } from "../../../src/testing/port/client.ts";
-import { startCluster, type RedisCluster } from "../../support/redis/cluster.ts";
+import type { Group, Operation, Outcome } from "../../../src/port/index.ts";
+import { lock, okOf, record, type Client } from "../../../src/testing/port/client.ts";
 import type { RedisServer } from "../../support/redis/server.ts";
 import { until } from "../../support/redis/until.ts";
+import { clusterClients } from "./support/cluster-clients.ts";
 import { FakeRouter } from "./support/fake-router.ts";
 
 const long = 600_000;
 const layout = new Layout("hf");
-const made: Backend[] = [];
 
 /** Of a cluster that refuses every command, and would send it again later. */
 class Refusing extends FakeRouter {
@@ -59,34 +57,21 @@ describe("a batch that a cluster has not taken by its deadline", () => {
 });
 
 describe("the engine while a slot moves", () => {
-  let cluster: RedisCluster;
-  const client = async (): Promise<Client> => {
-    const backend = redisBackend({ url: cluster.url, settings: "warn" });
-    made.push(backend);
-    await backend.open();
-    return new Client(backend);
-  };
-  before(async () => {
-    cluster = await startCluster({ kind: "redis" });
-  });
-  afterEach(async () => {
-    await Promise.all(made.splice(0).map(async (backend) => backend.close()));
-    for (const node of cluster.nodes.slice(0, 3)) await node.command("FLUSHALL");
-  });
-  after(async () => cluster.stop());
+  const here = clusterClients();
+  const client = async (): Promise<Client> => here.client();
 
   /** The slot of a name, who has it, and another primary. */
   async function placeOf(name: string): Promise<{ slot: number; source: RedisServer; target: RedisServer }> {
-    const slot = await cluster.slotOf(name);
-    const source = await cluster.primaryOf(slot);
-    const target = cluster.nodes.slice(0, 3).find((node) => node !== source) as RedisServer;
+    const slot = await here.cluster.slotOf(name);
+    const source = await here.cluster.primaryOf(slot);
+    const target = here.cluster.nodes.slice(0, 3).find((node) => node !== source) as RedisServer;
     return { slot, source, target };
   }
 
   /** How often a command came to the primaries, also where they refused it. */
   async function attempts(command: string): Promise<number> {
     let sum = 0;
-    for (const node of cluster.nodes.slice(0, 3)) {
+    for (const node of here.cluster.nodes.slice(0, 3)) {
       const line = new RegExp(`cmdstat_${command}:(.*)`).exec(String(await node.command("INFO", "commandstats")));
       for (const [, count] of line?.[1]?.matchAll(/(?:^|,)(?:rejected_)?calls=(\d+)/g) ?? []) sum += Number(count);
     }
@@ -106,7 +91,7 @@ describe("the engine while a slot moves", () => {
       end: async () => {
         for (const node of [source, target]) await node.command("CLUSTER", "SETSLOT", String(slot), "STABLE");
       },
-      finish: async () => cluster.moveSlot(slot, target),
+      finish: async () => here.cluster.moveSlot(slot, target),
     };
   }
 
@@ -116,7 +101,7 @@ describe("the engine while a slot moves", () => {
     for (const key of keys) await one.set(key, "first");
     const { slot, target } = await placeOf(layout.name(record("t")));
     let reading: Promise<unknown> | undefined;
-    await cluster.moveSlot(slot, target, async () => {
+    await here.cluster.moveSlot(slot, target, async () => {
       if (reading) return;
       const saves = keys.map((key): Operation => ({ op: "set", key, id: drawId(), value: "old" }));
       const outcomes = await one.session.execute(
@@ -199,7 +184,7 @@ describe("the engine while a slot moves", () => {
           holder = owners.shift() ?? "";
           if (holder !== "") await heard.granted(holder);
         };
-        await cluster.moveSlot(slot, target, async () => handOn(300));
+        await here.cluster.moveSlot(slot, target, async () => handOn(300));
         while (holder !== "") await handOn(10_000);
         heard.stop();
         assert.equal(owners.length, 0);
