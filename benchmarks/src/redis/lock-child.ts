@@ -21,7 +21,7 @@ async function prepare({ url, peer, width }: Start): Promise<void> {
   process.send?.("ready");
 
   async function run(pairs: number): Promise<void> {
-    if (pairs > 0) await inFlight(pairs, width, async (i) => (await acquire(`free-${i % KEYS}`))());
+    if (pairs > 0) await inFlight(pairs, width, async (i) => (await acquire(`free-${i % KEYS}`)).release());
     else await close();
     process.send?.("done", () => {
       if (pairs === 0) process.exit(0);

@@ -1,10 +1,15 @@
 import { Redis } from "ioredis";
 import { connectOwn, connectRaw, RAW_ACQUIRE, RAW_RELEASE } from "./clients.ts";
 
+/** What most of the packages give for a lock that is held, so that nothing of the benchmark stands between it and what is measured. */
+export interface Held {
+  release(): Promise<unknown>;
+}
+
 /** A lock as the benchmarks use it. */
 export interface LockPeer {
-  /** Waits for the key; gives what releases it. */
-  acquire(key: string): Promise<() => Promise<unknown>>;
+  /** Waits for the key. */
+  acquire(key: string): Promise<Held>;
   close(): Promise<unknown>;
 }
 
@@ -20,12 +25,9 @@ const PREFIX = "bench:";
 export const lockPeers: Readonly<Record<string, (url: string, retry: Retry) => Promise<LockPeer>>> = {
   holdfast: async (url) => {
     const hf = await connectOwn(url);
-    const lock = hf.lock("bench");
+    const lock = hf.lock("bench", { wait: "10m" });
     return {
-      acquire: async (key) => {
-        const lease = await lock.acquire(key, { wait: "10m" });
-        return () => lease.release();
-      },
+      acquire: (key) => lock.acquire(key),
       close: () => hf.close(),
     };
   },
@@ -39,7 +41,7 @@ export const lockPeers: Readonly<Record<string, (url: string, retry: Retry) => P
     return {
       acquire: async (key) => {
         const lock = await redlock.lock(PREFIX + key, TTL_MS);
-        return () => lock.unlock();
+        return { release: () => lock.unlock() };
       },
       close: () => client.quit(),
     };
@@ -52,10 +54,7 @@ export const lockPeers: Readonly<Record<string, (url: string, retry: Retry) => P
       ...(retry === "tuned" ? { retryDelay: TUNED_DELAY_MS, retryJitter: TUNED_DELAY_MS } : {}),
     });
     return {
-      acquire: async (key) => {
-        const lock = await redlock.acquire([PREFIX + key], TTL_MS);
-        return () => lock.release();
-      },
+      acquire: (key) => redlock.acquire([PREFIX + key], TTL_MS),
       close: () => client.quit(),
     };
   },
@@ -71,7 +70,7 @@ export const lockPeers: Readonly<Record<string, (url: string, retry: Retry) => P
       acquire: async (key) => {
         const mutex = new Mutex(client, key, options);
         await mutex.acquire();
-        return () => mutex.release();
+        return mutex;
       },
       close: () => client.quit(),
     };
@@ -89,7 +88,7 @@ export const lockPeers: Readonly<Record<string, (url: string, retry: Retry) => P
       acquire: async (key) => {
         const lock = verrou.createLock(key, TTL_MS);
         if (!(await lock.acquire(options))) throw new Error("verrou gave up");
-        return () => lock.release();
+        return lock;
       },
       close: () => client.quit(),
     };
@@ -111,7 +110,7 @@ export async function rawLock(url: string): Promise<LockPeer> {
       const owner = `owner-${drawn++}`;
       const taken = await client.evalSha(acquire, { keys, arguments: [owner, `${TTL_MS}`] });
       if (taken === null) throw new Error("a key was not free");
-      return () => client.evalSha(release, { keys, arguments: [owner] });
+      return { release: () => client.evalSha(release, { keys, arguments: [owner] }) };
     },
     close: () => client.close(),
   };
@@ -127,7 +126,7 @@ type Redlock4 = new (
 type Redlock5 = new (
   clients: readonly Redis[],
   settings: RedlockSettings,
-) => { acquire(keys: string[], ttlMs: number): Promise<{ release(): Promise<unknown> }> };
+) => { acquire(keys: string[], ttlMs: number): Promise<Held> };
 
 interface RedlockSettings {
   readonly retryCount: number;
