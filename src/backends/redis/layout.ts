@@ -43,11 +43,11 @@ export class Layout implements SignalLayout {
     return `${this.head(space).slice(0, -1)}f{${tail(key)}`;
   }
 
-  /** The queue of a lock, its claims, and what is known of those who wait: as `lua/queued.ts` derives them. */
-  queue(lock: string): readonly [string, string, string] {
+  /** The queue of a lock, and what is known of those who wait: as `lua/queued.ts` derives them. */
+  queue(lock: string): readonly [string, string] {
     const brace = lock.indexOf("{");
     const [before, after] = [lock.slice(0, brace), lock.slice(brace)];
-    return [`${before}q${after}`, `${before}d${after}`, `${before}w${after}`];
+    return [`${before}q${after}`, `${before}w${after}`];
   }
 
   /** The clock of an atomic place: of the server, or of the slot that `tag` is in. */

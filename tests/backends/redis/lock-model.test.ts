@@ -127,4 +127,24 @@ describe("locks on Redis, operation by operation", () => {
       );
     });
   }
+
+  it("find the dead of a long queue, wherever they stand, and nobody else", async () => {
+    const client = new Client(backend);
+    const key = lock("long queue");
+    await client.acquire(key, "holder", { ttl: long });
+    const waiting = Array.from({ length: 80 }, (_, i) =>
+      i % 4 === 3 ? { owner: `live ${i}`, claimMs: long } : { owner: `dead ${i}`, claimMs: 50 },
+    );
+    for (const { owner, claimMs } of waiting) await client.wait(key, owner, { ttl: long, claimMs });
+    const counts: number[] = [];
+    while (counts.at(-1) !== 20 && counts.length < 5_000) counts.push((await client.inspect(key)).waiting);
+    assert.equal(counts.at(-1), 20, "who refreshes no claim is forgotten");
+    for (let look = 0; look < 100; look++) assert.equal((await client.inspect(key)).waiting, 20);
+    await client.release(key, "holder");
+    const { holders } = await client.inspect(key);
+    assert.deepEqual(
+      holders.map(({ owner }) => owner),
+      ["live 3"],
+    );
+  });
 });

@@ -122,6 +122,6 @@ while a <= last do
 end
 if not out.err then out[n + 1] = nil end
 -- A server without memory refuses this only if it has refused every grant before.
-if clock and clock ~= clockStored then redis.pcall('SET', keys[1], format('%.0f', clock)) end
+if clock and clock ~= clockStored then redis.pcall('SET', keys[1], digits(clock)) end
 return out
 `;

@@ -4,7 +4,7 @@ import { queueNames, readQueued } from "./queued.ts";
 /**
  * Locks, by the rules of `common/lock-rules.ts`. A lock that is not as simple as `stampGrant` in `base.ts` or `queued.ts` says is 'L', and packed the moment
  * when the last claim of its queue ends (0 without a queue), its holds (owner, mode, grant, end, info for each) and its marks
- * (owner, end). While somebody waits there are three more keys beside it: the order of arrival, the ends of the claims, and what each waits for. All
+ * (owner, end). While somebody waits there are two more keys beside it: the order of arrival, and what each waits for and until when. All
  * of them expire with their last part. Moments are microseconds of the server.
  */
 export const lockState = `
@@ -82,13 +82,13 @@ local function save(lock)
   elseif #marks == 0 and #holds == 5 and holds[2] == 'x' and #holds[1] < 128 then
     local q, grant, owner, info = lock.q, holds[3], holds[1], holds[5]
     if q == 0 then
-      call('SET', lock.key, single(grant, owner, info), 'PXAT', format('%.0f', floor(ends / 1000)))
+      call('SET', lock.key, single(grant, owner, info), 'PXAT', digits(floor(ends / 1000)))
     else
-      local head = format('Q%016.0f%016.0f%016.0f', grant, holds[4], q)
-      call('SET', lock.key, head .. char(#owner) .. owner .. info, 'PXAT', format('%.0f', ceil(ends / 1000)))
+      local head = 'Q' .. digits(grant) .. digits(holds[4]) .. digits(q)
+      call('SET', lock.key, head .. char(#owner) .. owner .. info, 'PXAT', digits(ceil(ends / 1000)))
     end
   else
-    call('SET', lock.key, 'L' .. pack(lock.q, holds, marks), 'PXAT', format('%.0f', ceil(ends / 1000)))
+    call('SET', lock.key, 'L' .. pack(lock.q, holds, marks), 'PXAT', digits(ceil(ends / 1000)))
   end
 end
 
@@ -96,7 +96,7 @@ local function queueOf(lock)
   if not lock.order then
     local key = lock.key
     ${queueNames}
-    lock.order, lock.claims, lock.waiters = order, claims, waiters
+    lock.order, lock.waiters = order, waiters
   end
 end
 
@@ -118,7 +118,6 @@ local function leave(lock, owners)
     local j = math.min(i + 999, #owners)
     call('HDEL', lock.waiters, spread(owners, i, j))
     wrote = true
-    call('ZREM', lock.claims, spread(owners, i, j))
     if lock.waiting > 0 then lock.waiting = lock.waiting - call('ZREM', lock.order, spread(owners, i, j)) end
   end
 end
@@ -136,30 +135,38 @@ local function grantTo(lock, owner, mode, ends, info)
   return grant
 end
 
+-- Drops those whose claim has ended. Of a long queue it looks at a part only, another one each time: all who live refresh their claims,
+-- and each of them that does so looks, so that the dead are found within few claims, and at the head at once.
+local function reap(lock)
+  local from = lock.waiting > 16 and now % lock.waiting or 0
+  local owners, dead = call('ZRANGE', lock.order, from, from + 15), {}
+  local waiters = call('HMGET', lock.waiters, spread(owners))
+  for i = 1, #owners do
+    local waiter = waiters[i]
+    if not waiter or select(6, unpack(waiter)) <= now then dead[#dead + 1] = owners[i] end
+  end
+  if #dead > 0 then leave(lock, dead) end
+end
+
 -- Drops dead waiters and hands the lock to those at the head whom it fits; whether that changed the lock.
 local function settle(lock)
   if lock.q == 0 then return false end
   queueOf(lock)
-  if lock.waiting ~= 0 then
-    local dead = call('ZRANGEBYSCORE', lock.claims, '-inf', format('%.0f', now))
-    if #dead > 0 then
-      waitingFor(lock)
-      leave(lock, dead)
-    end
-  end
+  if waitingFor(lock) > 0 then reap(lock) end
   local heads, tell, turn, changed = {}, {}
   -- Nobody fits beside an exclusive holder.
   while lock.holds[2] ~= 'x' and #heads < waitingFor(lock) do
     local head = call('ZRANGE', lock.order, #heads, #heads)[1]
     if not head then break end
     local waiter = call('HGET', lock.waiters, head)
-    if waiter then
-      local mode, limit, claim, channel, info = unpack(waiter)
+    local mode, limit, claim, channel, info, wanted
+    if waiter then mode, limit, claim, channel, info, wanted = unpack(waiter) end
+    if wanted and wanted > now then
       if not fits(lock.holds, mode, limit) then break end
       local grant = grantTo(lock, head, mode, now + claim * 1000, info)
       if not turn or claim < turn then turn = claim end
       tell[#tell + 1] = channel
-      tell[#tell + 1] = format('%.0f:', grant) .. #head .. ':' .. head .. lock.key
+      tell[#tell + 1] = digits(grant) .. format(':%d:', #head) .. head .. lock.key
     end
     heads[#heads + 1] = head
   end
@@ -195,18 +202,16 @@ end
 
 local function enqueue(lock, owner, isThere, mode, limit, claim, info)
   queueOf(lock)
-  -- First, for it may be refused: the others were read, or would be refused as well.
-  call('HSET', lock.waiters, owner, pack(mode, limit or false, claim, args[1], info))
-  applying, wrote = true, true
   local ends = now + claim * 1000
-  call('ZADD', lock.claims, format('%.0f', ends), owner)
-  if not isThere then call('ZADD', lock.order, format('%.0f', nextGrant()), owner) end
+  -- First, for it may be refused: the others were read, or would be refused as well.
+  call('HSET', lock.waiters, owner, pack(mode, limit or false, claim, args[1], info, ends))
+  applying, wrote = true, true
+  if not isThere then call('ZADD', lock.order, digits(nextGrant()), owner) end
   if ends > lock.q then
     -- Further than this claim, so that not every one that comes after it moves the end of all that is kept.
     lock.q = ends + claim * 1000
-    local ms = format('%.0f', ceil(lock.q / 1000))
+    local ms = digits(ceil(lock.q / 1000))
     call('PEXPIREAT', lock.order, ms)
-    call('PEXPIREAT', lock.claims, ms)
     call('PEXPIREAT', lock.waiters, ms)
     save(lock)
   end

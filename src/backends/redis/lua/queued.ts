@@ -14,10 +14,10 @@ local holder = sub(stored, 51, 50 + size)
 export const queueNames = `
 local brace = string.find(key, '{', 1, true)
 local before, after = sub(key, 1, brace - 1), sub(key, brace)
-local order, claims, waiters = before .. 'q' .. after, before .. 'd' .. after, before .. 'w' .. after
+local order, waiters = before .. 'q' .. after, before .. 'w' .. after
 `;
 
-/** An acquire that confirms what was handed to it, or comes to the end of a queue in which everybody lives. */
+/** An acquire that confirms what was handed to it, or comes to the end of a queue. Who is dead in that is found by others. */
 export const quickAcquire = `
 local what = args[a + 1]
 local stop = 1 + byte(what)
@@ -28,21 +28,20 @@ if ends > now and holder == owner then
   local last = lasts > q and lasts or q
   call(
     'SET', key,
-    sub(stored, 1, 17) .. format('%016.0f', lasts) .. sub(stored, 34, 50) .. owner .. sub(what, stop + 1),
-    'PXAT', format('%.0f', math.ceil(last / 1000))
+    sub(stored, 1, 17) .. digits(lasts) .. sub(stored, 34, 50) .. owner .. sub(what, stop + 1),
+    'PXAT', digits(math.ceil(last / 1000))
   )
   n = n + 1
   out[n] = tonumber(sub(stored, 2, 17))
   slow = false
 elseif ends > now and claim ~= '' and now + claim * 1000 <= q then
   ${queueNames}
-  local waiting = call('ZCARD', order)
-  if waiting > 0 and call('ZCOUNT', claims, format('(%.0f', now), '+inf') == waiting then
+  local waiting, wanted = call('ZCARD', order), now + claim * 1000
+  if waiting > 0 then
     ${draw}
     -- First the key that was not read: if that is refused, nothing has changed.
-    call('HSET', waiters, owner, cmsgpack.pack('x', false, tonumber(claim), args[1], sub(what, stop + 1)))
-    if call('ZADD', order, 'NX', format('%.0f', clock), owner) == 1 then
-      call('ZADD', claims, format('%.0f', now + claim * 1000), owner)
+    call('HSET', waiters, owner, cmsgpack.pack('x', false, tonumber(claim), args[1], sub(what, stop + 1), wanted))
+    if call('ZADD', order, 'NX', digits(clock), owner) == 1 then
       out[place], out[n + 1] = HELD, 1
       out[n + 2] = {
         0, waiting, waiting + 1,
@@ -63,31 +62,29 @@ if ends > now and q > now and holder == owner then
   ${queueNames}
   local heads = call('ZRANGE', order, 0, 1)
   local head = heads[1]
-  local score = head and #head < 128 and call('ZSCORE', claims, head)
-  local waiter = score and tonumber(score) > now and call('HGET', waiters, head)
+  local waiter = head and #head < 128 and call('HGET', waiters, head)
   if waiter then
-    local mode, limit, turn, channel, info = cmsgpack.unpack(waiter)
-    if mode == 'x' and not limit then
+    local mode, limit, turn, channel, info, wanted = cmsgpack.unpack(waiter)
+    if mode == 'x' and not limit and wanted > now then
       -- Before the first write: it changes too little to be refused for want of memory, and what follows is not refused then.
       applying, wrote = true, true
       call('ZREM', order, head)
-      call('ZREM', claims, head)
       call('HDEL', waiters, head)
       ${draw}
       local grant, lasts = clock, now + turn * 1000
       if heads[2] then
-        passed = format('Q%016.0f%016.0f', grant, lasts) .. sub(stored, 34, 49) .. char(#head) .. head .. info
+        passed = 'Q' .. digits(grant) .. digits(lasts) .. sub(stored, 34, 49) .. char(#head) .. head .. info
         passedKey = key
         local last = lasts > q and lasts or q
-        call('SET', key, passed, 'PXAT', format('%.0f', math.ceil(last / 1000)))
+        call('SET', key, passed, 'PXAT', digits(math.ceil(last / 1000)))
       else
         ${stampGrant}
         call(
           'SET', key, fromText .. char((more - more % 256) / 256, more % 256, #head) .. head .. info,
-          'PXAT', format('%.0f', floor(lasts / 1000))
+          'PXAT', digits(floor(lasts / 1000))
         )
       end
-      redis.pcall('PUBLISH', channel, format('%.0f:', grant) .. #head .. ':' .. head .. key)
+      redis.pcall('PUBLISH', channel, digits(grant) .. format(':%d:', #head) .. head .. key)
       n = n + 1
       out[n] = 1 + 2 * turn
       slow = false
