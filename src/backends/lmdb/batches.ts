@@ -1,11 +1,11 @@
-import type { Placed } from "../../base/bag.ts";
 import type { ExecuteCall, Group, Outcome } from "../../port/index.ts";
+import type { Due } from "../common/alarm.ts";
 import type { Command, WiredFailure } from "./commands.ts";
 import { notSent, toError, unknown } from "./failures.ts";
 import { BatchWriter } from "./wire.ts";
 
 /** One call: its outcomes so far. */
-export interface Job extends Placed {
+export interface Job extends Due {
   readonly call: ExecuteCall;
   readonly outcomes: Outcome[];
   readonly entries: Entry[];

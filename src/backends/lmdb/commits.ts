@@ -1,7 +1,7 @@
-import { Bag } from "../../base/bag.ts";
-import type { Time, Timer } from "../../base/time.ts";
+import type { Time } from "../../base/time.ts";
 import { UnavailableError } from "../../base/errors.ts";
 import type { ExecuteCall, Group, Outcome, Result } from "../../port/index.ts";
+import { Alarm } from "../common/alarm.ts";
 import { clear, emptyBatch, plain, received, type Batch, type Entry, type Job } from "./batches.ts";
 import type { Command, Done, WiredFailure } from "./commands.ts";
 import { notSent, unclaimed, unknown } from "./failures.ts";
@@ -21,9 +21,8 @@ const toldAtOnce = 32;
  * does not fit waits. Every call ends by its deadline, whatever the thread does.
  */
 export class Commits {
-  readonly #time: Time;
   readonly #onDone: (done: Done) => void;
-  readonly #jobs = new Bag<Job>();
+  readonly #jobs: Alarm<Job>;
   #queue: (Entry | undefined)[] = [];
   #taken = 0;
   /** Entries of the queue whose calls are over. */
@@ -33,11 +32,10 @@ export class Commits {
   #sent: Batch | undefined;
   readonly #answered: Entry[] = [];
   #host: WorkerHost | undefined;
-  #alarm: { readonly at: number; readonly timer: Timer } | undefined;
 
   /** `onDone` is called with each answer of the thread, before the calls in it are settled. */
   constructor(time: Time, onDone: (done: Done) => void) {
-    this.#time = time;
+    this.#jobs = new Alarm(time, (job) => this.#expire(job));
     this.#onDone = onDone;
   }
 
@@ -49,7 +47,7 @@ export class Commits {
     outcomes: Outcome[],
   ): Promise<readonly Outcome[]> {
     return new Promise((settle) => {
-      const job: Job = { call, outcomes, entries: [], left: 0, settle };
+      const job: Job = { call, deadline: call.deadline, outcomes, entries: [], left: 0, settle };
       for (let index = 0; index < groups.length; index++) {
         const outcome = outcomes[index];
         if (outcome) call.settled?.(index, outcome);
@@ -62,7 +60,7 @@ export class Commits {
   /** Runs a command of our own. */
   async command(command: Command, deadline: number): Promise<Result> {
     const [outcome] = await new Promise<Outcome[]>((settle) => {
-      const job: Job = { call: { deadline, claim: () => true }, outcomes: [], entries: [], left: 0, settle };
+      const job: Job = { call: { deadline, claim: () => true }, deadline, outcomes: [], entries: [], left: 0, settle };
       this.#add(job, 0, command, "");
       this.#start(job);
     });
@@ -154,7 +152,6 @@ export class Commits {
     }
     this.#jobs.add(job);
     if (this.#jobs.size === 1) this.#host?.keepAlive(true);
-    if (!this.#alarm || job.call.deadline < this.#alarm.at) this.#setAlarm(job.call.deadline);
     this.#pump();
   }
 
@@ -238,38 +235,22 @@ export class Commits {
     job.settle(job.outcomes);
   }
 
-  #setAlarm(at: number): void {
-    this.#alarm?.timer.clear();
-    const timer = this.#time.after(at - this.#time.monotonic(), () => this.#expire());
-    this.#alarm = { at, timer };
-  }
-
-  /** Ends the calls whose deadline has passed; the thread may be held up by a process that was stopped in its commit. */
-  #expire(): void {
-    this.#alarm = undefined;
-    const now = this.#time.monotonic();
-    let next = Infinity;
-    for (const job of this.#jobs.toArray()) {
-      if (job.call.deadline > now) {
-        next = Math.min(next, job.call.deadline);
-        continue;
-      }
-      for (const entry of job.entries) {
-        this.#settle(
-          entry,
-          entry.outcome !== undefined
-            ? entry.outcome
-            : entry.state === "sent"
-              ? unknown("no answer in time: a process that shares the directory may be stopped inside a commit")
-              : notSent(
-                  new UnavailableError("not sent in time: the lmdb backend is behind or not open yet", {
-                    backend: "lmdb",
-                  }),
-                ),
-        );
-      }
+  /** Ends a call whose deadline has passed; the thread may be held up by a process that was stopped in its commit. */
+  #expire(job: Job): void {
+    for (const entry of job.entries) {
+      this.#settle(
+        entry,
+        entry.outcome !== undefined
+          ? entry.outcome
+          : entry.state === "sent"
+            ? unknown("no answer in time: a process that shares the directory may be stopped inside a commit")
+            : notSent(
+                new UnavailableError("not sent in time: the lmdb backend is behind or not open yet", {
+                  backend: "lmdb",
+                }),
+              ),
+      );
     }
     this.#tidy();
-    if (next < Infinity) this.#setAlarm(next);
   }
 }

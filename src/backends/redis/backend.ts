@@ -2,6 +2,8 @@ import { isHoldfastError, UnavailableError } from "../../base/errors.ts";
 import { drawId } from "../../base/ids.ts";
 import { systemTime, type Time } from "../../base/time.ts";
 import type { Backend, Capabilities, Examination, Opened, Session } from "../../port/index.ts";
+import { Alarm } from "../common/alarm.ts";
+import type { Batch } from "./batch.ts";
 import { capabilitiesOf } from "./capabilities.ts";
 import { makeRouter, resolveRedisOptions, type RedisOptions, type ResolvedOptions } from "./connections/index.ts";
 import type { Engine, Known } from "./engine.ts";
@@ -38,6 +40,7 @@ class RedisBackend implements Backend, Engine {
   readonly places: Places;
   readonly hub: SignalHub;
   readonly room: WaitingRoom;
+  readonly alarm: Alarm<Batch>;
   readonly #options: ResolvedOptions;
   readonly #sessions = new Set<RedisSession>();
   #opening: Promise<Opened & { readonly known: Known }> | undefined;
@@ -53,6 +56,7 @@ class RedisBackend implements Backend, Engine {
     this.layout = new Layout(options.prefix);
     this.places = new Places(router, this.layout);
     this.room = new WaitingRoom(options.maxWaiting);
+    this.alarm = new Alarm(this.time, (batch) => batch.expire());
     this.hub = new SignalHub({
       router,
       layout: this.layout,

@@ -1,5 +1,5 @@
-import type { Time, Timer } from "../../base/time.ts";
 import type { ExecuteCall, Group, LockOperation, Operation, Outcome, Result } from "../../port/index.ts";
+import type { Alarm, Due } from "../common/alarm.ts";
 import { settleDoubts, type Doubt } from "./apart.ts";
 import type { Learned } from "./decode.ts";
 import type { Encoding } from "./encode.ts";
@@ -26,11 +26,13 @@ export interface BatchContext {
  * The groups of one call, on their way in as few commands as can be, all at once. Settles when all have replied, and at the
  * deadline at the latest, with what is known by then.
  */
-export class Batch implements Learned {
+export class Batch implements Learned, Due {
+  readonly deadline: number;
+  place: number | undefined;
   readonly #groups: readonly Group[];
   readonly #call: ExecuteCall;
   readonly #settle: (outcomes: readonly Outcome[]) => void;
-  readonly #timer: Timer;
+  readonly #alarm: Alarm<Batch>;
   /** A group that is on its way has none yet. */
   readonly #outcomes: (Outcome | undefined)[] = [];
   /** Groups whose node is waited for. */
@@ -44,11 +46,19 @@ export class Batch implements Learned {
   #context: BatchContext | undefined;
   #over = false;
 
-  constructor(time: Time, groups: readonly Group[], call: ExecuteCall, settle: (outcomes: readonly Outcome[]) => void) {
+  /** `alarm` is to call {@link expire}. What keeps the process alive is the command that is pending, or the wait for a connection. */
+  constructor(
+    alarm: Alarm<Batch>,
+    groups: readonly Group[],
+    call: ExecuteCall,
+    settle: (outcomes: readonly Outcome[]) => void,
+  ) {
+    this.deadline = call.deadline;
+    this.#alarm = alarm;
     this.#groups = groups;
     this.#call = call;
     this.#settle = settle;
-    this.#timer = time.after(call.deadline - time.monotonic(), () => this.#end(), { ref: true });
+    alarm.add(this);
   }
 
   /** Sends what is still wanted. */
@@ -61,6 +71,11 @@ export class Batch implements Learned {
       this.#groups.map((_, i) => i),
     );
     this.#done();
+  }
+
+  /** Its deadline has passed. */
+  expire(): void {
+    this.#end();
   }
 
   /** Nothing was sent, and nothing will be. */
@@ -199,7 +214,7 @@ export class Batch implements Learned {
   #end(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#timer.clear();
+    this.#alarm.delete(this);
     if (this.#waitsFor > 0) this.#giveUp();
     this.#settle(
       this.#groups.map((_, i) => this.#outcomes[i] ?? late(this.#context !== undefined && !this.#absent.has(i))),

@@ -1,4 +1,6 @@
 import type { Time } from "../../base/time.ts";
+import type { Alarm } from "../common/alarm.ts";
+import type { Batch } from "./batch.ts";
 import type { Layout } from "./layout.ts";
 import type { Places } from "./places.ts";
 import type { Router } from "./router.ts";
@@ -15,6 +17,8 @@ export interface Known {
 /** What the sessions of a backend share. */
 export interface Engine {
   readonly time: Time;
+  /** Ends batches at their deadlines. */
+  readonly alarm: Alarm<Batch>;
   readonly router: Router;
   readonly layout: Layout;
   readonly places: Places;

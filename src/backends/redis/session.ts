@@ -32,7 +32,7 @@ export class RedisSession implements Session {
     if (this.#closed) return Promise.resolve(groups.map(() => notSent(closed())));
     const context = this.#ready();
     if (!context) return this.#wait(groups, call);
-    return new Promise((settle) => new Batch(this.#engine.time, groups, call, settle).send(context));
+    return new Promise((settle) => new Batch(this.#engine.alarm, groups, call, settle).send(context));
   }
 
   async page(query: Query, { deadline }: { readonly deadline: number }): Promise<Page> {
@@ -62,13 +62,13 @@ export class RedisSession implements Session {
 
   /** Groups wait for a connection, as many as there is room for; the others are told at once that there is none. */
   #wait(groups: readonly Group[], call: ExecuteCall): Promise<readonly Outcome[]> {
-    const { time, room } = this.#engine;
+    const { alarm, room } = this.#engine;
     const { admitted, leave } = room.enter(groups.length);
     const refused = groups.slice(admitted).map(() => notSent(room.full()));
     for (const [i, outcome] of refused.entries()) call.settled?.(admitted + i, outcome);
     if (admitted === 0) return Promise.resolve(refused);
     return new Promise((settle) => {
-      const batch = new Batch(time, groups.slice(0, admitted), call, (outcomes) => {
+      const batch = new Batch(alarm, groups.slice(0, admitted), call, (outcomes) => {
         leave();
         settle([...outcomes, ...refused]);
       });

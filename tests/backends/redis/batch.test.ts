@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { deferred, type Deferred } from "../../../src/base/async.ts";
 import { isHoldfastError } from "../../../src/base/errors.ts";
 import { systemTime } from "../../../src/base/time.ts";
+import { Alarm } from "../../../src/backends/common/alarm.ts";
 import { Batch, type BatchContext } from "../../../src/backends/redis/batch.ts";
 import { Layout } from "../../../src/backends/redis/layout.ts";
 import { failedWithin } from "../../../src/backends/redis/outcomes.ts";
@@ -68,7 +69,8 @@ function begin<Kind extends Answered = Answered>(
   const outcomes = new Promise<readonly Outcome[]>((resolve) => {
     const deadline = systemTime.monotonic() + ms;
     const tell = (i: number, outcome: Outcome): void => void settled.push([i, statusOf(outcome)]);
-    new Batch(systemTime, groups, { deadline, claim: () => true, settled: tell }, resolve).send(context);
+    const alarm = new Alarm<Batch>(systemTime, (batch) => batch.expire());
+    new Batch(alarm, groups, { deadline, claim: () => true, settled: tell }, resolve).send(context);
   });
   return { router, outcomes, settled };
 }

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { isHoldfastError } from "../../../src/base/errors.ts";
 import { drawId } from "../../../src/base/ids.ts";
 import { systemTime } from "../../../src/base/time.ts";
+import { Alarm } from "../../../src/backends/common/alarm.ts";
 import { Batch, type BatchContext } from "../../../src/backends/redis/batch.ts";
 import { Layout } from "../../../src/backends/redis/layout.ts";
 import { Places } from "../../../src/backends/redis/places.ts";
@@ -47,7 +48,8 @@ describe("a batch that a cluster has not taken by its deadline", () => {
       const [outcome] = await new Promise<readonly Outcome[]>((resolve) => {
         const group: Group = { ops: [{ op: "set", key: record("k"), id: drawId(), value: "v" }] };
         const deadline = systemTime.monotonic() + 20;
-        new Batch(systemTime, [group], { deadline, claim: () => true }, resolve).send(context);
+        const alarm = new Alarm<Batch>(systemTime, (batch) => batch.expire());
+        new Batch(alarm, [group], { deadline, claim: () => true }, resolve).send(context);
       });
       assert.ok(outcome && !outcome.ok && outcome.why === "failed");
       assert.ok(isHoldfastError(outcome.error, "UNAVAILABLE"));
