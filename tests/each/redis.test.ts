@@ -15,12 +15,16 @@ import { accountsOf, folderFor, makeLines, serial, sorted, writeLines, type Line
 
 // The command on Redis: several processes, and several machines, that share a store.
 
-/** What an item leaves: its account, how often it was booked, and where. A machine can be made to hold its items back. */
+/**
+ * What an item leaves: its account, how often it was booked, and where. A machine can be made to hold its items back, and all of them
+ * wait with those from `GATE` on, so that there is something left when that is done.
+ */
 const books = `
   const accounts = ctx.state("accounts");
   const account = (await accounts.load(ctx.key)) ?? { balance: 0, items: 0, chain: 7 };
   await sleep(Number(process.env.PAUSE ?? 1));
   const machine = process.env.MACHINE ?? "";
+  while (line.id >= Number(process.env.GATE ?? Infinity) && !existsSync("go")) await sleep(5);
   while (existsSync("hold-" + machine)) {
     writeFileSync("holding-" + machine, "");
     await sleep(5);
@@ -210,11 +214,14 @@ describe("each on redis", () => {
       const url = `redis://${machines.address}:${redis.port}`;
       const bench = await benchFor(t, lines, url, "--processes", "2", "--lease", "1500ms", "--concurrency", "8");
       const on = (machine: number): Running =>
-        start(t, bench.args, bench.folder, { through: machines.on(machine, "env", `MACHINE=${machine}`) });
+        start(t, bench.args, bench.folder, {
+          through: machines.on(machine, "env", `MACHINE=${machine}`, `GATE=${lines.length / 2}`),
+        });
       const [first, second] = [on(0), on(1)];
       await until(async () => (await bench.workedOn(0)) && (await bench.workedOn(1)), startup);
       // What it has in hand when its cable is pulled comes to an end long after its leases.
       writeFileSync(path.join(bench.folder, "hold-0"), "");
+      writeFileSync(path.join(bench.folder, "go"), "");
       await until(() => existsSync(path.join(bench.folder, "holding-0")));
       machines.cut(0);
       const two = await second.ended;
