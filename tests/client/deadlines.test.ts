@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Deadlines } from "../../src/client/deadlines.ts";
 import { virtualTime } from "../../src/testing/virtual-time.ts";
+import { countingTime } from "../support/counting-time.ts";
 
 void test("a deadline is told at most a bucket late and never early, and not if it was taken back", async () => {
   const time = virtualTime();
@@ -42,15 +43,12 @@ void test("what is taken back while others of the same moment are told is not to
 
 void test("calls that are over leave no timers behind, however long their timeouts are", () => {
   const time = virtualTime();
-  let [now, timers] = [0, 0];
-  const counting = {
+  let now = 0;
+  const counting = countingTime({
     wall: () => time.wall(),
     monotonic: () => now,
-    after() {
-      timers++;
-      return { clear: () => void timers-- };
-    },
-  };
+    after: (ms, fn) => time.after(ms, fn),
+  });
   const deadlines = new Deadlines(counting);
   const kept = { deadline: 86_400_000, expire: () => undefined };
   deadlines.add(kept);
@@ -58,7 +56,7 @@ void test("calls that are over leave no timers behind, however long their timeou
     const items = [5_000, 86_400_000].map((timeout) => ({ deadline: now + timeout, expire: () => undefined }));
     for (const item of items) deadlines.add(item);
     for (const item of items) deadlines.delete(item);
-    assert.ok(timers <= 34, `${timers} timers`);
+    assert.ok(counting.live <= 34, `${counting.live} timers`);
   }
   deadlines.delete(kept);
 });

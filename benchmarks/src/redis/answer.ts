@@ -14,17 +14,17 @@ export async function answer(child: ChildProcess, order: unknown): Promise<unkno
 }
 
 /** Starts a process of `file` for each name, and ends them all when `use` has. */
-export async function withChildren<Name extends string>(
+export async function withChildren<Name extends string, R>(
   file: string,
   names: readonly Name[],
-  use: (children: readonly { readonly name: Name; readonly child: ChildProcess }[]) => Promise<void>,
-): Promise<void> {
+  use: (children: readonly { readonly name: Name; readonly child: ChildProcess }[]) => Promise<R>,
+): Promise<R> {
   const children = names.map((name) => ({
     name,
     child: fork(path.join(import.meta.dirname, file), { serialization: "advanced" }),
   }));
   try {
-    await use(children);
+    return await use(children);
   } finally {
     for (const { child } of children) child.kill("SIGKILL");
   }

@@ -1,7 +1,5 @@
-import { fork } from "node:child_process";
-import path from "node:path";
 import { format } from "../measure.ts";
-import { answer } from "./answer.ts";
+import { answer, withChildren } from "./answer.ts";
 import { connectRaw, type Raw } from "./clients.ts";
 import type { Seen, Task } from "./contender.ts";
 import { lockPeers, TUNED_DELAY_MS, type Retry } from "./peers.ts";
@@ -115,13 +113,11 @@ interface Traffic {
 }
 
 async function contend(raw: Raw, task: Task, measureMs: number) {
-  const children = Array.from({ length: PROCESSES }, () =>
-    fork(path.join(import.meta.dirname, "contender.ts"), { serialization: "advanced" }),
-  );
-  try {
-    await Promise.all(children.map(async (child) => answer(child, { task })));
+  const names = Array.from({ length: PROCESSES }, (_, i) => `contender ${i}`);
+  return withChildren("contender.ts", names, async (children) => {
+    await Promise.all(children.map(async ({ child }) => answer(child, { task })));
     const window = { warmMs: task.counted ? 0 : WARM_MS, measureMs };
-    const seen = Promise.all(children.map(async (child) => answer(child, window) as Promise<Seen>));
+    const seen = Promise.all(children.map(async ({ child }) => answer(child, window) as Promise<Seen>));
     await new Promise((resolve) => setTimeout(resolve, window.warmMs));
     const before = await trafficOf(raw);
     await new Promise((resolve) => setTimeout(resolve, measureMs));
@@ -132,9 +128,7 @@ async function contend(raw: Raw, task: Task, measureMs: number) {
       bytes: after.bytes - before.bytes,
     };
     return { seen: await seen, traffic };
-  } finally {
-    for (const child of children) child.kill("SIGKILL");
-  }
+  });
 }
 
 async function trafficOf(raw: Raw): Promise<Traffic> {

@@ -2,20 +2,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Alarm, type Due } from "../../../src/backends/common/alarm.ts";
 import { virtualTime } from "../../../src/testing/virtual-time.ts";
+import { countingTime } from "../../support/counting-time.ts";
 
 function world() {
   const time = virtualTime();
   const told: string[] = [];
-  let timers = 0;
-  const counted = {
-    wall: () => time.wall(),
-    monotonic: () => time.monotonic(),
-    after: (ms: number, fn: () => void) => {
-      timers++;
-      return time.after(ms, fn);
-    },
-  };
-  const alarm = new Alarm<Due & { readonly name: string }>(counted, (item) => {
+  const counting = countingTime(time);
+  const alarm = new Alarm<Due & { readonly name: string }>(counting, (item) => {
     alarm.delete(item);
     told.push(`${item.name} at ${time.monotonic()}`);
   });
@@ -24,7 +17,7 @@ function world() {
     alarm.add(item);
     return item;
   };
-  return { time, told, alarm, add, timers: () => timers };
+  return { time, told, alarm, add, counting };
 }
 
 describe("an alarm", () => {
@@ -44,18 +37,18 @@ describe("an alarm", () => {
   });
 
   it("sets few timers for many that are over before", async () => {
-    const { time, told, alarm, add, timers } = world();
+    const { time, told, alarm, add, counting } = world();
     for (let i = 0; i < 1_000; i++) {
       alarm.delete(add("quick", 5_000));
       await time.advance(1);
     }
-    assert.ok(timers() <= 2, `${timers()} timers`);
+    assert.ok(counting.armed <= 2, `${counting.armed} timers`);
     add("one that hangs", 5_000);
     await time.advance(10_000);
     assert.deepEqual(told, ["one that hangs at 6000"]);
-    const before = timers();
+    const before = counting.armed;
     await time.advance(60_000);
-    assert.equal(timers(), before, "and none when nothing is under way");
+    assert.equal(counting.armed, before, "and none when nothing is under way");
   });
 
   it("tells one that is added while others are told", async () => {

@@ -4,6 +4,7 @@ import { space, type Key } from "../../../src/base/keys.ts";
 import { Turns } from "../../../src/backends/redis/turns.ts";
 import type { Holding, LockOperation, Outcome } from "../../../src/port/index.ts";
 import { virtualTime } from "../../../src/testing/virtual-time.ts";
+import { countingTime } from "../../support/counting-time.ts";
 
 const key: Key = { space: space("lock", "", "n"), key: "k" };
 
@@ -94,36 +95,21 @@ describe("who looks at a lock on Redis when its time has come", () => {
   });
 
   it("has few timers, however many locks come and go, and however often one is passed on", () => {
-    const time = virtualTime();
-    let [live, armed] = [0, 0];
-    const counting = {
-      wall: () => time.wall(),
-      monotonic: () => time.monotonic(),
-      after() {
-        live++;
-        armed++;
-        let cleared = false;
-        const clear = (): void => {
-          if (!cleared) live--;
-          cleared = true;
-        };
-        return { clear };
-      },
-    };
+    const counting = countingTime(virtualTime());
     const turns = new Turns(counting, () => assert.fail("nothing is due"));
     for (let i = 0; i < 1_000; i++) {
       turns.learned(waiting("a"), held(1_000 + i), 0);
       turns.learned(waiting("a"), done, 0);
     }
-    assert.deepEqual([live, armed], [1, 1]);
+    assert.deepEqual([counting.live, counting.armed], [1, 1]);
     for (let i = 0; i < 1_000; i++) {
       const other = { space: key.space, key: `${i}` };
       turns.learned({ ...waiting("a"), lock: other }, held(1_000), 0);
       turns.learned({ ...waiting("a"), lock: other }, done, 0);
-      assert.ok(live <= 33, `${live} timers`);
+      assert.ok(counting.live <= 33, `${counting.live} timers`);
     }
     turns.close();
-    assert.equal(live, 0);
+    assert.equal(counting.live, 0);
   });
 
   it("is nobody of a session that has ended", async () => {

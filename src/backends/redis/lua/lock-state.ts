@@ -151,7 +151,6 @@ end
 -- Drops dead waiters and hands the lock to those at the head whom it fits; whether that changed the lock.
 local function settle(lock)
   if lock.q == 0 then return false end
-  queueOf(lock)
   if waitingFor(lock) > 0 then reap(lock) end
   local heads, tell, turn, changed = {}, {}
   -- Nobody fits beside an exclusive holder.
