@@ -88,7 +88,7 @@ async function timed(step: Step): Promise<number> {
 /** Says which backends the tests run on. False when one is missing that has to be there. */
 async function reportBackends(): Promise<boolean> {
   const reached = await reachBackends({ install: console.log });
-  const missing = reached.filter((backend) => backend.missing !== undefined);
+  const missing = reached.filter(({ missing: reason, optional }) => reason !== undefined && optional !== true);
   const names = reached
     .filter((backend) => backend.missing === undefined)
     .map(({ backend, version }) => (version === undefined ? backend : `${backend} ${version}`));
@@ -96,6 +96,10 @@ async function reportBackends(): Promise<boolean> {
     `== backends: running on ${names.join(", ")}; ${missing.length === 0 ? "none is missing" : "NOT REACHED:"}`,
   );
   for (const { backend, missing: reason } of missing) console.log(`   ${backend}: ${reason}`);
+  const more = reached.flatMap(({ server, missing: reason, optional }) =>
+    optional === true && reason !== undefined ? `${server}: ${reason}` : [],
+  );
+  for (const line of new Set(more)) console.log(`   tested too where it is there: ${line}`);
   return missing.length === 0 || process.env["HOLDFAST_REQUIRE_BACKENDS"] !== "1";
 }
 

@@ -1,15 +1,19 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { findServer, type ServerKind } from "./servers/find.ts";
+import { findServer, wanted, type ServerKind } from "./servers/find.ts";
 import { installServers } from "./servers/install.ts";
 
 /** A backend and, when the tests cannot run on it here, the reason. */
 export interface Reach {
   readonly backend: string;
+  /** The server it needs, where it needs one. */
+  readonly server?: ServerKind;
   /** Of its server, where it has one. */
   readonly version?: string;
   readonly missing?: string;
+  /** Tested where it is there, and nothing says that it has to be: no package that the tests can fetch holds its server. */
+  readonly optional?: true;
 }
 
 /** Servers that the tests start, and the arrangements that each of them is tested in. */
@@ -17,6 +21,8 @@ const servers: Readonly<Record<ServerKind, readonly string[]>> = {
   redis: ["", "-sentinel", "-cluster"],
   redis8: [""],
   valkey: ["", "-sentinel", "-cluster"],
+  redis6: ["", "-sentinel", "-cluster"],
+  keydb: ["", "-sentinel", "-cluster"],
 };
 const kinds = Object.keys(servers) as ServerKind[];
 
@@ -36,11 +42,15 @@ export async function reachBackends(options: ReachOptions = {}): Promise<Reach[]
   ];
 }
 
-function reachServer(kind: ServerKind, reason = "it is not there: `npm test` fetches it where it can"): Reach[] {
-  const program = findServer(kind);
-  return servers[kind].map((arrangement) => ({
-    backend: `${kind}${arrangement}`,
-    ...(program ? { version: program.version } : { missing: reason }),
+function reachServer(server: ServerKind, reason = "it is not there: `npm test` fetches it where it can"): Reach[] {
+  const program = findServer(server);
+  const { debian, file, major } = wanted[server];
+  const why = debian ? reason : `no package holds ${file} ${major}: put it on the PATH`;
+  return servers[server].map((arrangement) => ({
+    backend: `${server}${arrangement}`,
+    server,
+    ...(program ? { version: program.version } : { missing: why }),
+    ...(debian ? {} : { optional: true }),
   }));
 }
 

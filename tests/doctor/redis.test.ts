@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { findServer, type ServerKind } from "../../scripts/lib/servers/find.ts";
 import { connect } from "../../src/entries/index.ts";
 import { startCluster } from "../support/redis/cluster.ts";
+import { everyKind, lacks } from "../support/redis/kinds.ts";
 import { startSentinel } from "../support/redis/sentinel.ts";
 import { startRedis, type RedisOptions, type RedisServer } from "../support/redis/server.ts";
 import { until } from "../support/redis/until.ts";
@@ -10,8 +10,7 @@ import { report } from "./support/doctor.ts";
 
 // On real servers: that what is said of settings is what these servers mean by them.
 
-const kinds: readonly ServerKind[] = ["redis", "redis8", "valkey"];
-const lacks = (kind: ServerKind): string | false => (findServer(kind) ? false : `${kind} is not there`);
+const flavours = { redis: "Redis", redis8: "Redis", redis6: "Redis", valkey: "Valkey", keydb: "KeyDB" };
 
 async function serverFor(t: TestContext, options: RedisOptions): Promise<RedisServer> {
   const server = await startRedis(options);
@@ -29,14 +28,14 @@ async function opens(url: string): Promise<string> {
   }
 }
 
-for (const kind of kinds) {
+for (const kind of everyKind) {
   describe(`doctor on ${kind}`, { skip: lacks(kind) }, () => {
     it("finds nothing wrong with a server that is set right, and leaves nothing behind", async (t) => {
       const server = await serverFor(t, { kind, appendonly: "always" });
       const { code, said } = await report(server.url);
       assert.equal(code, 0, JSON.stringify(said.findings));
       assert.equal(said.facts["server"]?.["version"], server.version);
-      assert.equal(said.facts["server"]?.["flavour"], kind === "valkey" ? "Valkey" : "Redis");
+      assert.equal(said.facts["server"]?.["flavour"], flavours[kind]);
       assert.deepEqual([said.capabilities.durability, said.capabilities.exclusion], ["disk", "primary"]);
       assert.equal(said.roundTrips[0]?.count, 50);
       assert.deepEqual(await server.command("KEYS", "*"), []);

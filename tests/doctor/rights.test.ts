@@ -3,17 +3,17 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, it } from "node:test";
 import { root } from "../../scripts/lib/run.ts";
-import { findServer } from "../../scripts/lib/servers/find.ts";
 import { script } from "../../src/backends/redis/lua/script.ts";
 import { trial } from "../../src/backends/redis/settings/rights.ts";
 import { connect, type Holdfast } from "../../src/entries/index.ts";
 import { startCluster, type RedisCluster } from "../support/redis/cluster.ts";
+import { lacks } from "../support/redis/kinds.ts";
 import { startSentinel } from "../support/redis/sentinel.ts";
 import { startRedis, type RedisServer } from "../support/redis/server.ts";
 import { until } from "../support/redis/until.ts";
 import { doctor, report } from "./support/doctor.ts";
 
-const skip = findServer("redis") ? false : "redis is not there";
+const skip = lacks("redis");
 const kind = "redis";
 const appendonly = "always";
 

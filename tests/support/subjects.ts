@@ -4,7 +4,6 @@ import path from "node:path";
 import { limitedBackend } from "./limited.ts";
 import { redisSubject } from "./redis/subjects.ts";
 import { reachBackends } from "../../scripts/lib/backends.ts";
-import type { ServerKind } from "../../scripts/lib/servers/find.ts";
 import { lmdbBackend } from "../../src/backends/lmdb/index.ts";
 import { memoryBackend, MemoryServer } from "../../src/backends/memory/index.ts";
 import { nullBackend } from "../../src/backends/null/index.ts";
@@ -79,10 +78,7 @@ export const lmdb: Subject = {
 };
 
 const reached = await reachBackends();
-const canRun = (name: string): boolean =>
-  reached.some(({ backend, missing }) => backend === name && missing === undefined);
-
-const onRedis = (name: string, kind: ServerKind): Subject[] => (canRun(name) ? [redisSubject(name, kind)] : []);
+const present = reached.filter(({ missing }) => missing === undefined);
 
 /** Every backend that the conformance suites run on: those that can be reached here, which `npm test` lists. */
 export const subjects: readonly Subject[] = [
@@ -90,12 +86,6 @@ export const subjects: readonly Subject[] = [
   memoryReal,
   limited,
   nothing,
-  ...(canRun("lmdb") ? [lmdb] : []),
-  ...onRedis("redis", "redis"),
-  ...onRedis("redis-sentinel", "redis"),
-  ...onRedis("redis-cluster", "redis"),
-  ...onRedis("redis8", "redis8"),
-  ...onRedis("valkey", "valkey"),
-  ...onRedis("valkey-sentinel", "valkey"),
-  ...onRedis("valkey-cluster", "valkey"),
+  ...(present.some(({ backend }) => backend === "lmdb") ? [lmdb] : []),
+  ...present.flatMap(({ backend, server }) => (server === undefined ? [] : [redisSubject(backend, server)])),
 ];

@@ -5,20 +5,17 @@ import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { findServer, type ServerKind } from "../../scripts/lib/servers/find.ts";
 import { startCluster } from "../support/redis/cluster.ts";
+import { everyKind, lacks } from "../support/redis/kinds.ts";
 import { startSentinel } from "../support/redis/sentinel.ts";
 import { startRedis } from "../support/redis/server.ts";
 import { until } from "../support/redis/until.ts";
 import { sendOnce } from "../support/redis/wire.ts";
 
-const skip = (kind: ServerKind): string | false => (findServer(kind) ? false : `${kind} is not there`);
-const kinds: readonly ServerKind[] = ["redis", "redis8", "valkey"];
-
-for (const kind of kinds) {
+for (const kind of everyKind) {
   void test(
     `${kind} keeps its data over a kill when it writes them down, and loses them else`,
-    { skip: skip(kind) },
+    { skip: lacks(kind) },
     async () => {
       for (const appendonly of ["always", undefined] as const) {
         const server = await startRedis({ kind, ...(appendonly === undefined ? {} : { appendonly }) });
@@ -38,7 +35,7 @@ for (const kind of kinds) {
   );
 }
 
-void test("a server with a password, users and TLS lets in who it should", { skip: skip("redis") }, async () => {
+void test("a server with a password, users and TLS lets in who it should", { skip: lacks("redis") }, async () => {
   const password = 'pass "word"';
   const server = await startRedis({ kind: "redis", tls: true, password, users: ["user app on >secret ~hf:* +@all"] });
   try {
@@ -54,7 +51,7 @@ void test("a server with a password, users and TLS lets in who it should", { ski
   }
 });
 
-void test("a paused server answers nothing until it goes on", { skip: skip("redis") }, async () => {
+void test("a paused server answers nothing until it goes on", { skip: lacks("redis") }, async () => {
   const server = await startRedis({ kind: "redis" });
   try {
     server.pause();
@@ -66,7 +63,7 @@ void test("a paused server answers nothing until it goes on", { skip: skip("redi
   }
 });
 
-void test("a cluster moves a slot with its keys, and a replica takes over", { skip: skip("redis") }, async () => {
+void test("a cluster moves a slot with its keys, and a replica takes over", { skip: lacks("redis") }, async () => {
   const cluster = await startCluster({ kind: "redis", tls: true, password: "secret" });
   try {
     const slot = await cluster.slotOf("{tag}1");
@@ -82,7 +79,7 @@ void test("a cluster moves a slot with its keys, and a replica takes over", { sk
   }
 });
 
-void test("sentinels make the replica the primary", { skip: skip("redis") }, async () => {
+void test("sentinels make the replica the primary", { skip: lacks("redis") }, async () => {
   const group = await startSentinel({ kind: "redis", tls: true, password: "secret" });
   try {
     const before = await group.primary();
@@ -100,7 +97,7 @@ for (const [how, argument] of [
   ["ends by itself", "leave"],
   ["is killed, its server paused", "stay"],
 ] as const) {
-  void test(`no server outlives a process that ${how}`, { skip: skip("redis") }, async () => {
+  void test(`no server outlives a process that ${how}`, { skip: lacks("redis") }, async () => {
     const program = fileURLToPath(new URL("programs/server-owner.ts", import.meta.url));
     const owner = spawn(process.execPath, [program, argument], { stdio: ["ignore", "pipe", "inherit"] });
     const exit = once(owner, "exit");

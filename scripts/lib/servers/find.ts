@@ -3,8 +3,11 @@ import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { serverCache } from "./cache.ts";
 
-/** What can be started: the oldest Redis that is supported, a Redis of now, and Valkey. */
-export type ServerKind = "redis" | "redis8" | "valkey";
+/**
+ * What can be started: the Redis of Debian stable, a Redis of now, and Valkey; and where somebody has put them on the PATH, the
+ * oldest Redis that is supported and KeyDB.
+ */
+export type ServerKind = "redis" | "redis8" | "valkey" | "redis6" | "keydb";
 
 /** A server's program on this machine. */
 export interface ServerProgram {
@@ -17,27 +20,33 @@ export interface ServerProgram {
 
 interface Wanted {
   readonly file: string;
-  /** The packages that hold it. */
-  readonly packages: readonly string[];
-  /** How `--version` begins: a Valkey may be installed under Redis' names. */
+  /** What `--version` begins with, up to the number: a Valkey may be installed under Redis' names. */
   readonly says: string;
   readonly major: number;
-  /** The folder of the cache that it is unpacked into. */
-  readonly folder: string;
+  /** This major version alone. Default: newer ones do as well. */
+  readonly alone?: true;
+  /** Where to fetch it from; undefined where Debian does not have it. */
+  readonly debian?: {
+    readonly packages: readonly string[];
+    /** The folder of the cache that it is unpacked into. */
+    readonly folder: string;
+  };
 }
 
+const redis = { file: "redis-server", says: "Redis server v=" };
 const redisPackages = ["redis-server", "redis-tools"];
 
 export const wanted: Readonly<Record<ServerKind, Wanted>> = {
-  redis: { file: "redis-server", packages: redisPackages, says: "Redis", major: 7, folder: "apt" },
-  redis8: { file: "redis-server", packages: redisPackages, says: "Redis", major: 8, folder: "sid" },
+  redis: { ...redis, major: 7, debian: { packages: redisPackages, folder: "apt" } },
+  redis8: { ...redis, major: 8, debian: { packages: redisPackages, folder: "sid" } },
   valkey: {
     file: "valkey-server",
-    packages: ["valkey-server", "valkey-tools"],
-    says: "Valkey",
+    says: "Valkey server v=",
     major: 9,
-    folder: "sid",
+    debian: { packages: ["valkey-server", "valkey-tools"], folder: "sid" },
   },
+  redis6: { ...redis, major: 6, alone: true },
+  keydb: { file: "keydb-server", says: "KeyDB server v=", major: 6 },
 };
 
 const found = new Map<ServerKind, ServerProgram>();
@@ -46,8 +55,9 @@ const found = new Map<ServerKind, ServerProgram>();
 export function findServer(kind: ServerKind): ServerProgram | undefined {
   const known = found.get(kind);
   if (known) return known;
-  const { file, folder } = wanted[kind];
-  for (const command of [...onPath(file), ...unpacked(path.join(serverCache, folder), file)]) {
+  const { file, debian } = wanted[kind];
+  const fetched = debian ? unpacked(path.join(serverCache, debian.folder), file) : [];
+  for (const command of [...onPath(file), ...fetched]) {
     const version = versionOf(command, wanted[kind]);
     if (version === undefined) continue;
     const program: ServerProgram = { kind, version, command };
@@ -82,12 +92,13 @@ function unpacked(root: string, file: string): Command[] {
   return [["/usr/bin/env", `LD_LIBRARY_PATH=${search}`, program]];
 }
 
-function versionOf(command: Command, { says, major }: Wanted): string | undefined {
+function versionOf(command: Command, { says, major, alone }: Wanted): string | undefined {
   try {
     const [file, ...args] = command;
     const text = execFileSync(file, [...args, "--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-    const match = /^(\w+) server v=((\d+)[.\d]*)/.exec(text);
-    return match?.[1] === says && Number(match[3]) >= major ? match[2] : undefined;
+    if (!text.startsWith(says)) return undefined;
+    const [version, its] = /^(\d+)[.\d]*/.exec(text.slice(says.length)) ?? [];
+    return (alone === true ? Number(its) === major : Number(its) >= major) ? version : undefined;
   } catch {
     return undefined; // it does not run here: as good as not there
   }

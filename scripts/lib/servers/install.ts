@@ -15,20 +15,20 @@ export async function installServers(
   say: (line: string) => void,
 ): Promise<Map<ServerKind, string>> {
   const reasons = new Map<ServerKind, string>();
-  const lacking = (): ServerKind[] => kinds.filter((kind) => findServer(kind) === undefined);
+  const lacking = (): ServerKind[] => kinds.filter((kind) => wanted[kind].debian && findServer(kind) === undefined);
   if (lacking().length === 0) return reasons;
   const obstacle = whyNot();
   if (obstacle === undefined) {
     await alone(async () => {
-      for (const folder of new Set(lacking().map((kind) => wanted[kind].folder))) {
-        const inFolder = Object.values(wanted).filter((one) => one.folder === folder);
+      for (const folder of new Set(lacking().flatMap((kind) => wanted[kind].debian?.folder ?? []))) {
+        const inFolder = Object.values(wanted).filter(({ debian }) => debian?.folder === folder);
         const files = new Set(inFolder.map(({ file }) => file));
-        const packages = new Set(inFolder.flatMap((one) => one.packages));
+        const packages = new Set(inFolder.flatMap(({ debian }) => debian?.packages ?? []));
         const start = performance.now();
         say(`== fetching ${[...files].join(", ")}${folder === "sid" ? " of Debian sid" : ""} into ${serverCache}`);
         const problem = await unpack(folder, [...packages]);
         for (const kind of problem === undefined ? [] : lacking()) {
-          if (wanted[kind].folder === folder) reasons.set(kind, problem as string);
+          if (wanted[kind].debian?.folder === folder) reasons.set(kind, problem as string);
         }
         const seconds = ((performance.now() - start) / 1000).toFixed(1);
         say(`== fetching: ${problem === undefined ? "ok" : "FAILED"} in ${seconds} s`);

@@ -1,5 +1,5 @@
 import { makeCertificate, type Certificate } from "./certificate.ts";
-import { freePorts } from "./ports.ts";
+import { freeNodePorts } from "./ports.ts";
 import { isReplicating } from "./sentinel.ts";
 import { RedisServer, type RedisOptions } from "./server.ts";
 import { until } from "./until.ts";
@@ -110,12 +110,12 @@ export class RedisCluster {
 
   /** Starts one more primary, which serves nothing yet. Resolves when every running node knows it. */
   async addPrimary(): Promise<RedisServer> {
-    const ports = (await freePorts(2)) as [number, number];
-    const added = await startNode(this.#options, ports, this.#certificate);
+    const [port] = (await freeNodePorts(1)) as [number];
+    const added = await startNode(this.#options, port, this.#certificate);
     const id = String(await added.command("CLUSTER", "MYID"));
     const running = this.nodes.filter(({ isRunning }) => isRunning);
     const [first] = running as [RedisServer];
-    await first.command("CLUSTER", "MEET", added.host, String(added.port), String(ports[1]));
+    await first.command("CLUSTER", "MEET", added.host, String(added.port));
     this.#nodes.push(added);
     for (const node of running) {
       await until("the nodes to meet", async () => String(await node.command("CLUSTER", "NODES")).includes(id));
@@ -149,21 +149,18 @@ export class RedisCluster {
 
 /** Starts six nodes; one counts as failing after 2 s. Resolves when the cluster is whole and every replica has its data. */
 export async function startCluster(options: RedisOptions): Promise<RedisCluster> {
-  const ports = await freePorts(primaries * 4);
+  const ports = await freeNodePorts(primaries * 2);
   const certificate = options.tls === true ? makeCertificate() : undefined;
-  const nodes = await Promise.all(
-    Array.from({ length: primaries * 2 }, async (_, i) =>
-      startNode(options, ports.slice(2 * i, 2 * i + 2) as [number, number], certificate),
-    ),
-  );
+  const nodes = await Promise.all(ports.map(async (port) => startNode(options, port, certificate)));
   const [first] = nodes as [RedisServer];
   const ids = await Promise.all(nodes.map(async (node) => String(await node.command("CLUSTER", "MYID"))));
   for (const [i, node] of nodes.entries()) {
     await node.command("CLUSTER", "SET-CONFIG-EPOCH", String(i + 1));
-    if (i > 0) await node.command("CLUSTER", "MEET", first.host, String(first.port), String(ports[1]));
+    if (i > 0) await node.command("CLUSTER", "MEET", first.host, String(first.port));
     if (i >= primaries) continue;
     const [from, to] = [i, i + 1].map((part) => Math.ceil((slots * part) / primaries)) as [number, number];
-    await node.command("CLUSTER", "ADDSLOTSRANGE", String(from), String(to - 1));
+    const served = Array.from({ length: to - from }, (_, slot) => String(from + slot));
+    await node.command("CLUSTER", "ADDSLOTS", ...served);
   }
   for (const [i, node] of nodes.entries()) {
     await until("the nodes to meet", async () => {
@@ -184,7 +181,7 @@ export async function startCluster(options: RedisOptions): Promise<RedisCluster>
 
 async function startNode(
   options: RedisOptions,
-  [port, busPort]: readonly [number, number],
+  port: number,
   certificate: Certificate | undefined,
 ): Promise<RedisServer> {
   return RedisServer.start(options, {
@@ -194,8 +191,6 @@ async function startNode(
       "cluster-enabled": "yes",
       "cluster-config-file": "nodes.conf",
       "cluster-node-timeout": "2000",
-      // The default, the port and 10,000, may be anybody's.
-      "cluster-port": String(busPort),
     },
   });
 }

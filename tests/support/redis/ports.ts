@@ -8,11 +8,24 @@ const taken = new Set<number>();
  * a stopped server could be given that server's own port, and then talks to itself and keeps the server from coming back.
  */
 export async function freePorts(count: number): Promise<number[]> {
+  return draw(count, 20_000, 32_000, []);
+}
+
+/** The nodes of a cluster speak to each other on their port and this, unless told otherwise, which servers before Redis 7 cannot be. */
+const busOffset = 10_000;
+
+/** Ports for the nodes of a cluster: as {@link freePorts}, and so are those that the nodes speak to each other on. */
+export async function freeNodePorts(count: number): Promise<number[]> {
+  return draw(count, 20_000 - busOffset, 32_000 - busOffset, [busOffset]);
+}
+
+async function draw(count: number, from: number, to: number, offsets: readonly number[]): Promise<number[]> {
   const ports: number[] = [];
   while (ports.length < count) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    if (taken.has(port) || !(await isFree(port))) continue;
-    taken.add(port);
+    const port = from + Math.floor(Math.random() * (to - from));
+    const all = [port, ...offsets.map((offset) => port + offset)];
+    if (all.some((one) => taken.has(one)) || !(await Promise.all(all.map(isFree))).every(Boolean)) continue;
+    for (const one of all) taken.add(one);
     ports.push(port);
   }
   return ports;

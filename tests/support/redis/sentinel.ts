@@ -3,7 +3,6 @@ import { makeCertificate } from "./certificate.ts";
 import { freePorts } from "./ports.ts";
 import { RedisServer, type RedisOptions } from "./server.ts";
 import { until } from "./until.ts";
-import { sendAll } from "./wire.ts";
 
 /** A primary, a replica, and three sentinels that watch over them. */
 export class SentinelGroup {
@@ -76,10 +75,19 @@ export class SentinelGroup {
    */
   async rejoin(server: RedisServer): Promise<void> {
     const { host, port } = await this.primary();
-    await sendAll(server, [
+    const orders = [
       ["REPLICAOF", host, String(port)],
       ["CLIENT", "KILL", "TYPE", "normal"],
-    ]);
+    ];
+    for (const order of orders) {
+      // KeyDB takes neither while it loads what another server sends it.
+      await until(`the old primary to take ${order[0]}`, async () =>
+        server.command(...order).then(
+          () => true,
+          () => false,
+        ),
+      );
+    }
     await until("the old primary to follow", async () => isReplicating(server).catch(() => false));
   }
 

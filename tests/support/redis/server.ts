@@ -124,7 +124,7 @@ export class RedisServer implements Endpoint {
   async restart(options: { readonly keep: boolean } = { keep: true }): Promise<void> {
     await this.kill();
     if (!options.keep) {
-      for (const name of ["appendonlydir", "dump.rdb"]) {
+      for (const name of ["appendonlydir", "appendonly.aof", "dump.rdb"]) {
         rmSync(path.join(this.folder, name), { recursive: true, force: true });
       }
     }

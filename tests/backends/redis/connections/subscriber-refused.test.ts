@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
-import type { ServerKind } from "../../../../scripts/lib/servers/find.ts";
+import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
 import { startSentinel, type SentinelGroup } from "../../../support/redis/sentinel.ts";
 import { startRedis, type RedisServer } from "../../../support/redis/server.ts";
 import { until } from "../../../support/redis/until.ts";
 import { command, Heard, rejectsWith, Routers, soon } from "./support.ts";
 
-const kinds: readonly ServerKind[] = ["redis", "valkey"];
 const user = "user app on >app-secret ~* &* +@all";
 const routers = new Routers();
 afterEach(async () => routers.close());
@@ -28,8 +27,8 @@ async function refusals(server: RedisServer): Promise<number> {
 }
 
 void describe("a subscription that is refused for a time", () => {
-  for (const kind of kinds) {
-    void it(`is there again, and tells of the gap, on ${kind}`, async () => {
+  for (const kind of faultKinds) {
+    void it(`is there again, and tells of the gap, on ${kind}`, { skip: lacks(kind) }, async () => {
       const server = await startRedis({ kind, users: [user] });
       try {
         const router = await routers.ready(`redis://app:app-secret@127.0.0.1:${server.port}`);

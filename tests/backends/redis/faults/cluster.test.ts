@@ -1,8 +1,8 @@
 import { test } from "node:test";
-import { findServer, type ServerKind } from "../../../../scripts/lib/servers/find.ts";
 import { killWorker, times, type Deed, type Stage } from "../../../chaos/support/nemesis.ts";
 import { runRound } from "../../../chaos/support/round.ts";
 import { startCluster, type RedisCluster } from "../../../support/redis/cluster.ts";
+import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
 import { isReplicating } from "../../../support/redis/sentinel.ts";
 import { until } from "../../../support/redis/until.ts";
 
@@ -55,10 +55,8 @@ async function settled(cluster: RedisCluster): Promise<void> {
   }
 }
 
-const kinds: readonly ServerKind[] = ["redis", "valkey"];
-
-for (const kind of kinds) {
-  const skip = findServer(kind) ? false : `${kind} is not there`;
+for (const kind of faultKinds) {
+  const skip = lacks(kind);
 
   void test(`slots of a cluster of ${kind} move under load, and the history holds`, { skip }, async (t) => {
     const cluster = await startCluster({ kind, appendonly: "everysec" });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { findServer, type ServerKind } from "../../../../scripts/lib/servers/find.ts";
 import { connect, isHoldfastError } from "../../../../src/entries/index.ts";
 import { FaultProxy } from "../../../support/fault-proxy.ts";
+import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
 import { hasCaughtUp, startSentinel } from "../../../support/redis/sentinel.ts";
 import type { RedisServer } from "../../../support/redis/server.ts";
 import { until } from "../../../support/redis/until.ts";
@@ -29,10 +29,8 @@ async function rejects(call: Promise<unknown>, ...codes: readonly string[]): Pro
   await assert.rejects(call, (error) => isHoldfastError(error) && codes.includes(error.code));
 }
 
-const kinds: readonly ServerKind[] = ["redis", "valkey"];
-
-for (const kind of kinds) {
-  const skip = findServer(kind) ? false : `${kind} is not there`;
+for (const kind of faultKinds) {
+  const skip = lacks(kind);
   const title = `what a primary of ${kind} acknowledges while it is cut off is lost when it comes back, and its leases guard nothing`;
   void test(title, { skip }, async () => {
     const users = [`user ${grants.join(" ")}`];

@@ -1,12 +1,10 @@
 import { test } from "node:test";
-import { findServer, type ServerKind } from "../../../../scripts/lib/servers/find.ts";
 import { killHolders, pauseHolders, type HoldersOptions } from "../../../chaos/support/holders.ts";
+import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
 import { shared } from "../../../support/redis/shared.ts";
 
-const kinds: readonly ServerKind[] = ["redis", "valkey"];
-
-for (const kind of kinds) {
-  const skip = findServer(kind) ? false : `${kind} is not there`;
+for (const kind of faultKinds) {
+  const skip = lacks(kind);
   const servers = {
     [kind]: async () => shared.single(kind),
     [`a cluster of ${kind}`]: async () => shared.cluster(kind),

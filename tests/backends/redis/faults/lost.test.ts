@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { findServer, type ServerKind } from "../../../../scripts/lib/servers/find.ts";
+import type { ServerKind } from "../../../../scripts/lib/servers/find.ts";
 import { connect, isHoldfastError } from "../../../../src/entries/index.ts";
 import { startCluster } from "../../../support/redis/cluster.ts";
+import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
 import { hasCaughtUp, isReplicating, startSentinel } from "../../../support/redis/sentinel.ts";
 import type { RedisServer } from "../../../support/redis/server.ts";
 import { until } from "../../../support/redis/until.ts";
@@ -56,11 +57,10 @@ async function rejects(call: Promise<unknown>, ...codes: readonly string[]): Pro
 }
 
 const arrangements = { sentinels: withSentinel, "a cluster": withCluster };
-const kinds: readonly ServerKind[] = ["redis", "valkey"];
 
 for (const [arrangement, start] of Object.entries(arrangements)) {
-  for (const kind of kinds) {
-    const skip = findServer(kind) ? false : `${kind} is not there`;
+  for (const kind of faultKinds) {
+    const skip = lacks(kind);
     const title = `what a replica of ${kind} has not heard of is lost with the primary (${arrangement}), and a lease among it guards nothing`;
     void test(title, { skip }, async () => {
       const group = await start(kind);

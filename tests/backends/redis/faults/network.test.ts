@@ -1,17 +1,15 @@
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { findServer, type ServerKind } from "../../../../scripts/lib/servers/find.ts";
 import { times, type Deed } from "../../../chaos/support/nemesis.ts";
 import { runRound, seeds } from "../../../chaos/support/round.ts";
 import { FaultProxy, type Fault } from "../../../support/fault-proxy.ts";
+import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
 import { startRedis } from "../../../support/redis/server.ts";
 
 const timeout = 1_000;
 
-const kinds: readonly ServerKind[] = ["redis", "valkey"];
-
-for (const kind of kinds) {
-  const skip = findServer(kind) ? false : `${kind} is not there`;
+for (const kind of faultKinds) {
+  const skip = lacks(kind);
   for (const seed of seeds(1)) {
     void test(
       `the network to ${kind} is cut, loses replies and goes dark, and the history holds (seed ${seed})`,

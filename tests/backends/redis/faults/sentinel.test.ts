@@ -1,8 +1,8 @@
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { findServer, type ServerKind } from "../../../../scripts/lib/servers/find.ts";
 import type { Deed } from "../../../chaos/support/nemesis.ts";
 import { runRound } from "../../../chaos/support/round.ts";
+import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
 import { isReplicating, startSentinel, type SentinelGroup } from "../../../support/redis/sentinel.ts";
 import { until } from "../../../support/redis/until.ts";
 
@@ -28,10 +28,8 @@ async function settled(group: SentinelGroup): Promise<void> {
   await until("a replica", async () => replicates().catch(() => false), 90_000);
 }
 
-const kinds: readonly ServerKind[] = ["redis", "valkey"];
-
-for (const kind of kinds) {
-  const skip = findServer(kind) ? false : `${kind} is not there`;
+for (const kind of faultKinds) {
+  const skip = lacks(kind);
   void test(
     `sentinels of ${kind} replace its primary: fences rise, and no late write is accepted`,
     { skip },

@@ -1,9 +1,9 @@
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { findServer, type ServerKind } from "../../../../scripts/lib/servers/find.ts";
 import { claimMs } from "../../../../src/lock/claim.ts";
 import { killWorker, pauseWorker, times, type Deed } from "../../../chaos/support/nemesis.ts";
 import { runRound, seeds } from "../../../chaos/support/round.ts";
+import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
 import { startRedis, type RedisServer } from "../../../support/redis/server.ts";
 
 /** Kills the server, and starts it again on what it had on disk. */
@@ -15,10 +15,8 @@ function restart(server: RedisServer): Deed {
   };
 }
 
-const kinds: readonly ServerKind[] = ["redis", "valkey"];
-
-for (const kind of kinds) {
-  const skip = findServer(kind) ? false : `${kind} is not there`;
+for (const kind of faultKinds) {
+  const skip = lacks(kind);
 
   for (const seed of seeds(1)) {
     void test(

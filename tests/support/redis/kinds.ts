@@ -1,0 +1,13 @@
+import { findServer, wanted, type ServerKind } from "../../../scripts/lib/servers/find.ts";
+
+/** Why tests on a kind of server are skipped; false where they run. */
+export const lacks = (kind: ServerKind): string | false => (findServer(kind) ? false : `${kind} is not there`);
+
+const all = Object.keys(wanted) as ServerKind[];
+const onPath = all.filter((kind) => wanted[kind].debian === undefined && findServer(kind));
+
+/** What is tested with each kind: those that the tests fetch, and of the others those that are there. */
+export const everyKind: readonly ServerKind[] = ["redis", "redis8", "valkey", ...onPath];
+
+/** What takes long is tested with the oldest Redis that can be fetched and with Valkey, and with what is on the PATH. */
+export const faultKinds: readonly ServerKind[] = ["redis", "valkey", ...onPath];
