@@ -23,6 +23,7 @@ const servers: Readonly<Record<ServerKind, readonly string[]>> = {
   valkey: ["", "-sentinel", "-cluster"],
   redis6: ["", "-sentinel", "-cluster"],
   keydb: ["", "-sentinel", "-cluster"],
+  dragonfly: [""],
 };
 const kinds = Object.keys(servers) as ServerKind[];
 

@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import type { ServerKind } from "../../scripts/lib/servers/find.ts";
 import { connect } from "../../src/entries/index.ts";
 import { startCluster } from "../support/redis/cluster.ts";
+import type { RedisOptions } from "../support/redis/configuration.ts";
 import { everyKind, lacks } from "../support/redis/kinds.ts";
 import { startSentinel } from "../support/redis/sentinel.ts";
-import { startRedis, type RedisOptions, type RedisServer } from "../support/redis/server.ts";
+import { startRedis, type RedisServer } from "../support/redis/server.ts";
 import { until } from "../support/redis/until.ts";
 import { report } from "./support/doctor.ts";
 
 // On real servers: that what is said of settings is what these servers mean by them.
 
-const flavours = { redis: "Redis", redis8: "Redis", redis6: "Redis", valkey: "Valkey", keydb: "KeyDB" };
+const flavours: Partial<Record<ServerKind, string>> = { valkey: "Valkey", keydb: "KeyDB" };
 
 async function serverFor(t: TestContext, options: RedisOptions): Promise<RedisServer> {
   const server = await startRedis(options);
@@ -35,7 +37,7 @@ for (const kind of everyKind) {
       const { code, said } = await report(server.url);
       assert.equal(code, 0, JSON.stringify(said.findings));
       assert.equal(said.facts["server"]?.["version"], server.version);
-      assert.equal(said.facts["server"]?.["flavour"], flavours[kind]);
+      assert.equal(said.facts["server"]?.["flavour"], flavours[kind] ?? "Redis");
       assert.deepEqual([said.capabilities.durability, said.capabilities.exclusion], ["disk", "primary"]);
       assert.equal(said.roundTrips[0]?.count, 50);
       assert.deepEqual(await server.command("KEYS", "*"), []);
@@ -94,6 +96,28 @@ for (const kind of everyKind) {
     });
   });
 }
+
+describe("doctor on dragonfly", { skip: lacks("dragonfly") }, () => {
+  it("knows what it keeps, and that it tells of no changes", async (t) => {
+    const server = await serverFor(t, { kind: "dragonfly", appendonly: "everysec" });
+    const { code, said } = await report(server.url);
+    assert.equal(code, 0, JSON.stringify(said.findings));
+    assert.equal(said.facts["server"]?.["flavour"], "Dragonfly");
+    assert.deepEqual([said.capabilities.durability, said.capabilities.watch], ["none", "none"]);
+    const risks = said.findings.filter(({ level }) => level === "risk").map(({ what }) => what);
+    assert.deepEqual(risks, ["only snapshots", "keyspace notifications"]);
+
+    const hf = await connect(server.url);
+    t.after(() => hf.close());
+    await assert.rejects(hf.state("orders").watch(), /Dragonfly tells/);
+  });
+
+  it("finds that nothing is kept, as connect does", async (t) => {
+    const server = await serverFor(t, { kind: "dragonfly" });
+    assert.equal((await report(server.url)).said.findings[0]?.what, "snapshot_cron is empty");
+    assert.equal(await opens(server.url), "UNSUPPORTED");
+  });
+});
 
 describe("a backend that is open", { skip: lacks("redis") }, () => {
   it("looks at the settings again when a connection comes back, and goes on with a warning", async (t) => {

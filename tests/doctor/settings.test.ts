@@ -183,6 +183,7 @@ describe("a backend opens", () => {
       const traits = await check(fakeRouter("single", { info, config }));
       assert.equal(`${traits.flavour} ${traits.version}`, name);
       assert.equal(traits.undeclaredKeys, traits.flavour !== "Dragonfly");
+      assert.equal(traits.mute === undefined, traits.flavour !== "Dragonfly");
     });
   }
 });
@@ -261,6 +262,12 @@ const found: readonly Found[] = [
     level: "wrong",
     what: /notify-keyspace-events/,
     terms: { notifications: "assume" },
+  },
+  {
+    name: "a Dragonfly, which tells of no changes",
+    account: { info: { dragonfly_version: "df-v1.40.1" }, config: { snapshot_cron: "* * * * *" } },
+    level: "risk",
+    what: /^keyspace notifications$/,
   },
   { name: "what CONFIG does not tell", account: { config: "forbidden" }, level: "unknown", what: /CONFIG GET/ },
   { name: "a right that is missing", account: { forbidden: ["SCAN"] }, level: "wrong", what: /may not: scan/ },

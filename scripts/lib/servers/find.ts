@@ -1,13 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { serverCache } from "./cache.ts";
 
 /**
  * What can be started: the Redis of Debian stable, a Redis of now, and Valkey; and where somebody has put them on the PATH, the
- * oldest Redis that is supported and KeyDB.
+ * oldest Redis that is supported, KeyDB and Dragonfly.
  */
-export type ServerKind = "redis" | "redis8" | "valkey" | "redis6" | "keydb";
+export type ServerKind = "redis" | "redis8" | "valkey" | "redis6" | "keydb" | "dragonfly";
 
 /** A server's program on this machine. */
 export interface ServerProgram {
@@ -47,6 +48,7 @@ export const wanted: Readonly<Record<ServerKind, Wanted>> = {
   },
   redis6: { ...redis, major: 6, alone: true },
   keydb: { file: "keydb-server", says: "KeyDB server v=", major: 6 },
+  dragonfly: { file: "dragonfly", says: "dragonfly v", major: 1 },
 };
 
 const found = new Map<ServerKind, ServerProgram>();
@@ -95,7 +97,11 @@ function unpacked(root: string, file: string): Command[] {
 function versionOf(command: Command, { says, major, alone }: Wanted): string | undefined {
   try {
     const [file, ...args] = command;
-    const text = execFileSync(file, [...args, "--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    const output = execFileSync(file, [...args, "--version"], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const text = stripVTControlCharacters(output);
     if (!text.startsWith(says)) return undefined;
     const [version, its] = /^(\d+)[.\d]*/.exec(text.slice(says.length)) ?? [];
     return (alone === true ? Number(its) === major : Number(its) >= major) ? version : undefined;

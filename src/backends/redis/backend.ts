@@ -161,7 +161,7 @@ class RedisBackend implements Backend, Engine {
     // First, so that nothing is written to a server that is refused.
     const traits = await checkSettings(router, this.#options, { time, deadline });
     const [forbidden, domain] = await Promise.all([
-      notificationsForbidden(router, notifications, deadline),
+      traits.mute ?? notificationsForbidden(router, notifications, deadline),
       before(this.#domain(), deadline, time, { ref: true }),
     ]);
     const { stampsApart, declareAll } = knownOf(router, traits);

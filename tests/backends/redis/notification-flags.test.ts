@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { FakeNode, FakeRouter } from "./support/fake-router.ts";
 import { changedKey, keyspacePattern } from "../../../src/backends/redis/signals/keyspace.ts";
-import { notificationsForbidden } from "../../../src/backends/redis/signals/notification-flags.ts";
+import { enableNotifications, notificationsForbidden } from "../../../src/backends/redis/signals/notification-flags.ts";
 import { isHoldfastError } from "../../../src/base/errors.ts";
 
 describe("whether redis can tell of changes", () => {
@@ -34,6 +34,13 @@ describe("whether redis can tell of changes", () => {
     assert.equal(await asked(node, "assume"), undefined);
     assert.match((await asked(node, "off")) ?? "", /"off"/u);
     assert.deepEqual(node.sent, []);
+  });
+
+  it("is no where the server takes no such flags", async () => {
+    const node = new FakeNode("a:1");
+    node.mute = true;
+    const enabling = enableNotifications(new FakeRouter(node, new FakeNode("b:1")), 1_000);
+    await assert.rejects(enabling, (error) => isHoldfastError(error, "UNSUPPORTED"));
   });
 
   it("is not known while the server is away", async () => {

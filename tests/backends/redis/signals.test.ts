@@ -10,7 +10,8 @@ import { space } from "../../../src/base/keys.ts";
 import { systemTime } from "../../../src/base/time.ts";
 import type { Signal } from "../../../src/port/index.ts";
 import { connect } from "../../../src/entries/index.ts";
-import { startRedis, type RedisOptions, type RedisServer } from "../../support/redis/server.ts";
+import type { RedisOptions } from "../../support/redis/configuration.ts";
+import { startRedis, type RedisServer } from "../../support/redis/server.ts";
 import { until } from "../../support/redis/until.ts";
 
 const records = space("state", "svc", "records");

@@ -1,7 +1,8 @@
 import { makeCertificate, type Certificate } from "./certificate.ts";
+import type { RedisOptions } from "./configuration.ts";
 import { freeNodePorts } from "./ports.ts";
 import { isReplicating } from "./sentinel.ts";
-import { RedisServer, type RedisOptions } from "./server.ts";
+import { RedisServer } from "./server.ts";
 import { until } from "./until.ts";
 
 const slots = 16_384;

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { makeCertificate } from "./certificate.ts";
+import type { RedisOptions } from "./configuration.ts";
 import { freePorts } from "./ports.ts";
-import { RedisServer, type RedisOptions } from "./server.ts";
+import { RedisServer } from "./server.ts";
 import { until } from "./until.ts";
 
 /** A primary, a replica, and three sentinels that watch over them. */

@@ -1,36 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { findServer, type ServerKind } from "../../../scripts/lib/servers/find.ts";
-import { makeCertificate, type Certificate } from "./certificate.ts";
+import { makeCertificate } from "./certificate.ts";
+import { configured, type RedisOptions, type Role } from "./configuration.ts";
 import { freePorts } from "./ports.ts";
 import { removeFolder, ServerProcess } from "./process.ts";
 import { sendOnce, type Endpoint, type WireReply } from "./wire.ts";
-
-export interface RedisOptions {
-  readonly kind: ServerKind;
-  /** Writes each command to disk, flushed each time or each second, so that a restart keeps the data. Default: it does not. */
-  readonly appendonly?: "always" | "everysec";
-  /** Of the user `default`. */
-  readonly password?: string;
-  /** Lines of an ACL file, such as `"user app on >secret ~hf:* &* +@all"`. */
-  readonly users?: readonly string[];
-  /** Serves TLS only, on the port, with a certificate of its own. Client certificates are not asked for. */
-  readonly tls?: boolean;
-  /** More directives of the configuration. */
-  readonly settings?: Readonly<Record<string, string>>;
-}
-
-/** Settings of a server among others. */
-interface Role {
-  readonly port?: number;
-  readonly settings?: Readonly<Record<string, string>>;
-  /** What a sentinel is told of its group. */
-  readonly sentinel?: string;
-  /** The certificate of the group, whose servers trust each other. */
-  readonly certificate?: Certificate | undefined;
-}
 
 /** One running Redis or Valkey on a private port of 127.0.0.1, with a private folder. */
 export class RedisServer implements Endpoint {
@@ -57,10 +34,7 @@ export class RedisServer implements Endpoint {
     this.folder = mkdtempSync(path.join(tmpdir(), "holdfast-redis-"));
     const certificate = options.tls === true ? (role.certificate ?? makeCertificate()) : undefined;
     this.ca = certificate?.cert;
-    const settings = settingsOf(options, this, certificate, role);
-    const file = path.join(this.folder, "server.conf");
-    writeFileSync(file, `${settings.join("\n")}\n${role.sentinel ?? ""}`);
-    this.#command = [...program.command, file, ...(role.sentinel === undefined ? [] : ["--sentinel"])];
+    this.#command = [...program.command, ...configured(options, this, certificate, role)];
     this.#process = new ServerProcess(this.#command, this.folder);
   }
 
@@ -137,45 +111,6 @@ export class RedisServer implements Endpoint {
     await this.kill();
     removeFolder(this.folder);
   }
-}
-
-function settingsOf(
-  { appendonly, password, users, tls, settings }: RedisOptions,
-  { port, folder }: { readonly port: number; readonly folder: string },
-  certificate: Certificate | undefined,
-  role: Role,
-): string[] {
-  const lines = new Map<string, string>([
-    [tls === true ? "tls-port" : "port", String(port)],
-    ["bind", "127.0.0.1"],
-    ["protected-mode", "no"],
-    ["dir", folder],
-  ]);
-  if (certificate) {
-    lines.set("port", "0");
-    for (const [directive, text] of [
-      ["tls-cert-file", certificate.cert],
-      ["tls-key-file", certificate.key],
-      ["tls-ca-cert-file", certificate.cert],
-    ] as const) {
-      const file = path.join(folder, `${directive}.pem`);
-      writeFileSync(file, text, { mode: 0o600 });
-      lines.set(directive, file);
-    }
-    lines.set("tls-auth-clients", "no");
-    lines.set("tls-replication", "yes");
-  }
-  if (password !== undefined) lines.set("requirepass", JSON.stringify(password));
-  if (role.sentinel === undefined) {
-    lines.set("save", '""');
-    lines.set("appendonly", appendonly === undefined ? "no" : "yes");
-    if (appendonly !== undefined) lines.set("appendfsync", appendonly);
-    if (password !== undefined) lines.set("masterauth", JSON.stringify(password));
-    lines.set("repl-diskless-sync-delay", "0");
-    if (certificate) lines.set("tls-cluster", "yes");
-  }
-  for (const [name, value] of Object.entries({ ...role.settings, ...settings })) lines.set(name, value);
-  return [...[...lines].map(([name, value]) => `${name} ${value}`), ...(users ?? [])];
 }
 
 /** Starts one server. Stop it with `stop()`; it also ends with this process. */

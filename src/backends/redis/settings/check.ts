@@ -5,7 +5,7 @@ import type { Router, Topology } from "../router.ts";
 import { within, type Asking } from "./ask.ts";
 import type { Judgement, Subject, Use } from "./finding.ts";
 import { durabilityOf } from "./persistence.ts";
-import { evicts, judge } from "./rules.ts";
+import { evicts, judge, muteOf } from "./rules.ts";
 import { readServer, type Flavour, type ServerInfo } from "./server-info.ts";
 
 /** How a backend was opened, as far as the server's settings matter. */
@@ -30,6 +30,8 @@ export interface ServerTraits {
   readonly promises: Pick<Capabilities, "exclusion" | "durability">;
   /** Whether a script may use keys that it was not given. */
   readonly undeclaredKeys: boolean;
+  /** Why changes cannot be told whatever is set; undefined where they can. */
+  readonly mute: string | undefined;
   /** Whether CONFIG is allowed, as far as is known. */
   readonly configurable: boolean;
 }
@@ -75,6 +77,7 @@ export function traitsOf(servers: readonly ServerInfo[]): ServerTraits {
       durability: kept.has("none") ? "none" : kept.has("process") ? "process" : "disk",
     },
     undeclaredKeys: servers.every(({ flavour }) => flavour !== "Dragonfly"),
+    mute: servers.map(muteOf).find((why) => why !== undefined),
     configurable: servers.every(({ configurable }) => configurable),
   };
 }

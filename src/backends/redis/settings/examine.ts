@@ -26,9 +26,11 @@ export async function examineServers(
   asking: Asking,
 ): Promise<Examination> {
   const servers = await readServers(router, asking);
+  const traits = traitsOf(servers);
+  const told: SettingsTerms = traits.mute === undefined ? terms : { ...terms, notifications: "off" };
   const [arrangement, rights] = await Promise.all([
     readArrangement(router, servers, asking),
-    judgeRights(router, terms, asking),
+    judgeRights(router, told, asking),
   ]);
   const several = servers.length > 1;
   const judged = servers.flatMap((server) =>
@@ -46,8 +48,8 @@ export async function examineServers(
   }
   return {
     facts: [...factsOf(servers), ...arrangement.facts],
-    capabilities: capabilities(traitsOf(servers), rights.watches),
-    leavesOpen: leavesOpen(servers, router.topology, terms),
+    capabilities: capabilities(traits, rights.watches),
+    leavesOpen: leavesOpen(servers, router.topology, told),
     findings: findings.map(shown).toSorted((a, b) => gravity.indexOf(a.level) - gravity.indexOf(b.level)),
     roundTrips,
   };

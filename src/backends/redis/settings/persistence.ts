@@ -53,7 +53,7 @@ export function judgePersistence({ server, use }: Subject): Judgement | undefine
         `a server that dies loses what it acknowledged since the last snapshot${
           persistence.every === undefined ? "" : `, up to ${inWords(persistence.every)} of it`
         }: state, and locks that are held`,
-        "set appendonly yes",
+        server.flavour === "Dragonfly" ? "have --snapshot_cron take them often" : "set appendonly yes",
       );
     case "none":
       return wrong(

@@ -159,8 +159,16 @@ const judgeTimeout: Rule = ({ server }) => {
   );
 };
 
+/** Why a server tells of no changes whatever is set; undefined where it can. */
+export function muteOf({ flavour }: ServerInfo): string | undefined {
+  return flavour === "Dragonfly" ? "Dragonfly tells of records that have expired, and of no other change" : undefined;
+}
+
 /** Whether they can be switched on is not said by a setting: see `rights.ts`. */
 const judgeNotifications: Rule = ({ server, notifications }) => {
+  const mute = muteOf(server);
+  if (mute !== undefined && notifications !== "off")
+    return risk("keyspace notifications", `${mute}: watch() is refused; all else works`, "do without watch()");
   if (notifications !== "assume") return undefined;
   const flags = server.setting("notify-keyspace-events");
   if (flags === undefined)

@@ -81,6 +81,13 @@ async function onPrimaries(
   } catch (error) {
     if (isHoldfastError(error)) throw error;
     if (isForbidden(error)) throw unsupported(error);
+    // What passes has words of its own, such as LOADING.
+    if (error instanceof RedisFailure && error.reply === "ERR") {
+      throw new UnsupportedError(`the server does not take the flags "${needed.join("")}" for ${parameter}`, {
+        backend: "redis",
+        cause: error,
+      });
+    }
     throw new UnavailableError(`the server's ${parameter} could not be asked for`, { backend: "redis", cause: error });
   }
 }

@@ -29,6 +29,8 @@ export class FakeNode implements Node {
   flags: string;
   /** Which of the subcommands of CONFIG this user may not use. */
   forbidden: readonly ("GET" | "SET")[] = [];
+  /** Whether it takes no flags at all. */
+  mute = false;
   /** Set while the node does not answer. */
   away = false;
   readonly sent: string[] = [];
@@ -48,6 +50,7 @@ export class FakeNode implements Node {
       throw new RedisFailure(`NOPERM User x has no permissions to run the 'config|${sub}' command`, false, "NOPERM");
     }
     if (name !== "notify-keyspace-events") throw new RedisFailure(`ERR Unknown option '${name}'`, false, "ERR");
+    if (sub === "SET" && this.mute) throw new RedisFailure("ERR CONFIG SET failed", false, "ERR");
     if (sub === "GET") return [Buffer.from(name), Buffer.from(this.flags)];
     this.flags = value ?? "";
     return "OK";
