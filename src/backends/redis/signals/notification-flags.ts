@@ -81,8 +81,7 @@ async function onPrimaries(
   } catch (error) {
     if (isHoldfastError(error)) throw error;
     if (isForbidden(error)) throw unsupported(error);
-    // What passes has words of its own, such as LOADING.
-    if (error instanceof RedisFailure && error.reply === "ERR") {
+    if (error instanceof RedisFailure && error.reply === "ERR" && error.message.includes("CONFIG SET")) {
       throw new UnsupportedError(`the server does not take the flags "${needed.join("")}" for ${parameter}`, {
         backend: "redis",
         cause: error,
