@@ -27,7 +27,8 @@ export class Arguments {
   /** Roughly, of the values. */
   bytes = 0;
   readonly #encoding: Encoding;
-  readonly #undeclared: string[] = [];
+  /** Locks whose queue may be looked at. */
+  readonly #queued: string[] = [];
   /** Of the acquires that come next: most that go together have the same. */
   #ttl: number | undefined;
   #claimMs: number | undefined;
@@ -38,10 +39,11 @@ export class Arguments {
     this.args = [encoding.channel];
   }
 
-  /** A command that runs the script. */
-  command(name: string, script: string): Arg[] {
-    const count = this.keys.length + this.#undeclared.length;
-    return [name, script, String(count)].concat(this.keys, this.#undeclared, this.args as string[]);
+  /** A command that runs the script. `everyKey`: also names the keys that the script finds by itself. */
+  command(name: string, script: string, everyKey = this.#encoding.declareAll): Arg[] {
+    const queues = everyKey ? this.#queued.flatMap((lock) => this.#encoding.layout.queue(lock)) : [];
+    const count = this.keys.length + queues.length;
+    return [name, script, String(count)].concat(this.keys, queues, this.args as string[]);
   }
 
   add(group: Group): void {
@@ -50,7 +52,7 @@ export class Arguments {
     this.args.push(String(ops.length + (guards?.length ?? 0)));
     if (guards !== undefined) {
       for (const { lock, owner, grant } of guards) {
-        this.#lock(lock);
+        this.#lock(lock, false);
         this.args.push("G", owner, String(grant));
       }
     }
@@ -66,12 +68,12 @@ export class Arguments {
         return this.#quickAcquire(op);
       case "release":
         if (op.markMs !== undefined) return false;
-        this.#lock(op.lock);
+        this.#lock(op.lock, true);
         args.push("l", op.owner);
         return true;
       case "extend":
         if (op.raise !== undefined) return false;
-        this.#lock(op.lock);
+        this.#lock(op.lock, false);
         args.push("e", op.owner, String(op.grant), time(op.ttl));
         return true;
       case "get":
@@ -102,7 +104,7 @@ export class Arguments {
       this.#claimMs = claimMs;
       this.args.push("t", time(ttl), claimMs === undefined ? "" : time(claimMs));
     }
-    this.#lock(lock);
+    this.#lock(lock, true);
     this.args.push("a", String.fromCharCode(size) + owner + info);
     return true;
   }
@@ -138,36 +140,36 @@ export class Arguments {
         break;
       case "acquire": {
         const { owner, mode, limit, ttl, wait, info } = op;
-        this.#lock(op.lock);
+        this.#lock(op.lock, true);
         const claim = wait === undefined ? "" : time(wait.claimMs);
         args.push("A", owner, mode === "shared" ? "s" : "x", limit === undefined ? "" : String(limit));
         args.push(time(ttl), claim, info);
         break;
       }
       case "extend":
-        this.#lock(op.lock);
+        this.#lock(op.lock, false);
         args.push("E", op.owner, String(op.grant), time(op.ttl), op.raise === undefined ? "" : String(op.raise));
         break;
       case "release":
-        this.#lock(op.lock);
+        this.#lock(op.lock, true);
         args.push("L", op.owner, op.markMs === undefined ? "" : time(op.markMs));
         break;
       case "steal":
-        this.#lock(op.lock);
+        this.#lock(op.lock, true);
         args.push("T");
         break;
       case "inspect":
-        this.#lock(op.lock);
+        this.#lock(op.lock, true);
         args.push("I");
         break;
     }
   }
 
-  #lock(lock: Key): void {
-    const { layout, declareAll } = this.#encoding;
-    const name = layout.name(lock);
+  /** `queued`: whether the queue may be looked at too. */
+  #lock(lock: Key, queued: boolean): void {
+    const name = this.#encoding.layout.name(lock);
     this.keys.push(name);
-    if (declareAll) this.#undeclared.push(...layout.queue(name));
+    if (queued) this.#queued.push(name);
   }
 }
 

@@ -120,6 +120,8 @@ export class Scripted extends Part {
   override readonly lane: Lane;
   readonly #arguments: Arguments;
   readonly #encoding: Encoding;
+  /** The command that was last sent, and its script. */
+  #how: readonly [string, string] = ["EVALSHA", scriptSha];
 
   /** The clock's key is in the slot of all others. */
   constructor(clock: string, lane: Lane, encoding: Encoding) {
@@ -138,7 +140,12 @@ export class Scripted extends Part {
 
   command(again: boolean): readonly Arg[] {
     // A script that the server has forgotten was not run: sending it whole loads it too.
-    return again ? this.#arguments.command("EVAL", script) : this.#arguments.command("EVALSHA", scriptSha);
+    this.#how = again ? ["EVAL", script] : ["EVALSHA", scriptSha];
+    return this.#arguments.command(...this.#how);
+  }
+
+  asking(): readonly Arg[] {
+    return this.#arguments.command(...this.#how, true);
   }
 
   read(reply: Reply, groups: readonly Group[], learned: Learned, outcomes: (Outcome | undefined)[]): void {

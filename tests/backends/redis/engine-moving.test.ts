@@ -195,6 +195,29 @@ describe("the engine while a slot moves", () => {
     );
   }
 
+  it("leaves a queue where it is when its lock goes first", { timeout: 60_000 }, async () => {
+    const one = await client();
+    const key = lock("torn");
+    const grant = await one.acquire(key, "a", { ttl: long });
+    await one.wait(key, "w1", { ttl: long, claimMs: 60_000 });
+    const name = layout.name(key);
+    const { slot, source, target } = await placeOf(name);
+    const move = await begin(name);
+    const all = (await source.command("CLUSTER", "GETKEYSINSLOT", String(slot), "9")) as string[];
+    const first = all.filter((found) => !layout.queue(name).includes(found));
+    assert.deepEqual([all.length, first.length], [4, 2]);
+    await source.command("MIGRATE", target.host, String(target.port), "", "0", "5000", "KEYS", ...first);
+    // A renewal needs the lock alone.
+    okOf(await one.extend(key, "a", grant, long));
+    const earlier = await attempts("evalsha");
+    const waiting = one.wait(key, "w2", { ttl: long, claimMs: 60_000 });
+    await until("several attempts", async () => (await attempts("evalsha")) > earlier + 4);
+    await move.finish();
+    assert.equal((await waiting).state.waiting, 2);
+    assert.equal(await one.release(key, "a"), true);
+    assert.deepEqual(await one.holders(key), ["w1"]);
+  });
+
   it("queues the first waiter as soon as the slot has a place", { timeout: 60_000 }, async () => {
     const one = await client();
     const key = lock("first");
