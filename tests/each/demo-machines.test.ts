@@ -1,18 +1,14 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { findServer } from "../../scripts/lib/servers/find.ts";
 import { Machines, noMachines } from "../support/machines.ts";
+import { lacks } from "../support/redis/kinds.ts";
 import { startRedis } from "../support/redis/server.ts";
 import { start } from "./running.ts";
 import { folderFor } from "./support.ts";
 
 const orders = 1_500;
 const skip =
-  process.platform !== "linux"
-    ? "machines are made of what Linux has"
-    : findServer("redis")
-      ? (noMachines() ?? false)
-      : "redis is not there";
+  process.platform !== "linux" ? "machines are made of what Linux has" : lacks("redis") || (noMachines() ?? false);
 
 void it(
   "demos of two machines on one store at a time: each one's audit finds no difference",

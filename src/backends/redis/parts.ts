@@ -120,8 +120,6 @@ export class Scripted extends Part {
   override readonly lane: Lane;
   readonly #arguments: Arguments;
   readonly #encoding: Encoding;
-  /** The command that was last sent, and its script. */
-  #how: readonly [string, string] = ["EVALSHA", scriptSha];
 
   /** The clock's key is in the slot of all others. */
   constructor(clock: string, lane: Lane, encoding: Encoding) {
@@ -140,12 +138,11 @@ export class Scripted extends Part {
 
   command(again: boolean): readonly Arg[] {
     // A script that the server has forgotten was not run: sending it whole loads it too.
-    this.#how = again ? ["EVAL", script] : ["EVALSHA", scriptSha];
-    return this.#arguments.command(...this.#how);
+    return again ? this.#arguments.command("EVAL", script) : this.#arguments.command("EVALSHA", scriptSha);
   }
 
-  asking(): readonly Arg[] {
-    return this.#arguments.command(...this.#how, true);
+  asking([name, source]: readonly Arg[]): readonly Arg[] {
+    return this.#arguments.command(name as string, source as string, true);
   }
 
   read(reply: Reply, groups: readonly Group[], learned: Learned, outcomes: (Outcome | undefined)[]): void {

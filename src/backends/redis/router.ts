@@ -49,10 +49,10 @@ export interface Errand {
   /** Set by the router while it is with no server, and all that it was sent to have refused it: nobody executes it. */
   refused: boolean;
   /**
-   * What is sent instead to a node that takes the slot over, to which a key that is still on its way is as one that does not exist:
+   * What is sent instead of `args` to a node that takes the slot over, to which a key that is still on its way is as one that does not exist:
    * it must name every key that it may look at, so that the node can tell. Default: the same.
    */
-  asking?(): readonly Arg[];
+  asking?(args: readonly Arg[]): readonly Arg[];
 }
 
 /** One way to the servers, whatever their arrangement. Deadlines are moments of the backend's monotonic clock. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { isHoldfastError } from "../../../src/base/errors.ts";
 import { drawId } from "../../../src/base/ids.ts";
+import type { Key } from "../../../src/base/keys.ts";
 import { systemTime } from "../../../src/base/time.ts";
 import { Alarm } from "../../../src/backends/common/alarm.ts";
 import { Batch, type BatchContext } from "../../../src/backends/redis/batch.ts";
@@ -58,6 +59,13 @@ describe("a batch that a cluster has not taken by its deadline", () => {
   }
 });
 
+/** A slot that is on the move. */
+interface Move {
+  /** Ends it where the slot was. */
+  end(): Promise<void>;
+  finish(): Promise<void>;
+}
+
 describe("the engine while a slot moves", () => {
   const here = clusterClients();
   const client = async (): Promise<Client> => here.client();
@@ -80,8 +88,8 @@ describe("the engine while a slot moves", () => {
     return sum;
   }
 
-  /** Begins to move a slot, and moves none of its keys. Ends with `end`, where the slot stays. */
-  async function begin(name: string): Promise<{ end(): Promise<void>; finish(): Promise<void> }> {
+  /** Begins to move a slot, and moves none of its keys. */
+  async function begin(name: string): Promise<Move> {
     const { slot, source, target } = await placeOf(name);
     const [from, to] = [
       String(await source.command("CLUSTER", "MYID")),
@@ -95,6 +103,15 @@ describe("the engine while a slot moves", () => {
       },
       finish: async () => here.cluster.moveSlot(slot, target),
     };
+  }
+
+  /** Has `owner` come to wait, which is refused until the slot has a place. Resolves with how many wait then. */
+  async function waitsFor(move: Move, one: Client, key: Key, owner: string): Promise<number> {
+    const earlier = await attempts("evalsha");
+    const waiting = one.wait(key, owner, { ttl: long, claimMs: 60_000 });
+    await until("several attempts", async () => (await attempts("evalsha")) > earlier + 4);
+    await move.finish();
+    return (await waiting).state.waiting;
   }
 
   it("sends no write again that was given up", { timeout: 60_000 }, async () => {
@@ -209,11 +226,7 @@ describe("the engine while a slot moves", () => {
     await source.command("MIGRATE", target.host, String(target.port), "", "0", "5000", "KEYS", ...first);
     // A renewal needs the lock alone.
     okOf(await one.extend(key, "a", grant, long));
-    const earlier = await attempts("evalsha");
-    const waiting = one.wait(key, "w2", { ttl: long, claimMs: 60_000 });
-    await until("several attempts", async () => (await attempts("evalsha")) > earlier + 4);
-    await move.finish();
-    assert.equal((await waiting).state.waiting, 2);
+    assert.equal(await waitsFor(move, one, key, "w2"), 2);
     assert.equal(await one.release(key, "a"), true);
     assert.deepEqual(await one.holders(key), ["w1"]);
   });
@@ -223,11 +236,7 @@ describe("the engine while a slot moves", () => {
     const key = lock("first");
     await one.acquire(key, "a", { ttl: long });
     const move = await begin(layout.name(key));
-    const earlier = await attempts("evalsha");
-    const waiting = one.wait(key, "w", { ttl: long, claimMs: 60_000 });
-    await until("a second attempt", async () => (await attempts("evalsha")) > earlier + 1);
-    await move.finish();
-    assert.equal((await waiting).state.waiting, 1);
+    assert.equal(await waitsFor(move, one, key, "w"), 1);
     assert.equal(await one.release(key, "a"), true);
     assert.deepEqual(await one.holders(key), ["w"]);
   });

@@ -158,7 +158,7 @@ export class ClusterRouter implements Router {
     await this.#connected(node);
     if (errand?.givenUp) throw why;
     if (errand) errand.refused = false;
-    const reply = isAsking ? node.sendAsking(errand?.asking?.() ?? args) : node.sendOn(lane, args);
+    const reply = isAsking ? node.sendAsking(errand?.asking?.(args) ?? args) : node.sendOn(lane, args);
     return reply.catch((error: unknown) => this.#refused(trip, node, error));
   }
 
