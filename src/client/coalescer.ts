@@ -227,7 +227,7 @@ export class Coalescer {
     if (!sent && isHoldfastError(error)) return error;
     const context = { backend: this.#backend, cause: error };
     if (sent && groupWrites(group))
-      return new IndeterminateError("the reply to a write was lost: its outcome is unknown", context);
+      return new IndeterminateError(`the outcome of a write is unknown: ${error.message}`, context);
     if (isHoldfastError(error, "UNAVAILABLE")) return error;
     return new UnavailableError("the store could not be asked: nothing was changed", context);
   }

@@ -12,7 +12,7 @@ import { closed, failedBy } from "./outcomes.ts";
 import { Places } from "./places.ts";
 import type { Router } from "./router.ts";
 import { RedisSession } from "./session.ts";
-import { checkSettings, examineServers, type ServerTraits } from "./settings/index.ts";
+import { checkSettings, examineServers, requireRights, type ServerTraits } from "./settings/index.ts";
 import { before } from "./signals/before.ts";
 import { notificationsForbidden } from "./signals/notification-flags.ts";
 import { SignalHub } from "./signals/signal-hub.ts";
@@ -158,12 +158,13 @@ class RedisBackend implements Backend, Engine {
     const { connectTimeout, notifications } = this.#options;
     const deadline = time.monotonic() + connectTimeout;
     await router.ready(deadline);
-    // First, so that nothing is written to a server that is refused.
+    // First, so that nothing is written where the server or its user is refused.
     const traits = await checkSettings(router, this.#options, { time, deadline });
-    const [forbidden, domain] = await Promise.all([
+    const [forbidden] = await Promise.all([
       traits.mute ?? notificationsForbidden(router, notifications, deadline),
-      before(this.#domain(), deadline, time, { ref: true }),
+      requireRights(router, this.#options, { time, deadline }),
     ]);
+    const domain = await before(this.#domain(), deadline, time, { ref: true });
     const { stampsApart, declareAll } = knownOf(router, traits);
     this.#opened = true;
     return {

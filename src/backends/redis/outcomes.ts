@@ -7,7 +7,7 @@ import {
 } from "../../base/errors.ts";
 import { utf8Length } from "../../base/keys.ts";
 import type { Group, Operation, Outcome, Payload } from "../../port/index.ts";
-import { RedisFailure } from "./router.ts";
+import { isForbiddenInScript, RedisFailure } from "./router.ts";
 
 export type Failed = Extract<Outcome, { why: "failed" }>;
 
@@ -43,12 +43,21 @@ export function failedBy(error: unknown): Failed {
     return { ok: false, why: "failed", sent: true, error: error instanceof Error ? error : new Error(String(error)) };
   }
   if (error.reply === "WRONGTYPE") return notSent(foreign(undefined));
-  return {
-    ok: false,
-    why: "failed",
-    sent: error.sent,
-    error: new UnavailableError(error.message, { backend, cause: error }),
-  };
+  const why =
+    error.reply === "NOPERM"
+      ? forbidden(error.message, error)
+      : new UnavailableError(error.message, { backend, cause: error });
+  return { ok: false, why: "failed", sent: error.sent, error: why };
+}
+
+/** The user lacks a right. */
+function forbidden(message: string, cause?: Error): UnsupportedError {
+  const [, name] = /'([\w|]+)' command/.exec(message) ?? [];
+  const grant = name === undefined ? "allow it in the ACL" : `allow +${name}`;
+  return new UnsupportedError(`${message}; ${grant}: holdfast doctor names all that the user lacks`, {
+    backend,
+    cause,
+  });
 }
 
 /** Words of errors that a server gives to the first write of a script instead of executing it. */
@@ -58,7 +67,9 @@ const refusals: ReadonlySet<string> = new Set(["OOM", "READONLY", "MISCONF", "NO
 export function failedWithin(message: string, applying: boolean, group: Group): Failed {
   const word = /^[A-Z]+/.exec(message)?.[0] ?? "ERR";
   if (word === "WRONGTYPE" || word === "FOREIGN") return { ...notSent(foreign(group.ops[0])), sent: applying };
-  const error = new UnavailableError(`the server refused it: ${message}`, { backend });
+  const error = isForbiddenInScript(message)
+    ? forbidden(message.replace(/^ERR/, "NOPERM"))
+    : new UnavailableError(`the server refused it: ${message}`, { backend });
   return { ok: false, why: "failed", sent: applying && !refusals.has(word), error };
 }
 

@@ -107,3 +107,8 @@ export class RedisFailure extends Error {
     this.reply = reply;
   }
 }
+
+/** Whether an error within a script says that the user lacks a right, for which servers have no word of its own there. */
+export function isForbiddenInScript(message: string): boolean {
+  return /^(?:NOPERM|ERR (?:ACL failure in script|The user executing the script can't))\b/.test(message);
+}

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, isHoldfastError, UnavailableError, type HoldfastError } from "../../../base/errors.ts";
-import { RedisFailure } from "../router.ts";
+import { isForbiddenInScript, RedisFailure } from "../router.ts";
 
 /** The name that errors of this backend carry. */
 export const BACKEND = "redis";
@@ -43,6 +43,8 @@ export function isReply(error: unknown): error is Error {
 
 /** What a reply means for the command it is the answer to. */
 export function replyFailure(message: string, command: unknown, hide: Hide): RedisFailure {
+  // A script that lacks a right has failed at its first command: whatever it did behind that it reports itself.
+  if (isForbiddenInScript(message)) return new RedisFailure(hide(message.replace(/^ERR/, "NOPERM")), false, "NOPERM");
   const word = /^[A-Z][A-Z0-9_]*/.exec(message)?.[0] ?? "ERR";
   // A script that failed midway keeps what it had written; of any other command an error says that it did nothing.
   const sent = /^(?:EVAL|FCALL)/i.test(String(command)) && !REFUSALS.has(word);

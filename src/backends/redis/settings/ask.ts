@@ -26,8 +26,8 @@ export async function within<T>(promise: Promise<T>, { time, deadline }: Asking)
 /** Error replies that tell of the moment, not of the command. */
 const passing = new Set(["LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"]);
 
-/** What became of a question. `refused` is the first word of the error reply: not allowed, not known, renamed. */
-export type Answer = { readonly reply: Reply } | { readonly reply: undefined; readonly refused: string };
+/** What became of a question. `refused`: the command is not allowed, not known, renamed. */
+export type Answer = { readonly reply: Reply } | { readonly reply: undefined; readonly refused: RedisFailure };
 
 /** The answer, also where the server refuses the command. Rejects with UnavailableError where none comes. */
 export async function answer(promise: Promise<Reply>, asking: Asking): Promise<Answer> {
@@ -35,7 +35,7 @@ export async function answer(promise: Promise<Reply>, asking: Asking): Promise<A
     return { reply: await within(promise, asking) };
   } catch (error) {
     if (!(error instanceof RedisFailure)) throw error;
-    if (error.reply !== undefined && !passing.has(error.reply)) return { reply: undefined, refused: error.reply };
+    if (error.reply !== undefined && !passing.has(error.reply)) return { reply: undefined, refused: error };
     throw new UnavailableError(`the server could not be asked what it is: ${error.message}`, {
       backend: "redis",
       cause: error,

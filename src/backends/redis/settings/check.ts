@@ -36,6 +36,9 @@ export interface ServerTraits {
   readonly configurable: boolean;
 }
 
+/** How what is refused is opened all the same. */
+export const hint = ' (opened all the same with settings: "warn", or ?settings=warn in the URL)';
+
 /** Warnings that were given, by what they were given for: once is enough. */
 const given = new WeakMap<Router, Set<string>>();
 
@@ -92,15 +95,15 @@ function refusal(refused: readonly Broken[], topology: Topology): Error {
   const moment = refused.every(({ server }) => server.role === "replica") && topology !== "single";
   if (moment) return new UnavailableError(lines.join("; "), { backend: "redis" });
   const chosen = refused.every(({ judgement }) => judgement.refuses === "asked");
-  const hint = chosen ? ' (opened all the same with settings: "warn", or ?settings=warn in the URL)' : "";
-  return new UnsupportedError(`${lines.join("; ")}${hint}`, { backend: "redis" });
+  return new UnsupportedError(`${lines.join("; ")}${chosen ? hint : ""}`, { backend: "redis" });
 }
 
 function inOneLine({ what, why, remedy }: Judgement): string {
   return `${what}: ${why}; ${remedy}`;
 }
 
-function warn(router: Router, text: string): void {
+/** A warning of the process, once for each router and text. */
+export function warn(router: Router, text: string): void {
   const before = given.get(router) ?? new Set();
   given.set(router, before);
   if (before.has(text)) return;

@@ -1,2 +1,3 @@
 export { checkSettings, type ServerTraits, type SettingsTerms } from "./check.ts";
 export { examineServers } from "./examine.ts";
+export { requireRights } from "./rights.ts";

@@ -1,48 +1,45 @@
 import { drawId } from "../../../base/ids.ts";
-import { isHoldfastError } from "../../../base/errors.ts";
+import { isHoldfastError, UnsupportedError } from "../../../base/errors.ts";
+import { isForbidden } from "../signals/failures.ts";
 import { keyspacePattern } from "../signals/keyspace.ts";
 import { notificationsForbidden } from "../signals/notification-flags.ts";
-import type { Arg, Reply, Router, Subscriber, Topology } from "../router.ts";
-import { answer, textOf, within, type Asking } from "./ask.ts";
-import type { SettingsTerms } from "./check.ts";
+import type { Router, Subscriber, Topology } from "../router.ts";
+import { answer, within, type Asking } from "./ask.ts";
+import { hint, warn, type SettingsTerms } from "./check.ts";
 import { fine, risk, unknown, wrong, type Judgement } from "./finding.ts";
 
 /**
- * Runs every command that the scripts use, on a key of its own that is gone when it returns, and tells which were refused. The
- * key holds a string, so what is for other types fails, and changes nothing, unless it is not even allowed.
+ * Every command that the backend uses, on a key of nobody, which is gone behind the last. The key holds a string, so what is for other types
+ * fails, and changes nothing, unless it is not even allowed.
  */
-export const trial = `
-local key, channel, refused = KEYS[1], ARGV[1], {}
-local function try(...)
-  local reply = redis.pcall(...)
-  local why = type(reply) == 'table' and reply.err
-  if why and (why:find('NOPERM') or why:find("can't run this") or why:find("can't access") or why:find('nknown Redis command')) then
-    refused[#refused + 1] = (...)
-  end
-end
-try('TIME')
-try('MSET', key, '1')
-try('SET', key, '1', 'PX', 1000)
-try('GET', key)
-try('MGET', key)
-try('GETRANGE', key, 0, 1)
-try('HSET', key, 'f', '1')
-try('HGET', key, 'f')
-try('HMGET', key, 'f')
-try('HDEL', key, 'f')
-try('ZADD', key, 1, 'm')
-try('ZREM', key, 'm')
-try('ZCARD', key)
-try('ZRANK', key, 'm')
-try('ZRANGE', key, 0, 0)
-try('PTTL', key)
-try('EXISTS', key)
-try('PEXPIRE', key, 1000)
-try('PUBLISH', channel, '')
-try('PEXPIREAT', key, '1')
-try('DEL', key)
-return refused
-`;
+export function trials(key: string, channel: string): readonly (readonly string[])[] {
+  return [
+    ["EVALSHA", nowhere, "0"],
+    ["EVAL", "return 1", "1", key],
+    ["SCAN", "0", "COUNT", "1"],
+    ["TIME"],
+    ["PUBLISH", channel, ""],
+    ["MSET", key, "1"],
+    ["SET", key, "1", "PX", "1000"],
+    ["GET", key],
+    ["MGET", key],
+    ["GETRANGE", key, "0", "1"],
+    ["HSET", key, "f", "1"],
+    ["HGET", key, "f"],
+    ["HMGET", key, "f"],
+    ["HDEL", key, "f"],
+    ["ZADD", key, "1", "m"],
+    ["ZREM", key, "m"],
+    ["ZCARD", key],
+    ["ZRANK", key, "m"],
+    ["ZRANGE", key, "0", "0"],
+    ["PTTL", key],
+    ["EXISTS", key],
+    ["PEXPIRE", key, "1000"],
+    ["PEXPIREAT", key, "1"],
+    ["DEL", key],
+  ];
+}
 
 /** How many keys are drawn for one that is within reach. */
 const mostKeys = 256;
@@ -50,18 +47,13 @@ const mostKeys = 256;
 /** A script that no server has: where it is missing, EVALSHA is allowed. */
 const nowhere = "0".repeat(40);
 
-type Direct = readonly [name: string, args: readonly Arg[]];
-
 /** What is asked of servers that stand in an arrangement, beside what every server is asked. */
-const arranged: Readonly<Record<Topology, readonly Direct[]>> = {
+const arranged: Readonly<Record<Topology, readonly (readonly string[])[]>> = {
   single: [],
   // What tells the primary from a server that was one.
-  sentinel: [["role", ["ROLE"]]],
+  sentinel: [["ROLE"]],
   // What reaches keys that are moved, and what listings need to know that some were. ASKING holds for the command behind it.
-  cluster: [
-    ["asking", ["ASKING"]],
-    ["cluster|nodes", ["CLUSTER", "NODES"]],
-  ],
+  cluster: [["ASKING"], ["CLUSTER", "NODES"]],
 };
 
 /** What a user may do. */
@@ -86,32 +78,84 @@ export async function judgeRights(router: Router, terms: SettingsTerms, asking: 
   }
 }
 
-async function tryRights(router: Router, terms: SettingsTerms, asking: Asking): Promise<Rights> {
-  const key = keyWithinReach(router, terms.prefix);
-  const channel = `${terms.prefix}:doctor`;
-  const direct: readonly Direct[] = [
-    ["evalsha", ["EVALSHA", nowhere, "0"]],
-    ["scan", ["SCAN", "0", "COUNT", "1"]],
-    ...arranged[router.topology],
+/**
+ * What connecting is refused for where the user may not do what the backend does: all of it at once. Rejects with UnsupportedError;
+ * with `settings: "warn"` it is a warning.
+ */
+export async function requireRights(router: Router, terms: SettingsTerms, asking: Asking): Promise<void> {
+  let lack: Lack;
+  try {
+    lack = await findLack(router, terms.prefix, asking);
+  } catch (error) {
+    // What a server that takes no commands now would refuse is told by the first call that it refuses.
+    if (isHoldfastError(error, "UNAVAILABLE")) return;
+    throw error;
+  }
+  if (!isLacking(lack)) return;
+  const { what, why, remedy } = judgeLack(lack, terms.prefix);
+  const text = `NOPERM: ${what}: ${why}; ${remedy}`;
+  if (terms.settings === "refuse") throw new UnsupportedError(`${text}${hint}`, { backend: "redis" });
+  warn(router, text);
+}
+
+/** What the user lacks. */
+interface Lack {
+  readonly commands: string[];
+  keys: boolean;
+  channels: boolean;
+}
+
+function isLacking({ commands, keys, channels }: Lack): boolean {
+  return commands.length > 0 || keys || channels;
+}
+
+/** In one go: nothing of another caller comes between what is tried. */
+async function findLack(router: Router, prefix: string, asking: Asking): Promise<Lack> {
+  const key = keyWithinReach(router, prefix);
+  const tried = [...trials(key, channelOf(prefix)), ...arranged[router.topology]];
+  const answers = await Promise.all(tried.map(async (args) => answer(router.send("commands", key, args), asking)));
+  const lack: Lack = { commands: [], keys: false, channels: false };
+  for (const [i, given] of answers.entries()) {
+    if (given.reply !== undefined || !isForbidden(given.refused)) continue;
+    const [, reached] = /access (?:a|one of the) (key|channel)/.exec(given.refused.message) ?? [];
+    if (reached === "key") lack.keys = true;
+    else if (reached === "channel") lack.channels = true;
+    else lack.commands.push(nameOf(tried[i] as readonly string[]));
+  }
+  return lack;
+}
+
+function nameOf([name = "", sub = ""]: readonly string[]): string {
+  return (name === "CLUSTER" ? `${name}|${sub}` : name).toLowerCase();
+}
+
+function channelOf(prefix: string): string {
+  return `${prefix}:doctor`;
+}
+
+function judgeLack({ commands, keys, channels }: Lack, prefix: string): Judgement {
+  const reached = [...(keys ? [`~${prefix}:*`] : []), ...(channels ? [`&${prefix}:*`] : [])];
+  const what = [
+    ...commands,
+    ...(keys ? [`reach keys ~${prefix}:*`] : []),
+    ...(channels ? [`use channels &${prefix}:*`] : []),
   ];
-  // In one go: nothing of another caller comes between them.
-  const refused = await Promise.all(direct.map(([, args]) => isRefused(router.send("commands", key, args), asking)));
-  const missing = direct.filter((_, i) => refused[i]).map(([name]) => name);
-  const tried = await answer(router.send("commands", key, ["EVAL", trial, "1", key, channel]), asking);
-  if (tried.reply === undefined) missing.push("eval");
-  else missing.push(...(tried.reply as readonly Reply[]).map((name) => textOf(name).toLowerCase()));
+  return wrong(
+    `the user may not: ${what.join(", ")}`,
+    "calls that need it fail",
+    `allow ${[...commands.map((name) => `+${name}`), ...reached].join(" ")}`,
+  );
+}
+
+async function tryRights(router: Router, terms: SettingsTerms, asking: Asking): Promise<Rights> {
+  const channel = channelOf(terms.prefix);
+  const lack = await findLack(router, terms.prefix, asking);
   const listens = async (to: Subscribing): Promise<boolean | undefined> => maySubscribe(router, to, asking);
   const channels = await listens((subscriber, deadline) => subscriber.subscribe(channel, deadline));
-  if (channels === false) missing.push("subscribe");
-  const where = `~${terms.prefix}:* &${terms.prefix}:*`;
-  const rights =
-    missing.length === 0
-      ? fine("the user's rights", `everything that is needed is allowed on ${where}`)
-      : wrong(
-          `the user may not: ${missing.join(", ")}`,
-          "calls that need it fail",
-          `allow ${missing.map((name) => `+${name}`).join(" ")} on ${where}`,
-        );
+  if (channels === false && !lack.channels) lack.commands.push("subscribe");
+  const rights = isLacking(lack)
+    ? judgeLack(lack, terms.prefix)
+    : fine("the user's rights", `everything that is needed is allowed on ~${terms.prefix}:* &${terms.prefix}:*`);
   if (terms.notifications === "off") return { judgements: [rights], watches: false };
   const pattern = keyspacePattern(terms.database, `${channel}{`);
   const patterns = await listens((subscriber, deadline) => subscriber.subscribePattern(pattern, deadline));
@@ -142,11 +186,6 @@ function keyWithinReach(router: Router, prefix: string): string {
     key = `${prefix}:doctor:{${drawId()}}`;
   }
   return key;
-}
-
-async function isRefused(promise: Promise<Reply>, asking: Asking): Promise<boolean> {
-  const given = await answer(promise, asking);
-  return given.reply === undefined && given.refused === "NOPERM";
 }
 
 type Subscribing = (subscriber: Subscriber, deadline: number) => Promise<void>;
