@@ -1,3 +1,4 @@
+import type { DataFiles } from "./tables.ts";
 import type { PeerRecord } from "./meta.ts";
 
 /** What the backend itself asks of the commit thread, beside the groups of its callers. */
@@ -20,11 +21,13 @@ export type Watched = { readonly space: string } | { readonly topic: string };
 
 /** What the commit thread is started with. */
 export interface WorkerStart {
-  readonly file: string;
+  readonly files: DataFiles;
   readonly mapSize: number;
   readonly peer: PeerRecord;
   /** Of the gate that keeps the process from ending inside a transaction. */
   readonly gate: SharedArrayBuffer;
+  /** 1 once the main thread shares the environment, or never will. */
+  readonly shared: SharedArrayBuffer;
 }
 
 /** What became of a batch. */

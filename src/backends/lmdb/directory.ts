@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { drawId } from "../../base/ids.ts";
 import { InvalidArgumentError, UnavailableError, UnsupportedError, type HoldfastError } from "../../base/errors.ts";
+import type { DataFiles } from "./tables.ts";
 import { toError } from "./failures.ts";
 
 const context = { backend: "lmdb" } as const;
@@ -41,8 +42,7 @@ const fuseType = 0x65735546;
 export interface Directory {
   /** Absolute, links resolved. */
   readonly path: string;
-  /** The data file. */
-  readonly file: string;
+  readonly files: DataFiles;
   /** The id of the data. */
   readonly domain: string;
   /** Where the sockets of its processes are. */
@@ -60,7 +60,8 @@ export function prepareDirectory(wanted: string): Directory {
     const file = path.join(resolved, "data.mdb");
     const domain = readMarker(resolved) ?? writeMarker(resolved, file);
     refuseDamaged(file);
-    return { path: resolved, file, domain, sockets: socketDirectory(resolved, domain) };
+    const files = { data: file, mutex: path.join(resolved, "mutex.mdb") };
+    return { path: resolved, files, domain, sockets: socketDirectory(resolved, domain) };
   } catch (error) {
     throw explained(error as NodeJS.ErrnoException, wanted);
   }

@@ -19,19 +19,26 @@ export interface LmdbStore {
   getKeys(range: LmdbRange): Iterable<Buffer>;
 }
 
-/** What is needed of an environment of the driver: its nameless database. */
-export interface LmdbRoot extends LmdbStore {
-  openDB(options: { readonly name: string } & LmdbStoreOptions): LmdbStore | undefined;
+/** What is needed of an environment of the driver, whatever it holds. */
+export interface LmdbEnvironment {
   transactionSync(callback: () => void, flags: number): void;
+  close(): Promise<void>;
+}
+
+/** What is needed of the environment of the data: its nameless database. */
+export interface LmdbRoot extends LmdbStore, LmdbEnvironment {
+  openDB(options: { readonly name: string } & LmdbStoreOptions): LmdbStore | undefined;
   getWriteTxnId(): number;
   resetReadTxn(): void;
   readerCheck(): number;
-  close(): Promise<void>;
 }
 
 interface LmdbStoreOptions {
   readonly encoding: "binary";
-  readonly keyEncoder: typeof keyEncoder;
+  readonly keyEncoder?: {
+    writeKey(key: LmdbKey, target: Buffer, start: number): number;
+    readKey(target: Buffer, start: number, end: number): Buffer;
+  };
 }
 
 export interface LmdbModule {
@@ -47,35 +54,6 @@ export interface LmdbModule {
   ): LmdbRoot;
 }
 
-/** Keys are UTF-8; ends of ranges come as bytes. */
-const keyEncoder = {
-  writeKey(key: LmdbKey, target: Buffer, start: number): number {
-    if (typeof key === "string") return start + target.write(key, start);
-    target.set(key, start);
-    return start + key.length;
-  },
-  readKey(target: Buffer, start: number, end: number): Buffer {
-    return Buffer.from(target.subarray(start, end));
-  },
-};
-
-/** The databases of a directory. */
-export interface Tables {
-  readonly root: LmdbRoot;
-  /** keyId -> record, see layout.ts. */
-  readonly records: LmdbStore;
-  /** keyId -> lock, see lock-table.ts. */
-  readonly locks: LmdbStore;
-  /** keyId -> fence floor. */
-  readonly floors: LmdbStore;
-  /** When something of the others is to be looked at: time, letter, its key. */
-  readonly expiry: LmdbStore;
-  /** What watchers and waiters are told, in order. */
-  readonly log: LmdbStore;
-  /** Boot, store-wide floor, processes, who watches and who waits. */
-  readonly meta: LmdbStore;
-}
-
 /** Loads the driver on first use. */
 export async function loadDriver(): Promise<LmdbModule> {
   try {
@@ -86,48 +64,4 @@ export async function loadDriver(): Promise<LmdbModule> {
       { backend: "lmdb", cause },
     );
   }
-}
-
-/**
- * Opens the databases of `file`. Only the commit thread opens `writable`; the others of the process share its environment
- * and must open after it.
- */
-export function openTables(driver: LmdbModule, file: string, mapSize: number, writable: boolean): Tables {
-  const options = { encoding: "binary", keyEncoder } as const;
-  const root = driver.open({
-    ...options,
-    path: file,
-    noSubdir: true,
-    // With it, a process that is killed while it flushes can leave the lock file behind the data: the flush is not under the write
-    // lock, and what the next process repairs may be what another one is just writing. Seen as commits that never ended.
-    overlappingSync: false,
-    readOnly: !writable,
-    maxReaders: 2048,
-    mapSize,
-  });
-  const table = (name: string): LmdbStore => {
-    const store = root.openDB({ name, ...options });
-    if (!store) throw new Error(`the database "${name}" is missing`);
-    return store;
-  };
-  return {
-    root,
-    records: table("records"),
-    locks: table("locks"),
-    floors: table("floors"),
-    expiry: table("expiry"),
-    log: table("log"),
-    meta: table("meta"),
-  };
-}
-
-/** Commits synchronously, flushed before it is visible, and returns when it is. */
-const flushedThenVisible = 0x2;
-
-/** Runs `body` as one durable transaction; nothing of it stays when it throws. */
-export function transact(root: LmdbRoot, body: () => void): void {
-  root.transactionSync(() => {
-    // A callback that returns anything with a `then` would be taken as asynchronous: hence a block, and no value.
-    body();
-  }, flushedThenVisible);
 }

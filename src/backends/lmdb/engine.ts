@@ -5,9 +5,10 @@ import { leaseNow } from "./clock.ts";
 import type { Command } from "./commands.ts";
 import { Commits } from "./commits.ts";
 import type { Directory } from "./directory.ts";
-import { loadDriver, openTables, type Tables } from "./driver.ts";
+import { loadDriver } from "./driver.ts";
+import { openReadable, type Tables } from "./tables.ts";
 import { due } from "./expiry-index.ts";
-import { closedError, toError } from "./failures.ts";
+import { closedError, closedMeanwhile, toError } from "./failures.ts";
 import { metaKeys, readMeta, suffixes, type PeerRecord } from "./meta.ts";
 import { Peers } from "./peers.ts";
 import { Reads } from "./reads.ts";
@@ -25,6 +26,8 @@ const sweepEvery = 1_000;
 const sweepSoon = 100;
 /** Between two steps of a long sweep. */
 const sweepBreath = 20;
+/** How often an open is tried that meets the end of another process. */
+const openTries = 20;
 /** How long a command of our own may take. */
 const commandTimeout = 60_000;
 
@@ -99,27 +102,41 @@ export class Engine {
       throw error;
     }
     const peer: PeerRecord = { id: self, socket: this.#peers.socket };
-    const host = await WorkerHost.start(
-      { file: this.directory.file, mapSize: this.#mapSize, peer },
-      (done) => this.commits.done(done),
-      (gone) => this.#lost(gone),
-    );
+    const host = await this.#startHost(peer);
     if (this.#closed) {
       await host.close();
       throw closedError();
     }
     this.#host = host;
     try {
-      this.#tables = openTables(driver, this.directory.file, this.#mapSize, false);
+      this.#tables = openReadable(driver, this.directory.files, this.#mapSize);
     } catch (error) {
       this.#host = undefined;
       await host.close();
       throw toError(error as Error);
     }
+    host.go();
     this.reads = new Reads(this.#tables, host.epoch);
     this.commits.attach(host);
     this.#planSweep();
     this.#link();
+  }
+
+  /** Starts the commit thread; tries again where the last process that had the directory open closed it in that instant. */
+  async #startHost(peer: PeerRecord): Promise<WorkerHost> {
+    for (let tried = 1; ; tried++) {
+      try {
+        return await WorkerHost.start(
+          { files: this.directory.files, mapSize: this.#mapSize, peer },
+          (done) => this.commits.done(done),
+          (gone) => this.#lost(gone),
+        );
+      } catch (error) {
+        if (!closedMeanwhile(error) || tried === openTries || this.#closed) throw error;
+        // Whoever opens while another one is about to try again finds the same: the pauses differ, and grow.
+        await new Promise<void>((resolve) => void this.#time.after(Math.random() * 5 * tried, resolve));
+      }
+    }
   }
 
   /** The commit thread ended by itself: everything is opened anew, at once if calls wait. */

@@ -3,7 +3,8 @@ import type { Condition, Group, Key, Outcome, Page, Query, Result, StoredRecord 
 import { InvalidArgumentError } from "../../base/errors.ts";
 import { keyId } from "../../base/keys.ts";
 import { leaseNow } from "./clock.ts";
-import type { LmdbStore, Tables } from "./driver.ts";
+import type { LmdbStore } from "./driver.ts";
+import type { Tables } from "./tables.ts";
 import { idOf, isExpired, readRecord, stampsOf } from "./layout.ts";
 import { readLock } from "./lock-table.ts";
 

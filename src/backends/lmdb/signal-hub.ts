@@ -3,7 +3,7 @@ import type { Space } from "../../base/keys.ts";
 import { InvalidArgumentError } from "../../base/errors.ts";
 import type { Signal, Subscription } from "../../port/index.ts";
 import type { Command, Watched } from "./commands.ts";
-import type { Tables } from "./driver.ts";
+import type { Tables } from "./tables.ts";
 import { head, readLog, type LogEntry } from "./log.ts";
 
 /** Entries read of the log at a time, so that the event loop is not held up. */

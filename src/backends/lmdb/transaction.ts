@@ -1,6 +1,6 @@
 import { handOff, nextTurn, passes, type LockRecord } from "../common/lock-rules.ts";
 import { leaseNow } from "./clock.ts";
-import type { Tables } from "./driver.ts";
+import type { Tables } from "./tables.ts";
 import { index } from "./expiry-index.ts";
 import { encodeLock, readLock, sessionsOf, type StoredLock } from "./lock-table.ts";
 import { append, type LogEntry } from "./log.ts";

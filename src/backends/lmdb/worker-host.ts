@@ -15,16 +15,22 @@ const closeTimeout = 5_000;
 export class WorkerHost {
   readonly epoch: number;
   readonly #worker: Worker;
+  readonly #shared: SharedArrayBuffer;
   readonly #memories: SharedArrayBuffer[] = [];
 
-  private constructor(worker: Worker, epoch: number) {
+  private constructor(worker: Worker, epoch: number, shared: SharedArrayBuffer) {
     this.#worker = worker;
     this.epoch = epoch;
+    this.#shared = shared;
   }
 
-  /** Starts the thread; rejects when it cannot open the data. `onExit` is called when it ends afterwards, for whatever reason. */
+  /**
+   * Starts the thread; rejects when it cannot open the data. The thread does nothing, and keeps the environment open, until
+   * {@link WorkerHost.go} or {@link WorkerHost.close}. is called when it ends
+   * afterwards, for whatever reason.
+   */
   static start(
-    start: Omit<WorkerStart, "gate">,
+    start: Omit<WorkerStart, "gate" | "shared">,
     onDone: (done: Done) => void,
     onExit: (host: WorkerHost) => void,
   ): Promise<WorkerHost> {
@@ -38,8 +44,9 @@ export class WorkerHost {
     }
     const gate = new Gate();
     const unguard = guardExit(gate);
+    const shared = new SharedArrayBuffer(4);
     return new Promise((resolve, reject) => {
-      const workerData: WorkerStart = { ...start, gate: gate.memory };
+      const workerData: WorkerStart = { ...start, gate: gate.memory, shared };
       const worker = new Worker(url, { workerData, name: "holdfast-lmdb" });
       let host: WorkerHost | undefined;
       let crash: unknown;
@@ -57,14 +64,21 @@ export class WorkerHost {
       });
       worker.on("message", (message: WorkerMessage) => {
         if (message === null || message.type === "done") onDone(message ?? allPlain);
-        else if (message.type === "ready") resolve((host = new WorkerHost(worker, message.epoch)));
+        else if (message.type === "ready") resolve((host = new WorkerHost(worker, message.epoch, shared)));
         else {
           refused = true;
-          void worker.terminate();
-          reject(toError(message.error));
+          // Its end closes what it had opened.
+          void worker.terminate().then(() => reject(toError(message.error)));
         }
       });
     });
+  }
+
+  /** Has it work: the main thread shares its environment. */
+  go(): void {
+    const field = new Int32Array(this.#shared);
+    Atomics.store(field, 0, 1);
+    Atomics.notify(field, 0);
   }
 
   /** Hands over a batch: the first `length` bytes of `memory`. Each slot has one memory, sent again only when it is another. */
@@ -82,6 +96,7 @@ export class WorkerHost {
 
   /** Lets it close its files and end; stops waiting when another process holds it up. */
   close(): Promise<void> {
+    this.go();
     return new Promise((resolve) => {
       const given = setTimeout(resolve, closeTimeout);
       this.#worker.once("exit", () => {

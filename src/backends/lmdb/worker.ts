@@ -3,7 +3,8 @@ import type { Outcome } from "../../port/index.ts";
 import { applyGroup } from "./apply.ts";
 import { bootId, sameBoot } from "./clock.ts";
 import type { Command, WiredError, WiredFailure, WorkerMessage, WorkerRequest, WorkerStart } from "./commands.ts";
-import { loadDriver, openTables, transact, type LmdbModule, type Tables } from "./driver.ts";
+import { loadDriver, type LmdbModule } from "./driver.ts";
+import { closeWritable, openWritable, transact, type WritableTables } from "./tables.ts";
 import { Gate } from "./gate.ts";
 import { metaKeys, readMeta, writeMeta } from "./meta.ts";
 import { runCommand } from "./run-command.ts";
@@ -32,7 +33,7 @@ interface Failure {
 }
 
 /** Runs a batch as one transaction; where that throws, each group as its own, so that one spoils no other. */
-function run(tables: Tables, epoch: number, read: BatchReader): Batch {
+function run(tables: WritableTables, epoch: number, read: BatchReader): Batch {
   const batch: Batch = { outcomes: [], ping: new Set(), turns: [] };
   const starts = read.starts();
   const all = starts.map((_, i) => i).filter((i) => (starts[i] as number) >= 0);
@@ -47,7 +48,7 @@ function run(tables: Tables, epoch: number, read: BatchReader): Batch {
 
 /** Runs some groups of a batch as one transaction. When it fails, nothing of it is in `batch`. */
 function attempt(
-  tables: Tables,
+  tables: WritableTables,
   epoch: number,
   read: BatchReader,
   starts: readonly number[],
@@ -60,7 +61,7 @@ function attempt(
   let number = -1;
   let complete = false;
   try {
-    transact(tables.root, () => {
+    transact(tables, () => {
       const tx = new Transaction(tables, epoch, watches);
       for (const i of groups) {
         const outcome = runGroup(tx, read, starts[i] as number);
@@ -89,10 +90,10 @@ function runGroup(tx: Transaction, read: BatchReader, at: number): Outcome | und
 }
 
 /** Whether the transaction of that number, whose commit failed, surely never became visible: its number is free again. */
-function undone(tables: Tables, number: number): boolean {
+function undone(tables: WritableTables, number: number): boolean {
   let next = 0;
   try {
-    transact(tables.root, () => {
+    transact(tables, () => {
       next = tables.root.getWriteTxnId();
     });
   } catch {
@@ -117,10 +118,10 @@ interface Boot {
 }
 
 /** Registers this process, and counts the boots: leases of an earlier epoch are over. */
-function enter(tables: Tables): number {
+function enter(tables: WritableTables): number {
   const id = bootId();
   let epoch = 0;
-  transact(tables.root, () => {
+  transact(tables, () => {
     const boot = readMeta<Boot>(tables.meta, metaKeys.boot);
     epoch = boot && sameBoot(boot.id, id) ? boot.epoch : (boot?.epoch ?? 0) + 1;
     if (epoch !== boot?.epoch) writeMeta(tables.meta, metaKeys.boot, { id, epoch } satisfies Boot);
@@ -157,15 +158,17 @@ function guarded(body: () => void): void {
 async function main(): Promise<void> {
   const driver = await loadDriver();
   guarded(() => serve(driver));
+  // While it waits here the thread cannot end, so the environment that the main thread opens is surely the one of this thread.
+  Atomics.wait(new Int32Array(start.shared), 0, 0);
 }
 
 function serve(driver: LmdbModule): void {
-  const tables = openTables(driver, start.file, start.mapSize, true);
+  const tables = openWritable(driver, start.files, start.mapSize);
   const epoch = enter(tables);
   parentPort?.on("message", (request: WorkerRequest) => {
     if (request === "close") {
       parentPort?.close();
-      void tables.root.close();
+      void closeWritable(tables);
       return;
     }
     guarded(() => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Command } from "../../../src/backends/lmdb/commands.ts";
-import type { Tables } from "../../../src/backends/lmdb/driver.ts";
+import type { Tables } from "../../../src/backends/lmdb/tables.ts";
 import { SignalHub } from "../../../src/backends/lmdb/signal-hub.ts";
 import type { Signal } from "../../../src/port/index.ts";
 import { virtualTime } from "../../../src/testing/virtual-time.ts";

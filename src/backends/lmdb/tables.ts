@@ -1,0 +1,110 @@
+import type { LmdbKey, LmdbModule, LmdbRoot, LmdbStore } from "./driver.ts";
+import { MachineMutex } from "./machine-mutex.ts";
+
+/** The files of a directory. */
+export interface DataFiles {
+  readonly data: string;
+  /** Of {@link MachineMutex}. */
+  readonly mutex: string;
+}
+
+/** The databases of a directory. */
+export interface Tables {
+  readonly root: LmdbRoot;
+  /** keyId -> record, see layout.ts. */
+  readonly records: LmdbStore;
+  /** keyId -> lock, see lock-table.ts. */
+  readonly locks: LmdbStore;
+  /** keyId -> fence floor. */
+  readonly floors: LmdbStore;
+  /** When something of the others is to be looked at: time, letter, its key. */
+  readonly expiry: LmdbStore;
+  /** What watchers and waiters are told, in order. */
+  readonly log: LmdbStore;
+  /** Boot, store-wide floor, processes, who watches and who waits. */
+  readonly meta: LmdbStore;
+}
+
+/** The databases, for the one thread of the process that writes to them. */
+export interface WritableTables extends Tables {
+  readonly mutex: MachineMutex;
+}
+
+/** Keys are UTF-8; ends of ranges come as bytes. */
+const keyEncoder = {
+  writeKey(key: LmdbKey, target: Buffer, start: number): number {
+    if (typeof key === "string") return start + target.write(key, start);
+    target.set(key, start);
+    return start + key.length;
+  },
+  readKey(target: Buffer, start: number, end: number): Buffer {
+    return Buffer.from(target.subarray(start, end));
+  },
+};
+
+/**
+ * Opens the databases for the commit thread, while nobody commits. The process has one environment, which this call opens:
+ * {@link openReadable} must share it, for an open without the mutex could take a commit of another process back.
+ */
+export function openWritable(driver: LmdbModule, files: DataFiles, mapSize: number): WritableTables {
+  const mutex = new MachineMutex(driver, files.mutex);
+  try {
+    return { ...mutex.run(() => openTables(driver, files.data, mapSize, true)), mutex };
+  } catch (error) {
+    void mutex.close();
+    throw error;
+  }
+}
+
+/** Opens the databases for reading in another thread of the process, while the commit thread surely has them open. */
+export function openReadable(driver: LmdbModule, files: DataFiles, mapSize: number): Tables {
+  return openTables(driver, files.data, mapSize, false);
+}
+
+function openTables(driver: LmdbModule, file: string, mapSize: number, writable: boolean): Tables {
+  const options = { encoding: "binary", keyEncoder } as const;
+  const root = driver.open({
+    ...options,
+    path: file,
+    noSubdir: true,
+    // With it, a process that is killed while it flushes can leave the lock file behind the data: the flush is not under the write
+    // lock, and what the next process repairs may be what another one is just writing. Seen as commits that never ended.
+    overlappingSync: false,
+    readOnly: !writable,
+    maxReaders: 2048,
+    mapSize,
+  });
+  const table = (name: string): LmdbStore => {
+    const store = root.openDB({ name, ...options });
+    if (!store) throw new Error(`the database "${name}" is missing`);
+    return store;
+  };
+  return {
+    root,
+    records: table("records"),
+    locks: table("locks"),
+    floors: table("floors"),
+    expiry: table("expiry"),
+    log: table("log"),
+    meta: table("meta"),
+  };
+}
+
+/** Closes what {@link openWritable} opened. */
+export async function closeWritable({ root, mutex }: WritableTables): Promise<void> {
+  await root.close();
+  await mutex.close();
+}
+
+/** Commits synchronously, flushed before it is visible, and returns when it is. */
+export const flushedThenVisible = 0x2;
+
+/** Runs `body` as one durable transaction; nothing of it stays when it throws. */
+export function transact({ root, mutex }: WritableTables, body: () => void): void {
+  mutex.run(() =>
+    root.transactionSync(() => {
+      // A callback that returns anything with a `then` would be taken as asynchronous: hence a block, and no value.
+      body();
+    }, flushedThenVisible),
+  );
+}
