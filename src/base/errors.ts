@@ -5,6 +5,7 @@ export type ErrorCode =
   | "LEASE_LOST"
   | "LOCK_TIMEOUT"
   | "RUN_ONCE_FAILED"
+  | "RUN_ONCE_MISMATCH"
   | "BATCH"
   | "UNAVAILABLE"
   | "INDETERMINATE"
@@ -145,6 +146,16 @@ export class RunOnceFailedError extends HoldfastError {
   ) {
     super("RUN_ONCE_FAILED", message, context);
     this.failure = context.failure;
+  }
+}
+
+/** The id of a run is known with another `fingerprint`: it was used for another request. Nothing ran. */
+export class RunOnceMismatchError extends HoldfastError {
+  static {
+    named(this, "RunOnceMismatchError");
+  }
+  constructor(message: string, context?: ErrorContext) {
+    super("RUN_ONCE_MISMATCH", message, context);
   }
 }
 

@@ -4,5 +4,5 @@ export type { HoldfastEvents } from "./events.ts";
 export { findGrip, gripOf, readGripsBy, setGrip, type LeaseGrip } from "./grips.ts";
 export { bounded, Instance, type Closing } from "./instance.ts";
 export type { Reply } from "./requests.ts";
-export type { OpenTransaction, TransactionFactory } from "./transactions.ts";
+export type { Joined, OpenTransaction, TransactionFactory } from "./transactions.ts";
 export { executeWrite, Write } from "./writes.ts";

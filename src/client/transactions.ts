@@ -8,6 +8,21 @@ import type { Call } from "./calls.ts";
 export interface TransactionFactory<Tx = unknown> {
   /** Starts a transaction: no I/O until it is used. `call` bounds its reads. */
   begin(call: () => Call): OpenTransaction<Tx>;
+  /**
+   * Runs `fn` on a transaction and commits what it wrote together with records of the caller's, as one atomic group; again on a
+   * conflict, as `transact` does. Rejects as `transact` does, or as `fn` and `joined` do.
+   */
+  run(fn: (tx: Tx) => unknown, joined: Joined): Promise<void>;
+}
+
+/** What a caller adds to each try of a transaction. */
+export interface Joined {
+  /** Ends the function and its reads, but not a commit that was begun. */
+  readonly signal: AbortSignal | undefined;
+  /** Bounds the tries, and each request. */
+  readonly timeoutMs: number;
+  /** Sends the group of a try. `request` takes the guards and operations that are to be part of it. */
+  commit<R>(request: (extra: Group, call: Call) => Promise<R>): Promise<R>;
 }
 
 /** A transaction whose writes are held back. */

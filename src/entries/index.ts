@@ -10,6 +10,7 @@ export {
   LeaseLostError,
   LockTimeoutError,
   RunOnceFailedError,
+  RunOnceMismatchError,
   SchemaVersionError,
   UnavailableError,
   UnsupportedError,

@@ -16,6 +16,7 @@ import type { Holder } from "./holder.ts";
 import type { Lease } from "./lease.ts";
 import { inspect, list, steal } from "./looking.ts";
 import { defaultTerms, termsOf, type AcquireDefaults, type AcquireOptions, type Terms } from "./options.ts";
+import { RunLog } from "./run-log.ts";
 import { RunOnce } from "./run-once.ts";
 import { runOnceTerms, type RunOnceContext, type RunOnceOptions, type RunOnceResult } from "./run-options.ts";
 import { Several } from "./several.ts";
@@ -110,19 +111,22 @@ export class Lock<Tx = unknown> {
    * Runs `fn` unless a run of that id has completed within `keep`, and gives its result to all who ask. One run at a time;
    * across a crash at least once, see `onCrash`. Ids are shared with {@link elect}'s names.
    *
-   * The caller whose run fails gets its error; those who waited for it get RunOnceFailedError; later ones run it again. Rejects
-   * with UnsupportedValueError if the result cannot be stored (the run counts as done), FencedError if the lease was lost
-   * before the result was stored, IndeterminateError, or as {@link acquire} does without running `fn`.
+   * The caller whose run fails gets its error; those who waited for it get RunOnceFailedError; later ones run it again, or only
+   * its `commit` if that is what failed. Rejects with UnsupportedValueError if the result cannot be stored (the run counts as
+   * done), RunOnceMismatchError for another `fingerprint`, ConflictError if what `tx` read has changed or `commit` met conflicts
+   * until the timeout, FencedError if the lease was lost before the result was stored, IndeterminateError, or as {@link acquire}
+   * does without running `fn`.
    */
   runOnce<R>(
     id: string,
     fn: (context: RunOnceContext<Tx>) => R | PromiseLike<R>,
-    options?: RunOnceOptions,
+    options?: RunOnceOptions<R, Tx>,
   ): Promise<RunOnceResult<R>> {
     return diagnostics.observe(this.#source, "runOnce", async () => {
       checkFunction(fn);
-      const terms = runOnceTerms(options, termsOf(options, this.#terms));
-      return new RunOnce(this.#once, this.#results, checkKey(id, "id"), fn, terms, this.#transactions).result();
+      const terms = runOnceTerms(checkKey(id, "id"), options, termsOf(options, this.#terms));
+      const log = new RunLog(this.#table, this.#results, id, terms.timeoutMs);
+      return new RunOnce(this.#once, log, fn, terms, this.#transactions).result();
     });
   }
 

@@ -1,28 +1,32 @@
 import {
   FencedError,
   IndeterminateError,
+  InvalidArgumentError,
   isHoldfastError,
   RunOnceFailedError,
+  RunOnceMismatchError,
   UnsupportedError,
   UnsupportedValueError,
 } from "../base/errors.ts";
 import { drawId } from "../base/ids.ts";
-import type { Key, Space } from "../base/keys.ts";
-import {
-  executeWrite,
-  gripOf,
-  type Call,
-  type Instance,
-  type OpenTransaction,
-  type TransactionFactory,
-} from "../client/index.ts";
-import type { Capabilities, Group, StoredRecord } from "../port/index.ts";
+import type { Instance, OpenTransaction, TransactionFactory } from "../client/index.ts";
+import type { Capabilities } from "../port/index.ts";
 import { runUnder, type Gate } from "./gate.ts";
 import type { Lease } from "./lease.ts";
 import type { Terms } from "./options.ts";
+import type { RunLog } from "./run-log.ts";
 import type { RunOnceContext, RunOnceResult, RunOnceTerms } from "./run-options.ts";
-import { decodeResult, encodeResult, failureOf, readRecord, writeRecord, type RunRecord } from "./run-record.ts";
-import { Writes } from "./run-writes.ts";
+import {
+  completed,
+  decodeResult,
+  failureOf,
+  type DoneRecord,
+  type FailedRecord,
+  type LostRecord,
+  type RunningRecord,
+  type RunRecord,
+} from "./run-record.ts";
+import { factoryOf, Writes } from "./run-writes.ts";
 import { Refusal, timeoutError } from "./waiter.ts";
 
 /** How long what is known of unfinished runs is kept at least, in ms: their attempts are counted that long. */
@@ -37,27 +41,24 @@ type Look<R> =
 export class RunOnce<R, Tx> {
   readonly #gate: Gate;
   readonly #instance: Instance;
-  readonly #id: string;
-  readonly #record: Key;
-  readonly #terms: RunOnceTerms;
+  readonly #log: RunLog;
+  readonly #terms: RunOnceTerms<R, Tx>;
   readonly #fn: (context: RunOnceContext<Tx>) => R | PromiseLike<R>;
   readonly #transactions: TransactionFactory<Tx> | undefined;
 
   constructor(
     gate: Gate,
-    results: Space,
-    id: string,
+    log: RunLog,
     fn: (context: RunOnceContext<Tx>) => R | PromiseLike<R>,
-    terms: RunOnceTerms,
+    terms: RunOnceTerms<R, Tx>,
     transactions: TransactionFactory<Tx> | undefined,
   ) {
     this.#gate = gate;
     this.#instance = gate.table.instance;
-    this.#id = id;
-    this.#record = { space: results, key: id };
+    this.#log = log;
     this.#fn = fn;
     this.#terms = terms;
-    this.#transactions = transactions;
+    this.#transactions = terms.commit ? factoryOf(transactions) : transactions;
   }
 
   /** The stored result, or that of a run of its own. */
@@ -90,155 +91,173 @@ export class RunOnce<R, Tx> {
   }
 
   async #lookUntil(signal: AbortSignal | undefined): Promise<Look<R>> {
-    const { guard, transact } = await this.#gate.table.learn(this.#call(signal));
+    const { guard, transact } = await this.#gate.table.learn(this.#log.call(signal));
     if (guard !== "atomic" || transact === "none") {
-      throw new UnsupportedError("runOnce needs a backend that checks a lease and writes in one step", this.#context());
+      throw new UnsupportedError(
+        "runOnce needs a backend that checks a lease and writes in one step",
+        this.#log.context(),
+      );
     }
-    const before = await this.#read(signal);
+    const before = await this.#log.read(signal);
     const stored = this.#stored(before);
     if (stored) return { stored };
     return { first: await this.#enter({ ...this.#terms, waitMs: 0, signal }), before };
   }
 
   #enter(terms: Terms): Promise<Lease | Refusal> {
-    return this.#gate.enter(this.#id, { terms, mode: "exclusive", limit: undefined, quiet: true });
+    return this.#gate.enter(this.#log.id, { terms, mode: "exclusive", limit: undefined, quiet: true });
   }
 
   #notFree(refusal: Refusal): Error {
-    return timeoutError(refusal, this.#id, this.#terms.waitMs, this.#instance.backend.name);
+    return timeoutError(refusal, this.#log.id, this.#terms.waitMs, this.#instance.backend.name);
   }
 
   /** Under the lease nobody else runs it. `waited` is set for a call that was not the first. */
   #under(lease: Lease, waited: { readonly before: RunRecord | undefined } | undefined): Promise<RunOnceResult<R>> {
     return runUnder(this.#gate.table, lease, async () => {
-      const last = await this.#read(this.#terms.signal);
+      const last = await this.#log.read(this.#terms.signal);
       const stored = this.#stored(last);
       if (stored) return stored;
-      if (waited && last?.state === "failed" && !isSame(last, waited.before)) {
-        const { failure } = last;
-        throw new RunOnceFailedError(`the run failed: ${failure.message}`, { ...this.#context(), failure });
+      if (last?.state === "failed") {
+        if (waited && !isSame(last, waited.before)) {
+          const { failure } = last;
+          throw new RunOnceFailedError(`the run failed: ${failure.message}`, { ...this.#log.context(), failure });
+        }
+        if (last.ran) return { value: await this.#resume(lease, last, last.ran.data), replayed: true };
       }
       if (last?.state === "running" && (last.onCrash === "fail" || this.#terms.onCrash === "fail")) {
-        throw new IndeterminateError("a run began and did not end: it is unknown what it did", this.#context());
+        throw new IndeterminateError("a run began and did not end: it is unknown what it did", this.#log.context());
       }
       return { value: await this.#run(lease, last), replayed: false };
     });
   }
 
   async #run(lease: Lease, last: RunRecord | undefined): Promise<R> {
-    const { onCrash, keepMs, signal } = this.#terms;
-    const attempt = (last?.attempt ?? 0) + 1;
+    const { onCrash, commit } = this.#terms;
+    const fingerprint = this.#terms.fingerprint ?? last?.fingerprint;
     const token = last && "token" in last ? last.token : drawId();
-    const began: RunRecord = { state: "running", attempt, token, onCrash };
-    await this.#write(lease, began, onCrash === "fail" ? Infinity : Math.max(keepMs, keepAttemptsMs));
-    const transaction = new Writes(this.#transactions, () => this.#call());
+    const attempt = (last?.attempt ?? 0) + 1;
+    const began: RunningRecord = { state: "running", attempt, token, onCrash, fingerprint };
+    await this.#begin(lease, began);
+    const transaction = new Writes(this.#transactions, commit !== undefined, () => this.#log.call());
     const context: RunOnceContext<Tx> = {
       idempotencyKey: token,
       attempt,
       lease,
-      signal: signal ? AbortSignal.any([lease.signal, signal]) : lease.signal,
+      signal: this.#signal(lease),
       get tx() {
         return transaction.tx;
       },
     };
-    const failed = (error: unknown): Promise<void> =>
-      this.#noteFailure(lease, { state: "failed", attempt, token, failure: failureOf(error) });
     let value: R;
     try {
       value = await this.#fn(context);
     } catch (error) {
       transaction.opened?.abandon();
-      await failed(error);
+      await this.#noteFailure(lease, began, error);
       throw error;
     }
-    const done = this.#done(attempt, value);
-    try {
-      await this.#write(lease, done, keepMs, transaction.opened);
-    } catch (error) {
-      transaction.opened?.abandon();
-      // What may have been stored must not be overwritten.
-      if (!isHoldfastError(error, "INDETERMINATE")) await failed(error);
-      throw error;
-    }
-    if (done.state === "lost") throw this.#lost(done);
+    const { maxValue } = this.#gate.table.capabilities as Capabilities;
+    await this.#finish(lease, began, value, completed(this.#log.id, began, value, maxValue), transaction.opened);
     return value;
   }
 
-  /** The record of a run that has completed; one whose result cannot be stored counts as done. */
-  #done(attempt: number, value: R): Extract<RunRecord, { state: "done" | "lost" }> {
-    try {
-      const record: RunRecord = { state: "done", attempt, data: encodeResult(this.#id, value) };
-      const { maxValue } = this.#gate.table.capabilities as Capabilities;
-      if (Buffer.byteLength(writeRecord(record)) <= maxValue) return record;
-      return { state: "lost", attempt, path: "$", message: `the result is larger than ${maxValue} bytes` };
-    } catch (error) {
-      if (!isHoldfastError(error, "UNSUPPORTED_VALUE")) throw error;
-      return { state: "lost", attempt, path: (error as UnsupportedValueError).path, message: error.message };
+  /** Commits what an earlier call's function gave. */
+  async #resume(lease: Lease, last: FailedRecord, data: string | undefined): Promise<R> {
+    if (!this.#terms.commit) {
+      const message = "an earlier call ran fn, and its commit failed: it takes a call with commit to record its result";
+      throw new InvalidArgumentError(message, this.#log.context());
     }
+    const { token } = last;
+    const attempt = last.attempt + 1;
+    const fingerprint = this.#terms.fingerprint ?? last.fingerprint;
+    const value = decodeResult(this.#log.id, data) as R;
+    await this.#finish(lease, { attempt, token, fingerprint }, value, { state: "done", attempt, fingerprint, data });
+    return value;
+  }
+
+  async #begin(lease: Lease, began: RunningRecord): Promise<void> {
+    const keepMs = began.onCrash === "fail" ? Infinity : this.#keepUnfinishedMs;
+    try {
+      await this.#log.write(lease, { record: began, keepMs });
+    } catch (error) {
+      // It may be stored, and would look like a crash: nothing has run.
+      if (isHoldfastError(error, "INDETERMINATE")) await this.#noteFailure(lease, began, error);
+      throw error;
+    }
+  }
+
+  /** Stores the result, with what is written beside it. */
+  async #finish(
+    lease: Lease,
+    run: Attempt,
+    value: R,
+    done: DoneRecord | LostRecord,
+    opened?: OpenTransaction,
+  ): Promise<void> {
+    const { commit, keepMs: keepFor } = this.#terms;
+    const noted = { record: done, keepMs: keepFor };
+    try {
+      if (!commit) await this.#log.write(lease, noted, opened);
+      else {
+        const transactions = factoryOf(this.#transactions);
+        await this.#log.commit(lease, noted, transactions, (tx) => commit(tx, value), this.#signal(lease));
+      }
+    } catch (error) {
+      opened?.abandon();
+      // What may have been stored must not be overwritten; a result that cannot be kept is as one that a crash has lost.
+      const keeps = !commit || done.state === "done";
+      if (keeps && !isHoldfastError(error, "INDETERMINATE"))
+        await this.#noteFailure(lease, run, error, commit && done.state === "done" ? { data: done.data } : undefined);
+      if (!isHoldfastError(error, "LEASE_LOST") || error !== lease.signal.reason) throw error;
+      throw new FencedError("the lease was lost: the run was not recorded", { ...this.#log.context(), cause: error });
+    }
+    if (done.state === "lost") throw this.#lost(done);
   }
 
   /** What an earlier run gave; undefined if none completed. */
   #stored(record: RunRecord | undefined): RunOnceResult<R> | undefined {
+    const { fingerprint } = this.#terms;
+    if (record?.fingerprint !== undefined && fingerprint !== undefined && record.fingerprint !== fingerprint) {
+      const message = "the id is that of another request: its fingerprint is not the one given here";
+      throw new RunOnceMismatchError(message, this.#log.context());
+    }
     if (record?.state === "lost") throw this.#lost(record);
     if (record?.state !== "done") return undefined;
-    return { value: decodeResult(this.#id, record.data) as R, replayed: true };
+    return { value: decodeResult(this.#log.id, record.data) as R, replayed: true };
   }
 
-  #lost({ path, message }: Extract<RunRecord, { state: "lost" }>): UnsupportedValueError {
+  #lost({ path, message }: LostRecord): UnsupportedValueError {
     return new UnsupportedValueError(`the run is done, and its result could not be stored: ${message}`, {
-      ...this.#context(),
+      ...this.#log.context(),
       path,
     });
   }
 
-  async #noteFailure(lease: Lease, record: RunRecord): Promise<void> {
-    const { keepMs } = this.#terms;
+  async #noteFailure(lease: Lease, run: Attempt, error: unknown, ran?: FailedRecord["ran"]): Promise<void> {
+    const { attempt, token, fingerprint } = run;
+    const record: FailedRecord = { state: "failed", attempt, token, failure: failureOf(error), fingerprint, ran };
+    const keepMs = ran && this.#terms.onCrash === "fail" ? Infinity : this.#keepUnfinishedMs;
     try {
-      await this.#write(lease, record, Math.max(keepMs, keepAttemptsMs));
-    } catch (error) {
+      await this.#log.write(lease, { record, keepMs });
+    } catch (noting) {
       // The caller gets the run's own error; to later calls this looks like a crash.
-      if (!isHoldfastError(error, "FENCED")) this.#gate.table.report("record that a run failed", error);
+      if (!isHoldfastError(noting, "FENCED")) this.#gate.table.report("record that a run failed", noting);
     }
   }
 
-  async #read(signal?: AbortSignal): Promise<RunRecord | undefined> {
-    const reply = await this.#instance.execute({ ops: [{ op: "get", key: this.#record }] }, this.#call(signal));
-    return readRecord(this.#id, reply.ok ? (reply.results[0] as StoredRecord | undefined) : undefined);
+  get #keepUnfinishedMs(): number {
+    return Math.max(this.#terms.keepMs, keepAttemptsMs);
   }
 
-  /** Writes the record while the lease is held, together with what a transaction holds back. */
-  async #write(lease: Lease, record: RunRecord, keepMs: number, transaction?: OpenTransaction): Promise<void> {
-    const grip = gripOf(lease);
-    grip.assertHeld();
-    const guards = grip.locks.map((lock) => ({ lock, owner: grip.owner, grant: grip.grant }));
-    const ttl = keepMs === Infinity ? undefined : keepMs;
-    const group: Group = {
-      guards,
-      ops: [{ op: "set", key: this.#record, id: drawId(), value: writeRecord(record), ttl }],
-    };
-    const settled = grip.begin();
-    let indeterminate = false;
-    try {
-      if (transaction) return await transaction.commit(group, this.#call());
-      const reply = await executeWrite(this.#instance, group, this.#call());
-      if (!reply.ok) throw new FencedError("the lease was lost: the run was not recorded", this.#context());
-    } catch (error) {
-      indeterminate = isHoldfastError(error, "INDETERMINATE");
-      throw error;
-    } finally {
-      settled(indeterminate);
-    }
-  }
-
-  /** The limits of a request that starts now. The caller's signal ends its reads, its wait and its function, not the bookkeeping. */
-  #call(signal?: AbortSignal): Call {
-    return { signal, deadline: this.#instance.time.monotonic() + this.#terms.timeoutMs };
-  }
-
-  #context(): { key: string; backend: string } {
-    return { key: this.#id, backend: this.#instance.backend.name };
+  #signal(lease: Lease): AbortSignal {
+    const { signal } = this.#terms;
+    return signal ? AbortSignal.any([lease.signal, signal]) : lease.signal;
   }
 }
+
+/** What the records of one attempt have in common. */
+type Attempt = Pick<RunningRecord, "attempt" | "token" | "fingerprint">;
 
 function isSame(failed: RunRecord, before: RunRecord | undefined): boolean {
   return before?.state === "failed" && before.attempt === failed.attempt;

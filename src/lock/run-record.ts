@@ -1,4 +1,4 @@
-import { CorruptValueError } from "../base/errors.ts";
+import { CorruptValueError, isHoldfastError, type UnsupportedValueError } from "../base/errors.ts";
 import { decodeWith, encodeWith, json } from "../codec/index.ts";
 import type { StoredRecord } from "../port/index.ts";
 
@@ -9,16 +9,43 @@ export interface Failure {
   readonly code?: string | undefined;
 }
 
+interface Attempted {
+  readonly attempt: number;
+  /** Of the request that the id stands for: a hash, for it may be a secret. */
+  readonly fingerprint?: string | undefined;
+}
+
+/** It began and has not ended, or its end was not stored: its process may have died. */
+export interface RunningRecord extends Attempted {
+  readonly state: "running";
+  readonly token: string;
+  readonly onCrash: "again" | "fail";
+}
+
+/** It failed; a later call runs it again. */
+export interface FailedRecord extends Attempted {
+  readonly state: "failed";
+  readonly token: string;
+  readonly failure: Failure;
+  /** Its function has ended and its commit has failed: a later call commits this result. */
+  readonly ran?: { readonly data?: string | undefined } | undefined;
+}
+
+/** It is done. `data` is the encoded result; absent for `undefined`. */
+export interface DoneRecord extends Attempted {
+  readonly state: "done";
+  readonly data?: string | undefined;
+}
+
+/** It is done, and its result cannot be stored. */
+export interface LostRecord extends Attempted {
+  readonly state: "lost";
+  readonly path: string;
+  readonly message: string;
+}
+
 /** What is stored of the runs of one id: how the last one stands. */
-export type RunRecord =
-  /** It began and has not ended, or its end was not stored: its process may have died. */
-  | { readonly state: "running"; readonly attempt: number; readonly token: string; readonly onCrash: "again" | "fail" }
-  /** It failed; a later call runs it again. */
-  | { readonly state: "failed"; readonly attempt: number; readonly token: string; readonly failure: Failure }
-  /** It is done. `data` is the encoded result; absent for `undefined`. */
-  | { readonly state: "done"; readonly attempt: number; readonly data?: string | undefined }
-  /** It is done, and its result cannot be stored. */
-  | { readonly state: "lost"; readonly attempt: number; readonly path: string; readonly message: string };
+export type RunRecord = RunningRecord | FailedRecord | DoneRecord | LostRecord;
 
 /** A record as the port carries it. */
 export function writeRecord(record: RunRecord): string {
@@ -47,17 +74,35 @@ function corrupt(id: string): CorruptValueError {
 }
 
 /** Encodes a result. Throws UnsupportedValueError. */
-export function encodeResult(id: string, value: unknown): string | undefined {
+function encodeResult(id: string, value: unknown): string | undefined {
   if (value === undefined) return undefined;
   return encodeWith(json, value, { key: id }) as string;
 }
 
-/** Decodes what {@link encodeResult} gave. */
+/** The result of a record that has one. */
 export function decodeResult(id: string, data: string | undefined): unknown {
   return data === undefined ? undefined : decodeWith(json, data, { key: id });
 }
 
-const longestMessage = 1_000;
+const longestText = 1_000;
+
+/** The record of a run that has completed; one whose result cannot be stored, or not within `maxBytes`, counts as done. */
+export function completed(id: string, attempted: Attempted, value: unknown, maxBytes: number): DoneRecord | LostRecord {
+  const { attempt, fingerprint } = attempted;
+  try {
+    const record: DoneRecord = { state: "done", attempt, fingerprint, data: encodeResult(id, value) };
+    if (Buffer.byteLength(writeRecord(record)) <= maxBytes) return record;
+    return { state: "lost", attempt, fingerprint, path: "$", message: `the result is larger than ${maxBytes} bytes` };
+  } catch (error) {
+    // A text that is too long for a string is no error of the codec's.
+    const path = isHoldfastError(error, "UNSUPPORTED_VALUE") ? cut((error as UnsupportedValueError).path) : "$";
+    return { state: "lost", attempt, fingerprint, path, message: cut((error as Error).message) };
+  }
+}
+
+function cut(text: string): string {
+  return text.slice(0, longestText);
+}
 
 /** What is told of an error to those who waited for it. */
 export function failureOf(error: unknown): Failure {
@@ -65,8 +110,8 @@ export function failureOf(error: unknown): Failure {
   // Nothing keeps them from being anything at all.
   const { name, message, code } = error as { name?: unknown; message?: unknown; code?: unknown };
   const failure: Failure = {
-    name: typeof name === "string" ? name : "Error",
-    message: typeof message === "string" ? message.slice(0, longestMessage) : "",
+    name: typeof name === "string" ? cut(name) : "Error",
+    message: typeof message === "string" ? cut(message) : "",
   };
-  return typeof code === "string" ? { ...failure, code } : failure;
+  return typeof code === "string" ? { ...failure, code: cut(code) } : failure;
 }

@@ -1,11 +1,18 @@
 import { ConflictError, FencedError } from "../base/errors.ts";
 import type { Call, Instance, OpenTransaction, TransactionFactory } from "../client/index.ts";
 import type { Group } from "../port/index.ts";
+import { runTransaction } from "./transact.ts";
 import { Transaction } from "./transaction.ts";
 
 /** Transactions that somebody else commits, together with records of its own. */
 export function transactionFactory(instance: Instance): TransactionFactory<Transaction> {
-  return { begin: (call) => new Opened(instance, call) };
+  return {
+    begin: (call) => new Opened(instance, call),
+    async run(fn, joined) {
+      const { signal, timeoutMs: timeout } = joined;
+      await runTransaction(instance, async (tx) => void (await fn(tx)), { signal, timeout }, joined);
+    },
+  };
 }
 
 class Opened implements OpenTransaction<Transaction> {

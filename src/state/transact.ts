@@ -1,5 +1,5 @@
 import { ConflictError, FencedError } from "../base/errors.ts";
-import { Diagnostics, refuseForgotten, type CallOptions, type Instance } from "../client/index.ts";
+import { Diagnostics, refuseForgotten, type CallOptions, type Instance, type Joined } from "../client/index.ts";
 import { Host } from "./host.ts";
 import type { Found, TransactionTerms } from "./ledger.ts";
 import { checkFunction, type LeaseOption } from "./options.ts";
@@ -37,6 +37,16 @@ async function run<R>(
   refuseForgotten(options, "lease");
   checkFunction(fn);
   instance.assertTaking();
+  return runTransaction(instance, fn, options);
+}
+
+/** The same for a call that was admitted; `joined` adds to each try what its caller commits with it. */
+export async function runTransaction<R>(
+  instance: Instance,
+  fn: (tx: Transaction) => R | Promise<R>,
+  options: TransactOptions | undefined,
+  joined?: Joined,
+): Promise<R> {
   const host = Host.of(instance);
   const call = instance.call(options);
   const opened = host.known ?? (await host.ready(call));
@@ -46,13 +56,13 @@ async function run<R>(
   };
   host.running.enter();
   try {
-    let tried = await attempt(instance, host, fn, terms, call.signal);
+    let tried = await attempt(instance, host, fn, terms, call.signal, joined);
     while ("conflict" in tried) {
       const { conflict } = tried;
       if (instance.time.monotonic() >= call.deadline) throw kept(instance, conflict);
       const turn = await host.turns.take(conflict.key, call);
       try {
-        tried = await attempt(instance, host, fn, { ...terms, known: conflict }, call.signal);
+        tried = await attempt(instance, host, fn, { ...terms, known: conflict }, call.signal, joined);
       } finally {
         turn.end();
       }
@@ -70,6 +80,7 @@ async function attempt<R>(
   fn: (tx: Transaction) => R | Promise<R>,
   terms: TransactionTerms,
   signal: AbortSignal | undefined,
+  joined: Joined | undefined,
 ): Promise<{ readonly value: R } | { readonly conflict: Found }> {
   host.running.assertLive();
   const tx = new Transaction(instance, terms);
@@ -83,7 +94,9 @@ async function attempt<R>(
   } finally {
     tx.end();
   }
-  const done = await tx.commit();
+  const done = await (joined
+    ? joined.commit(async ({ ops, guards = [] }, call) => tx.commit({ ops, guards }, call))
+    : tx.commit());
   if (done.ok) return { value };
   const key = done.op && "key" in done.op ? done.op.key : undefined;
   if (done.why === "conflict" && key) return { conflict: { key, record: done.current } };

@@ -1,5 +1,7 @@
 import { closingCases } from "./lock/closing.ts";
+import { commitCases } from "./lock/commits.ts";
 import { extensionCases } from "./lock/extensions.ts";
+import { fingerprintCases } from "./lock/fingerprints.ts";
 import { handingOverCases } from "./lock/handing-over.ts";
 import { holderCases } from "./lock/holders.ts";
 import { replyCases } from "./lock/replies.ts";
@@ -22,6 +24,8 @@ export const lockCases: readonly Case[] = [
   ...severalCases,
   ...runCases,
   ...runFailureCases,
+  ...commitCases,
+  ...fingerprintCases,
   ...sharedCases,
   ...closingCases,
 ];
