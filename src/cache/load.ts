@@ -1,3 +1,4 @@
+import { onAbort } from "../base/aborts.ts";
 import { deferred, type Deferred } from "../base/async.ts";
 import type { Handout } from "./isolation.ts";
 
@@ -30,17 +31,17 @@ export class Load<V> {
   async join(key: string, signal: AbortSignal | undefined): Promise<Handout<V> | undefined> {
     const { promise } = this.#values.get(key) as Deferred<Handout<V> | undefined>;
     this.#waiting++;
-    let onAbort: (() => void) | undefined;
+    let unheard: (() => void) | undefined;
     try {
       if (!signal) return await promise;
       const left = new Promise<never>((_, reject) => {
-        onAbort = () => reject(signal.reason as Error);
-        signal.addEventListener("abort", onAbort, { once: true });
-        if (signal.aborted) onAbort();
+        const abort = (): void => reject(signal.reason as Error);
+        unheard = onAbort(signal, abort);
+        if (signal.aborted) abort();
       });
       return await Promise.race([promise, left]);
     } finally {
-      if (onAbort) signal?.removeEventListener("abort", onAbort);
+      unheard?.();
       if (--this.#waiting === 0 && this.#open.size > 0) this.#controller.abort(signal?.reason);
     }
   }

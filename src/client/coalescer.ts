@@ -1,7 +1,7 @@
+import { watchAbort } from "../base/aborts.ts";
 import { IndeterminateError, isHoldfastError, UnavailableError } from "../base/errors.ts";
 import type { Time } from "../base/time.ts";
 import type { ExecuteCall, Group, Outcome, Session } from "../port/index.ts";
-import { Aborts } from "./aborts.ts";
 import type { Call } from "./calls.ts";
 import { Deadlines } from "./deadlines.ts";
 import { groupWrites, KeyOrder, Lane, type Turn } from "./key-order.ts";
@@ -24,7 +24,6 @@ export class Coalescer {
   readonly #backend: string;
   readonly #order = new KeyOrder();
   readonly #deadlines: Deadlines;
-  readonly #aborts = new Aborts();
   #ready: Request[] = [];
   #scheduled = false;
   #inFlight = 0;
@@ -60,7 +59,7 @@ export class Coalescer {
       const caller = new Caller(request, call, reader, resolve as (result: unknown) => void, reject, this.#drop);
       request.add(caller);
       this.#deadlines.add(caller);
-      this.#aborts.add(caller);
+      if (call.signal) caller.watch = watchAbort(call.signal, caller);
     });
   }
 
@@ -212,7 +211,7 @@ export class Coalescer {
     caller.over = true;
     caller.request.live--;
     this.#deadlines.delete(caller);
-    this.#aborts.delete(caller);
+    caller.watch?.end();
   }
 
   #left(): void {

@@ -1,3 +1,4 @@
+import { onAbort } from "../base/aborts.ts";
 import { Emitter } from "../base/emitter.ts";
 import { UnavailableError, UnsupportedError } from "../base/errors.ts";
 import type { Time } from "../base/time.ts";
@@ -178,10 +179,9 @@ const lastWordMs = 10;
 export async function bounded<T>(promise: Promise<T>, call: Call, time: Time, backend: string): Promise<T> {
   const { signal, deadline } = call;
   let timer: { clear(): void } | undefined;
-  let onAbort: (() => void) | undefined;
+  let unheard: (() => void) | undefined;
   const end = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal?.reason as Error);
-    signal?.addEventListener("abort", onAbort, { once: true });
+    unheard = onAbort(signal, () => reject(signal?.reason as Error));
     timer = time.after(
       deadline - time.monotonic() + lastWordMs,
       () => reject(new UnavailableError("timed out: nothing was changed", { backend })),
@@ -192,6 +192,6 @@ export async function bounded<T>(promise: Promise<T>, call: Call, time: Time, ba
     return await Promise.race([promise, end]);
   } finally {
     timer?.clear();
-    if (onAbort) signal?.removeEventListener("abort", onAbort);
+    unheard?.();
   }
 }

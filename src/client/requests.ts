@@ -1,5 +1,5 @@
+import type { Abortable, AbortWatch } from "../base/aborts.ts";
 import type { Group, Operation, Outcome } from "../port/index.ts";
-import type { Abortable } from "./aborts.ts";
 import type { Call } from "./calls.ts";
 import type { Expiring } from "./deadlines.ts";
 import type { Lanes, Turn } from "./key-order.ts";
@@ -69,6 +69,8 @@ export class Caller implements Expiring, Abortable {
   next: Caller | undefined = undefined;
   over = false;
   place: number | undefined = undefined;
+  /** While its signal may end it. */
+  watch: AbortWatch | undefined = undefined;
 
   constructor(
     request: Request,

@@ -1,10 +1,15 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { onAbort } from "../base/aborts.ts";
 
 /** Resolves after so many ms; earlier, and without an error, when the signal aborts. */
 export async function delay(ms: number, signal?: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal });
-  } catch (error) {
-    if (!signal?.aborted) throw error;
-  }
+  if (signal?.aborted) return;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(over, ms);
+    const unheard = onAbort(signal, over);
+    function over(): void {
+      clearTimeout(timer);
+      unheard();
+      resolve();
+    }
+  });
 }

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 
+import { onAbort } from "../base/aborts.ts";
 import { Emitter } from "../base/emitter.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import { drawId } from "../base/ids.ts";
@@ -84,10 +85,9 @@ class Run implements EachRun {
   constructor(settings: Settings) {
     this.#settings = settings;
     const { signal } = settings;
-    const onAbort = (): void => this.stop();
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const unheard = onAbort(signal, () => this.stop());
     if (signal?.aborted) this.stop();
-    this.result = this.#run().finally(() => signal?.removeEventListener("abort", onAbort));
+    this.result = this.#run().finally(unheard);
   }
 
   stop(): void {

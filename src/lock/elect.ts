@@ -1,3 +1,4 @@
+import { joinSignals, onAbort } from "../base/aborts.ts";
 import { isAway } from "../base/errors.ts";
 import { runUnder, type Gate } from "./gate.ts";
 import type { Lease } from "./lease.ts";
@@ -41,9 +42,9 @@ async function lead<R>(
   signal: AbortSignal | undefined,
 ): Promise<{ readonly value: R } | undefined> {
   const lost = lease.signal;
-  const over = signal ? AbortSignal.any([lost, signal]) : lost;
+  const over = joinSignals(lost, signal);
   try {
-    const value = await runUnder(gate.table, lease, async (held) => fn(held, over));
+    const value = await runUnder(gate.table, lease, async (held) => fn(held, over.signal));
     return lost.aborted ? undefined : { value };
   } catch (error) {
     if (signal?.aborted && error === signal.reason) return undefined;
@@ -51,6 +52,8 @@ async function lead<R>(
     // It was told to stop, and how it did so is not what the caller waits for.
     if (error !== lost.reason) gate.table.report("lead after a lost election", error);
     return undefined;
+  } finally {
+    over.end();
   }
 }
 
@@ -60,11 +63,11 @@ async function pause(gate: Gate, ms: number, signal: AbortSignal | undefined): P
     const done = (): void => {
       timer.clear();
       gate.table.pausing.delete(done);
-      signal?.removeEventListener("abort", done);
+      unheard();
       resolve();
     };
     const timer = gate.table.time.after(ms, done, { ref: true });
     gate.table.pausing.add(done);
-    signal?.addEventListener("abort", done);
+    const unheard = onAbort(signal, done);
   });
 }

@@ -1,3 +1,4 @@
+import { watchAbort } from "../base/aborts.ts";
 import { LinkedList } from "../base/linked-list.ts";
 import type { LockTable } from "./table.ts";
 import type { Waiter } from "./waiter.ts";
@@ -28,7 +29,7 @@ export class Line extends LinkedList<Waiter> {
       waiter.deadline = this.#table.time.monotonic() + (waitMs === 0 ? timeoutMs : waitMs);
       this.#table.schedule.add(waiter);
     }
-    this.#table.aborts.add(waiter);
+    if (waiter.signal) waiter.watch = watchAbort(waiter.signal, waiter);
   }
 
   override remove(waiter: Waiter): void {
@@ -38,6 +39,6 @@ export class Line extends LinkedList<Waiter> {
     if (!waiter.armed) return;
     this.#table.waited();
     if (waiter.deadline !== Infinity) this.#table.schedule.delete(waiter);
-    this.#table.aborts.delete(waiter);
+    waiter.watch?.end();
   }
 }

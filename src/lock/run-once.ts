@@ -1,3 +1,4 @@
+import { joinSignals } from "../base/aborts.ts";
 import {
   FencedError,
   IndeterminateError,
@@ -83,10 +84,12 @@ export class RunOnce<R, Tx> {
     const wait = new AbortController();
     const over = (): void => wait.abort(this.#notFree(new Refusal(undefined, false)));
     const timer = this.#instance.time.after(waitMs, over, { ref: true });
+    const until = joinSignals(wait.signal, signal);
     try {
-      return await this.#lookUntil(signal ? AbortSignal.any([signal, wait.signal]) : wait.signal);
+      return await this.#lookUntil(until.signal);
     } finally {
       timer.clear();
+      until.end();
     }
   }
 
@@ -140,11 +143,12 @@ export class RunOnce<R, Tx> {
     const began: RunningRecord = { state: "running", attempt, token, onCrash, fingerprint };
     await this.#begin(lease, began);
     const transaction = new Writes(this.#transactions, commit !== undefined, () => this.#log.call());
+    const over = joinSignals(lease.signal, this.#terms.signal);
     const context: RunOnceContext<Tx> = {
       idempotencyKey: token,
       attempt,
       lease,
-      signal: this.#signal(lease),
+      signal: over.signal,
       get tx() {
         return transaction.tx;
       },
@@ -156,6 +160,8 @@ export class RunOnce<R, Tx> {
       transaction.opened?.abandon();
       await this.#noteFailure(lease, began, error);
       throw error;
+    } finally {
+      over.end();
     }
     const { maxValue } = this.#gate.table.capabilities as Capabilities;
     await this.#finish(lease, began, value, completed(this.#log.id, began, value, maxValue), transaction.opened);
@@ -197,11 +203,12 @@ export class RunOnce<R, Tx> {
   ): Promise<void> {
     const { commit, keepMs: keepFor } = this.#terms;
     const noted = { record: done, keepMs: keepFor };
+    const over = joinSignals(lease.signal, this.#terms.signal);
     try {
       if (!commit) await this.#log.write(lease, noted, opened);
       else {
         const transactions = factoryOf(this.#transactions);
-        await this.#log.commit(lease, noted, transactions, (tx) => commit(tx, value), this.#signal(lease));
+        await this.#log.commit(lease, noted, transactions, (tx) => commit(tx, value), over.signal);
       }
     } catch (error) {
       opened?.abandon();
@@ -211,6 +218,8 @@ export class RunOnce<R, Tx> {
         await this.#noteFailure(lease, run, error, commit && done.state === "done" ? { data: done.data } : undefined);
       if (!isHoldfastError(error, "LEASE_LOST") || error !== lease.signal.reason) throw error;
       throw new FencedError("the lease was lost: the run was not recorded", { ...this.#log.context(), cause: error });
+    } finally {
+      over.end();
     }
     if (done.state === "lost") throw this.#lost(done);
   }
@@ -248,11 +257,6 @@ export class RunOnce<R, Tx> {
 
   get #keepUnfinishedMs(): number {
     return Math.max(this.#terms.keepMs, keepAttemptsMs);
-  }
-
-  #signal(lease: Lease): AbortSignal {
-    const { signal } = this.#terms;
-    return signal ? AbortSignal.any([lease.signal, signal]) : lease.signal;
   }
 }
 

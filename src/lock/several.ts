@@ -1,8 +1,8 @@
+import { onAbort } from "../base/aborts.ts";
 import { deferred } from "../base/async.ts";
 import { isHoldfastError, type LeaseLostError } from "../base/errors.ts";
 import { drawId } from "../base/ids.ts";
 import type { Key } from "../base/keys.ts";
-import type { Abortable } from "../client/aborts.ts";
 import type { Expiring } from "../client/deadlines.ts";
 import type { Reply } from "../client/index.ts";
 import type { Granted, LockState, Operation } from "../port/index.ts";
@@ -43,7 +43,7 @@ class Part implements Turn {
 }
 
 /** One call that wants several locks together. It ends with its wait or its signal; what is under way then is undone later. */
-export class Several implements Expiring, Abortable {
+export class Several implements Expiring {
   deadline = Infinity;
   readonly #table: LockTable;
   readonly #locks: readonly Key[];
@@ -66,13 +66,13 @@ export class Several implements Expiring, Abortable {
   /** A lease on all of them, or a refusal that names who is in the way. */
   async take(): Promise<Lease | Refusal> {
     const { waitMs, signal } = this.#terms;
-    const { schedule, time, instance, aborts, gathering } = this.#table;
+    const { schedule, time, instance, gathering } = this.#table;
     signal?.throwIfAborted();
     if (waitMs > 0 && waitMs < Infinity) {
       this.deadline = time.monotonic() + waitMs;
       schedule.add(this);
     }
-    aborts.add(this);
+    const unheard = onAbort(signal, () => this.#abort());
     gathering.add(this);
     this.#table.waiting();
     // An instance that closes waits for what becomes of it: it may have to be undone.
@@ -86,7 +86,7 @@ export class Several implements Expiring, Abortable {
       gathering.delete(this);
       this.#table.waited();
       schedule.delete(this);
-      aborts.delete(this);
+      unheard();
     }
   }
 
@@ -98,12 +98,7 @@ export class Several implements Expiring, Abortable {
     else this.#outcome.resolve(this.#refused);
   }
 
-  get signal(): AbortSignal | undefined {
-    return this.#terms.signal;
-  }
-
-  /** Called when the signal aborts. */
-  abort(): void {
+  #abort(): void {
     this.#over = true;
     this.#outcome.reject(this.#terms.signal?.reason);
     this.#current?.stop();

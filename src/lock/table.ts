@@ -3,7 +3,6 @@ import { isHoldfastError } from "../base/errors.ts";
 import { isSameKey, type Key } from "../base/keys.ts";
 import { LinkedList } from "../base/linked-list.ts";
 import type { Time, Timer } from "../base/time.ts";
-import { Aborts } from "../client/aborts.ts";
 import { Deadlines } from "../client/deadlines.ts";
 import type { Call, Closing, Instance } from "../client/index.ts";
 import type { Capabilities, LockState, Signal } from "../port/index.ts";
@@ -34,8 +33,6 @@ export class LockTable implements Closing {
   readonly time: Time;
   /** Ends of leases and of waits, renewals and wake-ups: many on few timers, so those that are due together go together. */
   readonly schedule: Deadlines;
-  /** Waits that a signal may end. */
-  readonly aborts = new Aborts();
   /** What is held by this instance. */
   readonly tenures = new LinkedList<Tenure>();
   /** Calls that take several locks and have not settled. */

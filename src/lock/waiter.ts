@@ -1,6 +1,6 @@
+import type { Abortable, AbortWatch } from "../base/aborts.ts";
 import { LockTimeoutError, type HolderInfo } from "../base/errors.ts";
 import type { Linked } from "../base/linked-list.ts";
-import type { Abortable } from "../client/aborts.ts";
 import type { Expiring } from "../client/deadlines.ts";
 import type { LockMode } from "../port/index.ts";
 import type { Holder } from "./holder.ts";
@@ -53,6 +53,7 @@ export class Waiter implements Expiring, Abortable, Linked<Waiter> {
   queued = false;
   /** In the schedule and heard by its signal. */
   armed = false;
+  watch: AbortWatch | undefined = undefined;
   readonly resolve: (outcome: Lease | Refusal) => void;
   readonly reject: (reason: unknown) => void;
   previous: Waiter | undefined;

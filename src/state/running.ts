@@ -1,3 +1,4 @@
+import { onAbort } from "../base/aborts.ts";
 import { UnavailableError } from "../base/errors.ts";
 import type { Closing, Instance } from "../client/index.ts";
 
@@ -39,14 +40,14 @@ export class Running implements Closing {
         undo();
         reject(error);
       };
-      const onAbort = (): void => stop(signal?.reason as Error);
+      const aborted = (): void => stop(signal?.reason as Error);
       const undo = (): void => {
         this.#stops.delete(stop);
-        signal?.removeEventListener("abort", onAbort);
+        unheard();
       };
       this.#stops.add(stop);
-      signal?.addEventListener("abort", onAbort, { once: true });
-      if (signal?.aborted) onAbort();
+      const unheard = onAbort(signal, aborted);
+      if (signal?.aborted) aborted();
       else if (this.#ended) stop(this.#ended);
       work.then((value) => {
         undo();

@@ -1,3 +1,4 @@
+import { onAbort } from "../base/aborts.ts";
 import { UnavailableError } from "../base/errors.ts";
 import { keyId, type Key } from "../base/keys.ts";
 import type { Time, Timer } from "../base/time.ts";
@@ -53,7 +54,7 @@ export class Turns {
     await new Promise<void>((resolve, reject) => {
       // At once, for a turn must not begin for somebody who gave up in the same moment.
       const undo = (): void => {
-        signal?.removeEventListener("abort", onAbort);
+        unheard();
         this.#deadlines.delete(expiring);
         line.waiting.delete(waiter);
       };
@@ -71,11 +72,10 @@ export class Turns {
           reject(new UnavailableError("timed out while others updated the key: nothing was changed", { key: key.key }));
         },
       };
-      const onAbort = (): void => {
+      const unheard = onAbort(signal, () => {
         undo();
         reject(signal?.reason as Error);
-      };
-      signal?.addEventListener("abort", onAbort, { once: true });
+      });
       this.#deadlines.add(expiring);
       line.waiting.add(waiter);
       this.#watch(line);

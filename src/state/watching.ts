@@ -1,3 +1,4 @@
+import { onAbort } from "../base/aborts.ts";
 import { isHoldfastError, UnsupportedError } from "../base/errors.ts";
 import { bounded, type Call } from "../client/index.ts";
 import type { Signal } from "../port/index.ts";
@@ -76,11 +77,7 @@ class Watcher<T> implements AsyncIterableIterator<Change<T>> {
       throw error;
     }
     const { signal } = call;
-    signal?.addEventListener("abort", this.#end, { once: true });
-    this.#undo.push(
-      () => signal?.removeEventListener("abort", this.#end),
-      instance.register({ end: async () => this.#end() }),
-    );
+    this.#undo.push(onAbort(signal, this.#end), instance.register({ end: async () => this.#end() }));
     if (signal?.aborted) this.#end();
   }
 

@@ -1,8 +1,15 @@
 import { changeCases } from "./cache/changes.ts";
 import { failureCases } from "./cache/failures.ts";
 import { loadCases } from "./cache/loads.ts";
+import { signalCases } from "./cache/signals.ts";
 import { valueCases } from "./cache/values.ts";
 import type { Case } from "./suite.ts";
 
 /** What a cache must do on every backend. Bind them to a backend with `bindSuite`. */
-export const cacheCases: readonly Case[] = [...valueCases, ...loadCases, ...changeCases, ...failureCases];
+export const cacheCases: readonly Case[] = [
+  ...valueCases,
+  ...loadCases,
+  ...changeCases,
+  ...failureCases,
+  ...signalCases,
+];

@@ -10,6 +10,7 @@ import { runFailureCases } from "./lock/run-failures.ts";
 import { runCases } from "./lock/runs.ts";
 import { severalCases } from "./lock/several.ts";
 import { sharedCases } from "./lock/shared.ts";
+import { signalCases } from "./lock/signals.ts";
 import { waitingCases } from "./lock/waiting.ts";
 import type { Case } from "./suite.ts";
 
@@ -28,4 +29,5 @@ export const lockCases: readonly Case[] = [
   ...fingerprintCases,
   ...sharedCases,
   ...closingCases,
+  ...signalCases,
 ];

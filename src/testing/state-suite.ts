@@ -3,6 +3,7 @@ import { callCases } from "./state/calls.ts";
 import { conditionCases } from "./state/conditions.ts";
 import { expiryCases } from "./state/expiry.ts";
 import { guardedCases } from "./state/guarded.ts";
+import { signalCases } from "./state/signals.ts";
 import { transactionRefusalCases } from "./state/refusals.ts";
 import { schemaCases } from "./state/schemas.ts";
 import { transactionCases } from "./state/transactions.ts";
@@ -24,4 +25,5 @@ export const stateCases: readonly Case[] = [
   ...watchCases,
   ...schemaCases,
   ...callCases,
+  ...signalCases,
 ];
