@@ -1,5 +1,5 @@
 // The one command that proves the repository: `npm test`. Static checks first, then one run of all tests, whose summary
-// is the last thing printed. `node scripts/test.ts unit|package|chaos` runs a part, without the static checks.
+// is the last thing printed. `node scripts/test.ts unit|package|chaos|kills` runs a part, without the static checks.
 // With HOLDFAST_REQUIRE_BACKENDS=1 a backend that cannot be reached is a failure.
 import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -29,6 +29,8 @@ interface Suite {
   readonly steps: readonly Step[];
   /** Whether a file, named from `tests/` on, belongs to it. */
   readonly includes: (file: string) => boolean;
+  /** Settings of the tests, unless the environment has others. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 const isPackage = (file: string): boolean => file.startsWith("package/");
@@ -39,6 +41,11 @@ const suites: Readonly<Record<string, Suite>> = {
   unit: { steps: [], includes: (file) => !isPackage(file) && !isChaos(file) },
   package: { steps: [build], includes: isPackage },
   chaos: { steps: [build], includes: isChaos },
+  kills: {
+    steps: [build],
+    includes: (file) => file === "chaos/kills.test.ts",
+    settings: { HOLDFAST_KILLS: "5000", HOLDFAST_OPENS: "100000" },
+  },
 };
 
 async function main(name: string): Promise<number> {
@@ -47,6 +54,7 @@ async function main(name: string): Promise<number> {
     console.error(`unknown part "${name}", known are ${Object.keys(suites).join(", ")}`);
     return 2;
   }
+  for (const [setting, value] of Object.entries(suite.settings ?? {})) process.env[setting] ??= value;
   for (const step of suite.steps) {
     const code = await timed(step);
     if (code !== 0) return code;

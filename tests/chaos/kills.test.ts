@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { test } from "node:test";
+import { runKills } from "./support/kills/round.ts";
+
+// As many as a run can afford; `npm run test:kills` takes 5,000 kills and 100,000 opens.
+const kills = Number(process.env["HOLDFAST_KILLS"] ?? 200);
+const opens = Number(process.env["HOLDFAST_OPENS"] ?? 4_000);
+const round = 100;
+
+for (let done = 0; done < kills; done += round) {
+  const number = done / round;
+  // Values within a page, and values with pages of their own.
+  const padding = number % 2 === 0 ? 8 : 20_000;
+  const share = Math.round((opens * Math.min(round, kills - done)) / kills);
+  test(`nothing acknowledged on files is lost while processes are killed and connect, round ${number}`, async (t) => {
+    const place = mkdtempSync(path.join(tmpdir(), "holdfast-kills-"));
+    try {
+      const logs = path.join(place, "logs");
+      mkdirSync(logs);
+      const result = await runKills({
+        directory: path.join(place, "data"),
+        logs,
+        kills: Math.min(round, kills - done),
+        opens: share,
+        padding,
+      });
+      t.diagnostic(
+        `${result.kills} kills, ${result.opens} opens, ${result.increments} increments, ${result.loads} loads: ${result.wrong.length} wrong`,
+      );
+      assert.deepEqual(result.wrong.slice(0, 20), []);
+      assert.ok(result.increments > 100 && result.loads > 10, "the processes did nothing");
+    } finally {
+      rmSync(place, { recursive: true });
+    }
+  });
+}
