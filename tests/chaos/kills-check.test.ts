@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkCounters } from "./support/kills/check.ts";
-import type { Logged } from "./support/kills/log.ts";
+import { checkCounters } from "./support/kills-check.ts";
+import type { Logged } from "./support/kills-log.ts";
 
 function increment(value: number, begin: number, end: number): Logged {
   return { did: "increment", counter: "a", value, begin: BigInt(begin), end: BigInt(end) };

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
-import { runKills } from "./support/kills/round.ts";
+import { runKills } from "./support/kills.ts";
 
 // As many as a run can afford; `npm run test:kills` takes 5,000 kills and 100,000 opens.
 const kills = Number(process.env["HOLDFAST_KILLS"] ?? 200);

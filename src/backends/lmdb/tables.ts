@@ -97,7 +97,7 @@ export async function closeWritable({ root, mutex }: WritableTables): Promise<vo
 }
 
 /** Commits synchronously, flushed before it is visible, and returns when it is. */
-export const flushedThenVisible = 0x2;
+const flushedThenVisible = 0x2;
 
 /** Runs `body` as one durable transaction; nothing of it stays when it throws. */
 export function transact({ root, mutex }: WritableTables, body: () => void): void {

@@ -1,9 +1,9 @@
 // Opens and closes the data of a directory, as the commit thread does, and tells its parent of each time, until it is killed.
-import type * as Driver from "../../../../src/backends/lmdb/driver.ts";
-import type * as Tables from "../../../../src/backends/lmdb/tables.ts";
+import type * as Driver from "../../../src/backends/lmdb/driver.ts";
+import type * as Tables from "../../../src/backends/lmdb/tables.ts";
 
 const directory = process.argv[2] as string;
-const from = "../../../../dist/backends/lmdb";
+const from = "../../../dist/backends/lmdb";
 const { loadDriver } = (await import(`${from}/driver.js`)) as typeof Driver;
 const { openWritable, closeWritable } = (await import(`${from}/tables.js`)) as typeof Tables;
 const driver = await loadDriver();

@@ -2,9 +2,9 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { setTimeout as delay } from "node:timers/promises";
-import { connect } from "../../../../src/entries/index.ts";
-import { checkCounters } from "./check.ts";
-import { readLog } from "./log.ts";
+import { connect } from "../../../src/entries/index.ts";
+import { checkCounters } from "./kills-check.ts";
+import { readLog } from "./kills-log.ts";
 
 export interface KillsOptions {
   readonly directory: string;
@@ -35,8 +35,8 @@ const openers = 2;
 const busy = 1;
 
 /**
- * Processes increment counters while they are killed and replaced. Others open the data and are stopped for a moment or killed,
- * mostly in the middle of an open, and a loop keeps a core busy.
+ * Processes increment counters while they are killed and replaced. Others open the data, and are stopped for a moment or killed,
+ * mostly in the middle of an open. A loop keeps a core busy.
  */
 export async function runKills(options: KillsOptions): Promise<KillsResult> {
   const { directory, logs, padding } = options;
@@ -54,7 +54,7 @@ export async function runKills(options: KillsOptions): Promise<KillsResult> {
   let over = false;
 
   function start(program: string, args: readonly string[]): ChildProcess {
-    const child = fork(fileURLToPath(new URL(program, import.meta.url)), args, {
+    const child = fork(fileURLToPath(new URL(`../programs/${program}`, import.meta.url)), args, {
       execArgv: ["--no-warnings"],
       stdio: ["ignore", "inherit", "pipe", "ipc"],
     });
@@ -96,14 +96,14 @@ export async function runKills(options: KillsOptions): Promise<KillsResult> {
     });
   }
 
-  /** Stops those that open for a moment, so that others commit in the middle of an open, or kills one. */
-  async function disturbOpeners(): Promise<void> {
+  /** Stops one for a moment, so that others commit in the middle of an open or of a commit; kills some that open. */
+  async function disturb(): Promise<void> {
     while (!over) {
-      const child = pick([...opening]);
+      const child = pick([...opening, ...working]);
       if (child) {
         child.kill("SIGSTOP");
         await delay(5 + Math.random() * 15);
-        if (Math.random() < 0.02) await kill(child);
+        if (opening.has(child) && Math.random() < 0.04) await kill(child);
         else child.kill("SIGCONT");
       }
       await delay(Math.random() * 10);
@@ -116,7 +116,7 @@ export async function runKills(options: KillsOptions): Promise<KillsResult> {
     for (let i = 0; i < workers; i++) startWorker();
     for (let i = 0; i < openers; i++) startOpener();
     for (let i = 0; i < busy; i++) start("busy.ts", []);
-    const disturbing = disturbOpeners();
+    const disturbing = disturb();
     while ((kills < options.kills || opens < options.opens) && wrong.length === 0) {
       await delay(10 + Math.random() * 100); // the moment of the kill is what is random here
       const child = kills < options.kills ? pick(working.slice(steady)) : undefined;

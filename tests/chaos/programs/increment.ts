@@ -1,7 +1,7 @@
 // Increments counters of a directory until it is killed or told to stop, and logs what it is told.
 import { openSync, writeSync } from "node:fs";
-import type * as Package from "../../../../src/entries/index.ts";
-import { errorLine, line } from "./log.ts";
+import type * as Package from "../../../src/entries/index.ts";
+import { errorLine, line } from "../support/kills-log.ts";
 
 const { url, log, counters, padding } = JSON.parse(process.argv[2] as string) as {
   url: string;
@@ -17,7 +17,7 @@ let stopped = false;
 process.on("message", () => (stopped = true));
 
 // Compiled, since thousands of these start.
-const compiled = "../../../../dist/entries/index.js";
+const compiled = "../../../dist/entries/index.js";
 const { connect } = (await import(compiled)) as typeof Package;
 const file = openSync(log, "a");
 // Synchronous, so that what was logged outlives a kill.

@@ -1,4 +1,4 @@
-import type { Logged } from "./log.ts";
+import type { Logged } from "./kills-log.ts";
 
 /** What is wrong with what was told of the counters, and with what they hold at the end. */
 export function checkCounters(entries: readonly Logged[], final: ReadonlyMap<string, number>): string[] {
