@@ -61,6 +61,7 @@ export function prepareDirectory(wanted: string): Directory {
     const domain = readMarker(resolved) ?? writeMarker(resolved, file);
     refuseDamaged(file);
     const files = { data: file, mutex: path.join(resolved, "mutex.mdb") };
+    for (const name of [file, files.mutex]) if (!fs.existsSync(`${name}-lock`)) makeLockFile(resolved, `${name}-lock`);
     return { path: resolved, files, domain, sockets: socketDirectory(resolved, domain) };
   } catch (error) {
     throw explained(error as NodeJS.ErrnoException, wanted);
@@ -157,6 +158,41 @@ function refuseDamaged(file: string): void {
   );
 }
 
+/** Of the driver's lock file: room for its head and 2,048 readers, in bytes. */
+const lockBytes = 132 * 1024;
+/** What the driver writes into a new data file before anything else can be checked, and some more. */
+const firstBytes = 512 * 1024;
+
+/**
+ * Makes the lock file before the driver does, and full of zeros. The driver would make it of holes, and a hole that it writes to
+ * on a full disk ends the process.
+ */
+function makeLockFile(directory: string, target: string): void {
+  const { bavail, bsize } = fs.statfsSync(directory);
+  if (bavail * bsize < firstBytes) throw Object.assign(new Error("no space is left"), { code: "ENOSPC" });
+  linkNew(directory, target, Buffer.alloc(lockBytes));
+}
+
+/** Makes a whole file where there is none; leaves the one there is. */
+function linkNew(directory: string, target: string, content: Uint8Array): void {
+  const draft = path.join(directory, `.${path.basename(target)}.${drawId()}`);
+  const handle = fs.openSync(draft, "wx");
+  try {
+    try {
+      for (let at = 0; at < content.length;) at += fs.writeSync(handle, content, at);
+      fs.fsyncSync(handle);
+    } finally {
+      fs.closeSync(handle);
+    }
+    // A link fails where a rename would replace the winner's.
+    fs.linkSync(draft, target);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  } finally {
+    fs.unlinkSync(draft);
+  }
+}
+
 /** The id in the marker; `undefined` where there is none. */
 function readMarker(directory: string): string | undefined {
   let text: string;
@@ -195,24 +231,8 @@ function writeMarker(directory: string, file: string): string {
       context,
     );
   }
-  const target = path.join(directory, marker);
-  const draft = path.join(directory, `.${marker}.${drawId()}`);
   const domain = drawId();
-  const handle = fs.openSync(draft, "wx");
-  try {
-    fs.writeSync(handle, `${JSON.stringify({ format, domain })}\n`);
-    fs.fsyncSync(handle);
-  } finally {
-    fs.closeSync(handle);
-  }
-  try {
-    // A link fails where a rename would replace the winner's.
-    fs.linkSync(draft, target);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  } finally {
-    fs.unlinkSync(draft);
-  }
+  linkNew(directory, path.join(directory, marker), Buffer.from(`${JSON.stringify({ format, domain })}\n`));
   return readMarker(directory) ?? domain;
 }
 

@@ -31,6 +31,7 @@ export interface LmdbRoot extends LmdbStore, LmdbEnvironment {
   getWriteTxnId(): number;
   resetReadTxn(): void;
   readerCheck(): number;
+  readonly env: { info(): { readonly lastPageNumber: number }; stat(): { readonly pageSize: number } };
 }
 
 interface LmdbStoreOptions {

@@ -13,6 +13,9 @@ const context = { backend: "lmdb" } as const;
 /** Codes of the driver and the system that say what to do about them. */
 const advice: ReadonlyMap<string | number, string> = new Map<string | number, string>([
   [28, "the disk is full: free space in the directory's file system"],
+  ["ENOSPC", "the disk is full: free space in the directory's file system"],
+  ["EDQUOT", "the disk quota is used up: free space in the directory's file system"],
+  ["EFBIG", "the file may not grow further: raise the file size limit of the process"],
   [122, "the disk quota is used up: free space in the directory's file system"],
   [27, "the file may not grow further: raise the file size limit of the process"],
   [-30792, "the map of the data file could not grow: free address space, or raise the memory limit of the process"],

@@ -1,8 +1,9 @@
 import { unlinkSync } from "node:fs";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import path from "node:path";
-import { UnsupportedError } from "../../base/errors.ts";
+import { UnsupportedError, type HoldfastError } from "../../base/errors.ts";
 import { processTag } from "./clock.ts";
+import { toError } from "./failures.ts";
 import type { PeerRecord } from "./meta.ts";
 
 /** What is said over a socket, one byte each: who it is comes first, as a line. */
@@ -165,7 +166,9 @@ export class Peers {
   }
 }
 
-function unusable(cause: unknown): UnsupportedError {
+function unusable(cause: unknown): HoldfastError {
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === "ENOSPC" || code === "EDQUOT") return toError(cause as Error);
   return new UnsupportedError(
     "no socket can be made beside the data, by which the processes that share it wake each other: use a local disk whose file system has sockets, and grant write permission on the directory's sockets folder",
     { backend: "lmdb", cause },

@@ -1,5 +1,6 @@
 import type { LmdbKey, LmdbModule, LmdbRoot, LmdbStore } from "./driver.ts";
 import { MachineMutex } from "./machine-mutex.ts";
+import { Reserve } from "./reserve.ts";
 
 /** The files of a directory. */
 export interface DataFiles {
@@ -28,6 +29,7 @@ export interface Tables {
 /** The databases, for the one thread of the process that writes to them. */
 export interface WritableTables extends Tables {
   readonly mutex: MachineMutex;
+  readonly reserve: Reserve;
 }
 
 /** Keys are UTF-8; ends of ranges come as bytes. */
@@ -49,7 +51,8 @@ const keyEncoder = {
 export function openWritable(driver: LmdbModule, files: DataFiles, mapSize: number): WritableTables {
   const mutex = new MachineMutex(driver, files.mutex);
   try {
-    return { ...mutex.run(() => openTables(driver, files.data, mapSize, true)), mutex };
+    const tables = mutex.run(() => openTables(driver, files.data, mapSize, true));
+    return { ...tables, mutex, reserve: new Reserve(tables.root, files.data) };
   } catch (error) {
     void mutex.close();
     throw error;
@@ -91,7 +94,8 @@ function openTables(driver: LmdbModule, file: string, mapSize: number, writable:
 }
 
 /** Closes what {@link openWritable} opened. */
-export async function closeWritable({ root, mutex }: WritableTables): Promise<void> {
+export async function closeWritable({ root, mutex, reserve }: WritableTables): Promise<void> {
+  reserve.close();
   await root.close();
   await mutex.close();
 }

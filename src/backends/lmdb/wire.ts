@@ -1,5 +1,6 @@
 import type { Condition, Group, Key, LockOperation, Operation } from "../../port/index.ts";
 import { recordBytes, writeRecord } from "./layout.ts";
+import type { Load } from "./reserve.ts";
 import type { Command } from "./commands.ts";
 
 /*
@@ -208,6 +209,20 @@ export class BatchReader {
     this.#at = start + 9;
     const guards = this.#bytes.readUInt16LE(start + 1);
     return { guards, ops: this.#bytes.readUInt16LE(start + 3), code: this.#bytes[this.#at] as number };
+  }
+
+  /** What the groups at `starts` are about to do. */
+  load(starts: readonly number[]): Load {
+    let ops = 0;
+    let bytes = 0;
+    let values = false;
+    for (const start of starts) {
+      const group = this.open(start);
+      ops += group.guards + group.ops;
+      bytes += this.#bytes.readUInt32LE(start + 5);
+      values ||= group.code !== code.delete && group.code !== code.lock && group.code !== code.command;
+    }
+    return { ops, bytes, values };
   }
 
   byte(): number {

@@ -62,6 +62,7 @@ function attempt(
   let complete = false;
   try {
     transact(tables, () => {
+      tables.reserve.ensure(read.load(groups.map((i) => starts[i] as number)));
       const tx = new Transaction(tables, epoch, watches);
       for (const i of groups) {
         const outcome = runGroup(tx, read, starts[i] as number);
@@ -122,6 +123,7 @@ function enter(tables: WritableTables): number {
   const id = bootId();
   let epoch = 0;
   transact(tables, () => {
+    tables.reserve.ensure({ ops: 2, bytes: 0, values: false });
     const boot = readMeta<Boot>(tables.meta, metaKeys.boot);
     epoch = boot && sameBoot(boot.id, id) ? boot.epoch : (boot?.epoch ?? 0) + 1;
     if (epoch !== boot?.epoch) writeMeta(tables.meta, metaKeys.boot, { id, epoch } satisfies Boot);

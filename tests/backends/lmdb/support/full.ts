@@ -1,0 +1,73 @@
+import * as fs from "node:fs";
+import path from "node:path";
+import { connect, isHoldfastError } from "../../../../src/entries/index.ts";
+
+/*
+ * Fills the file system of the directory it is given to the last byte, goes on against the full disk, and then has space come back.
+ * Tells what became of it as a line of JSON.
+ */
+const disk = process.argv[2] as string;
+const balloon = path.join(disk, "balloon");
+fs.writeFileSync(balloon, Buffer.alloc(4 * 1024 * 1024));
+const hf = await connect(`file:${path.join(disk, "data")}`, { timeout: "20s" });
+const records = hf.state<string>("records");
+const acknowledged = new Map<string, string>();
+const refusals = new Map<string, number>();
+let written = 0;
+
+async function attempt(body: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await body();
+    return true;
+  } catch (error) {
+    const what = isHoldfastError(error) ? `${error.code}: ${error.message}` : String(error);
+    refusals.set(what, (refusals.get(what) ?? 0) + 1);
+    return false;
+  }
+}
+
+/** Saves values of many sizes, until so many were refused. */
+async function fill(refused: number): Promise<void> {
+  for (let failed = 0; failed < refused;) {
+    const n = written++;
+    const value = `${n} ${"x".repeat(200 + ((n * 7_919) % 40_000))}`;
+    if (await attempt(() => records.save(`r${n}`, value))) acknowledged.set(`r${n}`, value);
+    else failed++;
+  }
+}
+
+const lost = async (): Promise<number> => {
+  let missing = 0;
+  for (const [key, value] of acknowledged) if ((await records.load(key)) !== value) missing++;
+  return missing;
+};
+
+await Promise.all(Array.from({ length: 16 }, () => fill(40)));
+const before = acknowledged.size;
+const lostWhileFull = await lost();
+const locked = await attempt(() => hf.lock("l").run("k", () => undefined, { ttl: "5s", wait: "1s" }));
+const deleted = await attempt(() => records.delete("r0"));
+acknowledged.delete("r0");
+const reopened = await attempt(async () => (await connect(`file:${path.join(disk, "data")}`)).close());
+
+fs.unlinkSync(balloon);
+const more = await attempt(() => records.save("after", "space"));
+acknowledged.set("after", "space");
+await Promise.all(Array.from({ length: 16 }, () => fill(20)));
+const lostAtLast = await lost();
+await hf.close();
+const fresh = await connect(`file:${path.join(disk, "data")}`);
+const kept = (await fresh.state<string>("records").loadMany([...acknowledged.keys()])).size;
+await fresh.close();
+console.log(
+  JSON.stringify({
+    refusals: [...refusals.keys()],
+    acknowledgedWhileFull: before > 0,
+    lost: lostWhileFull + lostAtLast + acknowledged.size - kept,
+    locked,
+    deleted,
+    reopened,
+    more,
+    grew: acknowledged.size > before,
+  }),
+);
