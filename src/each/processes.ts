@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 import { deferred, type Deferred } from "../base/async.ts";
+import { ownEnvironment } from "../base/environment.ts";
 import { HoldfastError, InvalidArgumentError, UnavailableError, type ErrorCode } from "../base/errors.ts";
 import type { Crew, CrewReport } from "./crew.ts";
 import type { Fault, FromWorker, ToWorker, WorkerReport } from "./messages.ts";
@@ -90,7 +91,9 @@ export class Processes implements Crew {
     const path = fileURLToPath(new URL(own.endsWith(".ts") ? "./child.ts" : "./child.js", own));
     const child = fork(path, [], {
       stdio: ["ignore", this.#terms.quietOutput ? 2 : "inherit", "inherit", "ipc"],
-      execArgv: [...process.execArgv, ...lean],
+      // Nothing of how this process was started: its set-up would run once more in each of them.
+      execArgv: lean,
+      env: ownEnvironment(),
     });
     slot.child = child;
     slot.report = undefined;

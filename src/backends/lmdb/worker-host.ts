@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
+import { ownEnvironment } from "../../base/environment.ts";
 import { UnavailableError, UnsupportedError } from "../../base/errors.ts";
 import type { Done, WorkerMessage, WorkerRequest, WorkerStart } from "./commands.ts";
 import { Gate, guardExit } from "./gate.ts";
@@ -47,7 +48,8 @@ export class WorkerHost {
     const shared = new SharedArrayBuffer(4);
     return new Promise((resolve, reject) => {
       const workerData: WorkerStart = { ...start, gate: gate.memory, shared };
-      const worker = new Worker(url, { workerData, name: "holdfast-lmdb" });
+      // Nothing of how the application was started: its loaders and set-up would run once more, in here.
+      const worker = new Worker(url, { workerData, name: "holdfast-lmdb", execArgv: [], env: ownEnvironment() });
       let host: WorkerHost | undefined;
       let crash: unknown;
       let refused = false;
