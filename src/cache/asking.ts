@@ -1,4 +1,4 @@
-import type { Call, CallOptions } from "../client/index.ts";
+import { within, type Call, type CallOptions } from "../client/index.ts";
 import type { Engine } from "./engine.ts";
 import type { Handout } from "./isolation.ts";
 import { Load } from "./load.ts";
@@ -79,8 +79,19 @@ export class Asking<V> {
   #start(plan: LoadPlan<V>): Load<V> {
     const load = new Load<V>(plan.keys);
     this.#loads.start(load, plan.keys);
-    void runLoad(this.#engine, this.#loads, load, plan);
+    void this.#run(load, plan);
     return load;
+  }
+
+  /** An instance that closes waits for it, unless it is the loader that closes it. */
+  async #run(load: Load<V>, plan: LoadPlan<V>): Promise<void> {
+    const { runs } = this.#engine.instance;
+    const run = runs.start();
+    await runLoad(this.#engine, this.#loads, load, {
+      ...plan,
+      run: (keys, context) => within(run, plan.run, keys, context),
+    });
+    runs.end(run);
   }
 
   /** Calls for all who wait: no caller's signal ends them, and each step of a load has a timeout of its own. */

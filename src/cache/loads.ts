@@ -2,7 +2,7 @@ import { UnavailableError } from "../base/errors.ts";
 import type { Instance } from "../client/index.ts";
 import type { Load } from "./load.ts";
 
-/** The loads of a cache that are on their way, by key. While there is one the instance waits for it when it closes. */
+/** The loads of a cache that are on their way, by key. An instance that closes gives them up at last. */
 export class Loads<V> {
   readonly #instance: Instance;
   /** Those that a caller may join. */
@@ -10,7 +10,6 @@ export class Loads<V> {
   /** All of them, also those that a change has overtaken. */
   readonly #running = new Set<Load<V>>();
   #unregister: (() => void) | undefined;
-  #onIdle: (() => void)[] = [];
 
   constructor(instance: Instance) {
     this.#instance = instance;
@@ -23,7 +22,7 @@ export class Loads<V> {
   }
 
   start(load: Load<V>, keys: readonly string[]): void {
-    this.#unregister ??= this.#instance.register({ drain: () => this.#drain(), end: () => this.#end() });
+    this.#unregister ??= this.#instance.register({ end: () => this.#end() });
     this.#running.add(load);
     for (const key of keys) this.#byKey.set(key, load);
   }
@@ -44,13 +43,6 @@ export class Loads<V> {
     if (this.#running.size > 0) return;
     this.#unregister?.();
     this.#unregister = undefined;
-    const waiting = this.#onIdle;
-    this.#onIdle = [];
-    for (const resolve of waiting) resolve();
-  }
-
-  async #drain(): Promise<void> {
-    if (this.#running.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
   async #end(): Promise<void> {

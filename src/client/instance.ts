@@ -7,13 +7,17 @@ import { checkSignal, timeoutMs, type Call, type CallOptions } from "./calls.ts"
 import { Coalescer } from "./coalescer.ts";
 import type { HoldfastEvents } from "./events.ts";
 import { asItIs, type Reader, type Reply } from "./requests.ts";
+import { Runs } from "./runs.ts";
 
 /** Timeout of a call unless told otherwise, in ms. */
 const DEFAULT_TIMEOUT = 5_000;
 
 /** A part of an instance that has something to finish when the instance closes. */
 export interface Closing {
-  /** Resolves when none of its user functions runs any more. New ones are refused from now on ({@link Instance.assertTaking}). */
+  /**
+   * Ends what waits: new user functions are refused from now on ({@link Instance.assertTaking}). Resolves when nothing of it runs but
+   * what {@link Instance.runs} knows of.
+   */
   drain?(): Promise<void>;
   /** Aborts what still runs (`why: "closed"`) and releases what is held. Calls are still possible. Must not reject. */
   end(): Promise<void>;
@@ -30,6 +34,8 @@ export class Instance {
   /** Default timeout of calls, in ms. */
   readonly timeout: number;
   readonly events: Emitter<HoldfastEvents>;
+  /** The calls that run functions of the application. */
+  readonly runs = new Runs();
   /** Domain and capabilities, once a call of {@link opened} has found them out. */
   known: Opened | undefined;
   readonly #coalescer: Coalescer;
@@ -123,18 +129,17 @@ export class Instance {
 
   /**
    * Refuses new work, lets running functions finish for at most `drainMs`, aborts the rest, releases what is held, ends the
-   * session. Idempotent. The backend stays open: who made it closes it.
+   * session. Idempotent. Functions from inside of which it is called, at whichever call of it, are not waited for. The backend
+   * stays open: who made it closes it.
    */
   close(drainMs: number): Promise<void> {
+    this.runs.exempt();
     return (this.#closed ??= this.#close(drainMs));
   }
 
   async #close(drainMs: number): Promise<void> {
     this.#phase = "draining";
-    await this.#within(
-      this.#each((part) => part.drain?.()),
-      drainMs,
-    );
+    await this.#within(Promise.all([this.#each((part) => part.drain?.()), this.runs.rest()]), drainMs);
     this.#phase = "ending";
     await this.#within(
       this.#each((part) => part.end()),

@@ -119,9 +119,12 @@ export class Holdfast {
   /**
    * Refuses new work, lets running functions finish for at most `drain`, aborts the rest (a lease's `signal` says
    * `why: "closed"`), releases what is held, and closes what `connect` opened; a backend that was handed in stays open.
-   * Idempotent. Calls from then on reject with UnavailableError.
+   * Elections are told at once: their `signal` aborts. Functions from inside of which it is called are not waited for, for they wait
+   * for it: their leases end, and what they would write or load is refused with UnavailableError. Idempotent. Calls from then on
+   * reject with UnavailableError.
    */
   close(): Promise<void> {
+    for (const instance of this.#instances()) instance.runs.exempt();
     return (this.#closed ??= this.#close());
   }
 

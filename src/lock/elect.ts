@@ -1,5 +1,5 @@
 import { joinSignals, onAbort } from "../base/aborts.ts";
-import { isAway } from "../base/errors.ts";
+import { isAway, UnavailableError } from "../base/errors.ts";
 import { runUnder, type Gate } from "./gate.ts";
 import type { Lease } from "./lease.ts";
 import type { Terms } from "./options.ts";
@@ -41,19 +41,29 @@ async function lead<R>(
   fn: LeaderFunction<R>,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly value: R } | undefined> {
+  const { campaigning, instance } = gate.table;
   const lost = lease.signal;
-  const over = joinSignals(lost, signal);
+  const closing = new AbortController();
+  const resigned = joinSignals(closing.signal, signal);
+  const over = joinSignals(lost, resigned.signal);
+  const end = (): void => {
+    closing.abort(new UnavailableError("this instance is closing", { backend: instance.backend.name }));
+  };
+  campaigning.add(end);
+  if (!gate.table.isTaking()) end();
   try {
     const value = await runUnder(gate.table, lease, async (held) => fn(held, over.signal));
     return lost.aborted ? undefined : { value };
   } catch (error) {
-    if (signal?.aborted && error === signal.reason) return undefined;
+    if (over.signal.aborted && error === over.signal.reason) return undefined;
     if (!lost.aborted) throw error;
     // It was told to stop, and how it did so is not what the caller waits for.
     if (error !== lost.reason) gate.table.report("lead after a lost election", error);
     return undefined;
   } finally {
     over.end();
+    resigned.end();
+    campaigning.delete(end);
   }
 }
 
@@ -62,12 +72,12 @@ async function pause(gate: Gate, ms: number, signal: AbortSignal | undefined): P
   await new Promise<void>((resolve) => {
     const done = (): void => {
       timer.clear();
-      gate.table.pausing.delete(done);
+      gate.table.campaigning.delete(done);
       unheard();
       resolve();
     };
     const timer = gate.table.time.after(ms, done, { ref: true });
-    gate.table.pausing.add(done);
+    gate.table.campaigning.add(done);
     const unheard = onAbort(signal, done);
   });
 }

@@ -1,4 +1,5 @@
 import type { Space } from "../base/keys.ts";
+import { within } from "../client/index.ts";
 import type { Capabilities } from "../port/index.ts";
 import { leave, type Lease } from "./lease.ts";
 import type { Terms } from "./options.ts";
@@ -61,11 +62,12 @@ export async function runUnder<R>(
   lease: Lease,
   fn: (lease: Lease) => R | PromiseLike<R>,
 ): Promise<R> {
-  table.started();
+  const { runs } = table.instance;
+  const run = runs.start();
   try {
-    return await fn(lease);
+    return await within(run, fn, lease);
   } finally {
-    table.finished();
+    runs.end(run);
     const left = leave(lease);
     if (left instanceof Promise) await left;
   }

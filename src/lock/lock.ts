@@ -180,8 +180,9 @@ export class Lock<Tx = unknown> {
 
   /**
    * Campaigns for the leadership of that name, runs `fn` while it leads, and campaigns again after a loss. `fn` gets the lease
-   * and a signal that aborts on a loss and with `options.signal`; it is to end then. Resolves with its value when it ends by
-   * itself, with undefined after `options.signal` aborted or the instance began to close. Rejects as `fn` does while it leads.
+   * and a signal that aborts on a loss, with `options.signal`, and when the instance begins to close, which waits for it then; it is
+   * to end. Resolves with its value when it ends by itself, with undefined after `options.signal` aborted or the instance began to
+   * close. Rejects as `fn` does while it leads.
    * The lease is renewed without end unless `maxHold` is given. Names are shared with {@link runOnce}'s ids.
    */
   elect<R>(name: string, fn: LeaderFunction<R>, options?: Omit<AcquireOptions, "wait">): Promise<R | undefined> {

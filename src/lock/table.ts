@@ -37,8 +37,8 @@ export class LockTable implements Closing {
   readonly tenures = new LinkedList<Tenure>();
   /** Calls that take several locks and have not settled. */
   readonly gathering = new Set<Several>();
-  /** What ends the pauses of elections whose store is away. */
-  readonly pausing = new Set<() => void>();
+  /** What elections do when the instance begins to close: those that pause go on, and leaders are told. */
+  readonly campaigning = new Set<() => void>();
   /** Known once the backend was opened. */
   capabilities: Capabilities | undefined;
   readonly #queues = new Map<string, Map<string, LocalQueue>>();
@@ -48,8 +48,6 @@ export class LockTable implements Closing {
   #onQuiet: (() => void)[] = [];
   #waiters = 0;
   #awake: Timer | undefined;
-  #running = 0;
-  #onRest: (() => void)[] = [];
   #listening: "no" | "starting" | "live" = "no";
   #onLive: (() => void)[] = [];
   #unsubscribe: (() => void) | undefined;
@@ -100,16 +98,6 @@ export class LockTable implements Closing {
 
   #stayAwake(): void {
     this.#awake = this.time.after(longestTimer, () => this.#stayAwake(), { ref: true });
-  }
-
-  /** A function of the user's runs from now on; an instance that closes lets it finish. */
-  started(): void {
-    this.#running++;
-  }
-
-  /** It has finished. */
-  finished(): void {
-    if (--this.#running === 0) for (const rested of this.#onRest.splice(0)) rested();
   }
 
   /** Keeps what goes on without a caller, so that closing can wait for it. It must not reject. */
@@ -227,8 +215,7 @@ export class LockTable implements Closing {
   async drain(): Promise<void> {
     for (const queues of this.#queues.values()) for (const queue of [...queues.values()]) queue.refuseAll();
     for (const several of this.gathering) several.expire();
-    for (const done of this.pausing) done();
-    if (this.#running > 0) await new Promise<void>((resolve) => this.#onRest.push(resolve));
+    for (const end of this.campaigning) end();
   }
 
   async end(): Promise<void> {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "../base/errors.ts";
 import type { Key } from "../base/keys.ts";
-import { refuseForgotten, type Call } from "../client/index.ts";
+import { refuseForgotten, within, type Call } from "../client/index.ts";
 import type { Condition, Opened, Operation, StoredRecord } from "../port/index.ts";
 import type { StoreCore } from "./core.ts";
 import { Entry } from "./entry.ts";
@@ -41,8 +41,8 @@ export async function modify<T>(
   const opened = host.known ?? (await host.ready(call));
   const protecting = core.protection(options?.lease, opened, call);
   const protection = protecting instanceof Promise ? await protecting : protecting;
-  const update = new Update(core, key, fn, ttl, opened, call);
-  host.running.enter();
+  const run = instance.runs.start();
+  const update = new Update<T>(core, key, (current) => within(run, fn, current), ttl, opened, call);
   let turn: Turn | undefined;
   try {
     const taken = host.turns.take(key, call);
@@ -50,7 +50,7 @@ export async function modify<T>(
     return await update.run(creates, protection);
   } finally {
     turn?.end();
-    host.running.leave();
+    instance.runs.end(run);
   }
 }
 

@@ -2,12 +2,10 @@ import { onAbort } from "../base/aborts.ts";
 import { UnavailableError } from "../base/errors.ts";
 import type { Closing, Instance } from "../client/index.ts";
 
-/** The functions of the application that run inside of an instance's updates and transactions: they end before it closes. */
+/** The functions of the application that run inside of an instance's updates and transactions: they end with it at the latest. */
 export class Running implements Closing {
   readonly #backend: string;
   readonly #stops = new Set<(error: Error) => void>();
-  #count = 0;
-  #onIdle: (() => void)[] = [];
   #ended: UnavailableError | undefined;
 
   constructor(instance: Instance) {
@@ -18,19 +16,6 @@ export class Running implements Closing {
   /** Throws UnavailableError once those that ran were ended: no function starts from then on. */
   assertLive(): void {
     if (this.#ended) throw this.#ended;
-  }
-
-  /** A call that runs functions starts. */
-  enter(): void {
-    this.#count++;
-  }
-
-  /** It is over. */
-  leave(): void {
-    if (--this.#count > 0) return;
-    const waiting = this.#onIdle;
-    this.#onIdle = [];
-    for (const resolve of waiting) resolve();
   }
 
   /** What a function gives, unless the signal or the instance's end comes first; it then runs on unobserved. */
@@ -54,10 +39,6 @@ export class Running implements Closing {
         resolve(value);
       }, stop);
     });
-  }
-
-  async drain(): Promise<void> {
-    if (this.#count > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
   async end(): Promise<void> {

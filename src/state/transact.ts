@@ -1,5 +1,5 @@
 import { ConflictError, FencedError } from "../base/errors.ts";
-import { Diagnostics, refuseForgotten, type CallOptions, type Instance, type Joined } from "../client/index.ts";
+import { Diagnostics, refuseForgotten, type CallOptions, type Instance, type Joined, within } from "../client/index.ts";
 import { Host } from "./host.ts";
 import type { Found, TransactionTerms } from "./ledger.ts";
 import { checkFunction, type LeaseOption } from "./options.ts";
@@ -54,22 +54,23 @@ export async function runTransaction<R>(
     call: () => instance.call(options),
     protection: options?.lease === undefined ? undefined : await protectionOf(options.lease, instance, opened, call),
   };
-  host.running.enter();
+  const own = instance.runs.start();
+  const inside = (tx: Transaction): R | Promise<R> => within(own, fn, tx);
   try {
-    let tried = await attempt(instance, host, fn, terms, call.signal, joined);
+    let tried = await attempt(instance, host, inside, terms, call.signal, joined);
     while ("conflict" in tried) {
       const { conflict } = tried;
       if (instance.time.monotonic() >= call.deadline) throw kept(instance, conflict);
       const turn = await host.turns.take(conflict.key, call);
       try {
-        tried = await attempt(instance, host, fn, { ...terms, known: conflict }, call.signal, joined);
+        tried = await attempt(instance, host, inside, { ...terms, known: conflict }, call.signal, joined);
       } finally {
         turn.end();
       }
     }
     return tried.value;
   } finally {
-    host.running.leave();
+    instance.runs.end(own);
   }
 }
 

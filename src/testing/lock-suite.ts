@@ -1,4 +1,5 @@
 import { closingCases } from "./lock/closing.ts";
+import { closingInsideCases } from "./lock/closing-inside.ts";
 import { commitCases } from "./lock/commits.ts";
 import { extensionCases } from "./lock/extensions.ts";
 import { fingerprintCases } from "./lock/fingerprints.ts";
@@ -30,4 +31,5 @@ export const lockCases: readonly Case[] = [
   ...sharedCases,
   ...closingCases,
   ...signalCases,
+  ...closingInsideCases,
 ];

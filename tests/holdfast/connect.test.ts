@@ -6,6 +6,7 @@ import { describe, it } from "node:test";
 import { memoryBackend } from "../../src/backends/memory/index.ts";
 import { deferred } from "../../src/base/async.ts";
 import { connect, isHoldfastError, type ConnectOptions, type Holdfast } from "../../src/entries/index.ts";
+import { memory, MemoryLock } from "../../src/entries/memory.ts";
 import type { Backend } from "../../src/port/index.ts";
 import { virtualTime } from "../../src/testing/virtual-time.ts";
 
@@ -168,6 +169,33 @@ describe("connect", () => {
       await assert.rejects(call, { code: "UNAVAILABLE" });
     }
   });
+
+  it(
+    "closes from inside of what it waits for, a loader of a cache of its own and a constructor's run too",
+    { timeout: 30_000 },
+    async () => {
+      const hf = await connect("memory:", { drain: "1m", cache: "memory:" });
+      const closing = deferred<void>();
+      const value = hf.cache<number>("c", { ttl: "1m" }).getOrSet("k", async () => {
+        await closing.promise;
+        await hf.close();
+        return 3;
+      });
+      const first = hf.close();
+      closing.resolve();
+      await assert.rejects(value, { code: "UNAVAILABLE" });
+      await first;
+
+      const backend = memory();
+      assert.equal(
+        await new MemoryLock(backend, "l").run("k", async () => {
+          await backend.close();
+          return 7;
+        }),
+        7,
+      );
+    },
+  );
 
   it("gives up on what does not answer", async () => {
     const { backend, closes, advance } = watched({ opens: false });
