@@ -11,6 +11,8 @@ export type Fault =
   | { readonly kind: "black-hole" }
   /** Passes requests; the replies are thrown away and the connection is cut when the first one comes: it ran, nobody was told. */
   | { readonly kind: "drop-reply" }
+  /** Those connections that are open now stay, and pass nothing; new ones pass everything. */
+  | { readonly kind: "silence" }
   /** Refuses new connections; those that are open stay. */
   | { readonly kind: "refuse" };
 
@@ -28,11 +30,13 @@ interface Link {
   readonly client: Socket;
   readonly server: Socket;
   readonly lanes: readonly [Lane, Lane];
+  /** It was open when silence began. */
+  silent: boolean;
 }
 
 /** A TCP proxy on 127.0.0.1 in front of one server, whose faults are switched while it runs. */
 export class FaultProxy {
-  readonly #target: { readonly host: string; readonly port: number };
+  #target: { readonly host: string; readonly port: number };
   readonly #server: Server;
   readonly #links = new Set<Link>();
   #fault: Fault = { kind: "none" };
@@ -69,13 +73,19 @@ export class FaultProxy {
   /** Changes what is done from now on. A black hole that ends lets go of what it held. */
   set(fault: Fault): void {
     this.#fault = fault;
-    if (fault.kind === "black-hole") return;
+    for (const link of this.#links) link.silent = fault.kind === "silence";
+    if (fault.kind === "black-hole" || fault.kind === "silence") return;
     for (const { lanes } of this.#links) {
       for (const lane of lanes) {
         for (const item of lane.held) if (item.due === Infinity) item.due = 0;
         this.#flush(lane);
       }
     }
+  }
+
+  /** New connections lead to another server; those that are open stay. */
+  lead(target: { readonly host?: string; readonly port: number }): void {
+    this.#target = { host: target.host ?? "127.0.0.1", port: target.port };
   }
 
   /** Cuts every open connection with a reset. New ones are accepted. */
@@ -105,7 +115,7 @@ export class FaultProxy {
       { to: server, held: [], ended: false },
       { to: client, held: [], ended: false },
     ];
-    const link: Link = { client, server, lanes };
+    const link: Link = { client, server, lanes, silent: false };
     this.#links.add(link);
     for (const lane of lanes) {
       const { to } = lane;
@@ -128,7 +138,7 @@ export class FaultProxy {
       for (const resolve of this.#dropped.splice(0)) resolve();
       return;
     }
-    lane.held.push({ chunk, due: this.#due() });
+    lane.held.push({ chunk, due: link.silent ? Infinity : this.#due() });
     this.#flush(lane);
   }
 

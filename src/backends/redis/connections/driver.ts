@@ -4,8 +4,6 @@ import { BACKEND } from "./failures.ts";
 
 /** What is needed of a client of package `redis`. */
 export interface NodeRedisClient {
-  readonly isOpen: boolean;
-  readonly isReady: boolean;
   readonly options?: NodeRedisOptions | undefined;
   connect(): Promise<unknown>;
   destroy(): void;
@@ -28,7 +26,6 @@ export interface CommandOptions {
   /** Undefined switches the driver's timer of each command off: deadlines are ours, and it costs most of the speed. */
   readonly timeout: undefined;
   readonly typeMapping: Readonly<Record<number, unknown>>;
-  readonly abortSignal?: AbortSignal;
 }
 
 export interface NodeRedisOptions {
@@ -46,17 +43,8 @@ export interface NodeRedisOptions {
   readonly [other: string]: unknown;
 }
 
-/**
- * Bulk strings (`$`) and verbatim ones (`=`) as buffers, and what RESP 3 alone has as RESP 2 would give it, should an
- * application's client speak it: maps (`%`) as flat arrays, doubles (`,`) and big numbers (`(`) as text.
- */
-export const TYPES: CommandOptions["typeMapping"] = {
-  [36]: Buffer,
-  [61]: Buffer,
-  [37]: Array,
-  [44]: String,
-  [40]: String,
-};
+/** Bulk strings (`$`) as buffers. Every connection speaks RESP 2. */
+export const TYPES: CommandOptions["typeMapping"] = { [36]: Buffer };
 
 export interface NodeRedisModule {
   createClient(options: NodeRedisOptions): NodeRedisClient;

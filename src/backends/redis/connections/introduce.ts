@@ -3,10 +3,6 @@ import type { Role, Wire } from "./wire.ts";
 
 /** Names the connection, and finds out whether the server answers us at all. */
 export async function introduce(wire: Wire, role: Role): Promise<void> {
-  if (wire.foreign) {
-    await wire.send(["PING"]);
-    return;
-  }
   try {
     await wire.send(["CLIENT", "SETNAME", `holdfast:${role}`]);
   } catch (error) {

@@ -1,12 +1,12 @@
 import type { Arg, Reply } from "../router.ts";
-import { refuseClosed } from "./foreign.ts";
+import { KEEP_ALIVE_MS } from "./node-redis.ts";
 import type { MessageListener, SubscriptionKind, Wire } from "./wire.ts";
 
 /** What is needed of a client of ioredis or iovalkey. */
 export interface IoredisClient {
   readonly status: string;
   readonly options: IoredisOptions;
-  readonly stream?: { ref?(): void; unref?(): void } | undefined;
+  readonly stream?: { ref?(): void; unref?(): void; destroy?(): void } | undefined;
   connect(): Promise<void>;
   disconnect(reconnect?: boolean): void;
   duplicate(overrides: IoredisOptions): IoredisClient;
@@ -27,18 +27,23 @@ export interface IoredisOptions {
   readonly sentinels?: readonly unknown[] | null | undefined;
   readonly sentinelPassword?: string | null | undefined;
   readonly keyPrefix?: string | Buffer | undefined;
-  readonly maxRetriesPerRequest?: number | null | undefined;
-  readonly reconnectOnError?: unknown;
-  readonly stringNumbers?: boolean | undefined;
   readonly [other: string]: unknown;
 }
 
-/** What a duplicate of the application's client is told: it never reconnects, and nothing is queued or sent again. */
+/**
+ * What a duplicate of the application's client is told, whatever that was told itself: it never reconnects, nothing is queued or sent
+ * again, and replies have the types that we read.
+ */
 export function ownIoredisOptions(connectTimeout: number): IoredisOptions {
   return {
     lazyConnect: true,
     connectTimeout,
+    keepAlive: KEEP_ALIVE_MS,
+    noDelay: true,
     retryStrategy: null,
+    sentinelRetryStrategy: null,
+    role: "master",
+    failoverDetector: false,
     reconnectOnError: null,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
@@ -47,7 +52,10 @@ export function ownIoredisOptions(connectTimeout: number): IoredisOptions {
     enableReadyCheck: false,
     enableAutoPipelining: false,
     commandTimeout: undefined,
+    blockingTimeout: undefined,
     socketTimeout: undefined,
+    scripts: undefined,
+    showFriendlyErrorStack: false,
     connectionName: undefined,
     readOnly: false,
     monitor: false,
@@ -66,7 +74,6 @@ function send(client: IoredisClient, args: readonly Arg[]): Promise<Reply> {
 
 /** A client that was made for us alone. */
 export class IoredisWire implements Wire {
-  readonly foreign = false;
   readonly #client: IoredisClient;
   readonly #listeners = { channel: new Map<string, MessageListener>(), pattern: new Map<string, MessageListener>() };
   #closed = false;
@@ -120,63 +127,11 @@ export class IoredisWire implements Wire {
     if (this.#closed) return;
     this.#closed = true;
     this.#client.disconnect();
+    // Else the driver waits for a server that is silent to end its side, with what is pending.
+    this.#client.stream?.destroy?.();
   }
 }
-
-/** The application's own client, for one time between two losses. */
-export class SharedIoredisWire implements Wire {
-  readonly foreign = true;
-  readonly #client: IoredisClient;
-  readonly #lost: (why: unknown) => void;
-  readonly #undo: (() => void)[] = [];
-
-  constructor(client: IoredisClient, lost: (why: unknown) => void) {
-    this.#client = client;
-    this.#lost = lost;
-  }
-
-  async open(): Promise<void> {
-    const { status } = this.#client;
-    if (status === "wait" || status === "end") refuseClosed("client");
-    const lost = (): void => this.#lost(new Error("the client that was given has lost its connection"));
-    for (const event of ["close", "end"]) this.#on(event, lost);
-    if (status === "ready") return;
-    await new Promise<void>((resolve) => this.#on("ready", () => resolve()));
-  }
-
-  send(args: readonly Arg[]): Promise<Reply> {
-    if (this.#client.status !== "ready") return Promise.reject(new Error(NOT_READY));
-    return send(this.#client, args);
-  }
-
-  async subscribe(): Promise<void> {
-    throw new Error("an application's client is not subscribed with");
-  }
-
-  async unsubscribe(): Promise<void> {
-    throw new Error("an application's client is not subscribed with");
-  }
-
-  unsent(error: unknown): boolean {
-    return neverWritten(error);
-  }
-
-  hold(): void {
-    // Whether it keeps the process alive is for the application to say.
-  }
-
-  close(): void {
-    for (const undo of this.#undo.splice(0)) undo();
-  }
-
-  #on(event: string, listener: () => void): void {
-    this.#client.on(event, listener);
-    this.#undo.push(() => this.#client.off(event, listener));
-  }
-}
-
-const NOT_READY = "the client that was given is not ready";
 
 function neverWritten(error: unknown): boolean {
-  return error instanceof Error && (error.message === NOT_READY || error.message.includes("enableOfflineQueue"));
+  return error instanceof Error && error.message.includes("enableOfflineQueue");
 }

@@ -1,9 +1,10 @@
 import type { Router } from "../router.ts";
 import { ClusterRouter } from "./cluster.ts";
 import { hiding } from "./failures.ts";
-import { mapped, refuseClosed, type AddressMap, type ClientRouterOptions } from "./foreign.ts";
-import { IoredisWire, ownIoredisOptions, SharedIoredisWire, type IoredisClient } from "./ioredis-wire.ts";
+import { lastKnown, mapped, refuseClosed, refusePrefix, type AddressMap, type ClientRouterOptions } from "./foreign.ts";
+import { IoredisWire, ownIoredisOptions, type IoredisClient } from "./ioredis-wire.ts";
 import { refuse } from "./options.ts";
+import { requirePrimary } from "./sentinel.ts";
 import { SingleRouter } from "./single.ts";
 import type { Dial, Endpoint } from "./wire.ts";
 
@@ -12,7 +13,7 @@ interface IoredisCluster {
   readonly status: string;
   readonly options: {
     readonly keyPrefix?: unknown;
-    readonly redisOptions?: { readonly keyPrefix?: unknown } | undefined;
+    readonly redisOptions?: { readonly keyPrefix?: unknown; readonly password?: string | null } | undefined;
     readonly natMap?: AddressMap | null | undefined;
   };
   nodes(role: "master"): readonly IoredisClient[];
@@ -28,11 +29,10 @@ export interface AdaptedClient {
 }
 
 /**
- * Adapts an application's `Redis` or `Cluster` of ioredis or iovalkey. A `Redis` must have `maxRetriesPerRequest: 0`, or the
- * driver may run a command twice; its commands go over it, and it is never changed or closed here. Of a `Cluster` only the
- * settings are used, for connections of our own: its way of sending again cannot be switched off.
+ * Adapts an application's `Redis` or `Cluster` of ioredis or iovalkey. Its settings are used, for connections of our own, made by its
+ * `duplicate()`: it is never opened, changed or closed here. A `Cluster` has to be connected, or connecting.
  *
- * @throws InvalidArgumentError for another object, or settings that cannot be used: it says which.
+ * @throws InvalidArgumentError for another object, or one with a `keyPrefix`.
  */
 export function fromIoredis(client: object): AdaptedClient {
   const shape = client as Partial<IoredisClient & IoredisCluster> | null | undefined;
@@ -48,7 +48,7 @@ export function fromIoredis(client: object): AdaptedClient {
     refuse("fromIoredis needs a Redis or a Cluster of ioredis or iovalkey");
   }
   const single = client as IoredisClient;
-  checkSettings(single.options);
+  refusePrefix(single.options.keyPrefix);
   return { [brand]: { client: single }, options: { database: Number(single.options["db"] ?? 0) } };
 }
 
@@ -57,7 +57,7 @@ export function isIoredis(client: object): client is AdaptedClient {
   return brand in client;
 }
 
-/** A router over what `fromIoredis` made. */
+/** A router with the settings of what `fromIoredis` took. */
 export function ioredisRouter(adapted: AdaptedClient, options: ClientRouterOptions): Router {
   const inner = adapted[brand];
   return "client" in inner ? singleRouter(inner.client, options) : clusterRouter(inner.cluster, options);
@@ -70,49 +70,32 @@ function singleRouter(client: IoredisClient, options: ClientRouterOptions): Rout
     ...options,
     hide: hiding(password ?? undefined, sentinelPassword ?? undefined),
     endpoint: () => endpoint,
-    commandsDial: async (_endpoint, _role, lost) => new SharedIoredisWire(client, lost),
+    // A sentinel may not have heard yet that another server is the master.
+    ...(sentinels && { prepare: requirePrimary }),
     dial: async (_endpoint, _role, lost) =>
       new IoredisWire(client.duplicate(ownIoredisOptions(options.connectTimeout)), lost),
   });
 }
 
 function clusterRouter(cluster: IoredisCluster, options: ClientRouterOptions): Router {
+  let pattern: IoredisClient | undefined;
   const dial: Dial = async (endpoint, _role, lost) => {
-    const [node] = cluster.nodes("master");
-    if (!node || cluster.status === "wait" || cluster.status === "end") refuseClosed("cluster");
+    pattern ??= cluster.nodes("master")[0];
+    if (!pattern) refuseClosed("cluster client");
     const address = mapped(cluster.options.natMap, endpoint) as { readonly host: string; readonly port: number };
-    return new IoredisWire(node.duplicate({ ...ownIoredisOptions(options.connectTimeout), ...address }), lost);
+    return new IoredisWire(pattern.duplicate({ ...ownIoredisOptions(options.connectTimeout), ...address }), lost);
   };
   return new ClusterRouter({
     ...options,
-    hide: hiding(...cluster.nodes("master").map((node) => node.options.password ?? undefined)),
+    hide: hiding(
+      cluster.options.redisOptions?.password ?? undefined,
+      ...cluster.nodes("master").map((node) => node.options.password ?? undefined),
+    ),
     // Before the cluster knows its nodes there is nowhere to ask, and the next look asks again.
-    seeds: () => cluster.nodes("master").map(({ options: { host = "localhost", port = 6379 } }) => ({ host, port })),
+    seeds: lastKnown(
+      () => cluster.nodes("master").map(({ options: { host = "localhost", port = 6379 } }) => ({ host, port })),
+      () => cluster.status !== "wait" && cluster.status !== "end",
+    ),
     dial,
   });
-}
-
-/**
- * With `maxRetriesPerRequest: 0` the driver rejects at each loss what was under way, whatever else is set. Anything else
- * keeps commands for the next connection: to send them again, or never to settle them.
- */
-function checkSettings(settings: IoredisClient["options"]): void {
-  refusePrefix(settings.keyPrefix);
-  if (settings.maxRetriesPerRequest !== 0) {
-    refuse("the client may run a command twice: it needs the option maxRetriesPerRequest: 0");
-  }
-  if (settings.reconnectOnError) {
-    refuse("the client may run a command twice: it must not have the option reconnectOnError");
-  }
-  if (settings.stringNumbers === true) refuse("the client must not have the option stringNumbers");
-  if (settings["replyMapping"] === "resp3") refuse('the client must not have the option replyMapping: "resp3"');
-  if (settings["monitor"] === true) refuse("the client monitors the server and takes no commands");
-}
-
-function refusePrefix(...prefixes: readonly unknown[]): void {
-  if (prefixes.some((prefix) => prefix !== undefined && prefix !== null && (prefix as string | Buffer).length > 0)) {
-    refuse(
-      "the client must not have a keyPrefix: keys within scripts would not bear it. Give redis() a prefix instead",
-    );
-  }
 }

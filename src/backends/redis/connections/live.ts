@@ -49,7 +49,7 @@ export class Live {
       return Promise.reject(connectionFailure(why, false, this.#hide));
     }
     if (this.#pending++ === 0) this.#wake();
-    return this.wire.send(args).then(this.#replied, (error: unknown) => {
+    return this.#sent(args).then(this.#replied, (error: unknown) => {
       this.#settle();
       throw this.#failure(error, args[0]);
     });
@@ -73,6 +73,15 @@ export class Live {
     this.wire.close();
   }
 
+  /** What a driver throws instead of rejecting is the command's failure, and nobody else's. */
+  #sent(args: readonly Arg[]): Promise<Reply> {
+    try {
+      return this.wire.send(args);
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
   readonly #replied = (reply: Reply): Reply => {
     this.#settle();
     return reply;
@@ -94,7 +103,7 @@ export class Live {
 
   #wake(): void {
     if (this.#holds) this.wire.hold(true);
-    if (this.#timer !== undefined || this.wire.foreign) return;
+    if (this.#timer !== undefined) return;
     this.#seen = -1;
     this.#look();
   }

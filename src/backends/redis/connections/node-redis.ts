@@ -11,7 +11,7 @@ import { MOST_PENDING } from "./live.ts";
 import type { Endpoint, MessageListener, SubscriptionKind, Wire } from "./wire.ts";
 
 /** So long nothing may come before the system asks whether the server is still there. */
-const KEEP_ALIVE_MS = 5_000;
+export const KEEP_ALIVE_MS = 5_000;
 
 const PLAIN: CommandOptions = { timeout: undefined, typeMapping: TYPES };
 
@@ -45,7 +45,6 @@ export function ownClientOptions(
 
 /** A client that was made for us alone. */
 export class NodeRedisWire implements Wire {
-  readonly foreign = false;
   readonly #client: NodeRedisClient;
   readonly #listeners = new Map<MessageListener, BufferListener>();
   #closed = false;
@@ -107,8 +106,7 @@ export class NodeRedisWire implements Wire {
 /** What the driver rejects with before it writes; all else may have been written. */
 export function neverWritten(error: unknown): boolean {
   return (
-    error instanceof Error &&
-    /^(?:The client is closed|The client is offline|The queue is full|The command was aborted)$/.test(error.message)
+    error instanceof Error && /^(?:The client is closed|The client is offline|The queue is full)$/.test(error.message)
   );
 }
 

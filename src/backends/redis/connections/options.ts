@@ -26,10 +26,10 @@ export interface RedisOptions {
    */
   readonly url?: string | undefined;
   /**
-   * The application's own client of package `redis`, which carries the commands and is never opened, changed or closed here:
-   * it has to be connected, or connecting, and must not SELECT another database. Renewals and subscriptions have connections of
-   * their own, made by its `duplicate()`. Of a cluster only the settings are used, for connections of our own. A client for
-   * sentinels may run commands twice and is refused: give a URL. For ioredis and iovalkey see `fromIoredis`.
+   * The application's own client of package `redis`, whose settings are used: every connection is a duplicate of it, made by its
+   * `duplicate()`, and it is never opened, changed or closed here. It need not be connected, but for a cluster, which has to be, or
+   * connecting. A client for sentinels keeps its settings to itself and is refused: give a URL. For ioredis and iovalkey see
+   * `fromIoredis`.
    */
   readonly client?: object | undefined;
   /** First part of every key and channel. Another prefix is another store. Default `"hf"`. */

@@ -2,7 +2,7 @@ import type { Arg, Lane, Node, PushListener, Reply, Router, Subscriber, Topology
 import { closedError, Connection, type Common } from "./connection.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { Waiters } from "./waiters.ts";
-import { showEndpoint, type Dial, type Endpoint, type Wire } from "./wire.ts";
+import { showEndpoint, type Endpoint, type Wire } from "./wire.ts";
 
 export interface SingleOptions extends Common {
   readonly maxWaiting: number;
@@ -10,8 +10,6 @@ export interface SingleOptions extends Common {
   endpoint(): Endpoint | Promise<Endpoint>;
   /** Whether a new wire leads where it should. */
   prepare?(wire: Wire): Promise<void>;
-  /** The dial for `commands` where it is not that of the others: an application's own client. */
-  readonly commandsDial?: Dial | undefined;
   /** Who names the primary, where that are sentinels. */
   readonly sentinels?: { readonly master: string; readonly nodes: readonly Node[] } | undefined;
   /** Called at the end. */
@@ -33,8 +31,7 @@ export class SingleRouter implements Router {
     this.#options = options;
     this.#waiters = new Waiters(options.time, options.maxWaiting);
     const changed = (): void => this.#waiters.look();
-    const dial = options.commandsDial ?? options.dial;
-    this.#commands = new Connection({ ...options, dial, role: "commands", changed });
+    this.#commands = new Connection({ ...options, role: "commands", changed });
     this.#renewals = new Connection({ ...options, role: "renewals", changed });
   }
 

@@ -25,8 +25,6 @@ export interface Wire {
   hold(held: boolean): void;
   /** Ends it. What is pending is rejected. Does not throw. */
   close(): void;
-  /** Whether it belongs to the application: it is not to be judged by how long it is silent. */
-  readonly foreign: boolean;
 }
 
 export type SubscriptionKind = "channel" | "pattern";

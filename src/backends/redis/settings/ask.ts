@@ -54,12 +54,9 @@ export function textOf(reply: unknown): string {
   return typeof reply === "string" || typeof reply === "number" ? String(reply) : "";
 }
 
-/** Names and values: a flat list, or what an application's client makes of a map of RESP 3. */
+/** Names and values, from a flat list. */
 export function pairsOf(reply: unknown): Map<string, string> {
-  if (typeof reply !== "object" || reply === null || Buffer.isBuffer(reply)) return new Map();
-  const list: readonly unknown[] = Array.isArray(reply)
-    ? reply
-    : (reply instanceof Map ? [...reply] : Object.entries(reply)).flat();
+  const list: readonly unknown[] = Array.isArray(reply) ? reply : [];
   const pairs = new Map<string, string>();
   for (let i = 0; i + 1 < list.length; i += 2) pairs.set(textOf(list[i]), textOf(list[i + 1]));
   return pairs;

@@ -6,7 +6,7 @@ import { createClient, createClientPool, createCluster, createSentinel } from "r
 import { FaultProxy } from "../../../support/fault-proxy.ts";
 import { startCluster, type RedisCluster } from "../../../support/redis/cluster.ts";
 import { startRedis, type RedisServer } from "../../../support/redis/server.ts";
-import { connect } from "../../../../src/entries/index.ts";
+import { connect, isHoldfastError } from "../../../../src/entries/index.ts";
 import { redis } from "../../../../src/entries/redis.ts";
 import { fromIoredis, resolveRedisOptions } from "../../../../src/backends/redis/connections/index.ts";
 import { command, failure, Heard, rejectsWith, Routers, soon } from "./support.ts";
@@ -39,7 +39,6 @@ after(async () => {
 });
 
 async function nodeRedis(RESP: 2 | 3): Promise<OwnClient> {
-  // Type mappings, a timeout and an offline queue of the application's must not matter.
   const client = createClient({ url: `redis://:${password}@127.0.0.1:${proxy.port}/4`, RESP, name: "mine" });
   client.on("error", () => undefined);
   await client.connect();
@@ -56,7 +55,6 @@ async function io(Client: typeof IoRedis | typeof Valkey): Promise<OwnClient> {
     port: proxy.port,
     password,
     db: 4,
-    maxRetriesPerRequest: 0,
     connectionName: "mine",
     retryStrategy: () => 20,
   });
@@ -83,7 +81,7 @@ for (const [name, make] of [
     });
     after(async () => own.close());
 
-    void it("carries the commands, and replies have the same types", async () => {
+    void it("lends its settings, and replies have the same types", async () => {
       const router = await routers.ready({ client: own.client });
       await command(router, "SET", "k", Buffer.from([0, 255]));
       assert.deepEqual(await command(router, "GET", "k"), Buffer.from([0, 255]));
@@ -96,18 +94,17 @@ for (const [name, make] of [
       const reply = (await command(router, "EVAL", script, "1", "a", "b")) as readonly unknown[];
       assert.deepEqual(reply.slice(0, 3), [Buffer.from("a"), Buffer.from("b"), 7]);
       assert.equal(String((reply[3] as readonly unknown[])[1]), "fine");
-      // Maps and verbatim strings where RESP 3 is spoken.
       const setting = (await command(router, "CONFIG", "GET", "maxmemory-policy")) as readonly unknown[];
       assert.deepEqual(setting.map(String), ["maxmemory-policy", "noeviction"]);
       assert.ok((await command(router, "INFO", "server")) instanceof Buffer);
       assert.equal((await failure(command(router, "EVALSHA", "0".repeat(40), "0"))).reply, "NOSCRIPT");
       const clients = String(await command(router, "CLIENT", "LIST"));
       assert.match(clients, /name=mine .*db=4/);
-      assert.doesNotMatch(clients, /holdfast:commands/);
+      assert.match(clients, /name=holdfast:commands .*db=4/);
       assert.equal(resolveRedisOptions({ client: own.client }).database, 4);
     });
 
-    void it("has connections beside it for renewals and subscriptions, which end with the backend", async () => {
+    void it("has connections beside it, which end with the backend", async () => {
       const router = await routers.ready({ client: own.client });
       const heard = new Heard();
       const subscriber = router.subscriber(heard);
@@ -170,7 +167,7 @@ for (const [name, make] of [
       assert.ok(own.isOpen());
     });
 
-    void it("takes back what was not written when the connection went", async () => {
+    void it("sends nothing later that was not written when the connection went", async () => {
       const router = await routers.ready({ client: own.client });
       await command(router, "SET", "late", "0");
       const lost = server.kill();
@@ -190,48 +187,57 @@ for (const [name, make] of [
   });
 }
 
-void describe("clients that cannot be used", () => {
-  void it("are not opened for the application", async () => {
+void describe("an application's client", () => {
+  void it("need not be open, and is not opened", async () => {
     const closed = createClient({ url: server.url });
-    await rejectsWith("INVALID_ARGUMENT", /is not open/, routers.make({ client: closed }).ready(soon()));
+    const lazy = new IoRedis(server.url, { lazyConnect: true });
+    for (const client of [closed, fromIoredis(lazy)]) {
+      assert.equal(String(await command(await routers.ready({ client }), "PING")), "PONG");
+    }
     assert.equal(closed.isOpen, false);
-    const lazy = new IoRedis({ lazyConnect: true, maxRetriesPerRequest: 0 });
-    await rejectsWith("INVALID_ARGUMENT", /is not open/, routers.make({ client: fromIoredis(lazy) }).ready(soon()));
     assert.equal(lazy.status, "wait");
     lazy.disconnect();
-    const cluster = createCluster({ rootNodes: [{ url: server.url }] });
-    await rejectsWith("UNAVAILABLE", /no node tells/, routers.make({ client: cluster }).ready(soon(300)));
   });
 
-  void it("are waited for while they connect", async () => {
+  void it("may be closed before the backend is", async () => {
     const client = createClient({ url: server.url });
-    const connecting = client.connect();
-    const router = routers.make({ client });
-    await router.ready(soon());
-    assert.equal(await command(router, "PING"), "PONG");
-    await connecting;
+    client.on("error", () => undefined);
+    await client.connect();
+    const router = await routers.ready({ client });
     client.destroy();
-    assert.equal((await failure(command(router, "PING"))).sent, false);
-    await rejectsWith("INVALID_ARGUMENT", /is not open/, router.ready(soon(2_000)));
+    assert.equal(await command(router, "PING"), "PONG");
   });
 
-  void it("are refused, and it is said why", () => {
+  void it("has to be open if it is a cluster's", async () => {
+    const cluster = createCluster({ rootNodes: [{ url: server.url }] });
+    await rejectsWith("INVALID_ARGUMENT", /is not open/, routers.make({ client: cluster }).ready(soon()));
+    const lazy = new IoCluster([{ port: server.port }], { lazyConnect: true });
+    await rejectsWith("INVALID_ARGUMENT", /is not open/, routers.make({ client: fromIoredis(lazy) }).ready(soon()));
+    assert.equal(lazy.status, "wait");
+  });
+
+  void it("that cannot be used is refused, and it is said why", () => {
     const refuses = (make: () => unknown, message: RegExp): void => {
-      assert.throws(make, (error: unknown) => message.test((error as Error).message));
+      assert.throws(
+        make,
+        (error: unknown) => isHoldfastError(error, "INVALID_ARGUMENT") && message.test(error.message),
+      );
     };
     const made = (client: object) => () => routers.make({ client });
-    const ioredis = new IoRedis({ lazyConnect: true });
-    refuses(made(ioredis), /fromIoredis\(client\)/);
-    refuses(() => fromIoredis(ioredis), /may run a command twice: .*maxRetriesPerRequest: 0/);
-    const settings = { lazyConnect: true, maxRetriesPerRequest: 0 } as const;
-    refuses(() => fromIoredis(new IoRedis({ ...settings, keyPrefix: "x:" })), /keyPrefix/);
-    refuses(() => fromIoredis(new IoRedis({ ...settings, reconnectOnError: () => 2 })), /reconnectOnError/);
-    refuses(() => fromIoredis(new IoRedis({ ...settings, stringNumbers: true })), /stringNumbers/);
-    refuses(() => fromIoredis(new IoRedis({ ...settings, replyMapping: "resp3" })), /replyMapping/);
+    refuses(made(new IoRedis({ lazyConnect: true })), /fromIoredis\(client\)/);
+    refuses(() => fromIoredis(new IoRedis({ lazyConnect: true, keyPrefix: "x:" })), /keyPrefix/);
+    refuses(() => fromIoredis(new Valkey({ lazyConnect: true, keyPrefix: "x:" })), /keyPrefix/);
     refuses(() => fromIoredis(new IoCluster([], { lazyConnect: true, keyPrefix: "x:" })), /keyPrefix/);
+    refuses(
+      () => fromIoredis(new IoCluster([], { lazyConnect: true, redisOptions: { keyPrefix: "x:" } })),
+      /keyPrefix/,
+    );
+    refuses(made(createClient({ keyPrefix: "x:" })), /keyPrefix/);
+    refuses(made(createCluster({ rootNodes: [], keyPrefix: "x:" })), /keyPrefix/);
     refuses(() => fromIoredis({}), /needs a Redis or a Cluster/);
     refuses(made(createSentinel({ name: "m", sentinelRootNodes: [] })), /redis\+sentinel:\/\//);
     refuses(made(createClientPool()), /cannot be used/);
+    refuses(made(createClient().legacy()), /cannot be used/);
     refuses(made(new Map()), /cannot be used/);
   });
 });

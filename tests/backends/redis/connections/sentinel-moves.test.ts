@@ -57,7 +57,6 @@ class FakeSentinel {
   }
 
   readonly dial: Dial = async (_endpoint, _role, lost): Promise<Wire> => ({
-    foreign: false,
     open: async () => undefined,
     send: async ([name]): Promise<Reply> => (name === "SENTINEL" ? [this.named.host, this.named.port] : "OK"),
     subscribe: async () => {
