@@ -118,7 +118,8 @@ export class Cache<V = unknown> {
   }
 
   /**
-   * Ends every entry that bears one of these tags, in one step for the store, however many they are; loads that are on their
+   * Ends every entry that bears one of these tags, in one step for the store, however many they are (those that never expire are removed
+   * later, in the background); loads that are on their
    * way are not kept if they bear one. Rejects with UnavailableError (nothing ended) or IndeterminateError.
    */
   async invalidateTags(tags: readonly string[], options?: CallOptions): Promise<void> {
@@ -129,7 +130,7 @@ export class Cache<V = unknown> {
     await this.#change(undefined, "invalidateTags", () => this.#engine.tier.invalidate(checked, call));
   }
 
-  /** Ends every entry, at once whatever their number. Rejects with UnavailableError (nothing ended) or IndeterminateError. */
+  /** Ends every entry, at once whatever their number; those that never expire are removed later, in the background. Rejects with UnavailableError (nothing ended) or IndeterminateError. */
   async clear(options?: CallOptions): Promise<void> {
     const call = this.#call(options);
     await this.#change(undefined, "clear", () => this.#engine.tier.clear(call));

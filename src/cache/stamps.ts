@@ -25,6 +25,11 @@ const SHORTEST_MS = 24 * 60 * 60_000;
 /** Kept in hand for clocks that differ. Too little only costs a miss: an entry whose stamp is gone is absent. */
 const MARGIN_MS = 60_000;
 
+/** Whether entries that bear this stamp may stay, once it is another, for longer than is worth waiting for. */
+export function outlasts(stamp: StoredRecord | undefined, wall: number): boolean {
+  return stamp !== undefined && (stamp.expiresAt === undefined || stamp.expiresAt > wall + SHORTEST_MS + MARGIN_MS);
+}
+
 /** The name of a tag's stamp. */
 export function tagStamp(tag: string): string {
   return TAG_PREFIX + tag;

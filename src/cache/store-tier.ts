@@ -5,7 +5,9 @@ import { executeWrite, type Call, type Instance, type Reply } from "../client/in
 import type { Capabilities, Condition, Group, Opened, Operation, StoredRecord } from "../port/index.ts";
 import type { CacheSettings } from "./options.ts";
 import { ProcessLimit } from "./process-limit.ts";
+import { Renewals } from "./renewals.ts";
 import { CACHE_STAMP, EPOCH_STAMP, isTagStamp, recordOf, StampRecords, tagStamp, type StampRecord } from "./stamps.ts";
+import { Sweeper } from "./sweeper.ts";
 import type { Entry, Found, Ground, Kept, Stamps, Terms, Tier } from "./tier.ts";
 
 /**
@@ -29,6 +31,8 @@ export class StoreTier implements Tier {
   readonly #instance: Instance;
   readonly #space: Space;
   readonly #stamps: StampRecords;
+  readonly #renewals: Renewals;
+  readonly #sweeper: Sweeper;
   readonly #maxItems: number;
   readonly #events: TierEvents;
   #limit: ProcessLimit | undefined;
@@ -37,6 +41,10 @@ export class StoreTier implements Tier {
     this.#instance = instance;
     this.#space = space("cache", settings.service, name);
     this.#stamps = new StampRecords(instance, settings.service, name, (stamp) => this.#useStamp(stamp));
+    this.#sweeper = new Sweeper(instance, this.#space, this.#stamps.space, (error) =>
+      events.failed("sweep", undefined, error),
+    );
+    this.#renewals = new Renewals(instance, this.#stamps, this.#sweeper);
     this.#maxItems = settings.maxItems;
     this.#events = events;
   }
@@ -121,25 +129,12 @@ export class StoreTier implements Tier {
   }
 
   async invalidate(tags: readonly string[], call: Call): Promise<void> {
-    const renewals = this.#stamps.renewals([EPOCH_STAMP, ...tags.map(tagStamp)]);
-    const { capabilities } = await this.#opened(call);
     await this.#ensureLimit(call);
-    if (capabilities.transact !== "full") {
-      await Promise.all(renewals.map((renewal) => this.#renew([renewal], call)));
-      return;
-    }
-    // The epoch is in the first group: a load that reads a tag's new version finds the epoch changed as well.
-    for (let i = 0; i < renewals.length; i += capabilities.maxGroup) {
-      await this.#renew(renewals.slice(i, i + capabilities.maxGroup), call);
-    }
+    await this.#renewals.tags(tags, call);
   }
 
   async clear(call: Call): Promise<void> {
-    await this.#renew(this.#stamps.renewals([CACHE_STAMP]), call);
-  }
-
-  async #renew(ops: readonly Operation[], call: Call): Promise<void> {
-    await executeWrite(this.#instance, { ops }, call);
+    await this.#renewals.cache(call);
   }
 
   async #write(
@@ -179,6 +174,7 @@ export class StoreTier implements Tier {
       return kept;
     });
     const [kept] = await Promise.all([Promise.all(writes), armed]);
+    if (ttl === Infinity) this.#sweeper.remind();
     return kept;
   }
 

@@ -2,7 +2,7 @@ import type { Key, Space } from "../base/keys.ts";
 import type { Time } from "../base/time.ts";
 import type { Capabilities } from "./capabilities.ts";
 import type { Examination } from "./examination.ts";
-import type { Group, Outcome, StoredRecord } from "./operations.ts";
+import type { Group, Outcome, ListedRecord } from "./operations.ts";
 import type { Signals } from "./signals.ts";
 
 /**
@@ -101,7 +101,7 @@ export interface Query {
 }
 
 export interface Page {
-  readonly records: readonly StoredRecord[];
+  readonly records: readonly ListedRecord[];
   /** Absent on the last page. */
   readonly cursor?: string | undefined;
 }

@@ -13,6 +13,12 @@ export interface StoredRecord {
   readonly expiresAt?: number | undefined;
 }
 
+/** A record of a page, with the stamps that it was written with, whether or not they are current. */
+export interface ListedRecord extends StoredRecord {
+  /** By `keyId` of their keys. Absent for none. */
+  readonly stamps?: readonly { readonly key: string; readonly id: string }[] | undefined;
+}
+
 /** What a record must be for a group to take effect. An expired record is absent. */
 export type Condition = { readonly absent: true } | { readonly id: string };
 

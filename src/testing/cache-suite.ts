@@ -2,6 +2,7 @@ import { changeCases } from "./cache/changes.ts";
 import { failureCases } from "./cache/failures.ts";
 import { loadCases } from "./cache/loads.ts";
 import { signalCases } from "./cache/signals.ts";
+import { sweepCases } from "./cache/sweeping.ts";
 import { valueCases } from "./cache/values.ts";
 import type { Case } from "./suite.ts";
 
@@ -12,4 +13,5 @@ export const cacheCases: readonly Case[] = [
   ...changeCases,
   ...failureCases,
   ...signalCases,
+  ...sweepCases,
 ];

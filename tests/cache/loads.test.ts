@@ -83,6 +83,6 @@ describe("loads", () => {
     assert.equal(batches.length, 1);
     batches.length = 0;
     await values.clear();
-    assert.deepEqual(batches, [["set"]]);
+    assert.deepEqual(batches, [["get+set"]]);
   });
 });

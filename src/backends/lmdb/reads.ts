@@ -1,5 +1,15 @@
 import { holdOf, nextTurn, passes, stateOf } from "../common/lock-rules.ts";
-import type { Condition, Group, Key, Outcome, Page, Query, Result, StoredRecord } from "../../port/index.ts";
+import type {
+  Condition,
+  Group,
+  Key,
+  ListedRecord,
+  Outcome,
+  Page,
+  Query,
+  Result,
+  StoredRecord,
+} from "../../port/index.ts";
 import { InvalidArgumentError } from "../../base/errors.ts";
 import { keyId } from "../../base/keys.ts";
 import { leaseNow } from "./clock.ts";
@@ -124,7 +134,7 @@ export class Reads {
     }
   }
 
-  #listed(store: LmdbStore, bytes: Buffer, space: number): StoredRecord | undefined {
+  #listed(store: LmdbStore, bytes: Buffer, space: number): ListedRecord | undefined {
     const key = bytes.toString("utf8", space);
     if (store === this.#tables.locks) {
       const { record } = readLock(store, bytes, this.#epoch, leaseNow());
@@ -132,7 +142,9 @@ export class Reads {
     }
     const found = store.getBinaryFast(bytes);
     if (!found || isExpired(found, Date.now())) return undefined;
-    return readRecord(key, found, store.lastSize);
+    const record = readRecord(key, found, store.lastSize);
+    const stamps = stampsOf(found);
+    return stamps.length > 0 ? { ...record, stamps } : record;
   }
 }
 

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "../../base/errors.ts";
-import type { Page, Query, StoredRecord } from "../../port/index.ts";
+import type { ListedRecord, Page, Query } from "../../port/index.ts";
 import type { Placed, Rows } from "./table.ts";
 
 /** Items looked at for one page, so that a rare prefix never holds up the event loop. */
@@ -20,7 +20,7 @@ export class Pages {
   read<Item extends Placed>(
     rows: Rows<Item> | undefined,
     query: Query,
-    show: (item: Item) => StoredRecord | undefined,
+    show: (item: Item) => ListedRecord | undefined,
   ): Page {
     if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > 1_000) {
       throw new InvalidArgumentError(`limit must be an integer from 1 to 1000, got ${query.limit}`);
@@ -29,7 +29,7 @@ export class Pages {
     if (rows === undefined) return { records: [] };
     const end = from?.end ?? rows.nextSeq - 1;
     const items = this.#resume(query.cursor, rows, from?.seen ?? 0);
-    const records: StoredRecord[] = [];
+    const records: ListedRecord[] = [];
     for (let looked = 1; ; looked++) {
       const next = items.next();
       if (next.done || next.value.seq > end) return { records };

@@ -1,5 +1,5 @@
-import type { Key } from "../../base/keys.ts";
-import type { Condition, Operation, Payload, Stamp, StoredRecord } from "../../port/index.ts";
+import { keyId, type Key } from "../../base/keys.ts";
+import type { Condition, ListedRecord, Operation, Payload, Stamp, StoredRecord } from "../../port/index.ts";
 import type { Bus } from "./bus.ts";
 import type { Due, DueQueue } from "./due-queue.ts";
 import type { Instant } from "./instant.ts";
@@ -119,7 +119,13 @@ function ownCopy(value: Payload): Payload {
   return typeof value === "string" ? value : new Uint8Array(value);
 }
 
-export function handOut(record: StoredRecord): StoredRecord {
+/** The record of a slot as a page shows it. */
+export function list({ record, stamps }: Slot): ListedRecord {
+  const listed = handOut(record);
+  return stamps ? { ...listed, stamps: stamps.map(({ key, id }) => ({ key: keyId(key), id })) } : listed;
+}
+
+function handOut(record: StoredRecord): StoredRecord {
   if (typeof record.value === "string") return record;
   return { key: record.key, id: record.id, value: new Uint8Array(record.value), expiresAt: record.expiresAt };
 }

@@ -10,7 +10,7 @@ import { Instant } from "./instant.ts";
 import { capabilities } from "./limits.ts";
 import { Locks, type LockRecord } from "./locks.ts";
 import { Pages } from "./pages.ts";
-import { handOut, Records, type Slot } from "./records.ts";
+import { list, Records, type Slot } from "./records.ts";
 
 /**
  * The data of Memory backends: what a server is to other backends. Several backends on one of these are several clients.
@@ -106,7 +106,7 @@ export class MemoryServer {
     }
     const now = this.#instant.wall;
     return this.#pages.read(this.#records.table.peek(query.space), query, (slot) =>
-      slot.until > now ? handOut(slot.record) : undefined,
+      slot.until > now ? list(slot) : undefined,
     );
   }
 

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { InvalidArgumentError } from "../../base/errors.ts";
-import type { Key, Space } from "../../base/keys.ts";
+import { keyId, type Key, type Space } from "../../base/keys.ts";
 import type { Time } from "../../base/time.ts";
-import type { Group, LockState, Outcome, Page, Query, StoredRecord } from "../../port/index.ts";
+import type { Group, ListedRecord, LockState, Outcome, Page, Query, StoredRecord } from "../../port/index.ts";
 import type { BatchContext } from "./batch.ts";
 import { inOrder, readDistribution, type Distribution } from "./distribution.ts";
 import { failedBy, foreign } from "./outcomes.ts";
-import { decodeRecord } from "./record.ts";
+import { decodeRecord, stampsOf } from "./record.ts";
 import type { Node, Reply } from "./router.ts";
 import { before } from "./signals/before.ts";
 
@@ -127,9 +127,9 @@ class Listing {
 
   async #show(
     names: readonly string[],
-  ): Promise<{ readonly records: StoredRecord[]; readonly left: readonly string[] }> {
+  ): Promise<{ readonly records: ListedRecord[]; readonly left: readonly string[] }> {
     const { limit, space } = this.#query;
-    const records: StoredRecord[] = [];
+    const records: ListedRecord[] = [];
     let bytes = 0;
     let at = 0;
     while (at < names.length && at < limit && bytes < mostBytes) {
@@ -154,7 +154,7 @@ class Listing {
   }
 
   /** Adds the records that are there; their bytes. */
-  async #read(names: readonly string[], records: StoredRecord[]): Promise<number> {
+  async #read(names: readonly string[], records: ListedRecord[]): Promise<number> {
     const { router, places } = this.#context;
     const bySlot = new Map<number, string[]>();
     for (const name of names) {
@@ -172,12 +172,21 @@ class Listing {
           if (bytes === null || key === undefined) continue;
           const record = decodeRecord(key.key, bytes);
           if (record === undefined) throw foreign({ op: "get", key });
-          records.push(record);
+          records.push(this.#listed(record, bytes));
           size += bytes.length;
         }
       }),
     );
     return size;
+  }
+
+  #listed(record: StoredRecord, bytes: Buffer): ListedRecord {
+    const { layout } = this.#context.encoding;
+    const stamps = stampsOf(bytes).map(({ name, id }) => {
+      const key = layout.parse(name);
+      return { key: key ? keyId(key) : name, id };
+    });
+    return stamps.length > 0 ? { ...record, stamps } : record;
   }
 
   #cursor({ print, passes, node, scan, found }: Position): string {

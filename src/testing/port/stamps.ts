@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { drawId } from "../../base/ids.ts";
-import { space, type Key } from "../../base/keys.ts";
+import { keyId, space, type Key } from "../../base/keys.ts";
 import type { Stamp } from "../../port/index.ts";
 import type { Case } from "../suite.ts";
 import { Client, transacts } from "./client.ts";
@@ -77,6 +77,26 @@ export const stampCases: readonly Case[] = [
       const client = Client.of(context);
       await write(client, [{ key: tag("never"), id: "x" }]);
       await client.refused("conflict", { ops: [{ op: "check", key: entry, if: { absent: true } }] });
+    },
+  },
+  {
+    title: "a page shows the stamps that its records were written with",
+    proves: "port: Session.page",
+    when: (capabilities) => transacts(capabilities) && capabilities.list,
+    async run(context) {
+      const client = Client.of(context);
+      const stamps = [await stampOf(client, "a}"), await stampOf(client, "b: {c} %")];
+      await write(client, stamps);
+      await stampOf(client, "a}");
+      await client.set({ space: entry.space, key: "bare" }, "v");
+      const call = { deadline: client.backend.time.monotonic() + 60_000 };
+      const { records } = await client.session.page({ space: entry.space, prefix: "", limit: 10 }, call);
+      const found = new Map(records.map((record) => [record.key, record.stamps]));
+      assert.deepEqual(
+        found.get("k"),
+        stamps.map(({ key, id }) => ({ key: keyId(key), id })),
+      );
+      assert.equal(found.get("bare"), undefined);
     },
   },
 ];
