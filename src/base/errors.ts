@@ -6,6 +6,8 @@ export type ErrorCode =
   | "LOCK_TIMEOUT"
   | "RUN_ONCE_FAILED"
   | "RUN_ONCE_MISMATCH"
+  | "LOAD_TIMEOUT"
+  | "LOAD_DEADLOCK"
   | "BATCH"
   | "UNAVAILABLE"
   | "INDETERMINATE"
@@ -156,6 +158,32 @@ export class RunOnceMismatchError extends HoldfastError {
   }
   constructor(message: string, context?: ErrorContext) {
     super("RUN_ONCE_MISMATCH", message, context);
+  }
+}
+
+/** A loader of a cache did not end within `loadTimeout`. Its signal is aborted, and what it may still give is dropped. */
+export class LoadTimeoutError extends HoldfastError {
+  static {
+    named(this, "LoadTimeoutError");
+  }
+  constructor(message: string, context?: ErrorContext) {
+    super("LOAD_TIMEOUT", message, context);
+  }
+}
+
+/**
+ * A loader of a cache asked for a key whose loader waits for it, itself or through others of this process: neither would ever
+ * end. Nothing waits; the other loaders go on.
+ */
+export class LoadDeadlockError extends HoldfastError {
+  static {
+    named(this, "LoadDeadlockError");
+  }
+  /** Who waits for whom, as `cache "key"`: the loader that asked, those in between, and itself again. */
+  readonly ring: readonly string[];
+  constructor(message: string, context: ErrorContext & { readonly ring: readonly string[] }) {
+    super("LOAD_DEADLOCK", message, context);
+    this.ring = context.ring;
   }
 }
 

@@ -1,11 +1,12 @@
-import { within, type Call, type CallOptions } from "../client/index.ts";
+import type { CallOptions } from "../client/index.ts";
 import type { Engine } from "./engine.ts";
 import type { Handout } from "./isolation.ts";
 import { Load } from "./load.ts";
 import type { BulkLoader, Loader } from "./loaders.ts";
 import { Loads } from "./loads.ts";
-import type { EntrySettings, GetOrSetOptions } from "./options.ts";
+import type { GetOrSetOptions, LoadSettings } from "./options.ts";
 import { runLoad, type LoadPlan, type Run } from "./run-load.ts";
+import type { StoreCall } from "./store-health.ts";
 
 /** Asks for values that are loaded where they are missing: one run for all who ask for a key at the same time. */
 export class Asking<V> {
@@ -25,7 +26,7 @@ export class Asking<V> {
   async one(
     key: string,
     loader: Loader<V, V | undefined>,
-    entry: EntrySettings,
+    entry: LoadSettings,
     options: GetOrSetOptions | undefined,
   ): Promise<Handout<V> | undefined> {
     const engine = this.#engine;
@@ -34,37 +35,38 @@ export class Asking<V> {
       engine.counts.shared++;
       return running.join(key, options?.signal);
     }
-    const call = this.#calls(options);
-    let found = engine.read("getOrSet", key, call());
+    const call = this.#call(options);
+    let found = engine.read("getOrSet", key, call);
     if (found && !(found instanceof Promise)) {
       const value = engine.decode("getOrSet", key, found);
       if (value) return engine.hit(key, value);
       found = undefined;
     }
     const run = single(key, loader);
-    const load = this.#start({ operation: "getOrSet", keys: [key], found: [found], run, entry, call });
+    const load = this.#start({ operation: "getOrSet", keys: [key], found: [found], run, entry, call, options });
     return load.join(key, options?.signal);
   }
 
   async many(
     keys: readonly string[],
     loader: BulkLoader<V>,
-    entry: EntrySettings,
+    entry: LoadSettings,
     options: GetOrSetOptions | undefined,
   ): Promise<Map<string, V>> {
     const loads = new Map<string, Load<V>>();
     const own: string[] = [];
     for (const key of keys) {
       const running = this.#loads.get(key);
+      // Before anything is started that nobody would wait for.
+      running?.refuseRing(key);
       if (running) loads.set(key, running);
       else own.push(key);
     }
     this.#engine.counts.shared += loads.size;
     if (own.length > 0) {
-      const call = this.#calls(options);
-      const first = call();
-      const found = own.map((key) => this.#engine.read("getOrSetMany", key, first));
-      const load = this.#start({ operation: "getOrSetMany", keys: own, found, run: loader, entry, call });
+      const call = this.#call(options);
+      const found = own.map((key) => this.#engine.read("getOrSetMany", key, call));
+      const load = this.#start({ operation: "getOrSetMany", keys: own, found, run: loader, entry, call, options });
       for (const key of own) loads.set(key, load);
     }
     const handouts = await Promise.all(keys.map(async (key) => loads.get(key)?.join(key, options?.signal)));
@@ -76,28 +78,18 @@ export class Asking<V> {
     return values;
   }
 
+  /** An instance that closes waits for it, unless it is the loader that closes it. */
   #start(plan: LoadPlan<V>): Load<V> {
-    const load = new Load<V>(plan.keys);
+    const { instance, name } = this.#engine;
+    const load = new Load<V>(instance.runs, name, plan.keys);
     this.#loads.start(load, plan.keys);
-    void this.#run(load, plan);
+    void runLoad(this.#engine, this.#loads, load, plan);
     return load;
   }
 
-  /** An instance that closes waits for it, unless it is the loader that closes it. */
-  async #run(load: Load<V>, plan: LoadPlan<V>): Promise<void> {
-    const { runs } = this.#engine.instance;
-    const run = runs.start();
-    await runLoad(this.#engine, this.#loads, load, {
-      ...plan,
-      run: (keys, context) => within(run, plan.run, keys, context),
-    });
-    runs.end(run);
-  }
-
-  /** Calls for all who wait: no caller's signal ends them, and each step of a load has a timeout of its own. */
-  #calls(options: CallOptions | undefined): () => Call {
-    const timeout = options?.timeout;
-    return () => this.#engine.instance.call({ timeout });
+  /** For all who wait: no caller's signal ends it. */
+  #call(options: CallOptions | undefined): StoreCall {
+    return this.#engine.call({ timeout: options?.timeout });
   }
 }
 

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, isHoldfastError } from "../base/errors.ts";
 import { checkKey } from "../base/keys.ts";
-import { Diagnostics, type Call, type CallOptions, type Instance } from "../client/index.ts";
+import { Diagnostics, type CallOptions, type Instance } from "../client/index.ts";
 import { Asking } from "./asking.ts";
 import { Engine } from "./engine.ts";
 import type { CacheEvents, CacheStats } from "./events.ts";
@@ -9,11 +9,13 @@ import {
   checkKeys,
   checkTags,
   resolveCacheOptions,
+  resolveLoadOptions,
   resolveSetOptions,
   type CacheOptions,
   type GetOrSetOptions,
   type SetOptions,
 } from "./options.ts";
+import type { StoreCall } from "./store-health.ts";
 import type { Entry, Kept } from "./tier.ts";
 
 const diagnostics = new Diagnostics("cache");
@@ -21,8 +23,11 @@ const diagnostics = new Diagnostics("cache");
 /**
  * What was expensive to compute, kept until its ttl, its tags, `delete` or `clear` end it.
  *
- * Reading and writing fail open: a store that is down, or a value that cannot be read, is a miss and an `error` event. What
- * ends entries does not: `delete`, `invalidateTags` and `clear` reject where the store could not be told, since the old
+ * Reading and writing fail open: a store that fails, or a value that cannot be read, is a miss and an `error` event. The store has
+ * the cache's `timeout` to answer. Once a read got no answer, all caches of the instance go on without the store, at once and with one
+ * `storeDown` event: reads are misses, loads run and are not kept, `set` gives false. It is asked again in the background, at most once
+ * in that time, and `storeUp` tells when it answers. What ends entries does not fail open: `delete`, `invalidateTags` and `clear`
+ * ask a store that is away first whether it is back, all of them by one request, and reject where it could not be told, since the old
  * values would live on. Every call rejects with InvalidArgumentError for bad input, with its signal's reason when aborted, and with
  * UnavailableError once the instance is closed.
  */
@@ -35,7 +40,7 @@ export class Cache<V = unknown> {
 
   /** No I/O. Throws InvalidArgumentError. */
   constructor(instance: Instance, name: string, options?: CacheOptions) {
-    const settings = resolveCacheOptions(options);
+    const settings = resolveCacheOptions(options, instance.timeout);
     this.#engine = new Engine(instance, name, settings);
     this.#asking = new Asking(this.#engine);
     this.name = name;
@@ -85,7 +90,7 @@ export class Cache<V = unknown> {
   }
 
   /**
-   * Keeps a value, also over a load that is on its way; whether it was kept. Rejects with UnsupportedValueError for a value that
+   * Keeps a value, also over a load that is on its way; whether it was kept, which a store that is away does not. Rejects with UnsupportedValueError for a value that
    * the codec cannot store (undefined is one), and InvalidArgumentError for one over the backend's limit. An abort after it was
    * sent: IndeterminateError.
    */
@@ -111,6 +116,8 @@ export class Cache<V = unknown> {
     checkKey(key);
     const call = this.#call(options);
     return this.#change([key], "delete", async () => {
+      await this.#reach(call);
+      this.#engine.behind.flush(key);
       const removed = await this.#engine.tier.remove(key, call);
       if (removed) this.#engine.counts.deletes++;
       return removed;
@@ -127,27 +134,37 @@ export class Cache<V = unknown> {
     const call = this.#call(options);
     if (checked.length === 0) return;
     // A load may still add tags: any of those on their way may be meant.
-    await this.#change(undefined, "invalidateTags", () => this.#engine.tier.invalidate(checked, call));
+    await this.#change(undefined, "invalidateTags", async () => {
+      await this.#reach(call);
+      await this.#engine.tier.invalidate(checked, call);
+    });
   }
 
   /** Ends every entry, at once whatever their number; those that never expire are removed later, in the background. Rejects with UnavailableError (nothing ended) or IndeterminateError. */
   async clear(options?: CallOptions): Promise<void> {
     const call = this.#call(options);
-    await this.#change(undefined, "clear", () => this.#engine.tier.clear(call));
+    await this.#change(undefined, "clear", async () => {
+      await this.#reach(call);
+      await this.#engine.tier.clear(call);
+    });
   }
 
   /**
    * The value, or what `loader` returns, which is kept. All who ask for the key in this process while it runs share one run;
    * its error reaches all of them and is not kept. What it returns is not kept either if the entry was set, deleted or
-   * invalidated meanwhile, by whichever instance; who asks this object after such a call of its own gets a new run. An abort ends the caller's own wait; the loader's signal aborts when nobody
-   * waits any more. `timeout` bounds the store, not the loader.
+   * invalidated meanwhile, by whichever instance; who asks this object after such a call of its own gets a new run. Nobody waits
+   * for the write: calls of this object that come after it find it, others may be told of it by `load`, and closing waits for it.
+   *
+   * An abort ends the caller's own wait; the loader's signal aborts when nobody waits any more. `timeout` bounds the store,
+   * `loadTimeout` the loader. Rejects with what the loader throws, LoadTimeoutError, and LoadDeadlockError where a loader of this
+   * process asks for what waits for it.
    */
   getOrSet(key: string, loader: Loader<V>, options?: GetOrSetOptions): Promise<V>;
   getOrSet(key: string, loader: Loader<V, V | undefined>, options?: GetOrSetOptions): Promise<V | undefined>;
   async getOrSet(key: string, loader: Loader<V, V | undefined>, options?: GetOrSetOptions): Promise<V | undefined> {
     checkKey(key);
     checkLoader(loader);
-    const entry = resolveSetOptions(options, this.#engine.settings);
+    const entry = resolveLoadOptions(options, this.#engine.settings);
     this.#call(options);
     return this.#observe("getOrSet", async () => (await this.#asking.one(key, loader, entry, options))?.take());
   }
@@ -163,7 +180,7 @@ export class Cache<V = unknown> {
   ): Promise<Map<string, V>> {
     const checked = checkKeys(keys);
     checkLoader(loader);
-    const entry = resolveSetOptions(options, this.#engine.settings);
+    const entry = resolveLoadOptions(options, this.#engine.settings);
     this.#call(options);
     return this.#observe("getOrSetMany", async () => this.#asking.many(checked, loader, entry, options));
   }
@@ -185,12 +202,13 @@ export class Cache<V = unknown> {
     const entries: Entry[] = values.map(([key, value]) => ({ key, payload: engine.encode(key, value) }));
     const keys = entries.map(({ key }) => key);
     return this.#change(keys, operation, async () => {
+      if (engine.skips(entries.length)) return false;
       let outcomes: readonly Kept[];
       try {
         outcomes = await engine.tier.write(entries, terms, call);
       } catch (error) {
         if (isHoldfastError(error, "INVALID_ARGUMENT")) throw error;
-        engine.failOpen(operation, entries.length === 1 ? entries[0]?.key : undefined, call, error);
+        engine.failOpen(operation, keys, call, error);
         return false;
       }
       let all = true;
@@ -216,10 +234,14 @@ export class Cache<V = unknown> {
     }
   }
 
-  #call(options: CallOptions | undefined): Call {
-    const { instance } = this.#engine;
-    instance.assertOpen();
-    const call = instance.call(options);
+  /** What ends entries is not skipped when the store is away: it is asked again first. */
+  #reach(call: StoreCall): Promise<void> | undefined {
+    return this.#engine.health.isDown ? this.#engine.health.asked(this.#engine, call) : undefined;
+  }
+
+  #call(options: CallOptions | undefined): StoreCall {
+    this.#engine.instance.assertOpen();
+    const call = this.#engine.call(options);
     call.signal?.throwIfAborted();
     return call;
   }

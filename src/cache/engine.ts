@@ -1,22 +1,26 @@
 import { Emitter } from "../base/emitter.ts";
 import { checkName } from "../base/keys.ts";
-import type { Call, Instance } from "../client/index.ts";
+import { checkSignal, timeoutMs, type CallOptions, type Instance } from "../client/index.ts";
 import { decodeWith, encodeWith } from "../codec/index.ts";
 import type { Payload } from "../port/index.ts";
 import type { CacheEvents, CacheStats } from "./events.ts";
 import { isolated, type Handout } from "./isolation.ts";
 import type { CacheSettings } from "./options.ts";
+import { StoreHealth, type Patient, type StoreCall } from "./store-health.ts";
 import { StoreTier } from "./store-tier.ts";
 import type { Found, Kept, Tier } from "./tier.ts";
+import { WritesBehind } from "./writes-behind.ts";
 
 type Counts = { -readonly [Name in keyof CacheStats]: number };
 
 /** What the calls of a cache have in common: its tier, its values, its counts, and how it fails open. */
-export class Engine<V> {
+export class Engine<V> implements Patient {
   readonly instance: Instance;
   readonly name: string;
   readonly settings: CacheSettings;
   readonly tier: Tier;
+  readonly health: StoreHealth;
+  readonly behind: WritesBehind;
   readonly events = new Emitter<CacheEvents>();
   /** Values of what is in this process, decoded once. They go with the entry. */
   readonly #decoded = new WeakMap<Found, Handout<V>>();
@@ -30,12 +34,17 @@ export class Engine<V> {
     deletes: 0,
     evictions: 0,
     errors: 0,
+    skipped: 0,
   };
+  /** `skipped` when this outage of the store was told. */
+  #skippedBefore = 0;
 
   constructor(instance: Instance, name: string, settings: CacheSettings) {
     this.instance = instance;
     this.name = checkName(name);
     this.settings = settings;
+    this.health = StoreHealth.of(instance);
+    this.behind = new WritesBehind(instance.backend.name);
     this.tier = new StoreTier(instance, name, settings, {
       evicted: (key) => {
         this.counts.evictions++;
@@ -45,16 +54,50 @@ export class Engine<V> {
     });
   }
 
-  /** Reads an entry; a store that fails is one without it. Rejects when the caller has given up. */
-  read(operation: string, key: string, call: Call): Found | undefined | Promise<Found | undefined> {
+  get timeout(): number {
+    return this.settings.timeout;
+  }
+
+  /** Resolves a call's options: checks them and starts its clock. */
+  call(options: CallOptions | undefined): StoreCall {
+    const signal = checkSignal(options?.signal);
+    const since = this.instance.time.monotonic();
+    return { signal, since, deadline: since + timeoutMs(options?.timeout, this.timeout) };
+  }
+
+  /** Reads an entry; a store that fails is one without it, and one that is away is not asked. Rejects when the caller has given up. */
+  read(operation: string, key: string, call: StoreCall): Found | undefined | Promise<Found | undefined> {
+    if (this.skips(1)) return undefined;
+    this.behind.flush(key);
     try {
       const found = this.tier.read(key, call);
       return found instanceof Promise
-        ? found.catch((error: unknown) => this.failOpen(operation, key, call, error))
+        ? found.catch((error: unknown) => this.#unread(operation, key, call, error))
         : found;
     } catch (error) {
-      return this.failOpen(operation, key, call, error);
+      return this.#unread(operation, key, call, error);
     }
+  }
+
+  /** Whether the store is away, so that these many keys are not asked for. */
+  skips(keys: number): boolean {
+    if (!this.health.isDown) return false;
+    this.health.skipped(this);
+    this.counts.skipped += keys;
+    return true;
+  }
+
+  async probe(key: string): Promise<void> {
+    await this.tier.prepare([key], [], this.call(undefined));
+  }
+
+  storeDown(error: unknown): void {
+    this.#skippedBefore = this.counts.skipped;
+    this.events.emit("storeDown", { error });
+  }
+
+  storeUp(durationMs: number): void {
+    this.events.emit("storeUp", { durationMs, skipped: this.counts.skipped - this.#skippedBefore });
   }
 
   /** The value of an entry for those who asked for it, counted as a hit; a miss where there is none or it is unreadable. */
@@ -100,10 +143,20 @@ export class Engine<V> {
     return "kept" in outcome && outcome.kept;
   }
 
-  /** What a failed call comes to: its error if the caller has given up, else nothing found and an event. */
-  failOpen(operation: string, key: string | undefined, call: Call, error: unknown): undefined {
+  /** What a failed call comes to: its error if the caller has given up, else nothing found and an event. `keys`: what it was about. */
+  failOpen(operation: string, keys: readonly string[], call: StoreCall, error: unknown): undefined {
+    return this.#fail(operation, keys, call, error, false);
+  }
+
+  #unread(operation: string, key: string, call: StoreCall, error: unknown): undefined {
+    return this.#fail(operation, [key], call, error, true);
+  }
+
+  #fail(operation: string, keys: readonly string[], call: StoreCall, error: unknown, plain: boolean): undefined {
     if (call.signal?.aborted) throw error;
-    this.report(operation, key, error);
+    const [key] = keys;
+    this.report(operation, keys.length === 1 ? key : undefined, error);
+    if (key !== undefined) this.health.failed(this, key, call, error, plain);
     return undefined;
   }
 

@@ -1,4 +1,7 @@
-/** What became of a load: its value was kept; the loader said `skip` or gave undefined; a change that came while it ran won; the store or the value failed; the loader failed. */
+/**
+ * What became of a load: its value was kept; the loader said `skip` or gave undefined; a change that came while it ran won; the
+ * store or the value failed, or the store is away; the loader failed.
+ */
 export type LoadOutcome = "kept" | "skipped" | "superseded" | "unkept" | "failed";
 
 /** What a cache tells of, by `on(event, listener)`. No event holds a value. */
@@ -7,10 +10,14 @@ export interface CacheEvents {
   readonly hit: { readonly key: string };
   /** None was found, or it could not be read. */
   readonly miss: { readonly key: string };
-  /** A loader ran for this key. `durationMs` is the loader's own time. */
+  /** A loader ran for this key. `durationMs` is the loader's own time. Told once the entry is written, after callers have the value. */
   readonly load: { readonly key: string; readonly durationMs: number; readonly outcome: LoadOutcome };
   /** The cache went on without its store or without a value. The instance tells it as `cacheError` too. */
   readonly error: { readonly operation: string; readonly key?: string | undefined; readonly error: unknown };
+  /** The store does not answer: from now on this cache goes on without it, and tells no `error` for each call. */
+  readonly storeDown: { readonly error: unknown };
+  /** The store answers again. `skipped` is how often this cache went on without asking it. */
+  readonly storeUp: { readonly durationMs: number; readonly skipped: number };
   /** The in-process tier was full: the entry that was not used for longest made room. */
   readonly evict: { readonly key: string };
 }
@@ -33,6 +40,8 @@ export interface CacheStats {
   readonly deletes: number;
   /** Entries that made room in the in-process tier. */
   readonly evictions: number;
-  /** Times that the cache went on without its store or without a value. */
+  /** Times that the cache went on without its store or without a value, having tried. */
   readonly errors: number;
+  /** Keys for which the store was not asked, because it does not answer. */
+  readonly skipped: number;
 }

@@ -1,16 +1,25 @@
 import { onAbort } from "../base/aborts.ts";
 import { deferred, type Deferred } from "../base/async.ts";
+import { within, type Run, type Runs } from "../client/index.ts";
 import type { Handout } from "./isolation.ts";
+import { Waiting } from "./rings.ts";
 
-/** One run of a loader, for one key or several, and all who wait for it. */
+/** One run of a loader, for one key or several, and all who wait for it. What it holds goes with it: nothing outlives a load. */
 export class Load<V> {
   readonly #controller = new AbortController();
+  readonly #waits: Waiting;
+  readonly #run: Run;
+  readonly #givenUp = deferred<never>();
   readonly #values = new Map<string, Deferred<Handout<V> | undefined>>();
   /** Keys whose value is not known yet. */
   readonly #open = new Set<string>();
   #waiting = 0;
 
-  constructor(keys: readonly string[]) {
+  /** Starts a run, which is over by {@link end}. `cache` is the name that an error says. */
+  constructor(runs: Runs, cache: string, keys: readonly string[]) {
+    this.#waits = new Waiting(cache, keys);
+    this.#run = runs.start(this.#waits);
+    this.#givenUp.promise.catch(() => undefined);
     for (const key of keys) {
       const value = deferred<Handout<V> | undefined>();
       // A load that everybody has left may fail with nobody to tell: its event tells it.
@@ -26,10 +35,12 @@ export class Load<V> {
   }
 
   /**
-   * Waits for the value of a key, undefined where there is none. Rejects with the signal's reason when the caller gives up.
+   * Waits for the value of a key, undefined where there is none. Rejects with the signal's reason when the caller gives up, and
+   * with LoadDeadlockError where the caller is a loader that this load waits for.
    */
   async join(key: string, signal: AbortSignal | undefined): Promise<Handout<V> | undefined> {
     const { promise } = this.#values.get(key) as Deferred<Handout<V> | undefined>;
+    const leave = this.#waits.join(key);
     this.#waiting++;
     let unheard: (() => void) | undefined;
     try {
@@ -41,9 +52,29 @@ export class Load<V> {
       });
       return await Promise.race([promise, left]);
     } finally {
+      leave?.();
       unheard?.();
       if (--this.#waiting === 0 && this.#open.size > 0) this.#controller.abort(signal?.reason);
     }
+  }
+
+  /** Throws LoadDeadlockError where {@link join} would. */
+  refuseRing(key: string): void {
+    this.#waits.refuseRing(key);
+  }
+
+  /** Runs the loader, until it ends or the load is given up: what it gives then is dropped. */
+  async run<T>(loader: () => Promise<T>): Promise<T> {
+    try {
+      return await Promise.race([within(this.#run, loader), this.#givenUp.promise]);
+    } finally {
+      this.#waits.end();
+    }
+  }
+
+  /** All of it is over: closing waits for it no longer. */
+  end(): void {
+    this.#run.runs.end(this.#run);
   }
 
   settle(key: string, value: Handout<V> | undefined): void {
@@ -57,9 +88,11 @@ export class Load<V> {
     this.#open.clear();
   }
 
-  /** Gives the load up: its waiters get `reason`, and so does the loader's signal. */
-  abort(reason: unknown): void {
+  /** Gives the load up: its waiters get `reason`, and so does the loader's signal. Nothing happens once all values are known. */
+  giveUp(reason: unknown): void {
+    if (this.#open.size === 0) return;
     this.fail(reason);
     this.#controller.abort(reason);
+    this.#givenUp.reject(reason);
   }
 }

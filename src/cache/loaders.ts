@@ -11,7 +11,7 @@ export interface LateOptions {
 /** What a loader is given. */
 export interface LoadContext<V> {
   readonly key: string;
-  /** Aborts when every caller who waits for this load has given up, and when the instance closes. */
+  /** Aborts when every caller who waits for this load has given up, when `loadTimeout` is over, and when the instance closes. */
   readonly signal: AbortSignal;
   /** The value that was there and is no longer current, where the store still has it: invalidated by a tag or by `clear`. */
   readonly stale: V | undefined;

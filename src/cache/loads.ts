@@ -2,7 +2,13 @@ import { UnavailableError } from "../base/errors.ts";
 import type { Instance } from "../client/index.ts";
 import type { Load } from "./load.ts";
 
-/** The loads of a cache that are on their way, by key. An instance that closes gives them up at last. */
+/**
+ * The loads of a cache that are on their way, by key. An instance that closes gives them up at last.
+ *
+ * What bounds it: a load is here until its loader has ended, or `loadTimeout` has ended it, and its entry is written or dropped. So
+ * there are no more than loaders that run, and the writes that `WritesBehind` holds. A key is here no longer than its load.
+ * Without `loadTimeout` a loader that never settles stays, as its own promise does.
+ */
 export class Loads<V> {
   readonly #instance: Instance;
   /** Those that a caller may join. */
@@ -49,6 +55,6 @@ export class Loads<V> {
     const reason = new UnavailableError("the instance was closed while the loader ran", {
       backend: this.#instance.backend.name,
     });
-    for (const load of this.#running) load.abort(reason);
+    for (const load of this.#running) load.giveUp(reason);
   }
 }

@@ -1,4 +1,4 @@
-import { toMsOrNever, type Duration } from "../base/durations.ts";
+import { toMs, toMsOrNever, type Duration } from "../base/durations.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import { checkKey, MAX_KEY_BYTES, utf8Length } from "../base/keys.ts";
 import type { CallOptions } from "../client/index.ts";
@@ -9,6 +9,8 @@ import type { Isolate } from "./isolation.ts";
 const MAX_TAG_BYTES = MAX_KEY_BYTES - 1;
 /** Most tags of an entry: every read of it compares them all, and they are stored with it. */
 const MAX_TAGS = 64;
+/** How long a store may take to answer a cache unless told otherwise, in ms. */
+const DEFAULT_TIMEOUT = 1_000;
 /** Entries that the in-process tier holds unless told otherwise. */
 const DEFAULT_MAX_ITEMS = 10_000;
 
@@ -33,6 +35,16 @@ export interface CacheOptions {
    * Default: 10,000. What a server or a file holds is bounded by the entries' ttl.
    */
   readonly maxItems?: number | undefined;
+  /**
+   * How long a call waits for the store, unless the call says otherwise: reads are a miss then, changes reject. Shorter than that
+   * of other calls, since a cache can do without its store. Default: `"1s"`, or that of `connect` where it is shorter.
+   */
+  readonly timeout?: Duration | undefined;
+  /**
+   * How long a loader may run, unless the call says otherwise. Then all who wait get LoadTimeoutError, the loader's signal aborts,
+   * the key is free and what the loader gives later is dropped. Default: no limit.
+   */
+  readonly loadTimeout?: Duration | undefined;
   /** How values are stored. Default: `json`. */
   readonly codec?: Codec | undefined;
 }
@@ -46,7 +58,10 @@ export interface SetOptions extends CallOptions {
 }
 
 /** Options of `getOrSet` and `getOrSetMany`. Of callers who share a load, those of the first decide. */
-export type GetOrSetOptions = SetOptions;
+export interface GetOrSetOptions extends SetOptions {
+  /** How long the loader may run; see {@link CacheOptions.loadTimeout}. Default: the cache's. */
+  readonly loadTimeout?: Duration | undefined;
+}
 
 /** A cache's options, resolved. */
 export interface CacheSettings {
@@ -55,6 +70,10 @@ export interface CacheSettings {
   readonly ttl: number | undefined;
   readonly isolate: Isolate;
   readonly maxItems: number;
+  /** In ms. */
+  readonly timeout: number;
+  /** In ms; undefined for no limit. */
+  readonly loadTimeout: number | undefined;
   readonly codec: Codec;
 }
 
@@ -65,7 +84,14 @@ export interface EntrySettings {
   readonly tags: readonly string[];
 }
 
-export function resolveCacheOptions(options: CacheOptions = {}): CacheSettings {
+/** How an entry is loaded and written. */
+export interface LoadSettings extends EntrySettings {
+  /** In ms; undefined for no limit. */
+  readonly loadTimeout: number | undefined;
+}
+
+/** `longest`: the instance's timeout, in ms. */
+export function resolveCacheOptions(options: CacheOptions = {}, longest = Infinity): CacheSettings {
   const isolate = options.isolate ?? "freeze";
   if (isolate !== "freeze" && isolate !== "clone" && isolate !== "reference") {
     throw new InvalidArgumentError('isolate must be "freeze", "clone" or "reference"');
@@ -79,6 +105,8 @@ export function resolveCacheOptions(options: CacheOptions = {}): CacheSettings {
     ttl: options.ttl === undefined ? undefined : toMsOrNever(options.ttl, "ttl"),
     isolate,
     maxItems,
+    timeout: options.timeout === undefined ? Math.min(DEFAULT_TIMEOUT, longest) : toMs(options.timeout, "timeout"),
+    loadTimeout: options.loadTimeout === undefined ? undefined : toMs(options.loadTimeout, "loadTimeout"),
     codec: options.codec ?? json,
   };
 }
@@ -90,6 +118,13 @@ export function resolveSetOptions(options: SetOptions | undefined, cache: CacheS
     throw new InvalidArgumentError('ttl is required: give one to the cache or to the call, or "never"');
   }
   return { ttl, tags: checkEntryTags(options?.tags ?? []) };
+}
+
+/** As {@link resolveSetOptions}, for a load. */
+export function resolveLoadOptions(options: GetOrSetOptions | undefined, cache: CacheSettings): LoadSettings {
+  const { ttl, tags } = resolveSetOptions(options, cache);
+  const own = options?.loadTimeout;
+  return { ttl, tags, loadTimeout: own === undefined ? cache.loadTimeout : toMs(own, "loadTimeout") };
 }
 
 /** The tags, each once, in an array of our own. */

@@ -1,13 +1,15 @@
-import { InvalidArgumentError } from "../base/errors.ts";
+import { InvalidArgumentError, LoadTimeoutError } from "../base/errors.ts";
 import { toMsOrNever } from "../base/durations.ts";
-import type { Call } from "../client/index.ts";
+import type { Timer } from "../base/time.ts";
+import type { CallOptions } from "../client/index.ts";
 import type { Engine } from "./engine.ts";
 import type { LoadOutcome } from "./events.ts";
 import { shared, type Handout } from "./isolation.ts";
 import type { Load } from "./load.ts";
 import type { BulkLoadContext, LateOptions } from "./loaders.ts";
 import type { Loads } from "./loads.ts";
-import { checkEntryTags, type EntrySettings } from "./options.ts";
+import { checkEntryTags, type LoadSettings } from "./options.ts";
+import type { StoreCall } from "./store-health.ts";
 import type { Entry, Found, Ground, Kept } from "./tier.ts";
 
 /** A loader of one key or several, as the cache runs it. `stale` gives what a key's entry was. */
@@ -23,12 +25,14 @@ export interface LoadPlan<V> {
   /** What was found of each key, or is being looked for, in their order. */
   readonly found: readonly (Found | undefined | Promise<Found | undefined>)[];
   readonly run: Run<V>;
-  readonly entry: EntrySettings;
-  /** A new call for each step, for the loader's time is not the store's. */
-  readonly call: () => Call;
+  readonly entry: LoadSettings;
+  /** What is asked before the loader runs, as one call. */
+  readonly call: StoreCall;
+  /** What is asked after it: a call of its own, for the loader's time is not the store's. */
+  readonly options: CallOptions | undefined;
 }
 
-/** Brings a load to its end. Never rejects: who waits for the load is told. */
+/** Brings a load to its end, which is when it is written. Never rejects: who waits for the load is told. */
 export async function runLoad<V>(engine: Engine<V>, loads: Loads<V>, load: Load<V>, plan: LoadPlan<V>): Promise<void> {
   const settle = (key: string, value: Handout<V> | undefined): void => {
     // Before its waiters go on, so that what they do next meets no load that is over.
@@ -52,6 +56,7 @@ export async function runLoad<V>(engine: Engine<V>, loads: Loads<V>, load: Load<
     load.fail(error);
   } finally {
     loads.over(load);
+    load.end();
   }
 }
 
@@ -91,11 +96,7 @@ class Filling<V> {
     const durationMs = time.monotonic() - start;
     this.#engine.counts.loads += this.#missing.length;
     const entries = this.#encode(values);
-    const outcomes = await this.#keep(ground, entries);
-    this.#tell(
-      durationMs,
-      (key) => outcomes.get(key) ?? (this.#skip || values.get(key) === undefined ? "skipped" : "unkept"),
-    );
+    const kept = this.#keep(await this.#extend(ground, entries), entries);
     const payloads = new Map(entries.map(({ key, payload }) => [key, payload]));
     for (const key of this.#missing) {
       const value = values.get(key);
@@ -104,16 +105,32 @@ class Filling<V> {
       else if (payload === undefined || this.#engine.settings.isolate === "reference") settle(key, shared(value));
       else settle(key, this.#engine.decode(this.#plan.operation, key, { value: payload }) ?? shared(value));
     }
+    // Its callers have it by now.
+    const outcomes = await kept;
+    this.#tell(
+      durationMs,
+      (key) => outcomes.get(key) ?? (this.#skip || values.get(key) === undefined ? "skipped" : "unkept"),
+    );
   }
 
   /** Undefined where the store cannot be asked: then nothing is kept. */
   async #prepare(): Promise<Ground | undefined> {
-    const call = this.#plan.call();
+    const { call, operation } = this.#plan;
+    if (this.#engine.skips(0)) return undefined;
     try {
       return await this.#engine.tier.prepare(this.#missing, this.#tags, call);
     } catch (error) {
-      return this.#engine.failOpen(this.#plan.operation, this.#onlyKey, call, error);
+      return this.#engine.failOpen(operation, this.#missing, call, error);
     }
+  }
+
+  /** The same with the tags that the loader has named. Undefined where nothing is kept. */
+  #extend(ground: Ground | undefined, entries: readonly Entry[]): Ground | undefined | Promise<Ground | undefined> {
+    if (!ground || this.#skip || entries.length === 0 || this.#engine.skips(0)) return undefined;
+    const call = this.#call();
+    const extended = this.#engine.tier.extend(ground, this.#tags, call);
+    if (!(extended instanceof Promise)) return extended;
+    return extended.catch((error: unknown) => this.#engine.failOpen(this.#plan.operation, this.#missing, call, error));
   }
 
   async #values(ground: Ground | undefined): Promise<ReadonlyMap<string, V>> {
@@ -129,10 +146,29 @@ class Filling<V> {
         return found && engine.decode(this.#plan.operation, key, found)?.take();
       },
     };
-    const values: unknown = await this.#plan.run(this.#missing, context);
+    const values: unknown = await this.#run(async () => this.#plan.run(this.#missing, context));
     this.#returned = true;
     if (!(values instanceof Map)) throw new InvalidArgumentError("a loader of several keys must return a Map");
     return values as ReadonlyMap<string, V>;
+  }
+
+  /** Runs the loader for as long as it may. */
+  async #run<T>(loader: () => Promise<T>): Promise<T> {
+    const { loadTimeout } = this.#plan.entry;
+    const { time, backend } = this.#engine.instance;
+    let timer: Timer | undefined;
+    if (loadTimeout !== undefined) {
+      const late = (): void => {
+        const context = { backend: backend.name, key: this.#missing[0] };
+        this.#load.giveUp(new LoadTimeoutError(`the loader did not end within ${loadTimeout} ms`, context));
+      };
+      timer = time.after(loadTimeout, late, { ref: true });
+    }
+    try {
+      return await this.#load.run(loader);
+    } finally {
+      timer?.clear();
+    }
   }
 
   #late(options: LateOptions): void {
@@ -158,23 +194,31 @@ class Filling<V> {
     return entries;
   }
 
+  /** Writes what was loaded; what became of it is known when nobody waits for it any more. */
   async #keep(ground: Ground | undefined, entries: readonly Entry[]): Promise<ReadonlyMap<string, LoadOutcome>> {
+    const engine = this.#engine;
     const outcomes = new Map<string, LoadOutcome>();
-    if (!ground || this.#skip || entries.length === 0) return outcomes;
-    const call = this.#plan.call();
+    if (!ground) return outcomes;
     let kept: readonly Kept[];
     try {
-      kept = await this.#engine.tier.keep(ground, entries, { ttl: this.#ttl, tags: this.#tags }, call);
+      kept = await engine.behind.run(entries, async () => {
+        if (engine.skips(0)) return [];
+        return engine.tier.keep(ground, entries, this.#ttl, this.#call());
+      });
     } catch (error) {
-      this.#engine.failOpen(this.#plan.operation, this.#onlyKey, call, error);
+      engine.report(this.#plan.operation, this.#onlyKey, error);
       return outcomes;
     }
-    for (const [i, { key }] of entries.entries()) {
-      const outcome = kept[i] as Kept;
-      const written = this.#engine.written(this.#plan.operation, key, outcome);
+    for (const [i, outcome] of kept.entries()) {
+      const { key } = entries[i] as Entry;
+      const written = engine.written(this.#plan.operation, key, outcome);
       outcomes.set(key, written ? "kept" : "error" in outcome ? "unkept" : "superseded");
     }
     return outcomes;
+  }
+
+  #call(): StoreCall {
+    return this.#engine.call({ timeout: this.#plan.options?.timeout });
   }
 
   #tell(durationMs: number, outcome: (key: string) => LoadOutcome): void {

@@ -76,26 +76,34 @@ export class StoreTier implements Tier {
       conditions.set(key, record ? { id: record.id } : { absent: true });
       if (record && !isDeleted(record)) stale.set(key, record);
     };
-    const [stamps] = await Promise.all([this.#readStamps(tags, call), ...keys.map(look)]);
+    // Known from here on, so that what is loaded can be sent at once.
+    const ready = this.#ensureLimit(call);
+    const [stamps] = await Promise.all([this.#readStamps(tags, call), ready, ...keys.map(look)]);
     return { since, tags, stamps, conditions, stale };
   }
 
-  async keep(ground: Ground, entries: readonly Entry[], terms: Terms, call: Call): Promise<readonly Kept[]> {
-    const stamps: StampRecord[] = [ground.stamps.cache, ...ground.stamps.tags];
-    const checks: Operation[] = [];
-    const late = terms.tags.filter((tag) => !ground.tags.includes(tag));
-    if (late.length > 0) {
-      const { epoch } = ground.stamps;
-      const { capabilities } = await this.#opened(call);
-      stamps.push(...(await this.#stamps.read(late.map(tagStamp), call)));
-      // These were read after the load, so no invalidation may have come since before it. Where a group cannot hold both
-      // records the entry bears the epoch itself, and ends with the next invalidation of whatever tag.
-      if (capabilities.transact === "full") checks.push({ op: "check", key: epoch.key, if: { id: epoch.id } });
-      else stamps.push(epoch);
-    }
+  extend(ground: Ground, tags: readonly string[], call: Call): Ground | Promise<Ground> {
+    const late = tags.filter((tag) => !ground.tags.includes(tag));
+    return late.length === 0 ? ground : this.#extend(ground, late, call);
+  }
+
+  async #extend(ground: Ground, tags: readonly string[], call: Call): Promise<Ground> {
+    const { epoch } = ground.stamps;
+    const { capabilities } = await this.#opened(call);
+    const stamps = await this.#stamps.read(tags.map(tagStamp), call);
+    // These were read after the load, so no invalidation may have come since before it. Where a group cannot hold both
+    // records the entry bears the epoch itself, and ends with the next invalidation of whatever tag.
+    if (capabilities.transact !== "full") return { ...ground, late: { stamps: [...stamps, epoch], checks: [] } };
+    return { ...ground, late: { stamps, checks: [{ op: "check", key: epoch.key, if: { id: epoch.id } }] } };
+  }
+
+  keep(ground: Ground, entries: readonly Entry[], ttl: number, call: Call): Promise<readonly Kept[]> {
+    const { stamps, late, conditions } = ground;
+    const checks = late?.checks ?? [];
     const tooLate = this.#instance.time.monotonic() - ground.since > DELETED_MS - DELETED_MARGIN_MS;
-    return this.#write(entries, stamps, terms.ttl, call, (key, limit) => {
-      const condition = ground.conditions.get(key);
+    const bears = [stamps.cache, ...stamps.tags, ...(late?.stamps ?? [])];
+    return this.#write(entries, bears, ttl, call, (key, limit) => {
+      const condition = conditions.get(key);
       // An absent entry may have been there and been deleted meanwhile, and what is left of that be gone as well.
       const forgotten = tooLate || (limit !== undefined && limit.forgotAt >= ground.since);
       if (!condition || (forgotten && "absent" in condition)) return undefined;
@@ -109,7 +117,7 @@ export class StoreTier implements Tier {
       const error = this.#tooLarge(entry, capabilities);
       if (error) throw error;
     }
-    const { cache, tags } = await this.#readStamps(terms.tags, call);
+    const [{ cache, tags }] = await Promise.all([this.#readStamps(terms.tags, call), this.#ensureLimit(call)]);
     return this.#write(entries, [cache, ...tags], terms.ttl, call, () => ({ checks: [] }));
   }
 
@@ -137,6 +145,7 @@ export class StoreTier implements Tier {
     await this.#renewals.cache(call);
   }
 
+  /** Sends the entries before it returns, by a session that is known to be open and bounded. */
   async #write(
     entries: readonly Entry[],
     stamps: readonly StampRecord[],
@@ -147,8 +156,8 @@ export class StoreTier implements Tier {
       limit: ProcessLimit | undefined,
     ) => { checks: readonly Operation[]; if?: Condition } | undefined,
   ): Promise<readonly Kept[]> {
-    const limit = await this.#ensureLimit(call);
-    const { capabilities } = await this.#opened(call);
+    const limit = this.#limit;
+    const { capabilities } = this.#instance.known as Opened;
     const bears = stamps.map(({ key, id }) => ({ key, id }));
     const armed = this.#stamps.outlive(stamps, ttl, call);
     const writes = entries.map(async (entry): Promise<Kept> => {

@@ -1,5 +1,5 @@
 import type { Call } from "../client/index.ts";
-import type { Condition, Payload } from "../port/index.ts";
+import type { Condition, Operation, Payload } from "../port/index.ts";
 import type { StampRecord } from "./stamps.ts";
 
 /** An entry as a tier gives it. */
@@ -18,6 +18,14 @@ export interface Ground {
   readonly conditions: ReadonlyMap<string, Condition>;
   /** Entries that are there but no longer current, by key. */
   readonly stale: ReadonlyMap<string, Found>;
+  /** What was read for tags that were known only after the load: see {@link Tier.extend}. */
+  readonly late?: Late | undefined;
+}
+
+/** Versions of tags that were read after the load, and what has to be so for them to be as good as those from before. */
+export interface Late {
+  readonly stamps: readonly StampRecord[];
+  readonly checks: readonly Operation[];
 }
 
 /** Versions by what they are of. */
@@ -55,8 +63,13 @@ export interface Tier {
   read(key: string, call: Call): Found | undefined | Promise<Found | undefined>;
   /** Reads what a load of `keys` must stand on, in one round trip unless a stamp is missing. */
   prepare(keys: readonly string[], tags: readonly string[], call: Call): Promise<Ground>;
-  /** Writes what was loaded on `ground`; one outcome an entry: false where a change that came in between has won. */
-  keep(ground: Ground, entries: readonly Entry[], terms: Terms, call: Call): Promise<readonly Kept[]>;
+  /** The ground of a load whose entries bear `tags`, some of them new; at once where none is. */
+  extend(ground: Ground, tags: readonly string[], call: Call): Ground | Promise<Ground>;
+  /**
+   * Writes what was loaded on `ground`; one outcome an entry: false where a change that came in between has won, also one that was
+   * asked for after this call. What is asked for after it finds the entries written.
+   */
+  keep(ground: Ground, entries: readonly Entry[], ttl: number, call: Call): Promise<readonly Kept[]>;
   /** Writes entries, whatever is there; one outcome an entry. */
   write(entries: readonly Entry[], terms: Terms, call: Call): Promise<readonly Kept[]>;
   /** Removes an entry, so that no load that is on its way brings it back; whether there was one. */

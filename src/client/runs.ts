@@ -3,6 +3,8 @@ import { AsyncLocalStorage } from "node:async_hooks";
 /** A call of an instance that runs functions of the application, from {@link Runs.start} to {@link Runs.end}. */
 interface Run {
   readonly runs: Runs;
+  /** What runs, for those who ask from inside of it. */
+  readonly subject: object | undefined;
   /** The run from inside of which it was started. */
   outer: Run | undefined;
   /** Whether an instance that closes waits for it. */
@@ -24,9 +26,9 @@ export class Runs {
   #onRest: (() => void)[] = [];
 
   /** A call that runs functions starts. */
-  start(): Run {
+  start(subject?: object): Run {
     this.#awaited++;
-    return { runs: this, outer: live(inside.getStore()), awaited: true, over: false };
+    return { runs: this, subject, outer: live(inside.getStore()), awaited: true, over: false };
   }
 
   /** It is over. */
@@ -55,6 +57,11 @@ export class Runs {
 /** Calls a function of the application on behalf of a run. */
 export function within<A extends readonly unknown[], R>(run: Run, fn: (...args: A) => R, ...args: A): R {
   return inside.run(run, fn, ...args);
+}
+
+/** From inside of which run this is called, over or not. */
+export function insideOf(): Run | undefined {
+  return inside.getStore();
 }
 
 /** The innermost that is not over. Those that are go: what starts itself anew, time and again, would else hold on to all of its past. */

@@ -8,6 +8,8 @@ export {
   InvalidArgumentError,
   isHoldfastError,
   LeaseLostError,
+  LoadDeadlockError,
+  LoadTimeoutError,
   LockTimeoutError,
   RunOnceFailedError,
   RunOnceMismatchError,

@@ -1,5 +1,7 @@
+import { awayCases } from "./cache/away.ts";
 import { changeCases } from "./cache/changes.ts";
 import { failureCases } from "./cache/failures.ts";
+import { loaderCases } from "./cache/loaders.ts";
 import { loadCases } from "./cache/loads.ts";
 import { signalCases } from "./cache/signals.ts";
 import { sweepCases } from "./cache/sweeping.ts";
@@ -10,7 +12,9 @@ import type { Case } from "./suite.ts";
 export const cacheCases: readonly Case[] = [
   ...valueCases,
   ...loadCases,
+  ...loaderCases,
   ...changeCases,
+  ...awayCases,
   ...failureCases,
   ...signalCases,
   ...sweepCases,

@@ -59,7 +59,14 @@ class MisbehavingSession implements Session {
   }
 
   async execute(groups: readonly Group[], call: ExecuteCall): Promise<readonly Outcome[]> {
-    const outcomes = await Promise.all(groups.map(async (group, i) => this.#one(group, i, call)));
+    const outcomes = await Promise.all(
+      groups.map(async (group, i) => {
+        const outcome = await this.#one(group, i, call);
+        // A group that is held up does not hold up its neighbours.
+        if (!this.#fault.outcomes) call.settled?.(i, outcome);
+        return outcome;
+      }),
+    );
     return this.#fault.outcomes?.(outcomes) ?? outcomes;
   }
 

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { deferred } from "../../src/base/async.ts";
 import { Cache } from "../../src/cache/index.ts";
 import { Instance } from "../../src/client/index.ts";
+import { loaded, toldOf } from "../../src/testing/cache/client.ts";
 import { remote, stand } from "./support.ts";
 
 describe("loads", () => {
@@ -34,8 +35,8 @@ describe("loads", () => {
     try {
       const leaving = new AbortController();
       const started = deferred<void>();
-      const loaded = deferred<void>();
-      values.on("load", ({ outcome }) => outcome === "failed" && loaded.resolve());
+      const failed = deferred<void>();
+      values.on("load", ({ outcome }) => outcome === "failed" && failed.resolve());
       const wait = values.getOrSet(
         "k",
         async ({ signal }) => {
@@ -49,7 +50,7 @@ describe("loads", () => {
       await started.promise;
       leaving.abort(new Error("left"));
       await assert.rejects(wait, /left/);
-      await loaded.promise;
+      await failed.promise;
       await new Promise(setImmediate);
       assert.deepEqual(unhandled, []);
     } finally {
@@ -63,9 +64,12 @@ describe("loads", () => {
       onExecute: (groups) => batches.push(groups.map(({ ops }) => ops.map(({ op }) => op).join("+"))),
     });
     const values = new Cache<number>(new Instance(backend), "values", { ttl: "5m" });
-    await values.getOrSet("first", () => 0);
+    await loaded(values, "first", () => 0);
     batches.length = 0;
-    await Promise.all(Array.from({ length: 20 }, async () => values.getOrSet("k", () => 1)));
+    await Promise.all([
+      toldOf(values, "load", "k"),
+      ...Array.from({ length: 20 }, async () => values.getOrSet("k", () => 1)),
+    ]);
     // Is it there? What does the load stand on? Keep it.
     assert.deepEqual(batches, [["get"], ["get", "get", "get"], ["set"]]);
     batches.length = 0;
@@ -73,7 +77,10 @@ describe("loads", () => {
     assert.deepEqual(batches, [["get"]]);
     batches.length = 0;
     const keys = Array.from({ length: 50 }, (_, i) => `key ${i}`);
-    await values.getOrSetMany(keys, (missing) => new Map(missing.map((key) => [key, 1])), { tags: ["t"] });
+    await Promise.all([
+      toldOf(values, "load"),
+      values.getOrSetMany(keys, (missing) => new Map(missing.map((key) => [key, 1])), { tags: ["t"] }),
+    ]);
     assert.deepEqual(
       batches.map(({ length }) => length),
       [50, 53, 1, 50],

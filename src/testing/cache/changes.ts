@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Cache, Loader } from "../../cache/index.ts";
 import type { Case, CaseContext } from "../suite.ts";
-import { behind, cacheOf, gate, keeps, stamps } from "./client.ts";
+import { behind, cacheOf, gate, keeps, loaded, stamps } from "./client.ts";
 
 /** What happens while a load runs, and what must be left of it. */
 interface During {
@@ -27,13 +27,14 @@ async function duringLoad(context: CaseContext, during: During): Promise<void> {
         if (during.late) set({ tags: during.late });
         return load();
       };
-      const value = loading.getOrSet(what, loader, { tags: during.tags });
+      const value = loaded(loading, what, loader, { tags: during.tags });
       await started;
       await during.change(changing, what);
       end.resolve("loaded");
       assert.equal(await value, "loaded", what);
       assert.equal(await loading.get(what), during.left, what);
-      assert.equal(await loading.getOrSet(what, () => "next"), during.left ?? "next", what);
+      if (during.left !== undefined) assert.equal(await loading.getOrSet(what, () => "next"), during.left, what);
+      else assert.equal(await loaded(loading, what, () => "next"), "next", what);
       assert.equal(await changing.get(what), during.left ?? "next", what);
     }
   }

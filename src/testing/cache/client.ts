@@ -1,9 +1,10 @@
 import { deferred, type Deferred } from "../../base/async.ts";
 import { UnavailableError } from "../../base/errors.ts";
 import { space } from "../../base/keys.ts";
-import { Cache, type CacheOptions } from "../../cache/index.ts";
+import { Cache, type CacheEvents, type CacheOptions, type GetOrSetOptions, type Loader } from "../../cache/index.ts";
 import { Instance } from "../../client/index.ts";
-import type { Backend, Capabilities, Group, Operation, Session } from "../../port/index.ts";
+import type { Backend, Capabilities, Group, Operation } from "../../port/index.ts";
+import { misbehavingBackend, type Fault } from "../misbehave.ts";
 import type { CaseContext } from "../suite.ts";
 
 /** Caches of one place, each call's an instance of its own. */
@@ -58,28 +59,86 @@ export async function behind({ place }: CaseContext, ops: readonly Operation[]):
 export const entries = space("cache", "", "values");
 export const stamps = space("stamp", "", "values");
 
-/** A backend whose requests fail while `down` says so. */
-export function failing(backend: Backend, down: () => boolean): Backend {
-  const fail = () => ({
-    ok: false as const,
-    why: "failed" as const,
-    sent: false,
-    error: new UnavailableError("the store is away", { backend: backend.name }),
+/** As `getOrSet` where the loader runs; resolves when the entry was written as well, for those who look at it from elsewhere. */
+export async function loaded<V>(
+  cache: Cache<V>,
+  key: string,
+  loader: Loader<V>,
+  options?: GetOrSetOptions,
+): Promise<V> {
+  const [value] = await Promise.all([cache.getOrSet(key, loader, options), toldOf(cache, "load", key)]);
+  return value;
+}
+
+/** The next event of that name, of that key if one is given. */
+export async function toldOf<V, Name extends keyof CacheEvents>(
+  cache: Cache<V>,
+  name: Name,
+  key?: string,
+): Promise<CacheEvents[Name]> {
+  return new Promise((resolve) => {
+    const end = cache.on(name, (event) => {
+      if (key !== undefined && (event as { key?: string }).key !== key) return;
+      end();
+      resolve(event);
+    });
   });
-  return {
-    name: backend.name,
-    time: backend.time,
-    open: async () => backend.open(),
-    close: async () => backend.close(),
-    session(): Session {
-      const session = backend.session();
-      return {
-        id: session.id,
-        execute: async (groups: readonly Group[], call) =>
-          down() ? groups.map((_, i) => (call.claim(i), fail())) : session.execute(groups, call),
-        page: async (query, call) => session.page(query, call),
-        close: async () => session.close(),
-      };
+}
+
+/** A store whose connection is in the hands of a case. */
+export interface Line {
+  readonly backend: Backend;
+  /** Requests fail at once from now on. */
+  refuse(): void;
+  /** Requests, or those that `which` says, get no answer from now on. */
+  hang(which?: (group: Group) => boolean): void;
+  /** The store answers, and is told what was held back. */
+  restore(): void;
+  /** Resolves when a request is held back, at once if one is. */
+  held(): Promise<void>;
+}
+
+/** A backend of the place, on a line of its own. */
+export function line({ place }: CaseContext): Line {
+  const backend = place.backend();
+  let refuses = false;
+  let hangs: ((group: Group) => boolean) | undefined;
+  let end = deferred<void>();
+  let holds = deferred<void>();
+  const fault: Fault = {
+    name: "its line is cut",
+    async group(group, next) {
+      if (refuses) {
+        const error = new UnavailableError("the store is away", { backend: backend.name });
+        return { ok: false, why: "failed", sent: false, error };
+      }
+      if (hangs?.(group)) {
+        holds.resolve();
+        await end.promise;
+      }
+      return next(group);
     },
   };
+  return {
+    backend: misbehavingBackend(backend, fault),
+    refuse() {
+      refuses = true;
+    },
+    hang(which = () => true) {
+      hangs = which;
+    },
+    restore() {
+      refuses = false;
+      hangs = undefined;
+      end.resolve();
+      end = deferred();
+      holds = deferred();
+    },
+    held: async () => holds.promise,
+  };
+}
+
+/** Whether a group writes an entry, and no stamp. */
+export function writesEntry({ ops }: Group): boolean {
+  return ops.some((op) => op.op === "set" && op.key.space.id === entries.id);
 }

@@ -4,7 +4,7 @@ import { Cache, type CacheEvents } from "../../cache/index.ts";
 import { Instance } from "../../client/index.ts";
 import type { Case } from "../suite.ts";
 import type { Space } from "../../base/keys.ts";
-import { behind, cacheOf, entries, failing, gate, inProcess, keeps, stamps } from "./client.ts";
+import { behind, cacheOf, entries, gate, inProcess, keeps, loaded, stamps } from "./client.ts";
 
 /** Failures, ends and bounds. */
 export const failureCases: readonly Case[] = [
@@ -32,56 +32,10 @@ export const failureCases: readonly Case[] = [
           ["get", "bad", "CORRUPT_VALUE"],
         ],
       );
-      assert.equal(await cache.getOrSet("bad", () => 3), 3);
+      assert.equal(await loaded(cache, "bad", () => 3), 3);
       assert.equal(errors.length, 3);
       assert.equal(cache.stats().misses, 3);
       assert.equal(await cacheOf(context).get("bad"), 3);
-    },
-  },
-  {
-    title: "without its store a cache goes on: misses, and loads that are not kept",
-    proves: "caches: a store that is down is a miss and an event",
-    async run({ place }) {
-      let down = true;
-      const instance = new Instance(failing(place.backend(), () => down));
-      const told: string[] = [];
-      instance.events.on("cacheError", ({ cache, operation, key }) => told.push(`${cache} ${operation} ${key}`));
-      const cache = new Cache<number>(instance, "values", { ttl: "1h" });
-      assert.equal(await cache.get("k"), undefined);
-      assert.equal(await cache.has("k"), false);
-      assert.deepEqual([...(await cache.getMany(["k"]))], []);
-      assert.equal(await cache.set("k", 1), false);
-      assert.equal(await cache.setMany([["k", 1]]), false);
-      assert.equal(cache.peek("k"), undefined);
-      assert.equal(await cache.getOrSet("k", () => 2), 2);
-      assert.deepEqual([...(await cache.getOrSetMany(["k"], () => new Map([["k", 3]])))], [["k", 3]]);
-      for (const operation of ["get", "has", "getMany", "set", "setMany", "getOrSet", "getOrSetMany"]) {
-        assert.ok(told.includes(`values ${operation} k`), operation);
-      }
-      assert.equal(cache.stats().errors, told.length);
-      // What ends entries must not fail in silence: the old values would live on.
-      await assert.rejects(cache.delete("k"), { code: "UNAVAILABLE" });
-      await assert.rejects(cache.invalidateTags(["t"]), { code: "UNAVAILABLE" });
-      await assert.rejects(cache.clear(), { code: "UNAVAILABLE" });
-      down = false;
-      assert.equal(await cache.set("k", 4), true);
-    },
-  },
-  {
-    title: "a store that comes back during a load does not keep it",
-    proves: "caches: stamped with versions taken before the load",
-    when: keeps,
-    async run(context) {
-      let down = true;
-      const instance = new Instance(failing(context.place.backend(), () => down));
-      const cache = new Cache<string>(instance, "values", { ttl: "1h" });
-      const { load, started, end } = gate<string>();
-      const value = cache.getOrSet("k", load);
-      await started;
-      down = false;
-      end.resolve("loaded");
-      assert.equal(await value, "loaded");
-      assert.equal(await cache.has("k"), false);
     },
   },
   {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { isHoldfastError } from "../../base/errors.ts";
 import type { CacheEvents } from "../../cache/index.ts";
 import type { Case } from "../suite.ts";
-import { cacheOf, gate, keeps } from "./client.ts";
+import { cacheOf, gate, keeps, loaded } from "./client.ts";
 
 const fifty = Array.from({ length: 50 });
 
@@ -29,7 +29,7 @@ export const loadCases: readonly Case[] = [
     when: keeps,
     async run(context) {
       const cache = cacheOf(context);
-      assert.equal(await cache.getOrSet("k", async ({ key }) => `${key}1`), "k1");
+      assert.equal(await loaded(cache, "k", async ({ key }) => `${key}1`), "k1");
       assert.equal(await cacheOf(context).getOrSet("k", () => assert.fail("it is there")), "k1");
       const { loads, hits, misses, sets } = cache.stats();
       assert.deepEqual({ loads, hits, misses, sets }, { loads: 1, hits: 0, misses: 1, sets: 1 });
