@@ -7,8 +7,10 @@ export interface Hold {
   grant: number;
   info: string;
   until: number;
-  /** The session that was handed the lock and has not confirmed it yet by an acquire. */
-  pending: string | undefined;
+  /** The session that holds it, where that is of interest. */
+  session: string | undefined;
+  /** Handed to the session, which has not confirmed it yet by an acquire. */
+  pending: boolean;
 }
 
 /** One place in the queue. */
@@ -76,17 +78,19 @@ export function judge(record: LockRecord, op: Acquire): Verdict {
 }
 
 /** Gives the lock to `op.owner`, for which {@link judge} said "granted"; the grant. `least` is max(floor, server µs). */
-export function give(record: LockRecord, op: Acquire, now: number, least: number): number {
+export function give(record: LockRecord, op: Acquire, now: number, least: number, session?: string): number {
   const own = record.holds[indexOf(record.holds, op.owner)];
   if (own) {
     own.until = now + op.ttl;
     own.info = op.info;
-    own.pending = undefined;
+    own.pending = false;
+    own.session = session;
     return own.grant;
   }
   leave(record, op.owner);
   const grant = nextGrant(record, least);
-  record.holds.push({ owner: op.owner, mode: op.mode, grant, info: op.info, until: now + op.ttl, pending: undefined });
+  const { owner, mode, info, ttl } = op;
+  record.holds.push({ owner, mode, grant, info, until: now + ttl, session, pending: false });
   return grant;
 }
 
@@ -157,7 +161,7 @@ export function handOff(record: LockRecord, now: number, least: number): readonl
     if (!fits(holds, head.mode, head.limit)) break;
     const { owner, session, mode, info, claimMs } = head;
     const grant = nextGrant(record, least);
-    holds.push({ owner, mode, grant, info, until: now + claimMs, pending: session });
+    holds.push({ owner, mode, grant, info, until: now + claimMs, session, pending: true });
     (granted ??= []).push({ owner, session, grant });
   }
   if (!granted) return nobody;
@@ -179,13 +183,25 @@ export function nextTurn({ holds, queue }: LockRecord): number {
 }
 
 /**
- * Removes the places and the unconfirmed holds of every session that `gone` says is no more; whether there was any. Call
+ * Removes the places and the unconfirmed holds of every session that `gone` says has left; whether there was any. Call
  * {@link handOff} after.
  */
 export function reapSessions(record: LockRecord, gone: (session: string) => boolean): boolean {
   const waited = keep(record.queue, (waiter) => !gone(waiter.session));
-  const held = keep(record.holds, (hold) => hold.pending === undefined || !gone(hold.pending));
+  const held = keep(record.holds, (hold) => !hold.pending || hold.session === undefined || !gone(hold.session));
   return waited || held;
+}
+
+/**
+ * Removes every hold of sessions that are `over`, and their places ahead of the first live one, so that these stand in nobody's
+ * way; whether there was any. Call {@link handOff} after.
+ */
+export function reapDead(record: LockRecord, over: (session: string) => boolean): boolean {
+  const held = keep(record.holds, ({ session }) => session === undefined || !over(session));
+  const live = record.queue.findIndex(({ session }) => !over(session));
+  const ahead = live < 0 ? record.queue.length : live;
+  record.queue.splice(0, ahead);
+  return held || ahead > 0;
 }
 
 function keep<T>(list: T[], wanted: (one: T) => boolean): boolean {

@@ -194,7 +194,7 @@ function acquire(
   switch (judge(record, op)) {
     case "granted":
       return () => {
-        const grant = give(record, op, tx.now, tx.leastGrant(lock));
+        const grant = give(record, op, tx.now, tx.leastGrant(lock), session);
         tx.saveLock(key, lock);
         return { grant };
       };

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, readlinkSync } from "node:fs";
 import { uptime } from "node:os";
+import { readText } from "./identity.ts";
 
 /** How long two boot times may differ and still be the same boot, where the system has no boot id. */
 const bootTolerance = 10_000;
@@ -44,26 +44,4 @@ export function sameBoot(a: string, b: string): boolean {
   if (a === b) return true;
   const [first, second] = [a, b].map((id) => (id.startsWith("at ") ? Number(id.slice(3)) : Number.NaN));
   return Math.abs((first ?? Number.NaN) - (second ?? Number.NaN)) <= bootTolerance;
-}
-
-/** Names this process among all that ever ran since boot, also across containers with process numbers of their own. */
-export function processTag(): string {
-  const parts: (string | number)[] = [process.pid];
-  // Behind the last ")", since the process's name may hold anything: field 22 is when it started.
-  const stat = readText("/proc/self/stat");
-  if (stat) parts.push(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "");
-  try {
-    parts.push(readlinkSync("/proc/self/ns/pid").replace(/\D/g, ""));
-  } catch {
-    return parts.join("-"); // no such namespaces here
-  }
-  return parts.join("-");
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined; // not Linux, or hidden from us
-  }
 }

@@ -6,6 +6,7 @@ import { drawId } from "../../base/ids.ts";
 import { InvalidArgumentError, UnavailableError, UnsupportedError, type HoldfastError } from "../../base/errors.ts";
 import type { DataFiles } from "./tables.ts";
 import { toError } from "./failures.ts";
+import { longestName, longestSocket } from "./sockets.ts";
 
 const context = { backend: "lmdb" } as const;
 const marker = "holdfast.json";
@@ -13,9 +14,6 @@ const format = 1;
 /** What a data file holds at bytes 24 and 28. */
 const dataMagic = 0xbeefc0de;
 const dataVersion = 2;
-/** Longest path of a socket that every system takes; longer ones are cut in silence. */
-const longestSocket = 103;
-
 /** File systems of several machines, by what `statfs` calls them: their locks and maps do not reach every machine. */
 const networkTypes: ReadonlyMap<number, string> = new Map([
   [0x6969, "NFS"],
@@ -236,10 +234,10 @@ function writeMarker(directory: string, file: string): string {
   return readMarker(directory) ?? domain;
 }
 
-/** Inside the directory where the path is short enough, else a private one among the temporary files. */
+/** Inside the directory, else, where a path there is too long for a socket, a private one among the temporary files. */
 function socketDirectory(directory: string, domain: string): string {
   const inside = path.join(directory, "sockets");
-  if (Buffer.byteLength(inside) + 1 + 40 <= longestSocket) {
+  if (process.platform === "linux" || Buffer.byteLength(inside) + 1 + longestName <= longestSocket) {
     fs.mkdirSync(inside, { recursive: true });
     return inside;
   }

@@ -4,11 +4,13 @@ import type { Time, Timer } from "../../base/time.ts";
 import { leaseNow } from "./clock.ts";
 import type { Command } from "./commands.ts";
 import { Commits } from "./commits.ts";
+import { Deaths } from "./deaths.ts";
 import type { Directory } from "./directory.ts";
 import { loadDriver } from "./driver.ts";
 import { openReadable, type Tables } from "./tables.ts";
 import { due } from "./expiry-index.ts";
 import { closedError, closedMeanwhile, toError } from "./failures.ts";
+import { processTag } from "./identity.ts";
 import { metaKeys, readMeta, suffixes, type PeerRecord } from "./meta.ts";
 import { Peers } from "./peers.ts";
 import { Reads } from "./reads.ts";
@@ -18,8 +20,8 @@ import { WatchCache } from "./transaction.ts";
 import { Turns } from "./turns.ts";
 import { WorkerHost } from "./worker-host.ts";
 
-/** Names this process, or this thread of it, in every directory. The ids of its sessions start with it. */
-export const self = drawId();
+/** Names this process, or this thread of it, in every directory, and starts with its tag. The ids of its sessions start with it. */
+export const self = `${processTag()}.${drawId()}`;
 
 /** How often expired records are looked for, and how soon where somebody watches, in ms. */
 const sweepEvery = 1_000;
@@ -39,6 +41,7 @@ export class Engine {
   readonly #time: Time;
   readonly #mapSize: number;
   readonly #peers: Peers;
+  readonly #deaths: Deaths;
   readonly #turns: Turns;
   readonly #watches = new WatchCache();
   readonly #after: Promise<void> | undefined;
@@ -71,13 +74,28 @@ export class Engine {
       time,
       tables: () => this.#tables,
       command: (command) => this.#command(command),
-      onPatience: () => this.#checkSelf(),
+      onPatience: () => {
+        this.#checkSelf();
+        this.#link();
+      },
     });
     this.#peers = new Peers({
       directory: directory.sockets,
       self,
       onPing: () => this.signals.look(),
-      onDeath: (peer) => void this.#bury(peer),
+      onLoss: (peer) => {
+        this.signals.look();
+        this.#deaths.suspect(peer);
+      },
+      onStranger: () => this.#link(),
+    });
+    this.#deaths = new Deaths({
+      time,
+      self,
+      tables: () => this.#tables,
+      reads: () => this.reads,
+      command: (command) => this.#command(command),
+      onDeath: (tag) => this.#peers.forget(tag),
     });
   }
 
@@ -117,9 +135,10 @@ export class Engine {
     }
     host.go();
     this.reads = new Reads(this.#tables, host.epoch);
+    // Before anything of ours can be committed: whoever waits for it later is to see our end.
+    this.#link();
     this.commits.attach(host);
     this.#planSweep();
-    this.#link();
   }
 
   /** Starts the commit thread; tries again where the last process that had the directory open closed it in that instant. */
@@ -191,6 +210,7 @@ export class Engine {
     this.#closed = true;
     this.#sweeper?.clear();
     this.#turns.clear();
+    this.#deaths.clear();
     this.commits.fail(closedError());
     await this.#opening?.catch(() => undefined);
     const host = this.#host;
@@ -220,20 +240,6 @@ export class Engine {
         const peer = this.#peer(id);
         if (peer) this.#peers.ping(peer);
       }
-    }
-  }
-
-  /** Clears up behind a dead process, unless another has. */
-  async #bury(peer: string): Promise<void> {
-    this.signals.look();
-    try {
-      for (let more = true; more;) {
-        this.#tables?.root.resetReadTxn();
-        if (!this.#peer(peer)) return;
-        more = (await this.#command({ do: "bury", peer })) === true;
-      }
-    } catch {
-      return; // what it left expires by itself
     }
   }
 

@@ -12,6 +12,7 @@ const nearlyFull = 256 * 1024 * 1024;
 const full = 8 * 1024 * 1024;
 
 const leavesOpen = [
+  "All its processes must be in one container (pid namespace); another one is refused while they have it open.",
   "It is one machine's: what is lost with its disk is lost.",
   "A process that is stopped inside a commit, or while it opens the directory, stalls every writer until it goes on or dies; their calls end by their timeout.",
 ];

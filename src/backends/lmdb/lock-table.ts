@@ -1,6 +1,7 @@
 import type { LmdbKey, LmdbStore } from "./driver.ts";
 import { textOf } from "./layout.ts";
-import { emptyLock, reap, type Hold, type LockRecord, type Mark, type Waiter } from "../common/lock-rules.ts";
+import { tagOf, wasOver } from "./identity.ts";
+import { emptyLock, reap, reapDead, type Hold, type LockRecord, type Mark, type Waiter } from "../common/lock-rules.ts";
 
 /** A lock as stored: its rules' record, and when the sweep will look at it. */
 export interface StoredLock {
@@ -24,7 +25,8 @@ type Encoded = readonly [
     grant: number,
     info: string,
     until: number,
-    pending: string | null,
+    session: string | null,
+    pending: 0 | 1,
   ])[],
   queue: readonly (readonly [
     owner: string,
@@ -38,7 +40,7 @@ type Encoded = readonly [
   marks: readonly (readonly [owner: string, until: number])[],
 ];
 
-/** The lock under `key`, reaped at `now`. Of another boot (epoch) only its grant is left. */
+/** The lock under `key`, reaped at `now`: also of processes that are no more. Of another boot (epoch) only its grant is left. */
 export function readLock(locks: LmdbStore, key: LmdbKey, epoch: number, now: number): StoredLock {
   const bytes = locks.getBinaryFast(key);
   if (!bytes) return { record: emptyLock(), sweepAt: 0, waiting: [], stored: false };
@@ -47,8 +49,9 @@ export function readLock(locks: LmdbStore, key: LmdbKey, epoch: number, now: num
   if (storedEpoch !== epoch) return { record: { ...emptyLock(), grant }, sweepAt, waiting: [], stored: true };
   const record: LockRecord = {
     grant,
-    holds: holds.map(([owner, shared, held, info, until, pending]): Hold => {
-      return { owner, mode: shared ? "shared" : "exclusive", grant: held, info, until, pending: pending ?? undefined };
+    holds: holds.map(([owner, shared, held, info, until, session, pending]): Hold => {
+      const mode = shared ? "shared" : "exclusive";
+      return { owner, mode, grant: held, info, until, session: session ?? undefined, pending: pending === 1 };
     }),
     queue: queue.map(([owner, session, shared, limit, info, claimMs, until]): Waiter => {
       const mode = shared ? "shared" : "exclusive";
@@ -58,6 +61,8 @@ export function readLock(locks: LmdbStore, key: LmdbKey, epoch: number, now: num
   };
   const waiting = sessionsOf(record);
   reap(record, now);
+  // As with those that have expired: nothing of it until somebody writes the lock, and then with a grant above it.
+  reapDead(record, (session) => wasOver(tagOf(session), now));
   return { record, sweepAt, waiting, stored: true };
 }
 
@@ -69,7 +74,8 @@ export function encodeLock(lock: StoredLock, epoch: number): Buffer {
     lock.sweepAt,
     grant,
     holds.map((hold) => {
-      return [hold.owner, hold.mode === "shared" ? 1 : 0, hold.grant, hold.info, hold.until, hold.pending ?? null];
+      const { owner, mode, grant: held, info, until, session, pending } = hold;
+      return [owner, mode === "shared" ? 1 : 0, held, info, until, session ?? null, pending ? 1 : 0];
     }),
     queue.map(({ owner, session, mode, limit, info, claimMs, until }) => {
       return [owner, session, mode === "shared" ? 1 : 0, limit ?? null, info, claimMs, until];
@@ -81,8 +87,8 @@ export function encodeLock(lock: StoredLock, epoch: number): Buffer {
 
 /** Sessions that wait for the lock or have yet to confirm it, each once. */
 export function sessionsOf(record: LockRecord): readonly string[] {
-  if (record.queue.length === 0 && record.holds.every((hold) => hold.pending === undefined)) return [];
+  if (record.queue.length === 0 && record.holds.every((hold) => !hold.pending)) return [];
   const sessions = new Set(record.queue.map((waiter) => waiter.session));
-  for (const hold of record.holds) if (hold.pending !== undefined) sessions.add(hold.pending);
+  for (const hold of record.holds) if (hold.pending && hold.session) sessions.add(hold.session);
   return [...sessions];
 }

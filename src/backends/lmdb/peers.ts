@@ -1,15 +1,14 @@
-import { unlinkSync } from "node:fs";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
-import path from "node:path";
 import { UnsupportedError, type HoldfastError } from "../../base/errors.ts";
-import { processTag } from "./clock.ts";
 import { toError } from "./failures.ts";
+import { processTag, refuseUnknownSpace } from "./identity.ts";
 import type { PeerRecord } from "./meta.ts";
+import { isAnswered, SocketFolder } from "./sockets.ts";
 
 /** What is said over a socket, one byte each: who it is comes first, as a line. */
 const pinged = "!";
 const leaving = ".";
-const greeting = /^([\w.-]{1,64})\n/;
+const greeting = /^([\w.-]{1,128})\n/;
 
 interface PeersOptions {
   readonly directory: string;
@@ -17,8 +16,10 @@ interface PeersOptions {
   readonly self: string;
   /** There is something in the log for this process. */
   onPing(): void;
-  /** A process ended without a word; its id. */
-  onDeath(peer: string): void;
+  /** A process left without a word, or cannot be reached; its id. It may be no more. */
+  onLoss(peer: string): void;
+  /** As {@link onLoss}, of a process that had not yet said who it is. */
+  onStranger(): void;
 }
 
 /**
@@ -28,6 +29,7 @@ interface PeersOptions {
 export class Peers {
   readonly #options: PeersOptions;
   readonly #server: Server;
+  readonly #folder: SocketFolder;
   readonly #sockets = new Set<Socket>();
   /** One connection to each process, whichever side made it. */
   readonly #links = new Map<string, Socket>();
@@ -38,12 +40,33 @@ export class Peers {
   constructor(options: PeersOptions) {
     this.#options = options;
     this.socket = processTag();
+    this.#folder = new SocketFolder(options.directory);
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  /** Starts to listen. Rejects with UnsupportedError when another thread of this process has the directory open. */
+  /**
+   * Starts to listen. Rejects with UnsupportedError when another thread of this process has the directory open, or a process of
+   * another space of process numbers, as another container has.
+   *
+   * The driver's locks hold numbers of processes and threads, so two spaces on one directory would take each other's. Whoever
+   * wants it listens first and looks for others then: of two that come at once at least one sees the other. That one stops to
+   * listen, and looks again after a pause by chance; one that is there each time is there to stay.
+   */
   async listen(): Promise<void> {
-    const at = this.#path(this.socket);
+    refuseUnknownSpace();
+    for (let tried = 1; ; tried++) {
+      await this.#claim();
+      const other = await this.#folder.foreigner();
+      // Its file may have been taken for a dead one's in the instant before it was listened on.
+      if (other === undefined && this.#folder.has(this.socket)) return;
+      await this.#stop();
+      if (tried === looks) throw sharedWithOthers();
+      await new Promise<void>((resolve) => setTimeout(resolve, 5 + Math.random() * 15 * tried));
+    }
+  }
+
+  async #claim(): Promise<void> {
+    const at = this.#folder.at(this.socket);
     try {
       await this.#bind(at);
     } catch (error) {
@@ -54,7 +77,7 @@ export class Peers {
           { backend: "lmdb" },
         );
       }
-      unlinkSync(at);
+      this.#folder.remove(this.socket);
       await this.#bind(at);
     }
   }
@@ -75,14 +98,15 @@ export class Peers {
   async close(): Promise<void> {
     this.#closed = true;
     for (const socket of this.#sockets) socket.end(leaving);
-    await new Promise<void>((resolve) => {
+    await this.#stop();
+    this.#folder.close();
+  }
+
+  #stop(): Promise<void> {
+    return new Promise((resolve) => {
       this.#server.close(() => resolve());
       for (const socket of this.#sockets) socket.destroySoon();
     });
-  }
-
-  #path(socket: string): string {
-    return path.join(this.#options.directory, socket);
   }
 
   #bind(at: string): Promise<void> {
@@ -90,7 +114,7 @@ export class Peers {
       this.#server.once("error", reject);
       this.#server.listen(at, () => {
         this.#server.off("error", reject);
-        this.#server.on("error", () => this.#server.close());
+        if (this.#server.listenerCount("error") === 0) this.#server.on("error", () => this.#server.close());
         this.#server.unref();
         resolve();
       });
@@ -100,7 +124,7 @@ export class Peers {
   #connect(peer: PeerRecord): Socket {
     const open = this.#links.get(peer.id);
     if (open) return open;
-    const socket = this.#adopt(createConnection(this.#path(peer.socket)));
+    const socket = this.#adopt(createConnection(this.#folder.at(peer.socket)));
     socket.write(`${this.#options.self}\n`);
     this.#follow(socket, peer.id);
     return socket;
@@ -109,14 +133,19 @@ export class Peers {
   #accept(socket: Socket): void {
     this.#adopt(socket);
     let start = "";
+    const stranger = (): void => {
+      if (!this.#closed) this.#options.onStranger();
+    };
+    socket.once("close", stranger);
     const greet = (chunk: Buffer): void => {
       start += chunk.toString("latin1");
       const match = greeting.exec(start);
       if (!match) {
-        if (start.length > 64) socket.destroy();
+        if (start.length > 128) socket.destroy();
         return;
       }
       socket.off("data", greet);
+      socket.off("close", stranger);
       const heard = this.#follow(socket, match[1] as string);
       const rest = start.slice(match[0].length);
       if (rest) heard(Buffer.from(rest, "latin1"));
@@ -151,19 +180,25 @@ export class Peers {
     });
     socket.once("close", () => {
       if (this.#links.get(peer) === socket) this.#links.delete(peer);
-      if (dead && !farewell && !this.#closed) this.#options.onDeath(peer);
+      if (dead && !farewell && !this.#closed) this.#options.onLoss(peer);
     });
     return heard;
   }
 
   /** Removes the socket's file of a process that is no more. */
-  forget(peer: PeerRecord): void {
-    try {
-      unlinkSync(this.#path(peer.socket));
-    } catch {
-      return; // it removed it itself, or another process has
-    }
+  forget(socket: string): void {
+    this.#folder.remove(socket);
   }
+}
+
+/** How often to look whether processes of another space of numbers are there. */
+const looks = 10;
+
+function sharedWithOthers(): UnsupportedError {
+  return new UnsupportedError(
+    "the directory is open in another container (pid namespace), and the locks in it name processes by numbers that mean others there: run all that share it in one container or with one pid namespace, wait until the other has ended, or use a server",
+    { backend: "lmdb" },
+  );
 }
 
 function unusable(cause: unknown): HoldfastError {
@@ -173,16 +208,4 @@ function unusable(cause: unknown): HoldfastError {
     "no socket can be made beside the data, by which the processes that share it wake each other: use a local disk whose file system has sockets, and grant write permission on the directory's sockets folder",
     { backend: "lmdb", cause },
   );
-}
-
-/** Whether somebody listens on the socket. */
-function isAnswered(at: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection(at);
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
 }

@@ -3,6 +3,7 @@ import type { Outcome, Result } from "../../port/index.ts";
 import type { Command } from "./commands.ts";
 import type { LmdbStore } from "./driver.ts";
 import { due } from "./expiry-index.ts";
+import { tagOf, wasOver } from "./identity.ts";
 import { sweepFloor } from "./floors.ts";
 import { isExpired } from "./layout.ts";
 import { head } from "./log.ts";
@@ -34,7 +35,7 @@ function resultOf(tx: Transaction, command: Command, self: string): unknown {
       tx.publish(command.topic, command.body);
       return true;
     case "bury":
-      return bury(tx, command.peer);
+      return bury(tx, command.peer, command.peer === self);
     case "enter":
       writeMeta(meta, metaKeys.peer(command.peer.id), command.peer);
       return true;
@@ -47,10 +48,13 @@ function resultOf(tx: Transaction, command: Command, self: string): unknown {
   }
 }
 
-/** Removes a step of what process `peer` left; whether there is more. */
-function bury(tx: Transaction, peer: string): boolean {
+/**
+ * Removes a step of what process `peer` left; whether there is more. Its places only if it says so itself or is surely no more:
+ * else they end with their claims.
+ */
+function bury(tx: Transaction, peer: string, itself: boolean): boolean {
   const { meta } = tx.tables;
-  const waits = suffixes(meta, metaKeys.waits(peer), step);
+  const waits = itself || wasOver(tagOf(peer), tx.now) ? suffixes(meta, metaKeys.waits(peer), step) : [];
   for (const text of waits) {
     const key = Buffer.from(text);
     const lock = tx.lock(key);

@@ -1,7 +1,8 @@
-import { handOff, nextTurn, passes, type LockRecord } from "../common/lock-rules.ts";
+import { handOff, nextTurn, passes, reapDead, type LockRecord } from "../common/lock-rules.ts";
 import { leaseNow } from "./clock.ts";
 import type { Tables } from "./tables.ts";
 import { index } from "./expiry-index.ts";
+import { tagOf, wasOver } from "./identity.ts";
 import { encodeLock, readLock, sessionsOf, type StoredLock } from "./lock-table.ts";
 import { append, type LogEntry } from "./log.ts";
 import { metaKeys, readMeta, readWatches, writeMeta, type Watches } from "./meta.ts";
@@ -57,10 +58,14 @@ export class Transaction {
 
   /** Passes the lock on to those whose turn it is, and has them told. */
   #passOn(key: Buffer, lock: StoredLock): void {
-    for (const { owner, session } of handOff(lock.record, this.now, this.leastGrant(lock))) {
-      this.#told.push({ type: "granted", lock: key.toString(), owner, session });
-      this.#ping.add(peerOf(session));
-    }
+    const over = (session: string): boolean => wasOver(tagOf(session), this.now);
+    do {
+      for (const { owner, session } of handOff(lock.record, this.now, this.leastGrant(lock))) {
+        this.#told.push({ type: "granted", lock: key.toString(), owner, session });
+        this.#ping.add(peerOf(session));
+      }
+      // Whoever was handed it may be no more by now, and so may be who is next.
+    } while (reapDead(lock.record, over));
     const next = nextTurn(lock.record);
     if (next < Infinity) this.turns.push(key.toString(), next - this.now);
   }

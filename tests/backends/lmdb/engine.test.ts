@@ -165,7 +165,7 @@ test("an idle backend, its leases and subscriptions keep no process alive; a cal
   const [code] = (await once(child, "exit")) as [number];
   assert.equal(code, 0);
   const [state] = await results(scene.backend().session(), { op: "inspect", lock: lock("left") });
-  assert.equal((state as { holders: unknown[] }).holders.length, 1, "its lease stays");
+  assert.equal((state as { holders: unknown[] }).holders.length, 0, "its lease ended with it");
   const [last] = await results(scene.backend().session(), { op: "get", key: record("last") });
   assert.equal((last as StoredRecord).value, "v", "the pending call was finished");
 });

@@ -31,26 +31,6 @@ test("a killed writer leaves every group whole, keeps what it acknowledged, and 
   }
 });
 
-test("a killed process's lease holds until its ttl, and then passes to who waits", async (t) => {
-  const scene = new Scene(t);
-  const session = scene.backend().session();
-  const granted = new Promise<void>((resolve) => {
-    void session.signals?.subscribe({ grants: true }, (signal) => signal.type === "granted" && resolve());
-  });
-  const child = await scene.child();
-  const ttl = 700;
-  const taken = performance.now();
-  const held = { op: "acquire", lock: lock("l"), owner: "dead", mode: "exclusive", ttl, info: "" } as const;
-  assert.ok((await child.execute(held)).ok);
-  await child.kill();
-  const wait = { claimMs: 30_000 };
-  const refused = await run(session, { ops: [{ ...held, owner: "live", ttl: 60_000, wait }] });
-  assert.ok(!refused.ok && refused.why === "held");
-  await granted;
-  assert.ok(performance.now() - taken >= ttl - 5, "the lease ended before its time");
-  assert.ok((await run(session, { ops: [{ ...held, owner: "live", ttl: 60_000 }] })).ok);
-});
-
 test("places of a killed process are cleared at once, and the lock passes over them", async (t) => {
   const scene = new Scene(t);
   const session = scene.backend().session();

@@ -13,6 +13,8 @@ export interface HoldersOptions {
   readonly processes: number;
   /** ms that the next waiter may come after the end of the lease, besides what the machine itself is late. */
   readonly slack: number;
+  /** Whether the death of a holder is known, so that its lease ends with it. */
+  readonly deathIsKnown?: boolean;
 }
 
 const holdersEach = 50;
@@ -26,7 +28,7 @@ export async function killHolders(t: TestContext, options: HoldersOptions): Prom
       const prefix = `kill-${i}`;
       const { child } = await startHolder(options.url, prefix, "renew");
       let killed = 0;
-      const next = takeOver(hf, prefix, () => killed);
+      const next = takeOver(hf, prefix, () => killed - (options.deathIsKnown ? ttl : 0));
       const gone = once(child, "exit");
       killed = machineTime(); // a renewal may have armed them right before
       child.kill("SIGKILL");
@@ -70,7 +72,7 @@ export async function pauseHolders(t: TestContext, options: HoldersOptions): Pro
 
 async function withWaiters(
   t: TestContext,
-  { url, slack }: HoldersOptions,
+  { url, slack, deathIsKnown = false }: HoldersOptions,
   run: (hf: Holdfast) => Promise<number>,
 ): Promise<void> {
   const hf = await connect(url, { service: "holders", timeout: "20s" });
@@ -82,9 +84,11 @@ async function withWaiters(
     lateness.disable();
     const machine = lateness.max / 1e6;
     t.diagnostic(
-      `slowest waiter: ${over.toFixed(1)} ms after the latest end of the lease; the machine was up to ${machine.toFixed(1)} ms late`,
+      `slowest waiter: ${over.toFixed(1)} ms after the end of the lease; the machine was up to ${machine.toFixed(1)} ms late`,
     );
-    assert.ok(over <= slack + 2 * machine, `a waiter was in ${over} ms after the lease`);
+    // A death is told by the kernel, seen here, committed by a thread and told again: each may be as late.
+    const steps = deathIsKnown ? 5 : 2;
+    assert.ok(over <= slack + steps * machine, `a waiter was in ${over} ms after the end of the lease`);
   } finally {
     await hf.close();
   }

@@ -14,6 +14,7 @@ export type Request =
   | { readonly do: "pairs"; readonly keys: readonly [Key, Key] }
   | { readonly do: "subscribe"; readonly to: Subscription }
   | { readonly do: "publish"; readonly topic: string; readonly body: string }
+  | { readonly do: "pid" }
   | { readonly do: "close" };
 
 const backend = lmdbBackend({ path: process.argv[2] as string });
@@ -63,6 +64,8 @@ async function answer(request: Request): Promise<unknown> {
     case "publish":
       await session.signals?.publish(request.topic, request.body);
       return true;
+    case "pid":
+      return process.pid;
     case "close":
       await backend.close();
       process.disconnect();

@@ -1,4 +1,4 @@
-import { fork, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -31,8 +31,13 @@ export class Child {
   #onMessage: (() => void)[] = [];
   #id = 0;
 
-  constructor(directory: string) {
-    this.process = fork(childFile, [directory], { serialization: "advanced", execArgv: [] });
+  /** `through` is a command that runs the one behind it. */
+  constructor(directory: string, through: readonly string[] = []) {
+    const [command, ...args] = [...through, process.execPath, childFile, directory];
+    this.process = spawn(command, args, {
+      serialization: "advanced",
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
     this.process.on("message", (message: Message) => {
       if (message.signal) this.signals.push({ signal: message.signal, at: message.at as bigint });
       if (message.acknowledged) this.acknowledged = message.acknowledged;
@@ -96,10 +101,21 @@ export class Scene {
     return backend;
   }
 
-  async child(): Promise<Child> {
-    const child = new Child(path.join(this.directory, "data"));
-    this.#children.push(child);
+  async child(...through: string[]): Promise<Child> {
+    const child = this.started(...through);
     await child.ask({ do: "open" });
+    return child;
+  }
+
+  /** A process that has not opened the directory. */
+  started(...through: string[]): Child {
+    return this.startedAt("", ...through);
+  }
+
+  /** As {@link started}, on a directory below. */
+  startedAt(below: string, ...through: string[]): Child {
+    const child = new Child(path.join(this.directory, "data", below), through);
+    this.#children.push(child);
     return child;
   }
 }

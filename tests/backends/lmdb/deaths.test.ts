@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { readdirSync, rmSync } from "node:fs";
+import path from "node:path";
+import { test } from "node:test";
+import { isOver, processTag } from "../../../src/backends/lmdb/identity.ts";
+import type { LockOperation, LockState, Outcome, Session } from "../../../src/port/index.ts";
+import { type Child, lock, record, results, run, Scene } from "./support/processes.ts";
+
+// Leases and claims here last for ten minutes: what is granted nonetheless was freed by a death.
+const ttl = 600_000;
+const wait = { claimMs: ttl };
+type Acquire = Extract<LockOperation, { op: "acquire" }>;
+const held: Acquire = { op: "acquire", lock: lock("l"), owner: "holder", mode: "exclusive", ttl, info: "" };
+const linux = process.platform === "linux" ? false : "the proof is Linux's";
+
+function grantOf(outcome: Outcome): number {
+  assert.ok(outcome.ok, `not granted: ${JSON.stringify(outcome)}`);
+  return (outcome.results[0] as { grant: number }).grant;
+}
+
+const refused = (outcome: Outcome): boolean => !outcome.ok && outcome.why === "held";
+
+/** Kills them in one go. */
+async function killAll(...children: readonly Child[]): Promise<void> {
+  await Promise.all(children.map((child) => child.kill()));
+}
+
+/** Owners that were granted a lock, in order, and a wait for the next. */
+async function grants(session: Session): Promise<{ readonly heard: string[]; until(count: number): Promise<void> }> {
+  const heard: string[] = [];
+  let wake: () => void = () => undefined;
+  await session.signals?.subscribe({ grants: true }, (signal) => {
+    if (signal.type === "granted") heard.push(signal.owner);
+    wake();
+  });
+  return {
+    heard,
+    async until(count) {
+      while (heard.length < count) await new Promise<void>((resolve) => (wake = resolve));
+    },
+  };
+}
+
+test("the lock of a killed process is had by whoever asks next, above its grant, and nothing shows it as held", async (t) => {
+  const scene = new Scene(t);
+  const child = await scene.child();
+  const grant = grantOf(await child.execute(held));
+  const session = scene.backend().session();
+  const next = { ...held, owner: "next" };
+  assert.ok(refused(await run(session, { ops: [next] })));
+  await child.kill();
+  const [state] = (await results(session, { op: "inspect", lock: lock("l") })) as [LockState];
+  assert.deepEqual(state, { holders: [], waiting: 0 });
+  assert.ok(grantOf(await run(session, { ops: [next] })) > grant);
+  const late = { guards: [{ lock: lock("l"), owner: "holder", grant }], ops: [] };
+  assert.deepEqual(await run(session, { ...late, ops: [{ op: "set", key: record("r"), id: "i", value: "late" }] }), {
+    ok: false,
+    why: "fenced",
+    at: -1,
+  });
+});
+
+test("who waits for a killed process is told at once, over several that were killed before it in the queue", async (t) => {
+  const scene = new Scene(t);
+  const session = scene.backend().session();
+  const { heard, until } = await grants(session);
+  const children = await Promise.all([scene.child(), scene.child(), scene.child()]);
+  const [first, second, third] = children;
+  assert.ok((await first.execute(held)).ok);
+  assert.ok(refused(await second.execute({ ...held, owner: "second", wait })));
+  assert.ok(refused(await third.execute({ ...held, owner: "third", wait })));
+  assert.ok(refused(await run(session, { ops: [{ ...held, owner: "live", wait }] })));
+  await killAll(...children);
+  await until(1);
+  assert.deepEqual(heard, ["live"]);
+});
+
+test("places of a semaphore and readers of a lock that were killed let the next ones in", async (t) => {
+  const scene = new Scene(t);
+  const session = scene.backend().session();
+  const { heard, until } = await grants(session);
+  const [one, other] = await Promise.all([scene.child(), scene.child()]);
+  const place: Acquire = { ...held, lock: lock("s"), mode: "shared", limit: 2 };
+  const reader: Acquire = { ...held, lock: lock("rw"), mode: "shared" };
+  for (const child of [one, other]) {
+    assert.ok((await child.execute({ ...place, owner: `place-${child.process.pid}` })).ok);
+    assert.ok((await child.execute({ ...reader, owner: `reader-${child.process.pid}` })).ok);
+  }
+  assert.ok(refused(await run(session, { ops: [{ ...place, owner: "place", wait }] })));
+  assert.ok(refused(await run(session, { ops: [{ ...reader, mode: "exclusive", owner: "writer", wait }] })));
+  await one.kill();
+  await until(1);
+  assert.deepEqual(heard, ["place"]);
+  await other.kill();
+  await until(2);
+  assert.deepEqual(heard, ["place", "writer"]);
+});
+
+test("a killed writer that waited for readers no longer keeps the readers behind it out", async (t) => {
+  const scene = new Scene(t);
+  const session = scene.backend().session();
+  const { heard, until } = await grants(session);
+  const reader: Acquire = { ...held, mode: "shared", owner: "reader" };
+  assert.ok((await run(session, { ops: [reader] })).ok);
+  const child = await scene.child();
+  assert.ok(refused(await child.execute({ ...held, owner: "writer", wait })));
+  assert.ok(refused(await run(session, { ops: [{ ...reader, owner: "behind", wait }] })));
+  await child.kill();
+  await until(1);
+  assert.deepEqual(heard, ["behind"]);
+});
+
+test("a process that is stopped, or that nobody can reach, keeps its lock; once it is killed, whoever waits is told", async (t) => {
+  const scene = new Scene(t);
+  const child = await scene.child();
+  assert.ok((await child.execute(held)).ok);
+  const sockets = path.join(scene.directory, "data", "sockets");
+  for (const socket of readdirSync(sockets)) rmSync(path.join(sockets, socket));
+  const session = scene.backend().session();
+  const { heard, until } = await grants(session);
+  child.process.kill("SIGSTOP");
+  const waiting: Acquire = { ...held, owner: "live", wait };
+  assert.ok(refused(await run(session, { ops: [waiting] })));
+  for (let i = 0; i < 200; i++) {
+    await results(session, { op: "set", key: record("other"), id: `${i}`, value: "v" });
+    assert.ok(refused(await run(session, { ops: [waiting] })));
+  }
+  assert.deepEqual(heard, []);
+  await child.kill();
+  await until(1);
+  assert.deepEqual(heard, ["live"]);
+});
+
+test("a killed process that its parent has not waited for is no more", { skip: linux }, async (t) => {
+  const scene = new Scene(t);
+  const sleeper = ["sh", "-c", '"$@" & echo; exec sleep 600', "sh"];
+  const child = await scene.child(...sleeper);
+  assert.ok((await child.execute(held)).ok);
+  const pid = (await child.ask({ do: "pid" })) as number;
+  assert.notEqual(pid, child.process.pid);
+  const session = scene.backend().session();
+  const { until } = await grants(session);
+  assert.ok(refused(await run(session, { ops: [{ ...held, owner: "live", wait }] })));
+  process.kill(pid, "SIGKILL");
+  await until(1);
+  process.kill(pid, 0); // its number is still taken
+});
+
+test(
+  "a number says nothing where another process has it, or in another space of numbers",
+  { skip: linux },
+  async (t) => {
+    const scene = new Scene(t);
+    const child = await scene.child();
+    const [, start, space, clock] = processTag().split("-") as [string, string, string, string];
+    const pid = (child.process.pid as number).toString(36);
+    assert.equal(isOver([pid, start, space, clock].join("-")), true, "it did not start then");
+    assert.equal(isOver([pid, start, space, "1"].join("-")), false, "by another clock nobody knows when it started");
+    await child.kill();
+    assert.equal(isOver([pid, start, space, "1"].join("-")), true);
+    assert.equal(isOver([pid, start, "1", clock].join("-")), false, "the same number may be a live process's there");
+    assert.equal(isOver(processTag()), false);
+  },
+);
