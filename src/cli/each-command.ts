@@ -27,6 +27,7 @@ export async function eachCommand(args: readonly string[]): Promise<number> {
       "retry-dead": { type: "boolean" },
       "store-timeout": { type: "string" },
       lease: { type: "string" },
+      "item-timeout": { type: "string" },
       quiet: { type: "boolean", short: "q" },
       json: { type: "boolean" },
       help: { type: "boolean", short: "h" },
@@ -56,6 +57,7 @@ export async function eachCommand(args: readonly string[]): Promise<number> {
     retryDead: values["retry-dead"],
     storeTimeout: values["store-timeout"],
     leaseTtl: values.lease,
+    itemTimeout: values["item-timeout"],
     stdout: values.json ? "stderr" : undefined,
   };
   const json = values.json ?? false;

@@ -28,6 +28,7 @@ share the work.
   --dead-letter FILE    write the dead letters there at the end
   --store-timeout DUR   how long a store that is away is waited for   (60s)
   --lease DURATION      how long a dead or blocked worker keeps its part  (10s)
+  --item-timeout DUR    how long a handler may take; then its signal aborts and the item has failed   (for ever)
   --quiet               no progress
   --json                the summary as JSON on standard output
 

@@ -1,11 +1,14 @@
 import { isHoldfastError } from "../base/errors.ts";
+import { Causes } from "./causes.ts";
 import { committerFor } from "./committer.ts";
 import { connectPatiently } from "./connecting.ts";
+import { describe } from "./describe.ts";
 import { identity } from "./identity.ts";
 import { loadHandler } from "./handler.ts";
 import { reportOf } from "./in-process.ts";
 import { openRecords } from "./input/source.ts";
 import type { Fault, FromWorker, ToWorker, WorkerReport } from "./messages.ts";
+import type { Handler } from "./types.ts";
 import { Worker } from "./worker.ts";
 
 // One worker process. The parent says what to do; when the parent is gone there is nobody to work for.
@@ -20,6 +23,7 @@ const nothing: WorkerReport = {
 };
 
 const stop = new AbortController();
+const causes = new Causes();
 let worker: Worker | undefined;
 
 function tell(message: FromWorker): void {
@@ -34,20 +38,27 @@ function tellLast(message: FromWorker): Promise<void> {
   });
 }
 
-async function work({ store, handler: path, source, format, terms }: ToWorker & { type: "start" }): Promise<void> {
+async function work(start: ToWorker & { type: "start" }): Promise<void> {
+  const { store, handler: path, source, format, terms, lost } = start;
+  for (const process of lost) causes.tell(process);
   const handler = await loadHandler(path);
   const hf = await connectPatiently(store, terms.storeTimeoutMs, stop.signal);
   const opening = await openRecords(source, format);
-  const mine = (worker = new Worker(
+  tell({ type: "ready" });
+  const first: Handler = (item, ctx) => {
+    mine.handler = handler;
+    tell({ type: "working" });
+    return handler(item, ctx);
+  };
+  const mine: Worker = (worker = new Worker(
     hf,
     committerFor(hf, terms.job.key !== null),
-    handler,
-    { ...terms, opening, who: identity() },
+    first,
+    { ...terms, opening, causes, who: identity() },
     (event) => tell({ type: "event", event }),
   ));
   stop.signal.addEventListener("abort", () => mine.stop());
   if (stop.signal.aborted) mine.stop();
-  const timer = setInterval(() => tell({ type: "report", report: reportOf(mine) }), reporting);
   try {
     const outcome = await mine.run();
     await hf.close();
@@ -55,7 +66,6 @@ async function work({ store, handler: path, source, format, terms }: ToWorker & 
   } catch (error) {
     await tellLast({ type: "failed", fault: faultOf(error), report: reportOf(mine) });
   } finally {
-    clearInterval(timer);
     await opening.file.close();
   }
 }
@@ -71,12 +81,20 @@ function leave(code: number): void {
   process.exit(code);
 }
 
+// Also as a sign of life, from the start.
+setInterval(() => tell({ type: "report", report: worker ? reportOf(worker) : nothing }), reporting);
+// Whatever a handler left behind that nobody has caught ends the process, as anywhere.
+process.on("uncaughtExceptionMonitor", (error) => {
+  const { name, message } = describe(error);
+  tell({ type: "uncaught", error: `${name}: ${message}` });
+});
 process.on("disconnect", () => process.exit(1));
 // A terminal interrupts the whole group: the parent decides what that means.
 process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => stop.abort());
 process.on("message", (message: ToWorker) => {
   if (message.type === "stop") stop.abort();
+  else if (message.type === "lost") causes.tell(message.process);
   else if (message.type === "hold") void worker?.hold(message.ms).then(() => tell({ type: "held" }));
   else {
     work(message)

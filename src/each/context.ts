@@ -12,9 +12,15 @@ export interface HandlerContext {
   readonly key: string | undefined;
   /** The record number in the input, from 1. Blank lines and a CSV header are no records. */
   readonly id: number;
-  /** 1, and one more each time after the item failed. Runs repeated because a record was changed by another do not count. */
+  /**
+   * 1, and one more each time after the item failed, or may have been in hand when a worker was lost. Runs repeated because a
+   * record was changed by another do not count.
+   */
   readonly attempt: number;
-  /** Aborts when this worker lost the item to another one: what the handler writes from then on is refused. */
+  /**
+   * Aborts when this worker lost the item to another one, or when the item's time is over (`itemTimeout`): what the handler
+   * writes counts for nothing then.
+   */
   readonly signal: AbortSignal;
   /** The lease that the item's writes commit under. Its fence rises with every change of hands. */
   readonly lease: Lease;
@@ -48,6 +54,8 @@ export interface ItemState<T> {
 export interface RunHost {
   readonly records: Records;
   readonly idPrefix: string;
+  /** Whether runs may be cut off. */
+  readonly cuts: boolean;
   store(name: string): StateStore<unknown>;
 }
 
@@ -73,6 +81,10 @@ export class Run implements HandlerContext {
   /** It would fail again in the same way. */
   hopeless = false;
   over = false;
+  /** Its time was over before the handler settled. */
+  late: Error | undefined;
+  #cut: AbortController | undefined;
+  #signal: AbortSignal | undefined;
   /** The only tag that its records may have, where it cannot commit others together. */
   readonly tag: string | undefined;
   readonly #host: RunHost;
@@ -96,11 +108,24 @@ export class Run implements HandlerContext {
   }
 
   get attempt(): number {
-    return this.item.failures + 1;
+    return this.item.failures + this.item.lost + 1;
   }
 
   get signal(): AbortSignal {
-    return this.lease.signal;
+    if (!this.#host.cuts) return this.lease.signal;
+    // Made where a handler asks for it: most do not.
+    if (!this.#signal) {
+      this.#cut = new AbortController();
+      this.#signal = AbortSignal.any([this.lease.signal, this.#cut.signal]);
+      if (this.late) this.#cut.abort(this.late);
+    }
+    return this.#signal;
+  }
+
+  /** Its time is over: it commits nothing, and the handler is told. */
+  cut(error: Error): void {
+    this.late = error;
+    this.#cut?.abort(error);
   }
 
   get idempotencyKey(): string {

@@ -16,6 +16,12 @@ export function isGone(label: string): boolean {
   return startOf(Number(pid)) !== start;
 }
 
+/** Whether it is one of this machine, so that {@link isGone} can tell. */
+export function isHere(label: string): boolean {
+  const [where, , start] = label.split("|");
+  return where !== undefined && where === machine() && Boolean(start);
+}
+
 /** This boot of this kernel, and the namespace that process ids are of. */
 function machine(): string | undefined {
   return read(

@@ -141,6 +141,7 @@ export class RunState<T> implements ItemState<T> {
 
   #check(key: string): void {
     checkKey(key);
+    if (this.#run.late) throw new UnsupportedError("the item's time is over: what it writes is void", { key });
     if (this.#run.over)
       throw new UnsupportedError("the item was handled already: await every call on ctx.state", { key });
     const { tag, item } = this.#run;

@@ -24,6 +24,8 @@ export class Item {
   stage: Stage = Stage.open;
   /** How often its handler failed. */
   failures = 0;
+  /** Runs of it that came before, and were lost together with their worker as far as anybody knows. */
+  lost = 0;
   /** How often in a row it ran for nothing, because what it read was changed. */
   stale = 0;
   /** The next item of its key. */

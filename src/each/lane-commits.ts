@@ -10,6 +10,7 @@ import type { Position } from "./progress.ts";
 import type { DoneMarks } from "./done-marks.ts";
 import { sendApart, type Apart } from "./send-apart.ts";
 import { sendBatch, type Destination, type Saved, type SentBatch } from "./send-batch.ts";
+import type { Watch } from "./watch.ts";
 
 /** Characters of items and values in a batch. */
 const mostChars = 512 * 1024;
@@ -25,6 +26,7 @@ export interface CommitsOwner {
   readonly pass: Pass;
   readonly fed: Position;
   readonly fedAll: boolean;
+  readonly watch: Watch;
   committed(batch: Batch): void;
   refused(batch: Batch, error: unknown): void;
 }
@@ -137,25 +139,30 @@ export class LaneCommits {
 
   /** Sends what was gathered, if there is anything. */
   seal(): void {
-    if (this.#batch) this.#send(this.#batch);
+    if (this.#batch) void this.#send(this.#batch);
   }
 
   /** As {@link seal}, where nothing is on its way, for a batch that was opened before that time. */
   sealOlder(than: number): void {
-    if (this.#batch && this.#batch.opened < than && this.#sent === 0) this.#send(this.#batch);
+    if (this.#batch && this.#batch.opened < than && this.#sent === 0) void this.#send(this.#batch);
   }
 
   /** As {@link seal}, where nothing more will join the batch that a careful lane has. */
   sealCareful(): boolean {
     if (!this.#batch || this.#limit >= careless || this.#queue.hasReady) return false;
-    this.#send(this.#batch);
+    void this.#send(this.#batch);
     return true;
+  }
+
+  /** Commits what is in hand, with what was gathered; whether that is stored. */
+  async flush(): Promise<boolean> {
+    return this.#refusal === undefined && this.#send(this.#open());
   }
 
   /** Commits that the pass is through, with what was gathered; false if that is stored already. */
   complete(): boolean {
     if (!this.#batch && this.#owner.pass.isThrough(this.#saved.progress)) return false;
-    this.#send(this.#open());
+    void this.#send(this.#open());
     return true;
   }
 
@@ -204,22 +211,26 @@ export class LaneCommits {
     batch.add(item);
     this.#queue.handled(item);
     const most = Math.min(this.#owner.pass.mostItems, this.#limit);
-    if (batch.items.length >= most || batch.chars >= mostChars || batch.deaths.length >= mostDeaths) this.#send(batch);
+    if (batch.items.length >= most || batch.chars >= mostChars || batch.deaths.length >= mostDeaths)
+      void this.#send(batch);
   }
 
-  #send(batch: Batch): void {
+  /** Never rejects; whether it committed. */
+  #send(batch: Batch): Promise<boolean> {
     this.#batch = undefined;
-    const { pass, fed, fedAll } = this.#owner;
+    const { pass, fed, fedAll, watch } = this.#owner;
     const { progress } = this.#latest;
-    const advance = (): Advance =>
-      pass.advance(progress, batch, () => ({
+    const advance = (): Advance => {
+      const next = pass.advance(progress, batch, () => ({
         ...this.#queue.mark(fed, pass.ended),
         end: fedAll && this.#queue.open === 0,
       }));
+      return { ...next, progress: watch.stamp(next.progress, pass.isLast && next.progress.end) };
+    };
     const { saved, done } = this.#sendOff(batch, advance);
     this.#latest = saved;
     this.#sent++;
-    done.then(
+    return done.then(
       () => this.#committed(batch, saved),
       (error: unknown) => this.#refused(batch, error),
     );
@@ -232,7 +243,7 @@ export class LaneCommits {
     return sent;
   }
 
-  #committed(batch: Batch, saved: Saved): void {
+  #committed(batch: Batch, saved: Saved): true {
     this.#sent--;
     for (const item of batch.held) this.#apart?.marks.free(item, true);
     this.#saved = saved;
@@ -241,15 +252,18 @@ export class LaneCommits {
     this.#queue.committed(batch.items);
     batch.unpin();
     this.#limit = Math.min(this.#limit * 2, careless);
+    this.#owner.watch.committed(batch);
     this.#owner.committed(batch);
+    return true;
   }
 
-  #refused(batch: Batch, error: unknown): void {
+  #refused(batch: Batch, error: unknown): false {
     this.#sent--;
     this.#giveUp(batch);
     if (!this.#refusal && batch.items.length === 1) this.#suspect = batch.items[0];
     this.break(error);
     this.#owner.refused(batch, error);
+    return false;
   }
 
   #giveUp(batch: Batch): void {

@@ -4,14 +4,17 @@ import type { Committer } from "./commit.ts";
 import type { RunHost } from "./context.ts";
 import type { Item } from "./item.ts";
 import type { Lane } from "./lane.ts";
-import type { Handler, OnDead } from "./types.ts";
+import type { Handler } from "./types.ts";
+import type { WatchTerms } from "./watch.ts";
+import type { WorkerTerms } from "./worker-terms.ts";
+
+/** What a worker is to do, as far as it matters to lanes. */
+export type LaneTerms = WatchTerms & Pick<WorkerTerms, "backoffMs" | "onDead" | "itemTimeoutMs">;
 
 /** What the lanes of a worker need of it. */
 export interface LaneHost extends RunHost {
   readonly handler: Handler;
-  readonly retries: number;
-  readonly backoffMs: number;
-  readonly onDead: OnDead;
+  readonly terms: LaneTerms;
   readonly committer: Committer;
   /** The job's own records. */
   readonly store0: StateStore<unknown>;
@@ -28,8 +31,10 @@ export interface LaneHost extends RunHost {
   poke(): void;
   /** A handler ran for nothing, since another item of this process changed what it had read. */
   reran(): void;
-  /** Has an item run while no other does. */
+  /** Starts an item when no other runs. */
   runAlone(lane: Lane, item: Item): void;
+  /** Has a suspect run while no other does. */
+  tryAlone(lane: Lane, item: Item): void;
   /** Takes back what the lane wanted to run alone. */
   dropAlone(lane: Lane): void;
   committed(lane: Lane, batch: Batch): void;

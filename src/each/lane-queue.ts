@@ -31,6 +31,11 @@ export class LaneQueue {
     return this.#head < this.#ready.length;
   }
 
+  /** The next item to start, which stays. Only where there is one. */
+  get first(): Item {
+    return this.#ready[this.#head] as Item;
+  }
+
   /** Takes an item, in the order of the input; one that came to an end earlier is only remembered. */
   take(item: Item): void {
     this.#ahead.push(item);

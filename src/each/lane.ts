@@ -1,10 +1,13 @@
 import { UnsupportedError } from "../base/errors.ts";
 import type { Lease } from "../entries/index.ts";
 import { tagOf } from "../base/tags.ts";
+import { Backoff } from "./backoff.ts";
 import type { Batch } from "./batch.ts";
+import { callHandler } from "./call-handler.ts";
 import { Run } from "./context.ts";
 import { describe } from "./describe.ts";
 import { DoneMarks } from "./done-marks.ts";
+import { Hands, type HandsOwner } from "./hands.ts";
 import { Stage, used, type Fault, type Item } from "./item.ts";
 import { LaneCommits, type CommitsOwner } from "./lane-commits.ts";
 import type { LaneHost } from "./lane-host.ts";
@@ -12,9 +15,8 @@ import { LaneQueue } from "./lane-queue.ts";
 import type { Pass } from "./pass.ts";
 import type { Position } from "./progress.ts";
 import type { Saved } from "./send-batch.ts";
+import { Watch } from "./watch.ts";
 
-/** Longest wait before a retry, in ms. */
-const longestBackoff = 60_000;
 /** How often in a row an item may run for nothing, before it runs alone. */
 const mostStale = 3;
 
@@ -22,10 +24,11 @@ const mostStale = 3;
 export type LaneEnd = "passed" | "drained" | "lost" | "unsure";
 
 /** The items of one partition while this worker holds it: handles them, each key's one after the other, and commits. */
-export class Lane implements CommitsOwner {
+export class Lane implements CommitsOwner, HandsOwner {
   readonly partition: number;
   readonly lease: Lease;
   readonly pass: Pass;
+  readonly watch: Watch;
   /** Resolves when nothing of it runs any more. */
   readonly ended: Promise<LaneEnd>;
   /** Up to where it was fed. */
@@ -35,9 +38,10 @@ export class Lane implements CommitsOwner {
   readonly #host: LaneHost;
   readonly #queue = new LaneQueue();
   readonly #commits: LaneCommits;
+  readonly #hands: Hands;
   /** Where items commit apart from their progress. */
   readonly #marks: DoneMarks | undefined;
-  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #backoff: Backoff;
   #running = 0;
   #recovering = false;
   #stopping: LaneEnd | undefined;
@@ -47,12 +51,15 @@ export class Lane implements CommitsOwner {
     this.partition = partition;
     this.lease = lease;
     this.pass = pass;
+    this.watch = new Watch(host.terms, saved.progress);
     this.fed = pass.from;
     this.#host = host;
+    this.#backoff = new Backoff(host.terms.backoffMs);
     const to = { store: host.store0, partition, lease, committer: host.committer, records: host.records };
     const { store1 } = host;
     this.#marks = store1 && new DoneMarks(store1, pass.from.id, saved.progress.round, () => host.now());
     this.#commits = new LaneCommits(this, this.#queue, host, to, saved, this.#marks);
+    this.#hands = new Hands(this, this.watch, this.#queue, this.#commits);
     this.ended = new Promise((resolve) => (this.#end = resolve));
     lease.signal.addEventListener("abort", () => this.stop("lost"), { once: true });
     if (lease.signal.aborted) queueMicrotask(() => this.stop("lost"));
@@ -73,27 +80,52 @@ export class Lane implements CommitsOwner {
     const interest = this.pass.interest(item.id, item.key);
     if (interest === "none") return;
     if (interest === "ended") item.stage = Stage.committed;
+    if (!this.watch.easy) this.watch.meet(item);
     this.#queue.take(item);
   }
 
-  /** Whether an item could be started now. */
-  get canStart(): boolean {
-    return this.#queue.hasReady && this.#stopping === undefined && this.#commits.hasRoom(this.#running);
+  /** Handlers that run. */
+  get running(): number {
+    return this.#running;
+  }
+
+  get broken(): boolean {
+    return this.#stopping !== undefined || this.#commits.refusal !== undefined;
+  }
+
+  /** Whether an item can be started now. Where what is in hand must be recorded before, that is begun. */
+  offer(): boolean {
+    if (this.#stopping !== undefined || !this.#commits.hasRoom(this.#running)) return false;
+    return this.watch.easy ? this.#queue.hasReady : this.#hands.offer();
   }
 
   /** Starts the next item. */
   startNext(): void {
-    this.start(this.#queue.shift());
+    this.start(this.watch.easy ? this.#queue.shift() : this.#hands.next());
+  }
+
+  wantAlone(item: Item): void {
+    this.#host.tryAlone(this, item);
+  }
+
+  /** Runs an item while nothing else runs in this process; resolves when it has come to an end, or the lane goes on without. */
+  async tryAlone(item: Item): Promise<void> {
+    if (this.wants(item)) await this.#hands.tryAlone(item);
+  }
+
+  poke(): void {
+    this.#host.poke();
   }
 
   /** Whether an item is still to be handled: a worker may hold one back to run it alone. */
   wants(item: Item): boolean {
-    return item.stage === Stage.open && !this.#commits.refusal && this.#stopping === undefined;
+    return item.stage === Stage.open && !this.broken;
   }
 
   /** Starts an item that is this lane's. */
   start(item: Item): void {
     const { key } = item;
+    this.watch.starting(item);
     const tag = this.#marks && key !== undefined ? tagOf(key) : undefined;
     const run = new Run(item, this.lease, this.#host, tag);
     const passed = key === undefined ? false : this.pass.passesOver(key);
@@ -127,7 +159,7 @@ export class Lane implements CommitsOwner {
   /** Starts nothing more; ends when what is in hand has committed. What a lost lane commits is refused. */
   stop(why: "drained" | "lost" | "unsure"): void {
     if (this.#stopping === undefined || why !== "drained") this.#stopping = why;
-    this.#clearTimers();
+    this.#backoff.clear();
     this.check();
   }
 
@@ -139,7 +171,7 @@ export class Lane implements CommitsOwner {
     if (commits.sending) return;
     if (this.#stopping !== undefined) return this.#finish(this.#stopping);
     if (commits.refusal) return void this.#recover(commits.refusal.error);
-    if (commits.sealCareful()) return;
+    if (commits.sealCareful() || this.#hands.settle()) return;
     if (this.fedAll && this.#queue.open === 0 && !commits.complete()) this.#finish("passed");
   }
 
@@ -179,28 +211,13 @@ export class Lane implements CommitsOwner {
     if (item.value === used) item.value = this.#host.parse(item.text);
     const { value } = item;
     item.value = used;
-    let result: unknown;
-    try {
-      result = this.#host.handler(value, run);
-    } catch (error) {
-      return this.#threw(run, error);
-    }
-    // Calls that the handler did not wait for are the item's all the same.
-    const returned = (): void => run.afterCalls(() => this.#complete(run));
-    if (typeof result === "object" && result !== null && typeof (result as PromiseLike<unknown>).then === "function") {
-      (result as PromiseLike<unknown>).then(returned, (error: unknown) => this.#threw(run, error));
-    } else returned();
+    callHandler(this.#host.handler, value, run, this.#host.terms.itemTimeoutMs, () => this.#complete(run));
   }
 
   #ran(run: Run): void {
     run.over = true;
     this.#running--;
     this.#host.ended();
-  }
-
-  #threw(run: Run, error: unknown): void {
-    run.failure ??= error ?? new Error("the handler failed without an error");
-    this.#complete(run);
   }
 
   #complete(run: Run): void {
@@ -223,26 +240,21 @@ export class Lane implements CommitsOwner {
   /** Runs an item once more that has read what was then changed: alone, if that goes on. */
   #again(item: Item): void {
     this.#host.reran();
-    if (++item.stale > mostStale) this.#host.runAlone(this, item);
+    if (++item.stale > mostStale && this.watch.easy) this.#host.runAlone(this, item);
     else this.#queue.again(item);
   }
 
   #failed(run: Run, error: unknown): void {
     const { item } = run;
     item.failures++;
-    if (item.failures > this.#host.retries || run.hopeless) return this.#merge(run, describe(error));
+    if (item.failures > this.#host.terms.retries || run.hopeless) return this.#merge(run, describe(error));
     // It may have failed because of what this process wrongly believed.
     for (const { record } of run.uses) this.#host.records.drop(record);
     if (this.#stopping !== undefined) return;
-    const timer = setTimeout(
-      () => {
-        this.#timers.delete(timer);
-        this.#queue.again(item);
-        this.#host.poke();
-      },
-      Math.min(this.#host.backoffMs * 2 ** (item.failures - 1), longestBackoff),
-    );
-    this.#timers.add(timer);
+    this.#backoff.wait(item.failures, () => {
+      this.#queue.again(item);
+      this.#host.poke();
+    });
   }
 
   #merge(run: Run, death: Fault | undefined): void {
@@ -251,7 +263,7 @@ export class Lane implements CommitsOwner {
     if (uses.length > mostTouches) {
       const many = `the item reads and writes ${uses.length} records, and at most ${mostTouches} can commit at once here`;
       const error = new UnsupportedError(many);
-      item.failures = Math.max(item.failures, this.#host.retries); // it would be the same again
+      item.failures = Math.max(item.failures, this.#host.terms.retries); // it would be the same again
       return this.#failed(new Run(item, this.lease, this.#host, undefined), error);
     }
     if (death) this.pass.died(item);
@@ -264,20 +276,17 @@ export class Lane implements CommitsOwner {
     this.#recovering = false;
     if (this.#stopping !== undefined) return this.#finish(this.#stopping);
     this.#host.dropAlone(this);
-    this.#clearTimers();
+    this.#backoff.clear();
+    this.#hands.drop();
     this.#commits.restart();
     this.check();
     this.#host.poke();
   }
 
-  #clearTimers(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
-  }
-
   #finish(why: LaneEnd): void {
     this.#stopping = why === "passed" ? "drained" : why;
     this.#commits.drop();
+    this.#hands.drop();
     this.#end(why);
   }
 }

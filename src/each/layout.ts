@@ -32,6 +32,11 @@ export function memberKey(id: string): string {
   return `member/${id}`;
 }
 
+/** Where a process says, in a record that expires, that all it runs are items that it tries alone. */
+export function aloneKey(by: string): string {
+  return `alone/${by}`;
+}
+
 /** A dead letter, as stored. Holds no value of the item: that is in the input. */
 export interface DeadLetter {
   readonly id: number;

@@ -9,14 +9,29 @@ export type ToWorker =
       readonly handler: string;
       readonly source: Source;
       readonly format: FormatName;
-      readonly terms: Omit<WorkerTerms, "opening" | "who">;
+      readonly terms: Omit<WorkerTerms, "opening" | "who" | "causes">;
+      /** What became of the processes that were lost before it started. */
+      readonly lost: readonly LostProcess[];
     }
+  | { readonly type: "lost"; readonly process: LostProcess }
   | { readonly type: "stop" }
   /** Hold back commits for so long; answered by `held`. */
   | { readonly type: "hold"; readonly ms: number };
 
+/** A process that was lost, and how. */
+export interface LostProcess {
+  readonly by: string;
+  readonly how: string;
+}
+
 /** What a worker process tells. */
 export type FromWorker =
+  /** The handler is loaded, and the store is there. */
+  | { readonly type: "ready" }
+  /** An item is about to be started, the first one. */
+  | { readonly type: "working" }
+  /** It is about to end, since nobody has caught this. */
+  | { readonly type: "uncaught"; readonly error: string }
   | { readonly type: "event"; readonly event: WorkerEvent }
   | { readonly type: "held" }
   | { readonly type: "report"; readonly report: WorkerReport }

@@ -33,6 +33,7 @@ export interface Settings {
   readonly retryDead: boolean;
   readonly storeTimeoutMs: number;
   readonly leaseMs: number;
+  readonly itemTimeoutMs: number | undefined;
   readonly partitions: number;
   readonly signal: AbortSignal | undefined;
   /** Workers' standard output goes to standard error. */
@@ -77,6 +78,7 @@ export function resolveEachOptions(input: unknown, handler: unknown, options: Ea
     retryDead,
     storeTimeoutMs: toMs(options.storeTimeout ?? "60s", "storeTimeout"),
     leaseMs: toMs(options.leaseTtl ?? "10s", "leaseTtl"),
+    itemTimeoutMs: options.itemTimeout === undefined ? undefined : toMs(options.itemTimeout, "itemTimeout"),
     partitions: count(options.partitions, "partitions", 1, 4096) ?? 32,
     signal,
     quietOutput: options.stdout === "stderr",

@@ -1,25 +1,23 @@
 import { isAway, isHoldfastError } from "../base/errors.ts";
 import type { Lease } from "../entries/index.ts";
+import { Claims, type ClaimsHost } from "./claims.ts";
 import type { LaneHost } from "./lane-host.ts";
 import { Lane, type LaneEnd } from "./lane.ts";
 import { partitionKey } from "./layout.ts";
 import type { PassContext } from "./pass.ts";
 import { nextPass } from "./passes.ts";
 import { checkProgress, noCounts, type PartitionProgress, type Position } from "./progress.ts";
-import { progressChange, type Saved } from "./send-batch.ts";
+import { progressChange, type Destination, type Saved } from "./send-batch.ts";
 import type { Shared } from "./share.ts";
 
 /** A lane with fewer open items, that is fed everything, ends sooner than another worker could take it. */
 const almostDone = 64;
 
 /** What the partitions of a worker need of it. */
-export interface PartitionsHost extends LaneHost {
+export interface PartitionsHost extends LaneHost, ClaimsHost {
+  readonly terms: LaneHost["terms"] & ClaimsHost["terms"];
   /** No more is to be started. */
   readonly stopping: boolean;
-  /** The result of a request that is made again while the store is away; undefined where that ends the worker. */
-  patiently<T>(request: () => Promise<T>): Promise<T | undefined>;
-  /** Ends the worker. */
-  fail(error: unknown): void;
   taken(partition: number, lease: Lease): void;
   given(partition: number, lost: boolean): void;
   finished(partition: number): void;
@@ -43,10 +41,12 @@ export class Partitions implements Shared {
   /** Being taken or given up, or between two passes. */
   readonly #between = new Set<number>();
   readonly #keepers = new Set<Promise<void>>();
+  readonly #claims: Claims;
 
   constructor(host: PartitionsHost, terms: PartitionsTerms) {
     this.#host = host;
     this.#terms = terms;
+    this.#claims = new Claims(host);
   }
 
   get partitions(): number {
@@ -111,10 +111,12 @@ export class Partitions implements Shared {
 
   /** Never rejects. */
   async #keep(partition: number, lease: Lease, found: Saved): Promise<void> {
-    const { store0: store, onDead } = this.#host;
-    const context: PassContext = { store, partition, onDead, round: this.#terms.round };
+    const { store0: store, terms, committer, records } = this.#host;
+    const to: Destination = { store, partition, lease, committer, records };
+    const context: PassContext = { store, partition, onDead: terms.onDead, round: this.#terms.round };
     let saved: Saved | undefined = found;
     let why: LaneEnd = "passed";
+    let claimed = false;
     while (saved && why === "passed") {
       const { progress }: Saved = saved;
       const pass = await this.#host.patiently(() => nextPass(context, progress));
@@ -124,10 +126,14 @@ export class Partitions implements Shared {
         this.#host.finished(partition);
         break;
       }
+      if (!claimed) saved = await this.#claims.claim(to, saved);
+      claimed = true;
+      if (!saved) break;
       const lane: Lane = new Lane(partition, lease, saved, pass, this.#host);
       why = await this.#work(lane);
-      if (why === "passed") saved = await this.#finishPass(lane);
+      saved = why === "passed" ? await this.#finishPass(lane) : lane.commits.saved;
     }
+    if (why !== "lost") await this.#claims.letGo(to, why === "unsure" ? undefined : saved);
     const released = await lease.release();
     this.#between.delete(partition);
     this.#host.given(partition, why === "lost" || released === "lost");

@@ -21,6 +21,8 @@ export interface Pass extends Pick<Stopping, "died" | "committed" | "restart"> {
   readonly ended: readonly number[];
   /** Most items of a batch. */
   readonly mostItems: number;
+  /** Where it is through, so is the partition. */
+  readonly isLast: boolean;
   /** Asked for ascending record numbers. */
   interest(id: number, key: string | undefined): Interest;
   /** Whether the item is passed over; `undefined`: {@link ask}. */
@@ -72,7 +74,7 @@ function recordDeath(context: PassContext, { item, error }: Death, stops: boolea
     offset,
     ...(key !== undefined && { key }),
     error,
-    attempts: item.failures,
+    attempts: item.failures + item.lost,
     stopped,
     round,
   };
@@ -89,6 +91,7 @@ export class FirstPass extends Stopping implements Pass {
   readonly from: Position;
   readonly until = Infinity;
   readonly mostItems = 1024;
+  readonly isLast = true;
   readonly ended: readonly number[];
   readonly #context: PassContext;
   readonly #reader: RangeReader;
@@ -161,6 +164,7 @@ export class RetryPass extends Stopping implements Pass {
   readonly from: Position;
   readonly until: number;
   readonly mostItems = 64;
+  readonly isLast = false;
   readonly ended: readonly number[];
   readonly #context: PassContext;
   readonly #targets: Targets;

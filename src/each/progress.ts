@@ -1,4 +1,5 @@
 import { CorruptValueError } from "../base/errors.ts";
+import type { Hold, Losses } from "./losses.ts";
 
 /** A place between two records of the input. */
 export interface Position {
@@ -22,7 +23,7 @@ export interface Counts {
 export const noCounts: Counts = { done: 0, dead: 0, waiting: 0 };
 
 /** What is stored of a partition, in one record of bounded size. */
-export interface PartitionProgress {
+export interface PartitionProgress extends Losses {
   /** The watermark: every item of the partition before it has come to an end. */
   readonly next: Position;
   /** Ended items above the watermark: pairs of first and last record number, in ascending order. */
@@ -32,6 +33,8 @@ export interface PartitionProgress {
   readonly counts: Counts;
   /** The last round of retries that this partition has been through. */
   readonly round: number;
+  /** Who works on it. If that is there when another one takes it, the worker was lost. */
+  readonly hold?: Hold;
 }
 
 /** Adds two counts. */

@@ -19,6 +19,7 @@ export class Pump {
   #turn = 0;
   #stopped = false;
   #held = false;
+  #blocked = false;
 
   /** `idle` is called when nothing more can be started. */
   constructor(lanes: ReadonlyMap<number, Lane>, concurrency: number, idle: () => void) {
@@ -58,6 +59,12 @@ export class Pump {
     if (!held) this.poke();
   }
 
+  /** Starts nothing while a suspect waits for its turn or runs. Whatever runs goes on. */
+  block(blocked: boolean): void {
+    this.#blocked = blocked;
+    if (!blocked) this.poke();
+  }
+
   /** Runs soon: at once after the present callback, or in the next turn where this one has lasted long. */
   poke(): void {
     if (this.#due || this.#stopped) return;
@@ -73,7 +80,7 @@ export class Pump {
 
   readonly #run = (): void => {
     this.#due = false;
-    if (this.#stopped || this.#held) return;
+    if (this.#stopped || this.#held || this.#blocked) return;
     // A handler that returns at once pokes for each item: that is this very loop.
     this.#due = true;
     const complete = this.#startItems();
@@ -100,7 +107,7 @@ export class Pump {
         const lane = lanes[this.#next++ % lanes.length] as Lane;
         for (
           let n = 0;
-          n < inARow && this.#running < this.#concurrency && lane.canStart && this.#alone.length === 0;
+          n < inARow && this.#running < this.#concurrency && lane.offer() && this.#alone.length === 0;
           n++
         ) {
           lane.startNext();

@@ -177,7 +177,8 @@ class Run implements EachRun {
   async #workHere(hf: Holdfast, plan: Plan): Promise<Crew> {
     const { handler } = this.#settings;
     const fn = "fn" in handler ? handler.fn : await loadHandler(resolve(handler.path));
-    const terms = { ...this.#terms(plan), id: drawId(), who: identity(), opening: plan.opening };
+    const id = drawId();
+    const terms = { ...this.#terms(plan), id, by: id, who: identity(), opening: plan.opening };
     return this.#begin(workHere(hf, fn, terms, this.#tell));
   }
 
@@ -190,16 +191,16 @@ class Run implements EachRun {
     const members = Array.from({ length: count }, (_, worker) => ({ id: idOf(worker), who: identity() }));
     await Share.announce(hf, jobStoreName(plan.name), members, leaseMs);
     await close(); // its workers have their own; so it costs no memory meanwhile
-    const start = (worker: number): ReturnType<ProcessTerms["start"]> => {
-      const terms = { ...this.#terms(plan), id: idOf(worker) };
-      return { type: "start", store: store as string, handler: path, source: plan.source, format, terms };
+    const start: ProcessTerms["start"] = (worker, by, lost) => {
+      const terms = { ...this.#terms(plan), id: idOf(worker), by };
+      return { type: "start", store: store as string, handler: path, source: plan.source, format, terms, lost };
     };
-    return this.#begin(new Processes({ count, start, quietOutput }, this.#tell));
+    return this.#begin(new Processes({ run, count, start, quietOutput, leaseMs }, this.#tell));
   }
 
-  #terms({ name, job }: Plan): Omit<WorkerTerms, "opening" | "who" | "id"> {
-    const { concurrency, retries, backoffMs, onDead, storeTimeoutMs, leaseMs } = this.#settings;
-    return { name, job, concurrency, retries, backoffMs, onDead, storeTimeoutMs, leaseMs };
+  #terms({ name, job }: Plan): Omit<WorkerTerms, "opening" | "who" | "id" | "by"> {
+    const { concurrency, retries, backoffMs, onDead, storeTimeoutMs, leaseMs, itemTimeoutMs } = this.#settings;
+    return { name, job, concurrency, retries, backoffMs, onDead, storeTimeoutMs, leaseMs, itemTimeoutMs };
   }
 
   #begin(crew: Crew): Crew {

@@ -40,6 +40,11 @@ export interface EachOptions {
   readonly storeTimeout?: Duration | undefined;
   /** How long a worker that has died or stands still keeps its partitions. A handler must not block the process for longer. Default: `"10s"`. */
   readonly leaseTtl?: Duration | undefined;
+  /**
+   * How long a handler may take to settle: after that the item's `ctx.signal` aborts and it has failed, whatever the handler does
+   * yet. It cannot end one that blocks the process. Default: for ever.
+   */
+  readonly itemTimeout?: Duration | undefined;
   /** Parts of the work, at least as many as workers of all machines; fixed when the job is made. Default: 32. */
   readonly partitions?: number | undefined;
   /** Where the standard output of worker processes goes. Default: `"inherit"`, to this process's own. */

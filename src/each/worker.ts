@@ -9,10 +9,13 @@ import type { Item } from "./item.ts";
 import type { Lane } from "./lane.ts";
 import { jobStoreName, marksStoreName, partitionKey } from "./layout.ts";
 import { Partitions, type PartitionsHost } from "./partitions.ts";
+import { Pulse } from "./pulse.ts";
 import { Pump } from "./pump.ts";
 import { Records } from "./records.ts";
 import { Share } from "./share.ts";
-import type { Handler, OnDead } from "./types.ts";
+import { Tally } from "./tally.ts";
+import { Trials } from "./trials.ts";
+import type { Handler } from "./types.ts";
 import type { WorkerEvent, WorkerStats, WorkerTerms } from "./worker-terms.ts";
 
 /** How old a batch may get that does not fill up, in ms; and how often that is looked at. */
@@ -21,18 +24,15 @@ const ageing = 25;
 
 /** Handles the items of the partitions that it holds, until all partitions of the job are finished. */
 export class Worker implements PartitionsHost {
-  readonly handler: Handler;
-  readonly retries: number;
-  readonly backoffMs: number;
-  readonly onDead: OnDead;
+  handler: Handler;
+  readonly terms: WorkerTerms;
   readonly committer: Committer;
   readonly records = new Records(json);
   readonly store0: StateStore<unknown>;
   readonly store1: StateStore<unknown> | undefined;
   readonly idPrefix: string;
-  readonly stats: WorkerStats = { processed: 0, dead: 0, waiting: 0, conflicts: 0, fenced: 0 };
+  readonly cuts: boolean;
   readonly #hf: Holdfast;
-  readonly #terms: WorkerTerms;
   readonly #tell: (event: WorkerEvent) => void;
   readonly #partitions: Partitions;
   readonly #share: Share;
@@ -44,6 +44,10 @@ export class Worker implements PartitionsHost {
   readonly #health: StoreHealth;
   readonly #pump: Pump;
   readonly #feeder: Feeder;
+  readonly #trials: Trials;
+  readonly #tally: Tally;
+  /** Tells where the event loop stood still for so long that a renewal can have come too late. */
+  readonly #pulse: Pulse;
   #held = false;
   #failure: { readonly error: unknown } | undefined;
   #feeding: Promise<void> | undefined;
@@ -56,13 +60,12 @@ export class Worker implements PartitionsHost {
     tell: (event: WorkerEvent) => void,
   ) {
     this.#hf = hf;
-    this.#terms = terms;
+    this.terms = terms;
     this.#tell = tell;
+    this.#tally = new Tally(tell);
     this.handler = handler;
     this.committer = committer;
-    this.retries = terms.retries;
-    this.backoffMs = terms.backoffMs;
-    this.onDead = terms.onDead;
+    this.cuts = terms.itemTimeoutMs !== undefined;
     this.store0 = hf.state(jobStoreName(terms.name));
     this.store1 = committer.sendApart && hf.state(marksStoreName(terms.name));
     this.idPrefix = `${terms.name}:${terms.job.input.sha256.slice(0, 16)}:`;
@@ -74,6 +77,8 @@ export class Worker implements PartitionsHost {
     const { id, who, leaseMs: ttlMs, name } = terms;
     this.#share = new Share(hf, jobStoreName(name), this.#partitions, { id, who, ttlMs });
     this.#pump = new Pump(lanes, terms.concurrency, () => this.#idle());
+    this.#trials = new Trials(this, this.#pump, this.#stop.signal);
+    this.#pulse = new Pulse(ttlMs / 3);
     const { partitions, input } = job;
     this.#feeder = new Feeder({ file, size: input.size, format, key: job.key ?? undefined, partitions }, lanes, first);
   }
@@ -81,6 +86,10 @@ export class Worker implements PartitionsHost {
   /** Partitions that it holds. */
   get partitions(): readonly number[] {
     return [...this.#partitions.lanes.keys()];
+  }
+
+  get stats(): Readonly<WorkerStats> {
+    return this.#tally.stats;
   }
 
   get running(): number {
@@ -92,7 +101,7 @@ export class Worker implements PartitionsHost {
     const marks: number[] = [];
     for (const lane of this.#partitions.lanes.values())
       marks.push(lane.partition, lane.commits.saved.progress.next.offset);
-    for (const partition of this.#partitions.finished) marks.push(partition, this.#terms.job.input.size);
+    for (const partition of this.#partitions.finished) marks.push(partition, this.terms.job.input.size);
     return marks;
   }
 
@@ -127,13 +136,17 @@ export class Worker implements PartitionsHost {
   async run(): Promise<"done" | "stopped"> {
     const partitions = this.#partitions;
     const share = this.#share;
-    const timer = setInterval(() => this.#age(performance.now() - oldestBatch), ageing);
+    const timer = setInterval(() => {
+      this.#pulse.beat();
+      this.#age(performance.now() - oldestBatch);
+    }, ageing);
     try {
       while (!this.stopping && !partitions.complete) {
         const pause = await this.patiently(() => share.balance());
         if (!partitions.complete) await delay(pause ?? 0, this.#wake.signal);
       }
       await partitions.giveUpAll();
+      await this.#trials.ended;
       if (!this.#failure) await this.patiently(() => share.leave());
     } finally {
       clearInterval(timer);
@@ -157,7 +170,7 @@ export class Worker implements PartitionsHost {
   }
 
   parse(text: string | undefined): unknown {
-    const parsed = this.#terms.opening.format.parse(text);
+    const parsed = this.terms.opening.format.parse(text);
     return parsed.ok ? parsed.item : undefined;
   }
 
@@ -174,36 +187,28 @@ export class Worker implements PartitionsHost {
   }
 
   reran(): void {
-    this.stats.conflicts++;
+    this.#tally.stats.conflicts++;
   }
 
   runAlone(lane: Lane, item: Item): void {
     this.#pump.runAlone(lane, item);
   }
 
+  tryAlone(lane: Lane, item: Item): void {
+    this.#trials.add(lane, item);
+  }
+
   dropAlone(lane: Lane): void {
     this.#pump.dropAlone(lane);
+    this.#trials.drop(lane);
   }
 
   committed(_lane: Lane, batch: Batch): void {
-    this.stats.processed += batch.items.length;
-    this.stats.dead += batch.deaths.length;
-    this.stats.waiting += batch.passed.size;
-    for (const { item, error } of batch.deaths) {
-      const key = item.key === undefined ? {} : { key: item.key };
-      this.#tell({ type: "dead", id: item.id, ...key, error: `${error.name}: ${error.message}` });
-    }
+    this.#tally.committed(batch);
   }
 
-  refused({ partition, lease }: Lane, batch: Batch, error: unknown): void {
-    const items = batch.items.length;
-    if (isHoldfastError(error, "CONFLICT")) {
-      this.stats.conflicts += items;
-      this.#tell({ type: "conflict", partition, items });
-    } else if (isHoldfastError(error, "FENCED")) {
-      this.stats.fenced += items;
-      this.#tell({ type: "fenced", partition, fence: lease.fence.toString(), items });
-    }
+  refused(lane: Lane, batch: Batch, error: unknown): void {
+    this.#tally.refused(lane, batch, error);
   }
 
   async recover(lane: Lane, error: unknown): Promise<void> {
@@ -278,6 +283,10 @@ export class Worker implements PartitionsHost {
         (error: unknown) => this.fail(error),
       );
     } else if (!feeding && this.#pump.running === 0) this.#age(Infinity);
+  }
+
+  get stoodStill(): number {
+    return this.#pulse.stoodStill;
   }
 
   #age(than: number): void {

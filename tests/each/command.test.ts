@@ -149,9 +149,27 @@ test(
   },
 );
 
-test("a handler that always ends its process is given up, with what to look at", async (t) => {
+test("a module that ends its process before there is an item is given up, with what to look at", async (t) => {
   const bench = benchFor(t, makeLines(10, 2));
+  const handler = path.join(bench.folder, "ends.mjs");
+  writeFileSync(handler, "process.exit(9);\n");
   const { code, err } = await bench.start(
+    "each",
+    bench.input,
+    "--do",
+    handler,
+    "--store",
+    bench.store,
+    "--processes",
+    "1",
+  ).ended;
+  assert.equal(code, 2);
+  assert.match(err, /before they have started an item \(its process ended with exit code 9\)/);
+});
+
+test("where every item ends its process, every one is a dead letter", async (t) => {
+  const bench = benchFor(t, makeLines(3, 3));
+  const { code, out } = await bench.start(
     "each",
     bench.input,
     "--do",
@@ -160,9 +178,12 @@ test("a handler that always ends its process is given up, with what to look at",
     bench.store,
     "--processes",
     "1",
+    "--retries",
+    "0",
+    "--json",
   ).ended;
-  assert.equal(code, 2);
-  assert.match(err, /keep ending \(exit code 9\)/);
+  assert.equal(code, 1);
+  assert.deepEqual([summaryOf({ out }).done, summaryOf({ out }).dead], [0, 3]);
 });
 
 test("an interrupt finishes what is in hand; running it again goes on", async (t) => {

@@ -18,7 +18,7 @@ async function worldFor(t: TestContext): Promise<World> {
   const hf = await memoryFor(t);
   const lease = (await hf.lock("lock").tryAcquire("key")) as Lease;
   const records = new Records(json);
-  const host: RunHost = { records, idPrefix: "", store: (name) => hf.state(name) };
+  const host: RunHost = { records, idPrefix: "", cuts: false, store: (name) => hf.state(name) };
   return {
     hf,
     store: hf.state("things"),
