@@ -67,6 +67,11 @@ export function isAway(error: unknown): boolean {
   return isHoldfastError(error, "UNAVAILABLE") || isHoldfastError(error, "INDETERMINATE");
 }
 
+/** Whether an error says that the store was reached and refuses such requests for now: see {@link UnavailableError.refused}. */
+export function isRefusal(error: unknown): boolean {
+  return isHoldfastError(error, "UNAVAILABLE") && (error as { refused?: unknown }).refused === true;
+}
+
 function named(type: { prototype: Error }, name: string): void {
   Object.defineProperty(type.prototype, "name", { value: name, writable: true, configurable: true });
 }
@@ -209,8 +214,14 @@ export class UnavailableError extends HoldfastError {
   static {
     named(this, "UnavailableError");
   }
-  constructor(message: string, context?: ErrorContext) {
+  /**
+   * Whether the store was reached and refuses such requests for now, as one that is read-only, out of memory, busy or loading does:
+   * a while later the same request may be granted.
+   */
+  readonly refused: boolean;
+  constructor(message: string, context?: ErrorContext & { readonly refused?: boolean | undefined }) {
     super("UNAVAILABLE", message, context);
+    this.refused = context?.refused === true;
   }
 }
 

@@ -11,7 +11,7 @@ export interface HoldfastEvents {
   };
   /** A renewal could not be made; it is tried again while the lease lives. */
   readonly renewalFailed: { readonly lock: string; readonly keys: readonly string[]; readonly error: unknown };
-  /** A lease could not be released: it ends with its ttl. */
+  /** A lease could not be released in time. That is tried on until it would have ended, by its ttl. */
   readonly releaseFailed: { readonly lock: string; readonly keys: readonly string[]; readonly error: unknown };
   /** A cache went on without its store: a miss, or a value that was not kept. */
   readonly cacheError: {

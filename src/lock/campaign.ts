@@ -1,4 +1,4 @@
-import { isHoldfastError, UnavailableError } from "../base/errors.ts";
+import { isHoldfastError, isRefusal, UnavailableError } from "../base/errors.ts";
 import { drawId } from "../base/ids.ts";
 import type { Key } from "../base/keys.ts";
 import type { Expiring } from "../client/deadlines.ts";
@@ -8,9 +8,7 @@ import { Claim, claimMs } from "./claim.ts";
 import { marginMs, momentOf, passedMs, type Moment } from "./margin.ts";
 import { releaseInBackground } from "./releasing.ts";
 import type { LockTable } from "./table.ts";
-
-const firstPauseMs = 20;
-const longestPauseMs = 500;
+import { Trouble } from "./trouble.ts";
 
 /** What to ask the store for. */
 export interface Ask {
@@ -48,6 +46,8 @@ export interface Candidate {
   won(won: Won): void;
   /** The lock was not free. With `ask.waits` the campaign goes on, else it asks on behalf of the next. */
   refused(state: LockState, ask: Ask): void;
+  /** The store refuses to be asked for now. With `ask.waits` the campaign goes on. */
+  troubled(error: unknown): void;
   /** The store could not be asked for this. The campaign is over. */
   failed(error: unknown, ask: Ask): void;
   /** The grant of a try came when it had ended already. The campaign is over. */
@@ -82,8 +82,7 @@ export class Campaign implements Expiring {
   #again = false;
   #told: number | undefined;
   #claim = new Claim();
-  #troubleSince: number | undefined;
-  #pauseMs = firstPauseMs;
+  readonly #trouble = new Trouble();
 
   constructor(table: LockTable, lock: Key, candidate: Candidate, owner = drawId()) {
     this.#table = table;
@@ -177,8 +176,7 @@ export class Campaign implements Expiring {
   /** Takes a reply; true if it is to ask again at once. */
   #settle(reply: Reply, ask: Ask, sent: Moment): boolean {
     this.#phase = "idle";
-    this.#troubleSince = undefined;
-    this.#pauseMs = firstPauseMs;
+    this.#trouble.over();
     if (reply.ok) return this.#granted(reply.results[0] as Granted, ask, sent);
     if (reply.why !== "held") {
       this.#startOver();
@@ -263,15 +261,17 @@ export class Campaign implements Expiring {
       this.#markMs = Math.max(this.#markMs ?? 0, ask.ttlMs);
       this.#lateMs = Math.min(this.#lateMs, ask.ttlMs);
     }
+    if (ask.waits && isRefusal(error)) {
+      if (this.#trouble.isNews()) this.#table.report("wait for a lock", error);
+      this.#candidate.troubled(error);
+    }
     if (!this.#candidate.wanted) return this.#leave();
+    const known = this.#queued || this.#markMs !== undefined;
     const now = this.#table.time.monotonic();
-    this.#troubleSince ??= sent.mono;
-    // To ask again is safe, for it is the same owner. A first request that was not even sent is not repeated.
-    const passes = lost || ((this.#queued || this.#markMs !== undefined) && isHoldfastError(error, "UNAVAILABLE"));
-    if (passes && now + this.#pauseMs < this.#troubleSince + ask.timeoutMs && this.#table.isOpen()) {
+    const pauseMs = this.#table.isOpen() ? this.#trouble.pause(error, ask, known, sent.mono, now) : undefined;
+    if (pauseMs !== undefined) {
       this.#phase = "waiting";
-      this.#sleep(now + this.#pauseMs);
-      this.#pauseMs = Math.min(2 * this.#pauseMs, longestPauseMs);
+      this.#sleep(now + pauseMs);
       return;
     }
     this.#end();
@@ -288,7 +288,8 @@ export class Campaign implements Expiring {
 
   #release(): void {
     if (!this.#queued && this.#markMs === undefined) return;
-    releaseInBackground(this.#table, [this.lock], this.owner, this.#markMs);
+    const heldMs = this.#asked?.ttlMs;
+    releaseInBackground(this.#table, [this.lock], this.owner, { heldMs, markMs: this.#markMs });
   }
 
   #end(): void {

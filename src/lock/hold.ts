@@ -3,6 +3,7 @@ import type { Key } from "../base/keys.ts";
 import type { Instance, LeaseGrip } from "../client/index.ts";
 import { fenceOf } from "./holder.ts";
 import type { Terms } from "./options.ts";
+import { persist } from "./persist.ts";
 import type { ReleaseResult } from "./releasing.ts";
 import type { Tenure } from "./tenure.ts";
 import type { Losing, Turn } from "./turn.ts";
@@ -120,8 +121,15 @@ export class Hold implements LeaseGrip, Turn {
     this.assertHeldOrLost();
     if (ttlMs !== undefined) this.ttlMs = ttlMs;
     const settled = this.begin();
+    const { tenure, terms } = this;
+    const { table } = tenure;
+    const deadline = table.time.monotonic() + terms.timeoutMs;
+    const until = (): number => Math.min(deadline, table.time.monotonic() + tenure.remainingMs());
     try {
-      await this.tenure.extend(this.ttlMs, this.terms.timeoutMs);
+      await persist(table, { until }, async () => {
+        this.assertHeldOrLost();
+        return tenure.extend(this.ttlMs, terms.timeoutMs);
+      });
     } finally {
       settled(false); // the tenure itself knows what is in doubt
     }

@@ -68,7 +68,8 @@ export class Lease implements AsyncDisposable {
 
   /**
    * Ends it, after every operation that names it has settled. Never rejects, and the same however often it is called:
-   * `"released"`; `"lost"` if it had ended before; `"unknown"` if the store did not answer in time: it ends with its ttl.
+   * `"released"`; `"lost"` if it had ended before; `"unknown"` if the store could not do it in time: it is tried on until the lease would
+   * have ended.
    */
   release(): Promise<ReleaseResult> {
     if (!diagnostics.active) {

@@ -74,7 +74,9 @@ export class Lock<Tx = unknown> {
    * one call each never wait in a circle. Not reentrant: a call that waits for a lease of its own caller times out.
    *
    * Rejects with LockTimeoutError after `wait`, `signal.reason` (nothing is held then, also if a request was under way),
-   * UnavailableError or IndeterminateError if the store did not answer within `timeout`.
+   * UnavailableError or IndeterminateError if the store did not answer within `timeout`. A store that answers and refuses for now
+   * (`UnavailableError.refused`: it is read-only, out of memory, busy or loading) is waited for as the lock is: what it says is the
+   * error at the end of `wait`.
    */
   acquire(keys: Keys, options?: AcquireOptions): Promise<Lease> {
     if (!diagnostics.active) return this.#acquire(keys, options);

@@ -3,6 +3,7 @@ import type { Key, Space } from "../base/keys.ts";
 import type { Call } from "../client/index.ts";
 import type { LockState } from "../port/index.ts";
 import { holderOf, type Holder } from "./holder.ts";
+import { persist } from "./persist.ts";
 import type { LockTable } from "./table.ts";
 
 /** Keys asked for at a time. */
@@ -62,7 +63,10 @@ async function readPage(
 /** Ends every hold of a lock; the holder that there was. */
 export async function steal(table: LockTable, lock: Key, reason: string, call: Call): Promise<Holder | undefined> {
   const here = table.queueOf(lock)?.holder(0);
-  const reply = await table.instance.execute({ ops: [{ op: "steal", lock }] }, call);
+  const { signal, deadline } = call;
+  const reply = await persist(table, { signal, until: () => deadline }, () =>
+    table.instance.execute({ ops: [{ op: "steal", lock }] }, call),
+  );
   const state = reply.ok ? (reply.results[0] as LockState) : undefined;
   table.force(lock, reason, state);
   // Only what the store confirms: a lease of this instance may have been ended before, and the lock be another's.

@@ -1,4 +1,4 @@
-import { isAway, UnavailableError } from "../base/errors.ts";
+import { isAway, isRefusal, UnavailableError } from "../base/errors.ts";
 import type { Key } from "../base/keys.ts";
 import type { LockState } from "../port/index.ts";
 import { Campaign, type Ask, type Candidate, type Won } from "./campaign.ts";
@@ -9,6 +9,7 @@ import { isOfThisProcess, writeInfo } from "./info.ts";
 import { Lease } from "./lease.ts";
 import { Line } from "./line.ts";
 import { askMs, type Terms } from "./options.ts";
+import { persist } from "./persist.ts";
 import type { LockTable } from "./table.ts";
 import { Tenure } from "./tenure.ts";
 import type { Home } from "./turn.ts";
@@ -39,6 +40,8 @@ export class LocalQueue implements Home, Candidate {
   #going = false;
   /** What the store last told those who were refused. */
   #state: LockState | undefined;
+  /** Why the store could not be asked last, if it could not. */
+  #trouble: { readonly error: unknown } | undefined;
 
   constructor(table: LockTable, lock: Key, handsOver: boolean) {
     this.#table = table;
@@ -103,6 +106,7 @@ export class LocalQueue implements Home, Candidate {
 
   won({ owner, grant, sent, ask, claimed, markMs }: Won): void {
     this.#campaign = undefined;
+    this.#trouble = undefined;
     const home = this.#handsOver ? this : undefined;
     const { mode, info } = ask;
     const table = this.#table;
@@ -129,14 +133,21 @@ export class LocalQueue implements Home, Candidate {
 
   refused(state: LockState, ask: Ask): void {
     this.#state = state;
+    this.#trouble = undefined;
     this.#refuseTries(ask.waits ? undefined : ask);
+  }
+
+  troubled(error: unknown): void {
+    this.#trouble = { error };
+    this.#rejectAll(error, ({ waitMs }) => waitMs === 0);
   }
 
   failed(error: unknown, ask: Ask): void {
     this.#campaign = undefined;
     const away = isAway(error);
-    // Whoever gives the store more time than this was asked with is not done yet.
-    this.#rejectAll(error, ({ timeoutMs }) => !away || timeoutMs <= ask.timeoutMs);
+    const refused = isRefusal(error);
+    // Whoever gives the store more time than this was asked with is not done yet, nor who waits while the store refuses a try.
+    this.#rejectAll(error, ({ timeoutMs, waitMs }) => !away || (refused ? waitMs === 0 : timeoutMs <= ask.timeoutMs));
     this.#go();
   }
 
@@ -184,12 +195,15 @@ export class LocalQueue implements Home, Candidate {
 
   async #extendFirst(tenure: Tenure, n: number): Promise<void> {
     tenure.current = undefined;
+    const table = this.#table;
+    // While somebody waits and it has not ended.
+    const goOn = { until: () => (this.#line.size > 0 ? table.time.monotonic() + tenure.remainingMs() : 0) };
     try {
       for (let head = this.#line.first; head; head = this.#line.first) {
         const { terms } = head.request;
         const extendedMs = askMs(terms);
         const since = this.#table.time.monotonic();
-        await tenure.extend(extendedMs, terms.timeoutMs);
+        await persist(table, goOn, async () => tenure.extend(extendedMs, terms.timeoutMs));
         const next = this.#line.first;
         // The one it was extended for may have left meanwhile.
         if (next && askMs(next.request.terms) === extendedMs) return this.#serve(tenure, next, n, since);
@@ -233,7 +247,9 @@ export class LocalQueue implements Home, Candidate {
     if (tries && waiter === this.#line.first && this.#campaign) return;
     this.#line.remove(waiter);
     const backend = this.#table.instance.backend.name;
-    if (tries) waiter.reject(new UnavailableError("timed out: nothing was asked", { backend, key: this.#lock.key }));
+    if (this.#trouble) waiter.reject(this.#trouble.error);
+    else if (tries)
+      waiter.reject(new UnavailableError("timed out: nothing was asked", { backend, key: this.#lock.key }));
     else this.#refuse(waiter);
     if (this.#line.size === 0) this.#campaign?.quit();
   }

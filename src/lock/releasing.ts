@@ -13,8 +13,10 @@ interface Releasing {
   readonly table: LockTable;
   readonly locks: readonly Key[];
   readonly owner: string;
-  /** By `time.monotonic()`. */
+  /** When nobody waits for it any more, by `time.monotonic()`. It goes on until {@link until}. */
   readonly deadline: number;
+  /** When there is nothing left to release, by the same clock: the lease has ended, its claim, and a late copy of its acquire. */
+  readonly until?: number | undefined;
   /** Refuses the owner for that long, so that a late copy of its acquire takes nothing. */
   readonly markMs?: number | undefined;
   /** Whether a caller waits for it. */
@@ -24,7 +26,10 @@ interface Releasing {
 const firstPauseMs = 20;
 const longestPauseMs = 1_000;
 
-/** Ends an owner's holds and places in queues. Replayed while its fate is unknown, until its deadline; never rejects. */
+/**
+ * Ends an owner's holds and places in queues. Replayed while its fate is unknown or the store cannot do it now, until its deadline,
+ * and then without a caller for as long as there may be something to release; never rejects.
+ */
 export function releaseLocks(releasing: Releasing): ReleaseResult | Promise<ReleaseResult> {
   const { locks } = releasing;
   if (locks.length === 1) return releaseOne(releasing, locks[0] as Key);
@@ -33,10 +38,14 @@ export function releaseLocks(releasing: Releasing): ReleaseResult | Promise<Rele
   );
 }
 
-/** The same without a caller: what is left over by an acquire that was given up. */
-export function releaseInBackground(table: LockTable, locks: readonly Key[], owner: string, markMs?: number): void {
-  const forMs = Math.max(table.instance.timeout, markMs ?? 0);
-  const deadline = table.time.monotonic() + forMs;
+/** The same without a caller: what is left over by an acquire that was given up. `heldMs`: for how long it may be held. */
+export function releaseInBackground(
+  table: LockTable,
+  locks: readonly Key[],
+  owner: string,
+  { heldMs = 0, markMs }: { readonly heldMs?: number | undefined; readonly markMs?: number | undefined } = {},
+): void {
+  const deadline = table.time.monotonic() + Math.max(table.instance.timeout, markMs ?? 0, heldMs);
   const result = releaseLocks({ table, locks, owner, deadline, markMs, awaited: false });
   if (result instanceof Promise) table.background(result);
 }
@@ -44,7 +53,7 @@ export function releaseInBackground(table: LockTable, locks: readonly Key[], own
 function releaseOne(releasing: Releasing, lock: Key): ReleaseResult | Promise<ReleaseResult> {
   let reply: Reply | Promise<Reply>;
   try {
-    reply = send(releasing, lock);
+    reply = send(releasing, lock, releasing.deadline);
   } catch (error) {
     return again(releasing, lock, error);
   }
@@ -55,7 +64,7 @@ function releaseOne(releasing: Releasing, lock: Key): ReleaseResult | Promise<Re
   );
 }
 
-function send({ table, owner, deadline, markMs }: Releasing, lock: Key): Reply | Promise<Reply> {
+function send({ table, owner, markMs }: Releasing, lock: Key, deadline: number): Reply | Promise<Reply> {
   return table.instance.execute({ ops: [{ op: "release", lock, owner, markMs }] }, { signal: undefined, deadline });
 }
 
@@ -63,25 +72,44 @@ function heldOf(reply: Reply): boolean {
   return reply.ok && reply.results[0] === true;
 }
 
+/** What becomes of it after a first try that failed; who waits for it is told at the deadline at the latest. */
 async function again(releasing: Releasing, lock: Key, first: unknown): Promise<ReleaseResult> {
-  const { table, deadline, awaited } = releasing;
-  let error = first;
+  const { table, deadline, until = deadline, awaited } = releasing;
+  const told = { error: first };
+  const released = replay(releasing, lock, told);
+  table.background(released);
+  const overdue = until > deadline && awaited;
+  const result = await (overdue ? Promise.race([released, late(table, deadline, released)]) : released);
+  if (result === "unknown") {
+    table.instance.events.emit("releaseFailed", { lock: lock.space.name, keys: [lock.key], error: told.error });
+  }
+  return result;
+}
+
+async function late(table: LockTable, deadline: number, released: Promise<unknown>): Promise<ReleaseResult> {
+  return new Promise((resolve) => {
+    const timer = table.time.after(deadline - table.time.monotonic(), () => resolve("unknown"), { ref: true });
+    void released.then(() => timer.clear());
+  });
+}
+
+async function replay(releasing: Releasing, lock: Key, told: { error: unknown }): Promise<ReleaseResult> {
+  const { table, deadline, until = deadline, awaited } = releasing;
+  const { time } = table;
   let sent = false;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
-    const lost = isHoldfastError(error, "INDETERMINATE");
+    const lost = isHoldfastError(told.error, "INDETERMINATE");
     sent ||= lost;
-    const canPass = lost || isHoldfastError(error, "UNAVAILABLE");
-    if (!canPass || !table.isOpen() || table.time.monotonic() + pauseMs >= deadline) {
-      const { name } = lock.space;
-      table.instance.events.emit("releaseFailed", { lock: name, keys: [lock.key], error });
-      return "unknown";
-    }
-    await table.pause(pauseMs, { ref: awaited });
+    const canPass = lost || isHoldfastError(told.error, "UNAVAILABLE");
+    if (!canPass || !table.isOpen() || time.monotonic() + pauseMs >= Math.max(deadline, until)) return "unknown";
+    await table.pause(pauseMs, { ref: awaited && time.monotonic() < deadline });
+    const now = time.monotonic();
     try {
-      // One of the earlier copies may be what ended the hold.
-      return heldOf(await send(releasing, lock)) || sent ? "released" : "lost";
+      // One of the earlier copies may be what ended the hold. What nobody waits for any more has the time of any call.
+      const reply = await send(releasing, lock, now < deadline ? deadline : now + table.instance.timeout);
+      return heldOf(reply) || sent ? "released" : "lost";
     } catch (later) {
-      error = later;
+      told.error = later;
     }
   }
 }

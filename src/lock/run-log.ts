@@ -4,6 +4,7 @@ import type { Key, Space } from "../base/keys.ts";
 import { executeWrite, gripOf, type Call, type OpenTransaction, type TransactionFactory } from "../client/index.ts";
 import type { Group, StoredRecord } from "../port/index.ts";
 import type { Lease } from "./lease.ts";
+import { persist } from "./persist.ts";
 import { readRecord, writeRecord, type RunRecord } from "./run-record.ts";
 import type { LockTable } from "./table.ts";
 
@@ -77,9 +78,16 @@ export class RunLog {
       ops: [{ op: "set", key: this.#key, id: drawId(), value: writeRecord(record), ttl }],
     };
     const settled = grip.begin();
+    const { time } = this.#table;
+    const deadline = time.monotonic() + this.#timeoutMs;
+    // What has run is to be recorded while that can be.
+    const until = (): number => (record.state === "running" ? deadline : time.monotonic() + grip.remainingMs());
     let indeterminate = false;
     try {
-      return await send(group);
+      return await persist(this.#table, { until }, async () => {
+        grip.assertHeld();
+        return send(group);
+      });
     } catch (error) {
       indeterminate = isHoldfastError(error, "INDETERMINATE");
       throw error;

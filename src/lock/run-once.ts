@@ -15,6 +15,7 @@ import type { Capabilities } from "../port/index.ts";
 import { runUnder, type Gate } from "./gate.ts";
 import type { Lease } from "./lease.ts";
 import type { Terms } from "./options.ts";
+import { persist } from "./persist.ts";
 import type { RunLog } from "./run-log.ts";
 import type { RunOnceContext, RunOnceResult, RunOnceTerms } from "./run-options.ts";
 import {
@@ -67,7 +68,7 @@ export class RunOnce<R, Tx> {
     this.#gate.admit(this.#terms);
     const { time } = this.#instance;
     const since = time.monotonic();
-    const { stored, first, before } = await this.#look();
+    const { stored, first, before } = await this.#look(since + this.#terms.waitMs);
     if (stored) return stored;
     if (!(first instanceof Refusal)) return this.#under(first, undefined);
     const leftMs = this.#terms.waitMs - (time.monotonic() - since);
@@ -77,23 +78,23 @@ export class RunOnce<R, Tx> {
     return this.#under(next, { before });
   }
 
-  /** Reads what is stored and tries the lock. A wait that is shorter than the timeout bounds that too. */
-  async #look(): Promise<Look<R>> {
+  /** Reads what is stored and tries the lock, until then. A wait that is shorter than the timeout bounds that too. */
+  async #look(until: number): Promise<Look<R>> {
     const { signal, timeoutMs, waitMs } = this.#terms;
-    if (waitMs === 0 || waitMs >= timeoutMs) return this.#lookUntil(signal);
+    if (waitMs === 0 || waitMs >= timeoutMs) return this.#lookUntil(until, signal);
     const wait = new AbortController();
     const over = (): void => wait.abort(this.#notFree(new Refusal(undefined, false)));
     const timer = this.#instance.time.after(waitMs, over, { ref: true });
-    const until = joinSignals(wait.signal, signal);
+    const joined = joinSignals(wait.signal, signal);
     try {
-      return await this.#lookUntil(until.signal);
+      return await this.#lookUntil(until, joined.signal);
     } finally {
       timer.clear();
-      until.end();
+      joined.end();
     }
   }
 
-  async #lookUntil(signal: AbortSignal | undefined): Promise<Look<R>> {
+  async #lookUntil(until: number, signal: AbortSignal | undefined): Promise<Look<R>> {
     const { guard, transact } = await this.#gate.table.learn(this.#log.call(signal));
     if (guard !== "atomic" || transact === "none") {
       throw new UnsupportedError(
@@ -101,10 +102,12 @@ export class RunOnce<R, Tx> {
         this.#log.context(),
       );
     }
-    const before = await this.#log.read(signal);
-    const stored = this.#stored(before);
-    if (stored) return { stored };
-    return { first: await this.#enter({ ...this.#terms, waitMs: 0, signal }), before };
+    return persist(this.#gate.table, { signal, until: () => until }, async () => {
+      const before = await this.#log.read(signal);
+      const stored = this.#stored(before);
+      if (stored) return { stored };
+      return { first: await this.#enter({ ...this.#terms, waitMs: 0, signal }), before };
+    });
   }
 
   #enter(terms: Terms): Promise<Lease | Refusal> {
@@ -117,8 +120,11 @@ export class RunOnce<R, Tx> {
 
   /** Under the lease nobody else runs it. `waited` is set for a call that was not the first. */
   #under(lease: Lease, waited: { readonly before: RunRecord | undefined } | undefined): Promise<RunOnceResult<R>> {
-    return runUnder(this.#gate.table, lease, async () => {
-      const last = await this.#log.read(this.#terms.signal);
+    const { table } = this.#gate;
+    const { signal } = this.#terms;
+    const until = (): number => this.#instance.time.monotonic() + lease.remainingMs;
+    return runUnder(table, lease, async () => {
+      const last = await persist(table, { signal, until }, async () => this.#log.read(signal));
       const stored = this.#stored(last);
       if (stored) return stored;
       if (last?.state === "failed") {

@@ -1,6 +1,6 @@
 import { onAbort } from "../base/aborts.ts";
 import { deferred } from "../base/async.ts";
-import { isHoldfastError, type LeaseLostError } from "../base/errors.ts";
+import { isHoldfastError, isRefusal, type LeaseLostError } from "../base/errors.ts";
 import { drawId } from "../base/ids.ts";
 import type { Key } from "../base/keys.ts";
 import type { Expiring } from "../client/deadlines.ts";
@@ -13,6 +13,7 @@ import { Lease } from "./lease.ts";
 import { momentOf, type Moment } from "./margin.ts";
 import { askMs, type Terms } from "./options.ts";
 import { tooLate, type Ask } from "./campaign.ts";
+import { persist } from "./persist.ts";
 import { releaseInBackground } from "./releasing.ts";
 import { Single } from "./single.ts";
 import type { LockTable } from "./table.ts";
@@ -138,9 +139,11 @@ export class Several implements Expiring {
     try {
       reply = await instance.execute({ ops }, { signal: undefined, deadline: sent.mono + terms.timeoutMs });
     } catch (error) {
+      // One by one each waits for the store.
+      if (isRefusal(error) && terms.waitMs > 0) return undefined;
       if (!isHoldfastError(error, "INDETERMINATE")) throw error;
       // One by one they are replayed; this owner is refused from now on.
-      releaseInBackground(this.#table, this.#locks, owner, ttl);
+      releaseInBackground(this.#table, this.#locks, owner, { markMs: ttl });
       return undefined;
     }
     if (reply.ok) {
@@ -198,8 +201,10 @@ export class Several implements Expiring {
     const ttl = askMs(this.#terms);
     const sent = momentOf(time);
     const call = { signal: undefined, deadline: sent.mono + this.#terms.timeoutMs };
-    const raise = async ({ locks, grant: from }: Tenure): Promise<Reply> =>
-      instance.execute({ ops: [{ op: "extend", lock: locks[0] as Key, owner, grant: from, ttl, raise: grant }] }, call);
+    const raise = async ({ locks, grant: from }: Tenure): Promise<Reply> => {
+      const ops: Operation[] = [{ op: "extend", lock: locks[0] as Key, owner, grant: from, ttl, raise: grant }];
+      return persist(this.#table, { until: () => call.deadline }, () => instance.execute({ ops }, call));
+    };
     for (const tenure of held) tenure.dissolve();
     try {
       const replies = await Promise.all(held.map(raise));
@@ -228,7 +233,8 @@ export class Several implements Expiring {
   #letGo(): void {
     for (const tenure of this.#held.splice(0)) {
       tenure.dissolve();
-      releaseInBackground(this.#table, tenure.locks, tenure.owner, tenure.markMs);
+      const { locks, owner, markMs } = tenure;
+      releaseInBackground(this.#table, locks, owner, { heldMs: askMs(this.#terms), markMs });
     }
   }
 }

@@ -14,6 +14,8 @@ export class Single implements Candidate {
   readonly #campaign: Campaign;
   readonly #result = deferred<SingleResult>();
   #state: LockState | undefined;
+  /** Why the store could not be asked last, if it could not. */
+  #trouble: { readonly error: unknown } | undefined;
 
   constructor(table: LockTable, lock: Key, owner: string, ask: Ask) {
     this.#ask = ask;
@@ -29,7 +31,8 @@ export class Single implements Candidate {
   /** Gives up. What is granted all the same is released. */
   stop(): void {
     this.wanted = false;
-    this.#result.resolve({ won: undefined, state: this.#state });
+    if (this.#trouble) this.#result.reject(this.#trouble.error);
+    else this.#result.resolve({ won: undefined, state: this.#state });
     this.#campaign.quit();
   }
 
@@ -44,9 +47,14 @@ export class Single implements Candidate {
 
   refused(state: LockState, ask: Ask): void {
     this.#state = state;
+    this.#trouble = undefined;
     if (ask.waits) return;
     this.wanted = false;
     this.#result.resolve({ won: undefined, state });
+  }
+
+  troubled(error: unknown): void {
+    this.#trouble = { error };
   }
 
   failed(error: unknown): void {

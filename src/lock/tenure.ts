@@ -130,7 +130,8 @@ export class Tenure implements Expiring, Linked<Tenure> {
     const { table, locks, owner } = this;
     this.#end();
     const deadline = now + timeoutMs;
-    const result = releaseLocks({ table, locks, owner, deadline, markMs: this.markMs, awaited: true });
+    const until = Math.max(this.#life.storeEnd, now + (this.markMs ?? 0));
+    const result = releaseLocks({ table, locks, owner, deadline, until, markMs: this.markMs, awaited: true });
     if (result instanceof Promise) table.background(result);
     this.#home?.ended(this);
     return result;
@@ -143,7 +144,8 @@ export class Tenure implements Expiring, Linked<Tenure> {
     this.#end();
     // An extension under way may yet arm the ttl of a lease that nobody holds, and only one of several may have been lost.
     if (options?.release || this.#open > 0 || this.markMs !== undefined || this.locks.length > 1) {
-      releaseInBackground(this.table, this.locks, this.owner, this.markMs);
+      const heldMs = this.#life.storeEnd - this.table.time.monotonic();
+      releaseInBackground(this.table, this.locks, this.owner, { heldMs, markMs: this.markMs });
     }
     this.current = undefined;
     hold?.lose(why, options);
@@ -174,6 +176,7 @@ export class Tenure implements Expiring, Linked<Tenure> {
   async extend(ttlMs: number, timeoutMs: number): Promise<void> {
     const { time, instance } = this.table;
     const hold = this.current;
+    if (this.#over) throw this.#lostError(hold);
     const sent = momentOf(time);
     const told = hold ? writeInfo(hold.n, hold.terms.label) : this.#told;
     // A shorter life counts from now on, whatever becomes of the request.
@@ -196,10 +199,14 @@ export class Tenure implements Expiring, Linked<Tenure> {
     }
     this.#open--;
     if (!replies.every((reply) => reply.ok) && this.check()) this.lose("forced");
-    if (this.#over) throw hold?.lost ?? new LeaseLostError("the lock was lost", { why: "forced", key: this.keys[0] });
+    if (this.#over) throw this.#lostError(hold);
     this.#told = told;
     this.#arm(sent, ttlMs);
     this.plan();
+  }
+
+  #lostError(hold: Turn | undefined): LeaseLostError {
+    return hold?.lost ?? new LeaseLostError("the lock was lost", { why: "forced", key: this.keys[0] });
   }
 
   /** Where the holder has changed since the store was told, an acquire of the same owner under guard tells it anew. */

@@ -5,6 +5,7 @@ import { extensionCases } from "./lock/extensions.ts";
 import { fingerprintCases } from "./lock/fingerprints.ts";
 import { handingOverCases } from "./lock/handing-over.ts";
 import { holderCases } from "./lock/holders.ts";
+import { refusingCases } from "./lock/refusing.ts";
 import { replyCases } from "./lock/replies.ts";
 import { renewalCases } from "./lock/renewals.ts";
 import { runFailureCases } from "./lock/run-failures.ts";
@@ -22,6 +23,7 @@ export const lockCases: readonly Case[] = [
   ...renewalCases,
   ...waitingCases,
   ...replyCases,
+  ...refusingCases,
   ...extensionCases,
   ...severalCases,
   ...runCases,

@@ -23,10 +23,11 @@ import { virtualTime, type VirtualTime } from "./virtual-time.ts";
 export type StoreCall = "load" | "save" | "delete" | "list" | "acquire" | "renew" | "release" | "inspect" | "steal";
 
 /**
- * How a call fails. `unavailable`: the store was not reached. `indeterminate`: the request was sent and lost, nothing happened,
+ * How a call fails. `unavailable`: the store was not reached. `refused`: it was, and refuses such calls for now, as one that is
+ * read-only or loading does. `indeterminate`: the request was sent and lost, nothing happened,
  * and nobody can know. `indeterminate-applied`: it took effect, and its reply was lost.
  */
-export type StoreFailure = "unavailable" | "indeterminate" | "indeterminate-applied";
+export type StoreFailure = "unavailable" | "refused" | "indeterminate" | "indeterminate-applied";
 
 /** Memory, for tests: its time is in your hands, and so are its failures. Each `connect` on it is another instance. */
 export interface TestBackend extends Backend {
@@ -156,7 +157,7 @@ class FailingSession implements Session {
   }
 
   async page(query: Query, call: { readonly deadline: number }): Promise<Page> {
-    if (this.#failures.take(["list"])) throw unavailable();
+    if (this.#failures.take(["list"])) throw unavailable(false);
     return this.#session.page(query, call);
   }
 
@@ -167,7 +168,8 @@ class FailingSession implements Session {
   async #one(group: Group, i: number, call: ExecuteCall): Promise<Outcome> {
     const claimed = call.claim(i);
     const failure = claimed ? this.#failures.take(callsOf(group)) : undefined;
-    if (failure === "unavailable") return { ok: false, why: "failed", sent: false, error: unavailable() };
+    if (failure === "unavailable" || failure === "refused")
+      return { ok: false, why: "failed", sent: false, error: unavailable(failure === "refused") };
     if (failure === "indeterminate") return { ok: false, why: "failed", sent: true, error: lost() };
     const [outcome] = await this.#session.execute([group], { deadline: call.deadline, claim: () => claimed });
     return failure ? { ok: false, why: "failed", sent: true, error: lost() } : (outcome as Outcome);
@@ -177,7 +179,12 @@ class FailingSession implements Session {
 const names: ReadonlySet<StoreCall> = new Set([
   ...(["load", "save", "delete", "list", "acquire", "renew", "release", "inspect", "steal"] as const),
 ]);
-const kinds: ReadonlySet<StoreFailure> = new Set(["unavailable", "indeterminate", "indeterminate-applied"] as const);
+const kinds: ReadonlySet<StoreFailure> = new Set([
+  "unavailable",
+  "refused",
+  "indeterminate",
+  "indeterminate-applied",
+] as const);
 
 /** What each operation counts as; a condition or a floor alone is part of the write beside it. */
 const byOperation: Readonly<Record<Operation["op"], StoreCall | undefined>> = {
@@ -203,8 +210,8 @@ function callsOf({ ops, guards }: Group): readonly StoreCall[] {
   return [...calls] as StoreCall[];
 }
 
-function unavailable(): UnavailableError {
-  return new UnavailableError("the test backend was told to be unavailable", { backend: "test" });
+function unavailable(refused: boolean): UnavailableError {
+  return new UnavailableError("the test backend was told to be unavailable", { backend: "test", refused });
 }
 
 function lost(): IndeterminateError {

@@ -7,6 +7,7 @@ import {
 } from "../../base/errors.ts";
 import { utf8Length } from "../../base/keys.ts";
 import type { Group, Operation, Outcome, Payload } from "../../port/index.ts";
+import { passes } from "./connections/failures.ts";
 import { isForbiddenInScript, RedisFailure } from "./router.ts";
 
 export type Failed = Extract<Outcome, { why: "failed" }>;
@@ -46,7 +47,7 @@ export function failedBy(error: unknown): Failed {
   const why =
     error.reply === "NOPERM"
       ? forbidden(error.message, error)
-      : new UnavailableError(error.message, { backend, cause: error });
+      : new UnavailableError(error.message, { backend, cause: error, refused: !error.sent && passes(error.reply) });
   return { ok: false, why: "failed", sent: error.sent, error: why };
 }
 
@@ -67,10 +68,11 @@ const refusals: ReadonlySet<string> = new Set(["OOM", "READONLY", "MISCONF", "NO
 export function failedWithin(message: string, applying: boolean, group: Group): Failed {
   const word = /^[A-Z]+/.exec(message)?.[0] ?? "ERR";
   if (word === "WRONGTYPE" || word === "FOREIGN") return { ...notSent(foreign(group.ops[0])), sent: applying };
+  const sent = applying && !refusals.has(word);
   const error = isForbiddenInScript(message)
     ? forbidden(message.replace(/^ERR/, "NOPERM"))
-    : new UnavailableError(`the server refused it: ${message}`, { backend });
-  return { ok: false, why: "failed", sent: applying && !refusals.has(word), error };
+    : new UnavailableError(`the server refused it: ${message}`, { backend, refused: !sent && passes(word) });
+  return { ok: false, why: "failed", sent, error };
 }
 
 /** A reply that the script does not give. */

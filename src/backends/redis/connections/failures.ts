@@ -15,6 +15,16 @@ const REFUSALS = new Set(
 /** What says, while connecting, that a later attempt may go better. */
 const PASSING = /^(?:LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b|max number of clients|max clients/;
 
+/** Refusals that hold for a while, for every such command: what was refused may be granted later. */
+const PASSING_WORDS = new Set(
+  "READONLY OOM LOADING MISCONF BUSY CLUSTERDOWN TRYAGAIN MASTERDOWN NOREPLICAS".split(" "),
+);
+
+/** Whether a reply's first word says that the same command may be granted later. */
+export function passes(word: string | undefined): boolean {
+  return word !== undefined && PASSING_WORDS.has(word);
+}
+
 /** Errors of TLS that no later attempt mends. */
 const UNTRUSTED = /CERT|SIGNATURE|ISSUER|ERR_TLS|ERR_SSL|HOSTNAME_MISMATCH/;
 
@@ -81,7 +91,9 @@ export function attemptFailure(error: unknown, where: string, hide: Hide): Attem
     const said = `no trusted TLS connection to ${where}: ${message} (${code})`;
     return { final: true, error: new InvalidArgumentError(said, { backend: BACKEND }) };
   }
-  return { final: false, error: new UnavailableError(`${where} cannot be reached: ${message}`, { backend: BACKEND }) };
+  const refused = isReply(error);
+  const said = `${where} cannot be reached: ${message}`;
+  return { final: false, error: new UnavailableError(said, { backend: BACKEND, refused }) };
 }
 
 /** Attempts on several addresses of one name fail as one error, whose own message is empty. */

@@ -1,4 +1,4 @@
-import { UnavailableError, type HoldfastError } from "../../../base/errors.ts";
+import { isRefusal, UnavailableError, type HoldfastError } from "../../../base/errors.ts";
 import type { Time, Timer } from "../../../base/time.ts";
 import { BACKEND } from "./failures.ts";
 
@@ -78,5 +78,6 @@ function lateError(problem: HoldfastError | undefined): UnavailableError {
   return new UnavailableError(`no connection within the time given: ${problem.message}`, {
     backend: BACKEND,
     cause: problem,
+    refused: isRefusal(problem),
   });
 }
