@@ -101,7 +101,8 @@ class RedisBackend implements Backend, Engine {
   async examine({ deadline }: { readonly deadline: number }): Promise<Examination> {
     if (this.#closed) throw closed();
     const { router, time } = this;
-    await router.ready(deadline);
+    // Whoever asks how it is now is told that it is away.
+    await router.ready(deadline, undefined, true);
     const promised = ({ promises }: ServerTraits, watches: boolean): Capabilities =>
       capabilitiesOf(router.topology, promises, watches);
     return examineServers(router, this.#options, promised, { time, deadline });

@@ -62,9 +62,9 @@ export interface Router {
    * Resolves when commands can be sent; connects at the first call, and by itself after a loss. Rejects with UnavailableError
    * at the deadline or when closed, InvalidArgumentError / UnsupportedError where it can never work (wrong password, driver
    * missing). At most `maxWaiting` callers wait; more are refused at once with UnavailableError. On a cluster it waits for the
-   * node of `key`, and without one for any node.
+   * node of `key`, and without one for any node. With `once` it rejects with UnavailableError where an attempt has failed, too.
    */
-  ready(deadline: number, key?: string): Promise<void>;
+  ready(deadline: number, key?: string, once?: boolean): Promise<void>;
   /**
    * Whether a command for `key` can be sent now, without waiting. The lane `renewals` has a connection of its own from its first
    * use on, and takes the one for commands where its own is not there.

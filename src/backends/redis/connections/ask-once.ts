@@ -2,17 +2,19 @@ import { deferred } from "../../../base/async.ts";
 import type { Time } from "../../../base/time.ts";
 import type { Arg, Reply } from "../router.ts";
 import type { Common } from "./connection.ts";
+import { noAnswer, understood } from "./who-answers.ts";
 import type { Endpoint, Role, Wire } from "./wire.ts";
 
 /**
  * One question on a connection of its own, so that a server that has gone silent is found out. Takes at most half of the time
- * for an attempt to connect, for it is a part of one. Rejects with the driver's error.
+ * for an attempt to connect, for it is a part of one. Rejects with the driver's error; a `stranger` may be there, and is told of.
  */
 export async function askOnce(
-  { dial, time, connectTimeout }: Common,
+  { dial, time, connectTimeout, secure }: Common,
   endpoint: Endpoint,
   role: Role,
   args: readonly Arg[],
+  stranger = false,
 ): Promise<Reply> {
   const lost = deferred<never>();
   const wire: Wire = await dial(endpoint, role, lost.reject);
@@ -20,17 +22,20 @@ export async function askOnce(
     await wire.open();
     return wire.send(args);
   };
+  const work = Promise.race([lost.promise, steps()]);
+  let silence = "";
+  const told = stranger ? understood({ time, secure }, endpoint, work, (what) => (silence = what)) : work;
   try {
-    return await within(time, connectTimeout / 2, Promise.race([lost.promise, steps()]));
+    return await within(time, connectTimeout / 2, told, () => silence);
   } finally {
     wire.close();
   }
 }
 
-/** The reply, or a rejection if it takes longer. */
-export async function within<T>(time: Time, ms: number, reply: Promise<T>): Promise<T> {
+/** The reply, or a rejection if it takes longer; `silence` is what is known of that by then. */
+export async function within<T>(time: Time, ms: number, reply: Promise<T>, silence = (): string => ""): Promise<T> {
   const late = deferred<never>();
-  const timer = time.after(ms, () => late.reject(new Error(`no answer within ${ms} ms`)));
+  const timer = time.after(ms, () => late.reject(noAnswer(ms, silence())));
   try {
     return await Promise.race([late.promise, reply]);
   } finally {

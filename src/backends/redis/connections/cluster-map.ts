@@ -37,6 +37,7 @@ export class ClusterMap {
   #pause = SOONEST_MS;
   #problem: HoldfastError | undefined;
   #hopeless = false;
+  #failures = 0;
   #closed = false;
 
   constructor(options: ClusterMapOptions) {
@@ -70,6 +71,11 @@ export class ClusterMap {
   /** Why there is no way to the cluster. */
   get problem(): HoldfastError | undefined {
     return this.#problem ?? this.nodes.find(({ commands }) => commands.problem)?.commands.problem;
+  }
+
+  /** How many looks have failed. */
+  get failures(): number {
+    return this.#failures;
   }
 
   /** Whether waiting is of no use. */
@@ -137,6 +143,7 @@ export class ClusterMap {
       const failure = attemptFailure(error, "the cluster", this.#options.hide);
       this.#problem = failure.error;
       this.#hopeless = failure.final;
+      this.#failures++;
     }
     this.#looking = false;
     this.#lookedAt = this.#options.time.monotonic();
@@ -170,7 +177,7 @@ export class ClusterMap {
   async #askOne(endpoint: Endpoint): Promise<Reply> {
     const { time, connectTimeout } = this.#options;
     const node = this.#nodes.get(showEndpoint(endpoint));
-    if (!node?.commands.ready) return askOnce(this.#options, endpoint, "commands", QUESTION);
+    if (!node?.commands.ready) return askOnce(this.#options, endpoint, "commands", QUESTION, !this.known);
     return within(time, connectTimeout / 2, node.send(QUESTION));
   }
 

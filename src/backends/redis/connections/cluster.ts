@@ -52,10 +52,15 @@ export class ClusterRouter implements Router {
     });
   }
 
-  ready(deadline: number, key?: string): Promise<void> {
+  ready(deadline: number, key?: string, once = false): Promise<void> {
     if (key === undefined ? this.#settled() : this.isReady("commands", key)) return Promise.resolve();
+    const { failures } = this.#map;
     this.#map.start();
-    return this.#wait(deadline, () => (key === undefined ? this.#settled() : this.isReady("commands", key)));
+    return this.#wait(
+      deadline,
+      () => (key === undefined ? this.#settled() : this.isReady("commands", key)),
+      () => once && this.#map.failures > failures,
+    );
   }
 
   isReady(_lane: Lane, key: string | undefined): boolean {
@@ -125,10 +130,10 @@ export class ClusterRouter implements Router {
     return this.#map.any() !== undefined && this.#map.nodes.every(({ commands }) => commands.tried);
   }
 
-  #wait(deadline: number, done: () => boolean): Promise<void> {
+  #wait(deadline: number, done: () => boolean, enough = (): boolean => false): Promise<void> {
     return this.#waiters.wait(deadline, {
       done,
-      failed: () => (this.#closed ? closedError() : this.#map.hopeless ? this.#map.problem : undefined),
+      failed: () => (this.#closed ? closedError() : this.#map.hopeless || enough() ? this.#map.problem : undefined),
       problem: () => this.#map.problem,
     });
   }

@@ -2,10 +2,11 @@ import { UnavailableError, type HoldfastError } from "../../../base/errors.ts";
 import { deferred } from "../../../base/async.ts";
 import type { Time, Timer } from "../../../base/time.ts";
 import { RedisFailure, type Arg, type Reply } from "../router.ts";
-import { attemptFailure, BACKEND, type Hide } from "./failures.ts";
+import { attemptFailure, BACKEND, isUnknownHost, type Hide } from "./failures.ts";
 import { introduce } from "./introduce.ts";
 import { Live } from "./live.ts";
 import { pauseBefore } from "./pauses.ts";
+import { noAnswer, understood } from "./who-answers.ts";
 import { showEndpoint, type Dial, type Endpoint, type Role, type Wire } from "./wire.ts";
 
 /** A connection that lived shorter is no success: its loss does not start the pauses anew. */
@@ -22,12 +23,16 @@ export interface Common {
   readonly hide: Hide;
   /** For one attempt, up to the server's first answer. */
   readonly connectTimeout: number;
+  /** Whether TLS is spoken; undefined where the driver finds the server itself. */
+  readonly secure?: boolean | undefined;
   /** Called when a connection for commands is there: what was known of the servers may be no longer so. */
   readonly reached?: (() => void) | undefined;
 }
 
 export interface ConnectionOptions extends Common {
   readonly role: Role;
+  /** There is no other host: one that has no address, and never had one, is not tried again by itself. */
+  readonly onlyHost?: boolean | undefined;
   /** Asked before each attempt. */
   endpoint(): Endpoint | Promise<Endpoint>;
   /** Called with each new wire before anybody uses it; when it rejects, the attempt has failed. */
@@ -45,16 +50,19 @@ interface Attempting {
   live: Live | undefined;
   /** It is over, and another one is to follow at once. */
   outdated: boolean;
+  /** What is known of a server that does not answer. */
+  silence: string;
 }
 
 /** A connection that comes back after a loss. It starts with {@link start}, and does not keep the process alive by itself. */
 export class Connection {
   readonly #options: ConnectionOptions;
   #live: Live | undefined;
-  #openedAt = 0;
+  #openedAt: number | undefined;
   #where = "";
   #attempting: Attempting | undefined;
   #attempts = 0;
+  #failures = 0;
   #failedAt = Number.NEGATIVE_INFINITY;
   #retiredAt = Number.NEGATIVE_INFINITY;
   #problem: HoldfastError | undefined;
@@ -81,9 +89,15 @@ export class Connection {
     return this.#where;
   }
 
-  /** Why the last attempt failed; undefined after a success. */
+  /** Why the last attempt failed, or the first has not come to an end; undefined after a success. */
   get problem(): HoldfastError | undefined {
-    return this.#problem;
+    const { silence = "", where = "" } = this.#attempting ?? {};
+    return this.#problem ?? (silence === "" ? undefined : attemptFailure(new Error(silence), where, String).error);
+  }
+
+  /** How many attempts have failed. */
+  get failures(): number {
+    return this.#failures;
   }
 
   /** Whether waiting is of no use: the last attempt showed that none will work. */
@@ -160,7 +174,7 @@ export class Connection {
 
   async #attempt(): Promise<void> {
     const { time, hide, changed } = this.#options;
-    const attempt: Attempting = { where: undefined, live: undefined, outdated: false };
+    const attempt: Attempting = { where: undefined, live: undefined, outdated: false, silence: "" };
     this.#attempting = attempt;
     try {
       const live = await this.#establish(attempt);
@@ -184,10 +198,11 @@ export class Connection {
       }
       const failure = attemptFailure(error, attempt.where ?? "the server", hide);
       this.#problem = failure.error;
-      this.#final = failure.final;
+      this.#final = failure.final || (this.#isNew && this.#options.onlyHost === true && isUnknownHost(error));
       this.#failedAt = time.monotonic();
+      this.#failures++;
       this.#attempts++;
-      if (!failure.final) this.#retry();
+      if (!this.#final) this.#retry();
       else if (this.#options.persists) this.#retry(pauseBefore(Infinity));
     }
     changed();
@@ -204,17 +219,23 @@ export class Connection {
       given.reject(why);
     };
     this.#abandon = fail;
-    const timer = time.after(connectTimeout, () => fail(new Error(`no answer within ${connectTimeout} ms`)));
+    const timer = time.after(connectTimeout, () => fail(noAnswer(connectTimeout, attempt.silence)));
     const steps = async (): Promise<Live> => {
       const endpoint = await this.#options.endpoint();
       if (over) throw new Error("abandoned");
       attempt.where = showEndpoint(endpoint);
-      const made = await dial(endpoint, role, (why) => (attempt.live ? this.#lost(attempt.live, why) : fail(why)));
+      const lost = deferred<never>();
+      const made = await dial(endpoint, role, (why) => {
+        if (attempt.live) this.#lost(attempt.live, why);
+        else lost.reject(why);
+      });
       wire = made;
       if (over) throw new Error("abandoned");
-      await made.open();
-      await introduce(made, role);
-      await this.#options.prepare?.(made);
+      const opened = Promise.race([lost.promise, made.open().then(() => introduce(made, role))]);
+      // What has answered once is what it should be.
+      if (this.#isNew) await understood(this.#options, endpoint, opened, (what) => (attempt.silence = what));
+      else await opened;
+      await Promise.race([lost.promise, this.#options.prepare?.(made)]);
       if (over) throw new Error("abandoned");
       attempt.live = this.#alive(made);
       return attempt.live;
@@ -229,6 +250,11 @@ export class Connection {
       timer.clear();
       this.#abandon = undefined;
     }
+  }
+
+  /** It never was open. */
+  get #isNew(): boolean {
+    return this.#openedAt === undefined;
   }
 
   #alive(wire: Wire): Live {
@@ -247,7 +273,7 @@ export class Connection {
     if (this.#live !== live) return;
     this.#live = undefined;
     this.#problem = attemptFailure(why, "the server", this.#options.hide).error;
-    if (this.#options.time.monotonic() - this.#openedAt >= SUCCESS_MS) this.#attempts = 0;
+    if (this.#options.time.monotonic() - (this.#openedAt ?? 0) >= SUCCESS_MS) this.#attempts = 0;
     this.#retry();
     this.#options.changed();
   }

@@ -28,6 +28,17 @@ export function passes(word: string | undefined): boolean {
 /** Errors of TLS that no later attempt mends. */
 const UNTRUSTED = /CERT|SIGNATURE|ISSUER|ERR_TLS|ERR_SSL|HOSTNAME_MISMATCH/;
 
+/** Whether a host has no address. */
+export function isUnknownHost(error: unknown): boolean {
+  return ((error ?? {}) as { readonly code?: unknown }).code === "ENOTFOUND";
+}
+
+/** Whether a server's certificate is not trusted. */
+export function isUntrusted(error: unknown): boolean {
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  return typeof code === "string" && /CERT|SIGNATURE|ISSUER|HOSTNAME_MISMATCH/.test(code);
+}
+
 /** Takes what must not be shown out of a text. */
 export type Hide = (text: string) => string;
 
@@ -81,7 +92,7 @@ export interface Attempt {
 /** What a failed attempt to connect means. */
 export function attemptFailure(error: unknown, where: string, hide: Hide): Attempt {
   if (isHoldfastError(error)) return { final: !isHoldfastError(error, "UNAVAILABLE"), error };
-  const message = hide(error instanceof Error ? messageOf(error) : String(error));
+  const message = hide(error instanceof Error ? messageOf(error) : String(error)).trim();
   if (isReply(error) && !PASSING.test(error.message)) {
     const said = `${where} refused the connection: ${message}`;
     return { final: true, error: new InvalidArgumentError(said, { backend: BACKEND }) };

@@ -30,7 +30,7 @@ export function makeRouter(options: RedisOptions, time: Time = systemTime, reach
   const credentials = accountOf(servers.credentials, servers.database);
   const tls = servers.tls ? resolved.tls : undefined;
   const dial = dialing(credentials, tls, connectTimeout);
-  const common = { dial, time, hide, connectTimeout, maxWaiting, reached };
+  const common = { dial, time, hide, connectTimeout, maxWaiting, secure: servers.tls, reached };
   if (servers.mode === "sentinel") return sentinelRouter(servers, common, tls);
   if (servers.mode === "cluster") {
     const seeds = servers.hosts.map((host) => endpointOf(host, 6379));

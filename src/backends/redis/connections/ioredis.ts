@@ -70,6 +70,7 @@ function singleRouter(client: IoredisClient, options: ClientRouterOptions): Rout
     ...options,
     hide: hiding(password ?? undefined, sentinelPassword ?? undefined),
     endpoint: () => endpoint,
+    ...(!sentinels && !client.options["Connector"] && { secure: Boolean(client.options["tls"]) }),
     // A sentinel may not have heard yet that another server is the master.
     ...(sentinels && { prepare: requirePrimary }),
     dial: async (_endpoint, _role, lost) =>

@@ -46,12 +46,14 @@ export function clientRouter(client: object, options: ClientRouterOptions): Rout
 }
 
 function singleRouter(client: NodeRedisClient, options: ClientRouterOptions): Router {
-  const { socket, password, keyPrefix } = client.options ?? {};
+  const { password, keyPrefix } = client.options ?? {};
+  const socket: SocketOptions | undefined = client.options?.socket;
   refusePrefix(keyPrefix);
   return new SingleRouter("single", {
     ...options,
     hide: hiding(password),
     endpoint: () => endpointOf(socket),
+    secure: socket?.tls === true,
     dial: duplicating(
       async () => client,
       options.connectTimeout,

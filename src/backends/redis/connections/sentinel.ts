@@ -62,7 +62,13 @@ export class SentinelFinder {
       const sentinel = sentinels[at] as Endpoint;
       try {
         const found = masterOf(
-          await askOnce(this.#options, sentinel, "sentinels", ["SENTINEL", "get-master-addr-by-name", master]),
+          await askOnce(
+            this.#options,
+            sentinel,
+            "sentinels",
+            ["SENTINEL", "get-master-addr-by-name", master],
+            !this.#watching,
+          ),
         );
         if (found) {
           this.#first = at;

@@ -31,17 +31,22 @@ export class SingleRouter implements Router {
     this.#options = options;
     this.#waiters = new Waiters(options.time, options.maxWaiting);
     const changed = (): void => this.#waiters.look();
-    this.#commands = new Connection({ ...options, role: "commands", changed });
+    this.#commands = new Connection({ ...options, role: "commands", onlyHost: topology === "single", changed });
     this.#renewals = new Connection({ ...options, role: "renewals", changed });
   }
 
-  ready(deadline: number): Promise<void> {
-    if (this.#commands.ready) return Promise.resolve();
-    this.#commands.start();
+  ready(deadline: number, _key?: string, once = false): Promise<void> {
+    const commands = this.#commands;
+    if (commands.ready) return Promise.resolve();
+    const { failures } = commands;
+    commands.start();
     return this.#waiters.wait(deadline, {
-      done: () => this.#commands.ready,
-      failed: () => (this.#closed ? closedError() : this.#commands.hopeless ? this.#commands.problem : undefined),
-      problem: () => this.#commands.problem,
+      done: () => commands.ready,
+      failed: () => {
+        if (this.#closed) return closedError();
+        return commands.hopeless || (once && commands.failures > failures) ? commands.problem : undefined;
+      },
+      problem: () => commands.problem,
     });
   }
 

@@ -275,19 +275,4 @@ void describe("TLS", () => {
       await proxy.close();
     }
   });
-
-  void it("does not speak TLS to a server that does not, nor the other way", async () => {
-    await rejectsWith(
-      "UNAVAILABLE",
-      /within the time given/,
-      routers.make(server.url.replace("rediss", "redis")).ready(soon(300)),
-    );
-    const plain = await startRedis({ kind: "redis" });
-    try {
-      const router = routers.make({ url: plain.url.replace("redis", "rediss"), connectTimeout: 200 });
-      await rejectsWith("UNAVAILABLE", /no answer within 200 ms/, router.ready(soon(500)));
-    } finally {
-      await plain.stop();
-    }
-  });
 });
