@@ -7,9 +7,12 @@ import type { Backend, Capabilities, Group, Operation } from "../../port/index.t
 import { misbehavingBackend, type Fault } from "../misbehave.ts";
 import type { CaseContext } from "../suite.ts";
 
+/** For a store that answers, on however busy a machine. */
+export const calm = { timeout: "20s" } as const;
+
 /** Caches of one place, each call's an instance of its own. */
 export function cacheOf<V = unknown>(context: CaseContext, options?: CacheOptions, name = "values"): Cache<V> {
-  return new Cache<V>(new Instance(context.place.backend()), name, { ttl: context.unit * 1_000, ...options });
+  return new Cache<V>(new Instance(context.place.backend()), name, { ttl: context.unit * 1_000, ...calm, ...options });
 }
 
 /** Null keeps nothing: what it promises of entries is tested by a case of its own. */

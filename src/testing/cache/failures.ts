@@ -4,7 +4,7 @@ import { Cache, type CacheEvents } from "../../cache/index.ts";
 import { Instance } from "../../client/index.ts";
 import type { Case } from "../suite.ts";
 import type { Space } from "../../base/keys.ts";
-import { behind, cacheOf, entries, gate, inProcess, keeps, loaded, stamps } from "./client.ts";
+import { behind, cacheOf, calm, entries, gate, inProcess, keeps, loaded, stamps } from "./client.ts";
 
 /** Failures, ends and bounds. */
 export const failureCases: readonly Case[] = [
@@ -43,7 +43,7 @@ export const failureCases: readonly Case[] = [
     proves: "every call 7: close",
     async run({ place }) {
       const instance = new Instance(place.backend());
-      const cache = new Cache<string>(instance, "values", { ttl: "1h" });
+      const cache = new Cache<string>(instance, "values", { ttl: "1h", ...calm });
       const { load, started, end } = gate<string>();
       const value = cache.getOrSet("k", load);
       await started;
@@ -65,7 +65,7 @@ export const failureCases: readonly Case[] = [
     proves: "every call 7: close",
     async run({ place }) {
       const instance = new Instance(place.backend());
-      const cache = new Cache<string>(instance, "values", { ttl: "1h" });
+      const cache = new Cache<string>(instance, "values", { ttl: "1h", ...calm });
       const { load, started } = gate<string>();
       let signal: AbortSignal | undefined;
       const value = cache.getOrSet("k", async (given) => {
