@@ -62,7 +62,8 @@ export class Engine<V> implements Patient {
   call(options: CallOptions | undefined): StoreCall {
     const signal = checkSignal(options?.signal);
     const since = this.instance.time.monotonic();
-    return { signal, since, deadline: since + timeoutMs(options?.timeout, this.timeout) };
+    const timeout = timeoutMs(options?.timeout, this.timeout);
+    return { signal, since, timeout, deadline: since + timeout };
   }
 
   /** Reads an entry; a store that fails is one without it, and one that is away is not asked. Rejects when the caller has given up. */

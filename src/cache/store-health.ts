@@ -5,7 +5,12 @@ import { bounded, type Call, type Instance } from "../client/index.ts";
 export interface StoreCall extends Call {
   /** When it began, by `time.monotonic()`. */
   readonly since: number;
+  /** How long it may take, in ms. */
+  readonly timeout: number;
 }
+
+/** How much sooner than its time a timer may come, in ms. */
+const EARLY_MS = 2;
 
 /** A cache, as the health of its store sees it. */
 export interface Patient {
@@ -73,9 +78,9 @@ export class StoreHealth {
   failed(patient: Patient, key: string, call: StoreCall, error: unknown, plain: boolean): void {
     if (this.#outage || call.since < this.#endedAt || !isAway(error)) return;
     const now = this.#instance.time.monotonic();
-    const late = now >= call.deadline;
+    const late = now >= call.deadline - EARLY_MS;
     // Whoever gives it less time than the cache does has not found out much.
-    if (late ? call.deadline - call.since < patient.timeout : !plain) return;
+    if (late ? call.timeout < patient.timeout : !plain) return;
     const outage: Outage = {
       since: now,
       error,

@@ -10,7 +10,7 @@ import type { ConnectOptions } from "./options.ts";
  * `redis+cluster://a,b,c`, `redis+sentinel://a,b,c/master` and the same with `valkey` (every machine).
  *
  * Rejects with InvalidArgumentError for a URL or an option that is not valid, UnsupportedError for a backend that this version
- * has not, whose driver is missing or whose settings break what is promised, UnavailableError if it could not be reached within `timeout`. `close()` closes what was
+ * has not, whose driver is missing or whose settings break what is promised, UnavailableError if it could not be reached within `timeout` (a store of caches alone may be away). `close()` closes what was
  * connected by a URL; a backend that you made is yours to close.
  */
 export async function connect(target: string | Backend, options?: ConnectOptions): Promise<Holdfast> {

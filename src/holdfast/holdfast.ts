@@ -1,3 +1,4 @@
+import { isAway } from "../base/errors.ts";
 import { space } from "../base/keys.ts";
 import { Cache, type CacheOptions } from "../cache/index.ts";
 import { Instance, type CallOptions, type HoldfastEvents } from "../client/index.ts";
@@ -151,11 +152,22 @@ interface Parts {
   readonly reached: readonly Reached[];
 }
 
-/** Makes a Holdfast on what was reached, the caches' backend last if they have one of their own, once all of it answers. */
+/**
+ * Makes a Holdfast on what was reached, the caches' backend last if they have one of their own, once all of it answers. A store of
+ * caches alone that is away is gone on without, as it would be if it went later.
+ */
 export async function openHoldfast(reached: readonly Reached[], settings: ConnectSettings): Promise<Holdfast> {
   const instances = reached.map(({ backend }) => new Instance(backend, { timeout: settings.timeout }));
+  const open = async (instance: Instance, i: number): Promise<Opened | undefined> => {
+    try {
+      return await instance.opened(instance.ownCall());
+    } catch (error) {
+      if (i > 0 && isAway(error)) return undefined;
+      throw error;
+    }
+  };
   try {
-    const [opened] = await Promise.all(instances.map(async (instance) => instance.opened(instance.ownCall())));
+    const [opened] = await Promise.all(instances.map(open));
     const main = instances[0] as Instance;
     return new Holdfast({ main, caches: instances[1] ?? main, reached }, opened as Opened, settings);
   } catch (error) {

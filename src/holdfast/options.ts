@@ -14,7 +14,11 @@ export interface ConnectOptions {
   readonly timeout?: Duration | undefined;
   /** How long `close` waits for running functions before it aborts them; 0 does not wait. Default: `"10s"`. */
   readonly drain?: Duration | undefined;
-  /** Where caches are, if not with the rest: a URL or a backend. A server named by a URL may evict: it holds caches only. */
+  /**
+   * Where caches are, if not with the rest: a URL or a backend. A server named by a URL may evict: it holds caches only. One that
+   * cannot be reached within `timeout` does not fail `connect`: the caches go on without it, which `cacheStoreDown` tells at their
+   * first call.
+   */
   readonly cache?: string | Backend | undefined;
 }
 

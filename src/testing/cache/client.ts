@@ -5,7 +5,7 @@ import { Cache, type CacheEvents, type CacheOptions, type GetOrSetOptions, type 
 import { Instance } from "../../client/index.ts";
 import type { Backend, Capabilities, Group, Operation } from "../../port/index.ts";
 import { misbehavingBackend, type Fault } from "../misbehave.ts";
-import type { CaseContext } from "../suite.ts";
+import type { CaseContext, Place } from "../suite.ts";
 
 /** For a store that answers, on however busy a machine. */
 export const calm = { timeout: "20s" } as const;
@@ -102,7 +102,7 @@ export interface Line {
 }
 
 /** A backend of the place, on a line of its own. */
-export function line({ place }: CaseContext): Line {
+export function line({ place }: { readonly place: Pick<Place, "backend"> }): Line {
   const backend = place.backend();
   let refuses = false;
   let hangs: ((group: Group) => boolean) | undefined;
