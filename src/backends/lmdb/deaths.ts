@@ -67,7 +67,12 @@ export class Deaths {
   async #bury(peer: string, over: boolean): Promise<void> {
     const { tables, command } = this.#options;
     try {
-      if (over) await this.#passOn();
+      if (over) {
+        await this.#passOn();
+        // A commit that was under way, of this process or of another, may have found it alive: an empty one comes after that.
+        await command({ do: "turn", locks: [] });
+        await this.#passOn();
+      }
       for (let more = true; more;) {
         const open = tables();
         open?.root.resetReadTxn();

@@ -60,7 +60,10 @@ export class Peers {
       // Its file may have been taken for a dead one's in the instant before it was listened on.
       if (other === undefined && this.#folder.has(this.socket)) return;
       await this.#stop();
-      if (tried === looks) throw sharedWithOthers();
+      if (tried === looks) {
+        this.#folder.close();
+        throw sharedWithOthers();
+      }
       await new Promise<void>((resolve) => setTimeout(resolve, 5 + Math.random() * 15 * tried));
     }
   }
@@ -192,7 +195,7 @@ export class Peers {
 }
 
 /** How often to look whether processes of another space of numbers are there. */
-const looks = 10;
+const looks = 14;
 
 function sharedWithOthers(): UnsupportedError {
   return new UnsupportedError(

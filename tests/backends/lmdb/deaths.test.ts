@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { isOver, processTag } from "../../../src/backends/lmdb/identity.ts";
+import { connect } from "../../../src/entries/index.ts";
 import type { LockOperation, LockState, Outcome, Session } from "../../../src/port/index.ts";
 import { type Child, lock, record, results, run, Scene } from "./support/processes.ts";
 
@@ -108,6 +111,30 @@ test("a killed writer that waited for readers no longer keeps the readers behind
   await child.kill();
   await until(1);
   assert.deepEqual(heard, ["behind"]);
+});
+
+test("whatever a killed process held by the features of a lock is had by those who wait for it", async (t) => {
+  const scene = new Scene(t);
+  const directory = path.join(scene.directory, "data");
+  const child = fork(path.join(import.meta.dirname, "support", "occupied.ts"), [directory], { execArgv: [] });
+  t.after(() => child.kill("SIGKILL"));
+  await once(child, "message");
+  const hf = await connect(`file:${directory}`);
+  t.after(() => hf.close());
+  const work = hf.lock("work");
+  const waits = { ttl: "10m", wait: "10m" } as const;
+  let attempt = 0;
+  const next = Promise.all([
+    work.acquire("exclusive", waits).then((lease) => lease.release()),
+    work.semaphore("places", { permits: 1 }).run(() => undefined, waits),
+    work.readWrite("rates").read.run(() => undefined, waits),
+    work.elect("leader", () => "elected", { ttl: "10m" }),
+    work.runOnce("run", (context) => (attempt = context.attempt), waits),
+  ]);
+  assert.equal(await work.tryAcquire("exclusive"), undefined);
+  child.kill("SIGKILL");
+  assert.equal((await next)[3], "elected");
+  assert.equal(attempt, 2, "the run of the dead process had begun");
 });
 
 test("a process that is stopped, or that nobody can reach, keeps its lock; once it is killed, whoever waits is told", async (t) => {
