@@ -17,8 +17,14 @@ export async function askOnce(
   stranger = false,
 ): Promise<Reply> {
   const lost = deferred<never>();
-  const wire: Wire = await dial(endpoint, role, lost.reject);
+  let wire: Wire | undefined;
+  let over = false;
   const steps = async (): Promise<Reply> => {
+    wire = await dial(endpoint, role, lost.reject);
+    if (over) {
+      wire.close();
+      throw new Error("abandoned");
+    }
     await wire.open();
     return wire.send(args);
   };
@@ -28,7 +34,8 @@ export async function askOnce(
   try {
     return await within(time, connectTimeout / 2, told, () => silence);
   } finally {
-    wire.close();
+    over = true;
+    wire?.close();
   }
 }
 

@@ -230,7 +230,10 @@ export class Connection {
         else lost.reject(why);
       });
       wire = made;
-      if (over) throw new Error("abandoned");
+      if (over) {
+        made.close();
+        throw new Error("abandoned");
+      }
       const opened = Promise.race([lost.promise, made.open().then(() => introduce(made, role))]);
       // What has answered once is what it should be.
       if (this.#isNew) await understood(this.#options, endpoint, opened, (what) => (attempt.silence = what));

@@ -105,7 +105,12 @@ export class IoredisWire implements Wire {
 
   async subscribe(kind: SubscriptionKind, name: string, listener: MessageListener): Promise<void> {
     this.#listeners[kind].set(name, listener);
-    await (kind === "channel" ? this.#client.subscribe(name) : this.#client.psubscribe(name));
+    try {
+      await (kind === "channel" ? this.#client.subscribe(name) : this.#client.psubscribe(name));
+    } catch (error) {
+      if (this.#listeners[kind].get(name) === listener) this.#listeners[kind].delete(name);
+      throw error;
+    }
   }
 
   async unsubscribe(kind: SubscriptionKind, name: string, listener: MessageListener): Promise<void> {

@@ -77,7 +77,12 @@ export class NodeRedisWire implements Wire {
   async subscribe(kind: SubscriptionKind, name: string, listener: MessageListener): Promise<void> {
     const own = forwarding(listener);
     this.#listeners.set(listener, own);
-    await (kind === "channel" ? this.#client.subscribe(name, own, true) : this.#client.pSubscribe(name, own, true));
+    try {
+      await (kind === "channel" ? this.#client.subscribe(name, own, true) : this.#client.pSubscribe(name, own, true));
+    } catch (error) {
+      this.#listeners.delete(listener);
+      throw error;
+    }
   }
 
   async unsubscribe(kind: SubscriptionKind, name: string, listener: MessageListener): Promise<void> {

@@ -1,4 +1,4 @@
-import { UnavailableError } from "../../../base/errors.ts";
+import { isHoldfastError, UnavailableError } from "../../../base/errors.ts";
 import type { Reply } from "../router.ts";
 import { askOnce } from "./ask-once.ts";
 import type { Common } from "./connection.ts";
@@ -109,11 +109,15 @@ export class SentinelFinder {
   /** After a time without a sentinel to listen to. */
   async #compare(moved: (to: Endpoint) => void): Promise<void> {
     this.#first = this.#watched;
+    let to: Endpoint;
     try {
-      moved(await this.find());
-    } catch {
+      to = await this.find();
+    } catch (error) {
       // Nobody knows of another master; the connections to this one find out for themselves when it is gone.
+      if (isHoldfastError(error)) return;
+      throw error;
     }
+    moved(to);
   }
 }
 

@@ -1,6 +1,6 @@
 import { UnsupportedError, type HoldfastError } from "../../../base/errors.ts";
 import type { Timer } from "../../../base/time.ts";
-import type { PushListener } from "../router.ts";
+import { RedisFailure, type PushListener } from "../router.ts";
 import { closedError, Connection, type Common, type ConnectionOptions } from "./connection.ts";
 import { BACKEND, isReply } from "./failures.ts";
 import { Waiters } from "./waiters.ts";
@@ -141,8 +141,9 @@ export class Subscriptions {
     try {
       await subscribe(wire, entry);
     } catch (error) {
-      // A lost connection makes every subscription again by itself; a refusal is for whoever asked.
+      // A refusal is for whoever asked. After all else a new connection makes every subscription again.
       if (isReply(error)) entry.refusal = refused(entry, this.#options.hide(error.message));
+      else if (wire === this.#connection.wire) this.#connection.renew();
     }
     this.#waiters.look();
   }
@@ -183,13 +184,13 @@ export class Subscriptions {
     this.#ping?.clear();
     this.#ping = this.#options.time.after(PING_MS, () => {
       if (!this.#connection.ready) return;
-      // A silent server is found out by the connection, whose own rule for pending commands it is; so is a lost one.
-      this.#connection.send(["PING"]).then(
-        () => {
-          if (!this.#closed) this.#pingLater();
-        },
-        () => this.#waiters.look(),
-      );
+      const again = (): void => {
+        if (!this.#closed) this.#pingLater();
+      };
+      // A silent server is found out by the connection, whose own rule for pending commands it is. A refusal is a sign of life, too.
+      this.#connection.send(["PING"]).then(again, (error: unknown) => {
+        if (error instanceof RedisFailure && error.reply !== undefined) again();
+      });
     });
   }
 }

@@ -39,6 +39,9 @@ export interface ServerTraits {
 /** How what is refused is opened all the same. */
 export const hint = ' (opened all the same with settings: "warn", or ?settings=warn in the URL)';
 
+/** Most of them that are kept in mind. */
+const mostGiven = 256;
+
 /** Warnings that were given, by what they were given for: once is enough. */
 const given = new WeakMap<Router, Set<string>>();
 
@@ -107,6 +110,8 @@ export function warn(router: Router, text: string): void {
   const before = given.get(router) ?? new Set();
   given.set(router, before);
   if (before.has(text)) return;
+  // Servers that come and go have ever new names.
+  if (before.size >= mostGiven) before.clear();
   before.add(text);
   process.emitWarning(text, { type: "HoldfastWarning", code: "HOLDFAST_SETTINGS" });
 }
