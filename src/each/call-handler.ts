@@ -34,15 +34,21 @@ export function callHandler(
     run.failure ??= error ?? new Error("the handler failed without an error");
     end();
   };
-  let result: unknown;
+  // Calls that the handler did not wait for are the item's all the same.
+  const returned = (): void => run.afterCalls(end);
   try {
-    result = handler(value, run);
+    const result = handler(value, run);
+    if (isThenable(result)) return void result.then(returned, threw);
   } catch (error) {
     return threw(error);
   }
-  // Calls that the handler did not wait for are the item's all the same.
-  const returned = (): void => run.afterCalls(end);
-  if (typeof result === "object" && result !== null && typeof (result as PromiseLike<unknown>).then === "function")
-    (result as PromiseLike<unknown>).then(returned, threw);
-  else returned();
+  returned();
+}
+
+function isThenable(result: unknown): result is PromiseLike<unknown> {
+  return (
+    typeof result === "object" &&
+    result !== null &&
+    typeof (result as Partial<PromiseLike<unknown>>).then === "function"
+  );
 }

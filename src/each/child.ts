@@ -75,6 +75,12 @@ function faultOf(error: unknown): Fault {
   return { code: isHoldfastError(error) ? error.code : undefined, message };
 }
 
+/** Finishes what is in hand; where nothing can be, because the handler is not loaded yet, ends at once. */
+function halt(): void {
+  stop.abort();
+  if (!worker) void tellLast({ type: "end", outcome: "stopped", report: nothing }).finally(() => leave(0));
+}
+
 /** After this, whatever a handler left open does not keep the process. */
 function leave(code: number): void {
   if (process.connected) process.disconnect();
@@ -91,9 +97,9 @@ process.on("uncaughtExceptionMonitor", (error) => {
 process.on("disconnect", () => process.exit(1));
 // A terminal interrupts the whole group: the parent decides what that means.
 process.on("SIGINT", () => undefined);
-process.on("SIGTERM", () => stop.abort());
+process.on("SIGTERM", halt);
 process.on("message", (message: ToWorker) => {
-  if (message.type === "stop") stop.abort();
+  if (message.type === "stop") halt();
   else if (message.type === "lost") causes.tell(message.process);
   else if (message.type === "hold") void worker?.hold(message.ms).then(() => tell({ type: "held" }));
   else {

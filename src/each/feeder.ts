@@ -14,6 +14,9 @@ const mostChars = 3 * 1024 * 1024;
 /** Items of one lane behind its first open one, which bounds what its progress has to say. */
 const mostSpan = 8192;
 
+/** Longest key of an item, in characters: it is stored with its dead letter, and with what it stops. */
+const longestKey = 65_536;
+
 /** What the feeder reads. */
 export interface Feed {
   readonly file: FileHandle;
@@ -100,10 +103,7 @@ export class Feeder {
     if (!lane) return;
     if (!parsed.ok) lane.take(new Item(id, offset, undefined, text, used, inputFault(parsed.fault)));
     else if (field === undefined || key !== undefined) lane.take(new Item(id, offset, key, text, parsed.item));
-    else {
-      const fault = inputFault(`the item has no key in the field ${JSON.stringify(field)}`);
-      lane.take(new Item(id, offset, undefined, text, used, fault));
-    }
+    else lane.take(new Item(id, offset, undefined, text, used, keyFault(parsed.item, field)));
   }
 
   #laneFor(partition: number, id: number): Lane | undefined {
@@ -116,10 +116,21 @@ function inputFault(message: string): Fault {
   return { name: "InputError", message };
 }
 
-/** The key of an item: a text that is not empty, a number or a boolean. */
+function keyFault(item: unknown, field: string): Fault {
+  const name = JSON.stringify(field);
+  const value = valueOf(item, field);
+  if (typeof value !== "string" || value === "") return inputFault(`the item has no key in the field ${name}`);
+  return inputFault(`the key in the field ${name} has ${value.length} characters, and may have ${longestKey}`);
+}
+
+function valueOf(item: unknown, field: string): unknown {
+  const there = typeof item === "object" && item !== null && Object.hasOwn(item, field);
+  return there ? (item as Record<string, unknown>)[field] : undefined;
+}
+
+/** The key of an item: a text that is not empty and not too long, a number or a boolean. */
 function keyOf(item: unknown, field: string): string | undefined {
-  if (typeof item !== "object" || item === null || !Object.hasOwn(item, field)) return undefined;
-  const value: unknown = (item as Record<string, unknown>)[field];
-  if (typeof value === "string") return value === "" ? undefined : value;
+  const value = valueOf(item, field);
+  if (typeof value === "string") return value === "" || value.length > longestKey ? undefined : value;
   return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
 }

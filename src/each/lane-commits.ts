@@ -188,6 +188,8 @@ export class LaneCommits {
       this.#limit = 1;
       // A commit that can never succeed is the fault of an item: of the only one, or of one among them, found one by one.
       if (this.#suspect && !isHoldfastError(error, "CONFLICT")) {
+        // Not even as a dead letter: nobody gets past it.
+        if (this.#suspect.fault) this.#host.fail(error);
         this.#suspect.failures++;
         this.#suspect.fault = describe(error);
       }

@@ -39,6 +39,8 @@ export interface LaneHost extends RunHost {
   dropAlone(lane: Lane): void;
   committed(lane: Lane, batch: Batch): void;
   refused(lane: Lane, batch: Batch, error: unknown): void;
+  /** Ends the worker. */
+  fail(error: unknown): void;
   /** Resolves when a lane can go on after a refusal; stops the lane if it cannot. Must not reject. */
   recover(lane: Lane, error: unknown): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { isRunning, killAll, readIfThere, start, treeOf, until, type Running } from "./running.ts";
@@ -237,6 +237,27 @@ test("a second interrupt ends it at once", { skip: process.platform !== "linux" 
   process.kill(run.pid, "SIGINT");
   assert.equal((await run.ended).code, 130);
   await until(() => !workers.some(isRunning));
+});
+
+test("a handler that never settles has failed after its time, and one that never loads can be interrupted", async (t) => {
+  const bench = benchFor(t, makeLines(30, 3));
+  const args = ["--store", bench.store, "--key", "account", "--on-dead", "continue", "--processes", "1", "--json"];
+  const hangs = bench.handler("if (line.id === 7) await new Promise(() => {});");
+  const timeouts = ["--item-timeout", "50ms", "--retries", "1", "--backoff", "1ms"];
+  const { code, out, err } = await bench.start("each", bench.input, "--do", hangs, ...args, ...timeouts).ended;
+  assert.equal(code, 1, err);
+  assert.deepEqual([summaryOf({ out }).done, summaryOf({ out }).dead], [29, 1]);
+
+  const loading = path.join(bench.folder, "loading");
+  const never = path.join(bench.folder, "never.mjs");
+  writeFileSync(
+    never,
+    `import { writeFileSync } from "node:fs";\nwriteFileSync(${JSON.stringify(loading)}, "");\nawait new Promise(() => {});\nexport default () => {};\n`,
+  );
+  const run = bench.start("each", bench.input, "--do", never, ...args);
+  await until(() => existsSync(loading));
+  process.kill(run.pid, "SIGINT");
+  assert.equal((await run.ended).code, 130);
 });
 
 test("two commands on one store share the work", async (t) => {

@@ -168,3 +168,37 @@ test("more stopped keys than a group has room for are all let go when their roun
   assert.deepEqual([mended.outcome, mended.done], ["done", 300]);
   await assertOnceEach(hf, many);
 });
+
+test("a key that no dead letter could hold makes one itself, and stops nobody", async (t) => {
+  const long = { id: 301, account: "k".repeat(16 * 1024 * 1024 - 100), amount: 1 };
+  const { hf, run, folder } = await benchFor(t, [...lines, long]);
+  const deadLetter = path.join(folder, "dead.jsonl");
+  const { outcome, done, dead, waiting } = await run(books, { deadLetter });
+  assert.deepEqual([outcome, done, dead, waiting], ["dead", 300, 1, 0]);
+  const [letter] = readLines(deadLetter) as { id: number; error: Error }[];
+  assert.deepEqual([letter?.id, letter?.error.name], [301, "InputError"]);
+  assert.match(letter?.error.message ?? "", /has 16777116 characters, and may have 65536/);
+  assert.deepEqual(sorted(await accountsOf(hf)), sorted(serial(lines)));
+});
+
+test("whatever a handler throws or gives, the item fails by it and no other", async (t) => {
+  const { run, folder } = await benchFor(t, lines);
+  const deadLetter = path.join(folder, "dead.jsonl");
+  const odd = new Error("no");
+  Object.defineProperty(odd, "message", { value: { toString: () => "an object" } });
+  const bad = new Map<number, () => unknown>([
+    [1, () => Promise.reject(odd)],
+    [2, () => Promise.reject(Object.create(null) as Error)],
+    [3, () => new Proxy({}, { get: () => assert.fail("no then") })],
+    [4, () => new Proxy({}, { get: () => () => assert.fail("then failed") })],
+  ]);
+  const summary = await run((line) => bad.get(line.id)?.(), { onDead: "continue", deadLetter });
+  assert.deepEqual([summary.done, summary.dead], [lines.length - bad.size, bad.size]);
+  const letters = readLines(deadLetter) as { id: number; error: Error }[];
+  assert.deepEqual(sorted(new Map(letters.map(({ id, error }) => [`${id}`, error.message]))), [
+    ["1", "an object"],
+    ["2", "something was thrown that has no text"],
+    ["3", "no then"],
+    ["4", "then failed"],
+  ]);
+});
