@@ -115,3 +115,24 @@ export function keyId(key: Key): string {
 export function isSameKey(one: Key, other: Key): boolean {
   return one.key === other.key && one.space.id === other.space.id;
 }
+
+const kinds: ReadonlyMap<string, Kind> = new Map(
+  Object.entries(letters).map(([kind, letter]) => [letter, kind as Kind]),
+);
+
+/** The space whose id `text` begins with; undefined for what is no {@link keyId} and no space's id. */
+export function spaceOfId(text: string): Space | undefined {
+  const kind = kinds.get(text.slice(0, 1));
+  const service = sizedText(text, 1);
+  const name = service && sizedText(text, service.end);
+  return kind && service && name?.text ? space(kind, service.text, name.text) : undefined;
+}
+
+/** A text that its length stands before, and where it ends. */
+function sizedText(id: string, at: number): { readonly text: string; readonly end: number } | undefined {
+  const colon = id.indexOf(":", at);
+  const digits = id.slice(at, colon);
+  if (colon < 0 || !/^(?:0|[1-9]\d{0,2})$/.test(digits)) return undefined;
+  const end = colon + 1 + Number(digits);
+  return end > id.length ? undefined : { text: id.slice(colon + 1, end), end };
+}

@@ -4,6 +4,7 @@ import { Diagnostics, type CallOptions, type Instance } from "../client/index.ts
 import { Asking } from "./asking.ts";
 import { Engine } from "./engine.ts";
 import type { CacheEvents, CacheStats } from "./events.ts";
+import { keepHeard } from "./heard.ts";
 import type { BulkLoader, Loader } from "./loaders.ts";
 import {
   checkKeys,
@@ -192,7 +193,12 @@ export class Cache<V = unknown> {
 
   /** Calls `listener` for each event of that name until the returned function is called. */
   on<Name extends keyof CacheEvents>(event: Name, listener: (event: CacheEvents[Name]) => void): () => void {
-    return this.#engine.events.on(event, listener);
+    const end = this.#engine.events.on(event, listener);
+    const leave = keepHeard(this.#engine.instance, this);
+    return () => {
+      end();
+      leave();
+    };
   }
 
   async #set(operation: string, values: readonly (readonly [string, V])[], options?: SetOptions): Promise<boolean> {

@@ -1,6 +1,7 @@
 import type { Space } from "../base/keys.ts";
 import type { Call, Instance } from "../client/index.ts";
 import type { Backend } from "../port/index.ts";
+import { WeakNames } from "../base/weak-names.ts";
 import { RecentKeys } from "./recent-keys.ts";
 import { isTagStamp } from "./stamps.ts";
 
@@ -20,7 +21,7 @@ export class ProcessLimit {
   /** When what was left of a deleted entry last made room for another, by `time.monotonic()`. */
   forgotAt = Number.NEGATIVE_INFINITY;
 
-  static readonly #limits = new WeakMap<Backend, Map<string, Promise<ProcessLimit>>>();
+  static readonly #limits = new WeakMap<Backend, Limits>();
 
   private constructor(max: number) {
     this.entries = new RecentKeys(max);
@@ -31,17 +32,8 @@ export class ProcessLimit {
   /** The limit of a cache on a backend: one for all its objects, whose first decides how much it is. */
   static of(instance: Instance, entries: Space, stamps: Space, max: number, call: Call): Promise<ProcessLimit> {
     let limits = ProcessLimit.#limits.get(instance.backend);
-    if (!limits) {
-      limits = new Map();
-      ProcessLimit.#limits.set(instance.backend, limits);
-    }
-    const known = limits.get(entries.id);
-    if (known) return known;
-    const limit = ProcessLimit.#learn(instance, entries, stamps, max, call);
-    limits.set(entries.id, limit);
-    // One that could not be learned is learned by the next call.
-    limit.catch(() => limits.delete(entries.id));
-    return limit;
+    if (!limits) ProcessLimit.#limits.set(instance.backend, (limits = new Limits()));
+    return limits.get(entries.id, async () => ProcessLimit.#learn(instance, entries, stamps, max, call));
   }
 
   /** Data that is shared by name may hold entries of backends that are closed: they count too. */
@@ -70,5 +62,28 @@ export class ProcessLimit {
       } while (cursor !== undefined);
     }
     return limit;
+  }
+}
+
+/** The limits of a backend's caches, by the space of their entries. One that no cache holds is learned anew. */
+class Limits {
+  readonly #known = new WeakNames<ProcessLimit>();
+  readonly #learning = new Map<string, Promise<ProcessLimit>>();
+
+  async get(id: string, learn: () => Promise<ProcessLimit>): Promise<ProcessLimit> {
+    const known = this.#known.get(id);
+    if (known) return known;
+    let learning = this.#learning.get(id);
+    if (!learning) {
+      learning = learn().then((limit) => {
+        this.#known.set(id, limit);
+        return limit;
+      });
+      this.#learning.set(id, learning);
+      // One that could not be learned is learned by the next call.
+      const over = (): void => void this.#learning.delete(id);
+      learning.then(over, over);
+    }
+    return learning;
   }
 }

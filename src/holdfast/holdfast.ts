@@ -25,7 +25,8 @@ type Own<Options> = Omit<Options, "service" | "transactions">;
  *
  * A name stands for one object: `state`, `cache` and `lock` make it at their first call and give the same at later ones, which
  * name the same options (compared one by one with `Object.is`) or none. Other options are refused with InvalidArgumentError.
- * Names are few and known when the program is written; what varies is a key.
+ * Names are few and known when the program is written; what varies is a key. Of more than a thousand names, the objects that nobody
+ * holds or listens to any more are given back and made anew with the same options when they are asked for again.
  */
 export class Holdfast {
   /** The service that was given to `connect`. */
@@ -59,21 +60,22 @@ export class Holdfast {
 
   /** The state store of that name. No I/O. Throws InvalidArgumentError. */
   state<T = unknown>(name: string, options?: Own<StateStoreOptions<T>>): StateStore<T> {
-    const make = (): StateStore<unknown> => new StateStore<T>(this.#main, name, { ...options, service: this.service });
+    const make = (own?: Own<StateStoreOptions<T>>): StateStore<unknown> =>
+      new StateStore<T>(this.#main, name, { ...own, service: this.service });
     return this.#stateStores.get(name, options, make) as StateStore<T>;
   }
 
   /** The cache of that name. No I/O. Throws InvalidArgumentError. */
   cache<V = unknown>(name: string, options?: Own<CacheOptions>): Cache<V> {
-    const make = (): Cache => new Cache(this.#caches, name, { ...options, service: this.service });
+    const make = (own?: Own<CacheOptions>): Cache => new Cache(this.#caches, name, { ...own, service: this.service });
     return this.#cachesByName.get(name, options, make) as Cache<V>;
   }
 
   /** The lock of that name. No I/O. Throws InvalidArgumentError. */
   lock(name: string, options?: Own<LockOptions>): Lock<Transaction> {
-    const make = (): Lock<Transaction> => {
+    const make = (own?: Own<LockOptions>): Lock<Transaction> => {
       const transactions = transactionFactory(this.#main);
-      return new Lock(this.#main, name, { ...options, service: this.service, transactions });
+      return new Lock(this.#main, name, { ...own, service: this.service, transactions });
     };
     return this.#locks.get(name, options, make);
   }

@@ -1,9 +1,18 @@
 import { InvalidArgumentError } from "../base/errors.ts";
+import { WeakNames } from "../base/weak-names.ts";
+
+type Given = Readonly<Record<string, unknown>>;
+
+const none: Given = {};
 
 /** What an application asked for by name: one object a name, so that all of its modules share it. */
-export class Named<T> {
+export class Named<T extends object> {
   readonly #what: string;
-  readonly #made = new Map<string, { readonly value: T; readonly options: Readonly<Record<string, unknown>> }>();
+  readonly #made = new WeakNames<T>();
+  /** What they were made with, where that is anything: it is still so if the object was given back meanwhile. */
+  readonly #options = new Map<string, Given>();
+  /** Names are often made with the same options: those are kept once. */
+  #last: Given = none;
 
   /** `what` is said in errors, such as `"cache"`. */
   constructor(what: string) {
@@ -11,27 +20,40 @@ export class Named<T> {
   }
 
   /**
-   * The object of that name, made at the first call. Later calls give the same options or none. Throws InvalidArgumentError
-   * otherwise.
+   * The object of that name, made at the first call with the options of that. Later calls give the same options or none. Throws
+   * InvalidArgumentError otherwise.
    */
-  get(name: string, options: object | undefined, make: () => T): T {
-    const known = this.#made.get(name);
-    if (!known) {
-      const value = make();
-      this.#made.set(name, { value, options: { ...options } });
-      return value;
-    }
-    if (options !== undefined) this.#compare(name, known.options, { ...options });
-    return known.value;
+  get<Options extends object>(name: string, options: Options | undefined, make: (options?: Options) => T): T {
+    let value = this.#made.get(name);
+    const before = value || this.#options.has(name) ? (this.#options.get(name) ?? none) : undefined;
+    if (before && options !== undefined) this.#compare(name, before, options as Given);
+    if (value) return value;
+    const given = before ? (before as Options) : options;
+    value = make(given);
+    this.#made.set(name, value);
+    if (!before && options !== undefined) this.#remember(name, options as Given);
+    return value;
   }
 
-  #compare(name: string, before: Readonly<Record<string, unknown>>, now: Readonly<Record<string, unknown>>): void {
-    const names = new Set([...Object.keys(before), ...Object.keys(now)]);
-    const other = [...names].filter((option) => !Object.is(before[option], now[option]));
+  #remember(name: string, options: Given): void {
+    const given = Object.fromEntries(Object.entries(options).filter(([, option]) => option !== undefined));
+    if (Object.keys(given).length === 0) return;
+    if (difference(this.#last, given).length > 0) this.#last = given;
+    this.#options.set(name, this.#last);
+  }
+
+  #compare(name: string, before: Given, now: Given): void {
+    const other = difference(before, now);
     if (other.length === 0) return;
     throw new InvalidArgumentError(
       `the ${this.#what} ${JSON.stringify(name)} was made with other options (${other.join(", ")}): ` +
         "give the same ones or none, or make it once and share it",
     );
   }
+}
+
+/** The options that are not the same in both. */
+function difference(before: Given, now: Given): readonly string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(now)]);
+  return [...names].filter((option) => !Object.is(before[option], now[option]));
 }

@@ -4,6 +4,7 @@ import type { Capabilities } from "../port/index.ts";
 import { leave, type Lease } from "./lease.ts";
 import type { Terms } from "./options.ts";
 import { LocalQueue } from "./queue.ts";
+import type { Queues } from "./queues.ts";
 import type { LockTable } from "./table.ts";
 import { Refusal, type Request } from "./waiter.ts";
 
@@ -14,12 +15,12 @@ export type TryRun<R, H> = { readonly ran: true; readonly value: R } | { readonl
 export class Gate {
   readonly table: LockTable;
   readonly space: Space;
-  readonly #queues: Map<string, LocalQueue>;
+  #queues: Queues;
 
   constructor(table: LockTable, space: Space) {
     this.table = table;
     this.space = space;
-    this.#queues = table.queuesOf(space.id);
+    this.#queues = table.queues.of(space.id);
   }
 
   /** Waits for one lock: a lease, or for a quiet request a {@link Refusal}. Throws or rejects. */
@@ -27,6 +28,7 @@ export class Gate {
     this.admit(request.terms);
     const { capabilities } = this.table;
     if (!capabilities) return this.#enterFirst(key, request);
+    if (this.#queues.gone) this.#queues = this.table.queues.of(this.space.id);
     let queue = this.#queues.get(key);
     if (!queue) this.#queues.set(key, (queue = this.#make(key, capabilities)));
     return queue.enter(request);

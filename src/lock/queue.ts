@@ -235,8 +235,8 @@ export class LocalQueue implements Home, Candidate {
     }
     this.#going = false;
     if (this.#line.size > 0 || this.#tenure || this.#campaign) return;
-    const queues = this.#table.queuesOf(this.#lock.space.id);
-    if (queues.get(this.#lock.key) === this) queues.delete(this.#lock.key);
+    const queues = this.#table.queues.find(this.#lock.space.id);
+    if (queues?.get(this.#lock.key) === this) queues.delete(this.#lock.key);
   }
 
   // Those who wait.

@@ -9,6 +9,7 @@ import type { Capabilities, LockState, Signal } from "../port/index.ts";
 import type { Campaign } from "./campaign.ts";
 import { claimMs } from "./claim.ts";
 import type { LocalQueue } from "./queue.ts";
+import { QueueSpaces } from "./queues.ts";
 import type { Several } from "./several.ts";
 import type { Tenure } from "./tenure.ts";
 
@@ -41,7 +42,8 @@ export class LockTable implements Closing {
   readonly campaigning = new Set<() => void>();
   /** Known once the backend was opened. */
   capabilities: Capabilities | undefined;
-  readonly #queues = new Map<string, Map<string, LocalQueue>>();
+  /** Who waits in this instance, and who holds what it hands on. */
+  readonly queues = new QueueSpaces();
   readonly #contenders = new ChurnMap((owner) => new Contender(owner));
   /** What goes on without a caller, how much of it, and whom to tell when it has ended. */
   #background = 0;
@@ -72,16 +74,9 @@ export class LockTable implements Closing {
     return (this.capabilities ??= (await this.instance.opened(call)).capabilities);
   }
 
-  /** The local queues of a space, by key. */
-  queuesOf(spaceId: string): Map<string, LocalQueue> {
-    let queues = this.#queues.get(spaceId);
-    if (!queues) this.#queues.set(spaceId, (queues = new Map<string, LocalQueue>()));
-    return queues;
-  }
-
   /** The local queue of a lock, if anybody of this instance uses it. */
   queueOf(lock: Key): LocalQueue | undefined {
-    return this.#queues.get(lock.space.id)?.get(lock.key);
+    return this.queues.find(lock.space.id)?.get(lock.key);
   }
 
   /** Counts a call that waits: while there is one, the process stays alive. */
@@ -213,7 +208,7 @@ export class LockTable implements Closing {
   }
 
   async drain(): Promise<void> {
-    for (const queues of this.#queues.values()) for (const queue of [...queues.values()]) queue.refuseAll();
+    for (const queue of this.queues.toArray()) queue.refuseAll();
     for (const several of this.gathering) several.expire();
     for (const end of this.campaigning) end();
   }

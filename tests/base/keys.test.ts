@@ -13,6 +13,7 @@ import {
   MAX_KEY_BYTES,
   MAX_NAME_BYTES,
   space,
+  spaceOfId,
   utf8Length,
 } from "../../src/base/keys.ts";
 
@@ -64,6 +65,20 @@ describe("keyId", () => {
       }
     }
     assert.equal(seen.size, count);
+  });
+
+  test("tells its space", () => {
+    fc.assert(
+      fc.property(tuple, ([kind, service, label, key]) => {
+        const of = space(kind, service, label);
+        assert.deepEqual(spaceOfId(keyId({ space: of, key })), of);
+        assert.deepEqual(spaceOfId(of.id), of);
+      }),
+      { numRuns: 1000 },
+    );
+    for (const text of ["", "s", "x0:1:a", "s1:", "s01:a1:b", "s0:0:", "s0:2:a", "s9:a1:b"]) {
+      assert.equal(spaceOfId(text), undefined, text);
+    }
   });
 
   test("differs for a character moved over a border", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Named } from "../../src/holdfast/named.ts";
+import { collectUntil } from "../support/collect.ts";
 
 describe("Named", () => {
   const make = (): object => ({});
@@ -41,5 +42,16 @@ describe("Named", () => {
     };
     assert.throws(() => named.get("a", { ttl: 1 }, fail), /bad name/);
     assert.ok(named.get("a", { ttl: 2 }, make));
+  });
+
+  it("makes an object anew with its options when it was given back, and still refuses others", async () => {
+    const named = new Named<{ readonly options: unknown }>("cache");
+    const remember = (options?: object): { readonly options: unknown } => ({ options });
+    named.get("first", { ttl: "5m" }, remember);
+    const first = new WeakRef(named.get("first", undefined, remember));
+    for (let i = 0; i < 5_000; i++) named.get(`name ${i}`, undefined, remember);
+    assert.ok(await collectUntil(() => first.deref() === undefined));
+    assert.throws(() => named.get("first", { ttl: "6m" }, remember), { code: "INVALID_ARGUMENT" });
+    assert.deepEqual(named.get("first", undefined, remember).options, { ttl: "5m" });
   });
 });

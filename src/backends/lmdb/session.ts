@@ -1,6 +1,5 @@
 import { InvalidArgumentError, UnavailableError } from "../../base/errors.ts";
 import { drawId } from "../../base/ids.ts";
-import type { Space } from "../../base/keys.ts";
 import type { Time, Timer } from "../../base/time.ts";
 import type {
   ExecuteCall,
@@ -30,8 +29,6 @@ export class LmdbSession implements Session {
   readonly #engine: () => Engine;
   readonly #opened: () => Engine | undefined;
   readonly #onClose: () => void;
-  /** Spaces of the locks this session waited for, to name them in grants. */
-  readonly #spaces = new Map<string, Space>();
   #closed = false;
 
   /** `engine` makes the engine or throws; `opened` is the one there is. */
@@ -118,23 +115,16 @@ export class LmdbSession implements Session {
   async #subscribe(to: Subscription, listener: (signal: Signal) => void): Promise<() => void> {
     const engine = this.#live();
     await engine.open();
-    return engine.signals.subscribe(this.id, to, listener, (lock) => this.#spaceOf(lock));
+    return engine.signals.subscribe(this.id, to, listener);
   }
 
-  #spaceOf(lock: string): Space | undefined {
-    // No space's id is a prefix of another's.
-    for (const space of this.#spaces.values()) if (lock.startsWith(space.id)) return space;
-    return undefined;
-  }
-
-  /** What is wrong with a group; remembers the spaces of locks that it waits for. */
+  /** What is wrong with a group. */
   #refused(group: Group): InvalidArgumentError | undefined {
     if (group.ops.length + (group.guards?.length ?? 0) > maxGroup) {
       return new InvalidArgumentError(`a group may hold at most ${maxGroup} operations`, { backend: "lmdb" });
     }
     for (const op of group.ops) {
-      if (op.op === "acquire" && op.wait) this.#spaces.set(op.lock.space.id, op.lock.space);
-      else if (op.op === "set" && op.value.length * 3 > maxValue && Buffer.byteLength(op.value) > maxValue) {
+      if (op.op === "set" && op.value.length * 3 > maxValue && Buffer.byteLength(op.value) > maxValue) {
         return new InvalidArgumentError(`a value may have at most ${maxValue} bytes`, {
           backend: "lmdb",
           key: op.key.key,

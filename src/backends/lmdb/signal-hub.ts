@@ -1,5 +1,5 @@
 import type { Time, Timer } from "../../base/time.ts";
-import type { Space } from "../../base/keys.ts";
+import { spaceOfId } from "../../base/keys.ts";
 import { InvalidArgumentError } from "../../base/errors.ts";
 import type { Signal, Subscription } from "../../port/index.ts";
 import type { Command, Watched } from "./commands.ts";
@@ -22,7 +22,6 @@ interface Subscriber {
   /** Where it began: what is in the log before is not for it. */
   readonly from: number;
   /** The space of a lock it waits for, by the lock's key id. */
-  readonly spaceOf: (keyId: string) => Space | undefined;
 }
 
 /** Something that subscribers of this process want told. */
@@ -63,15 +62,10 @@ export class SignalHub {
   }
 
   /** Adds a subscriber once what it wants is registered; ends it with the function returned. */
-  async subscribe(
-    session: string,
-    to: Subscription,
-    listener: Listener,
-    spaceOf: (keyId: string) => Space | undefined,
-  ): Promise<() => void> {
+  async subscribe(session: string, to: Subscription, listener: Listener): Promise<() => void> {
     const what = watchedBy(to);
     const registered = what && (await this.#watch(what));
-    const subscriber: Subscriber = { session, to, listener, spaceOf, from: registered ?? this.#head() };
+    const subscriber: Subscriber = { session, to, listener, from: registered ?? this.#head() };
     // Whoever comes first decides where reading starts; later ones skip what is before them.
     if (this.#subscribers.size === 0) {
       this.#at = subscriber.from;
@@ -160,11 +154,11 @@ export class SignalHub {
   }
 
   #tell(at: number, entry: LogEntry): void {
-    for (const { session, to, listener, from, spaceOf } of [...this.#subscribers]) {
+    for (const { session, to, listener, from } of [...this.#subscribers]) {
       if (at <= from) continue;
       if (entry.type === "granted") {
         if (!("grants" in to) || entry.session !== session) continue;
-        const space = spaceOf(entry.lock);
+        const space = spaceOfId(entry.lock);
         if (space)
           listener({ type: "granted", lock: { space, key: entry.lock.slice(space.id.length) }, owner: entry.owner });
       } else if (entry.type === "message") {

@@ -1,13 +1,5 @@
-import { space as makeSpace, type Key, type Kind, type Space } from "../../base/keys.ts";
+import { spaceOfId, type Key, type Space } from "../../base/keys.ts";
 import type { SignalLayout } from "./signals/seam.ts";
-
-/** Every kind, by the letter that its spaces begin with. */
-const kinds: ReadonlyMap<string, Kind> = new Map(
-  (["state", "cache", "stamp", "lock", "shared", "once", "result"] satisfies Kind[]).map((kind) => [
-    makeSpace(kind, "", "n").id.slice(0, 1),
-    kind,
-  ]),
-);
 
 /** Spaces whose names are remembered; there are as many as an application has stores, caches and locks. */
 const mostSpaces = 4_096;
@@ -90,8 +82,9 @@ export class Layout implements SignalLayout {
   #spaceOf(head: string): Space | undefined {
     const known = this.#spaces.get(head);
     if (known !== undefined || !head.startsWith(this.#prefix)) return known;
-    const space = parseSpace(unescape(head.slice(this.#prefix.length, -1)));
-    if (space === undefined || this.head(space) !== head) return undefined;
+    const id = unescape(head.slice(this.#prefix.length, -1));
+    const space = spaceOfId(id);
+    if (space === undefined || space.id !== id || this.head(space) !== head) return undefined;
     remember(this.#spaces, head, space);
     return space;
   }
@@ -116,25 +109,6 @@ function escapeSpace(id: string): string {
 
 function unescape(text: string): string {
   return text.replaceAll("%7B", "{").replaceAll("%7D", "}").replaceAll("%25", "%");
-}
-
-function parseSpace(id: string): Space | undefined {
-  const kind = kinds.get(id.slice(0, 1));
-  const [service, next] = part(id, 1);
-  const [name, end] = part(id, next);
-  if (kind === undefined || service === undefined || name === undefined || name === "" || end !== id.length) {
-    return undefined;
-  }
-  return makeSpace(kind, service, name);
-}
-
-/** A part that its length stands before, and where it ends. */
-function part(id: string, at: number): readonly [string | undefined, number] {
-  const colon = id.indexOf(":", at);
-  const digits = id.slice(at, colon);
-  if (colon < 0 || !/^(?:0|[1-9]\d{0,2})$/.test(digits)) return [undefined, at];
-  const end = colon + 1 + Number(digits);
-  return end > id.length ? [undefined, at] : [id.slice(colon + 1, end), end];
 }
 
 function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {

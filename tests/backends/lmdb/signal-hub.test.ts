@@ -23,7 +23,7 @@ class Bench {
 
   async listen(topic = "t"): Promise<() => void> {
     const listener = (signal: Signal): unknown => this.signals.push(`${topic}: ${signal.type}`);
-    return this.hub.subscribe("session", { topic }, listener, () => undefined);
+    return this.hub.subscribe("session", { topic }, listener);
   }
 
   /** What was told and asked for since the last look. */
