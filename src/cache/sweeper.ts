@@ -14,6 +14,8 @@ const RECORD_MS = 30 * 24 * 60 * 60_000;
 
 /** How often an instance looks whether a sweep is due that nobody makes, while entries that never end are written. */
 const LOOK_MS = 30_000;
+/** When a sweeper that could not ask its store tries again. */
+const RETRY_MS = 5_000;
 /** A sweep is due after so long without one: for what was written late, and for tags that nothing bears any more. */
 const DAILY_MS = 24 * 60 * 60_000;
 /** How often who sweeps says so, and how long it may say nothing until another goes on. */
@@ -114,13 +116,18 @@ export class Sweeper {
       } while (this.#dirty && !this.#closing);
     } catch (error) {
       if (!this.#closing) this.#failed(error);
-      this.#lookLater(LOOK_MS);
+      this.#lookLater(RETRY_MS);
     }
   }
 
   async #mark(): Promise<void> {
     this.#dirty = false;
-    await this.#do({ op: "set", key: this.#key(DUE), id: drawId(), value: "", ttl: RECORD_MS });
+    try {
+      await this.#do({ op: "set", key: this.#key(DUE), id: drawId(), value: "", ttl: RECORD_MS });
+    } catch (error) {
+      this.#dirty = true;
+      throw error;
+    }
     // Invalidations that come one after the other need one mark.
     await this.#pause(REST_MS);
   }

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { UnavailableError } from "../../src/base/errors.ts";
 import { space } from "../../src/base/keys.ts";
 import { Cache } from "../../src/cache/index.ts";
 import { NameFilter } from "../../src/cache/name-filter.ts";
 import { readSweep, writeSweep } from "../../src/cache/sweep-record.ts";
 import { Instance } from "../../src/client/index.ts";
 import { memoryBackend, MemoryServer } from "../../src/backends/memory/index.ts";
-import type { Backend, Query, Session } from "../../src/port/index.ts";
+import type { Backend, Outcome, Query, Session } from "../../src/port/index.ts";
 import { virtualTime } from "../../src/testing/virtual-time.ts";
 
 const entries = space("cache", "", "values");
@@ -16,13 +17,11 @@ const stamps = space("stamp", "", "values");
 function stand() {
   const time = virtualTime();
   const server = new MemoryServer({ time });
-  const instances: Instance[] = [];
   const instance = () => {
     const asked: Query[] = [];
-    const dead = { now: false };
-    const made = new Instance(watched(memoryBackend({ server }), asked, dead));
-    instances.push(made);
-    return { instance: made, asked, die: () => void (dead.now = true) };
+    const line: Line = { is: "up" };
+    const made = new Instance(watched(memoryBackend({ server }), asked, line));
+    return { instance: made, asked, line };
   };
   const behind = new Instance(memoryBackend({ server }));
   const page = async (of: typeof entries) =>
@@ -30,9 +29,15 @@ function stand() {
   return { time, instance, page };
 }
 
-/** Notes each page of a cache's space; nothing is answered any more once it is dead. */
-function watched(backend: Backend, asked: Query[], dead: { readonly now: boolean }): Backend {
+/** What becomes of an instance's requests: answered, refused, or never answered. */
+interface Line {
+  is: "up" | "away" | "dead";
+}
+
+/** Notes each page that is asked for. */
+function watched(backend: Backend, asked: Query[], line: Line): Backend {
   const forever = new Promise<never>(() => undefined);
+  const error = new UnavailableError("the store is away", { backend: backend.name });
   return {
     name: backend.name,
     time: backend.time,
@@ -42,10 +47,18 @@ function watched(backend: Backend, asked: Query[], dead: { readonly now: boolean
       const session = backend.session();
       return {
         id: session.id,
-        execute: async (groups, call) => (dead.now ? forever : session.execute(groups, call)),
+        async execute(groups, call) {
+          if (line.is === "dead") return forever;
+          if (line.is === "up") return session.execute(groups, call);
+          return groups.map((_, i): Outcome => {
+            call.claim(i);
+            return { ok: false, why: "failed", sent: false, error };
+          });
+        },
         page: async (query, call) => {
           asked.push(query);
-          return dead.now ? forever : session.page(query, call);
+          if (line.is === "away") throw error;
+          return line.is === "dead" ? forever : session.page(query, call);
         },
         close: async () => session.close(),
       };
@@ -84,7 +97,7 @@ describe("a sweep", () => {
     await cache.clear();
     await other.set("fresh", "value");
     for (let i = 0; i < 100 && (await page(entries)).length > 800; i++) await time.advance("5ms");
-    first.die();
+    first.line.is = "dead";
     const left = (await page(entries)).length;
     assert.ok(left > 100, `${left} are left`);
     // The other one looks when it writes, and again by itself when the first has been silent for long.
@@ -94,6 +107,31 @@ describe("a sweep", () => {
     for (let i = 0; i < 1_000 && (await page(entries)).length > 1; i++) await time.advance("100ms");
     assert.equal((await page(entries)).length, 1);
     assert.equal(await other.get("fresh"), "value");
+  });
+
+  it("is made although the store was away when it was due, and in its middle", async () => {
+    const { time, instance, page } = stand();
+    const { instance: one, line } = instance();
+    const failed: string[] = [];
+    const cache = new Cache<string>(one, "values", { ttl: "never" });
+    cache.on("error", ({ operation }) => failed.push(operation));
+    await fill(cache, 600);
+    await time.advance("1s");
+    await cache.clear();
+    line.is = "away"; // before the mark is sent
+    await time.advance("1s");
+    assert.deepEqual(failed, ["sweep"]);
+    assert.equal((await page(entries)).length, 600);
+    line.is = "up";
+    for (let i = 0; i < 1_000 && (await page(entries)).length > 500; i++) await time.advance("10ms");
+    line.is = "away";
+    await time.advance("1s");
+    assert.deepEqual(failed, ["sweep", "sweep"]);
+    const left = (await page(entries)).length;
+    assert.ok(left > 0 && left <= 500, `${left} are left`);
+    line.is = "up";
+    for (let i = 0; i < 1_000 && (await page(entries)).length > 0; i++) await time.advance("10ms");
+    assert.equal((await page(entries)).length, 0);
   });
 
   it("comes once a day as well, for what was written late", async () => {
