@@ -1,4 +1,6 @@
 import * as fs from "node:fs";
+import path from "node:path";
+import { drawId } from "../../base/ids.ts";
 import type { LmdbRoot } from "./driver.ts";
 
 /** Pages that a transaction may use beside those of its operations: roots, branches, the list of free pages. */
@@ -11,6 +13,22 @@ const spared = 64;
 const step = 256 * 1024;
 
 const zeros = Buffer.alloc(64 * 1024);
+
+/** For what the driver writes into new files, in bytes. */
+const newFiles = 1024 * 1024;
+
+/**
+ * Throws the system's error where there is no room for new files, which the driver is about to make: it takes the process down
+ * when it cannot. The room is taken and given back, so that none can be had by asking but not by writing.
+ */
+export function probeRoom(directory: string): void {
+  const probe = path.join(directory, `.room.${drawId()}`);
+  try {
+    fs.writeFileSync(probe, Buffer.alloc(newFiles), { flag: "wx" });
+  } finally {
+    fs.rmSync(probe, { force: true });
+  }
+}
 
 /** What a transaction is about to do. */
 export interface Load {
@@ -39,10 +57,10 @@ export class Reserve {
   /** The file has holes, so its length says nothing: a disk that compresses, or a copy that left zeros out. */
   #sparse = false;
 
-  constructor(root: LmdbRoot, path: string) {
+  constructor(root: LmdbRoot, name: string) {
     this.#root = root;
-    this.#path = path;
-    this.#file = fs.openSync(path, "r+");
+    this.#path = name;
+    this.#file = fs.openSync(name, "r+");
     this.#pageSize = root.env.stat().pageSize;
   }
 

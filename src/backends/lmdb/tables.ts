@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
+import path from "node:path";
 import type { LmdbKey, LmdbModule, LmdbRoot, LmdbStore } from "./driver.ts";
 import { MachineMutex } from "./machine-mutex.ts";
-import { Reserve } from "./reserve.ts";
+import { probeRoom, Reserve } from "./reserve.ts";
 
 /** The files of a directory. */
 export interface DataFiles {
@@ -49,24 +51,40 @@ const keyEncoder = {
  * {@link openReadable} must share it, for an open without the mutex could take a commit of another process back.
  */
 export function openWritable(driver: LmdbModule, files: DataFiles, mapSize: number): WritableTables {
+  if (!existsSync(files.mutex) || !existsSync(files.data)) probeRoom(path.dirname(files.data));
   const mutex = new MachineMutex(driver, files.mutex);
   try {
-    const tables = mutex.run(() => openTables(driver, files.data, mapSize, true));
-    return { ...tables, mutex, reserve: new Reserve(tables.root, files.data) };
+    return { ...mutex.run(() => makeTables(driver, files.data, mapSize)), mutex };
   } catch (error) {
     void mutex.close();
     throw error;
   }
 }
 
-/** Opens the databases for reading in another thread of the process, while the commit thread surely has them open. */
-export function openReadable(driver: LmdbModule, files: DataFiles, mapSize: number): Tables {
-  return openTables(driver, files.data, mapSize, false);
+/** Opens the databases, and makes those that are missing once there is room for them. */
+function makeTables(driver: LmdbModule, file: string, mapSize: number): Tables & { readonly reserve: Reserve } {
+  const root = openRoot(driver, file, mapSize, true);
+  const reserve = new Reserve(root, file);
+  try {
+    const made = root.env.info().lastPageNumber > 1;
+    if (!made) root.transactionSync(() => reserve.ensure({ ops: 16, bytes: 0, values: false }), flushedThenVisible);
+    return { ...openTables(root), reserve };
+  } catch (error) {
+    reserve.close();
+    void root.close();
+    throw error;
+  }
 }
 
-function openTables(driver: LmdbModule, file: string, mapSize: number, writable: boolean): Tables {
-  const options = { encoding: "binary", keyEncoder } as const;
-  const root = driver.open({
+/** Opens the databases for reading in another thread of the process, while the commit thread surely has them open. */
+export function openReadable(driver: LmdbModule, files: DataFiles, mapSize: number): Tables {
+  return openTables(openRoot(driver, files.data, mapSize, false));
+}
+
+const options = { encoding: "binary", keyEncoder } as const;
+
+function openRoot(driver: LmdbModule, file: string, mapSize: number, writable: boolean): LmdbRoot {
+  return driver.open({
     ...options,
     path: file,
     noSubdir: true,
@@ -77,6 +95,9 @@ function openTables(driver: LmdbModule, file: string, mapSize: number, writable:
     maxReaders: 2048,
     mapSize,
   });
+}
+
+function openTables(root: LmdbRoot): Tables {
   const table = (name: string): LmdbStore => {
     const store = root.openDB({ name, ...options });
     if (!store) throw new Error(`the database "${name}" is missing`);

@@ -1,3 +1,5 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import * as fs from "node:fs";
 import path from "node:path";
 import { connect, isHoldfastError } from "../../../../src/entries/index.ts";
@@ -7,6 +9,13 @@ import { connect, isHoldfastError } from "../../../../src/entries/index.ts";
  * Tells what became of it as a line of JSON.
  */
 const disk = process.argv[2] as string;
+if (process.argv[3] === "look") {
+  const hf = await connect(`file:${path.join(disk, "data")}`, { timeout: "20s" });
+  process.send?.(await hf.state<string>("records").load("r1"));
+  await hf.close();
+  process.disconnect();
+  process.exit();
+}
 const balloon = path.join(disk, "balloon");
 fs.writeFileSync(balloon, Buffer.alloc(4 * 1024 * 1024));
 const hf = await connect(`file:${path.join(disk, "data")}`, { timeout: "20s" });
@@ -48,7 +57,10 @@ const lostWhileFull = await lost();
 const locked = await attempt(() => hf.lock("l").run("k", () => undefined, { ttl: "5s", wait: "1s" }));
 const deleted = await attempt(() => records.delete("r0"));
 acknowledged.delete("r0");
-const reopened = await attempt(async () => (await connect(`file:${path.join(disk, "data")}`)).close());
+const other = fork(import.meta.filename, [disk, "look"], { execArgv: [] });
+const [seen] = (await once(other, "message")) as [string];
+const reopened = seen === acknowledged.get("r1");
+await once(other, "exit");
 
 fs.unlinkSync(balloon);
 const more = await attempt(() => records.save("after", "space"));
