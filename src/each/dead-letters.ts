@@ -2,6 +2,7 @@ import { createWriteStream } from "node:fs";
 import { rename } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 
+import { drawId } from "../base/ids.ts";
 import type { StateStore } from "../entries/index.ts";
 import type { Opening } from "./input/source.ts";
 import { RecordReader } from "./input/reader.ts";
@@ -13,7 +14,7 @@ export interface ExportedDeadLetter {
   readonly id: number;
   readonly key?: string;
   readonly error: { readonly name: string; readonly message: string };
-  /** How often its handler failed; 0 for a record that is no item. */
+  /** Its runs that failed, or that may have been lost with a worker; 0 for a record that is no item. */
   readonly attempts: number;
   /** The item; absent where the record cannot be parsed. */
   readonly item?: unknown;
@@ -32,7 +33,7 @@ export async function exportDeadLetters(
   size: number,
   path: string,
 ): Promise<void> {
-  const draft = `${path}.${process.pid}.tmp`;
+  const draft = `${path}.${drawId()}.tmp`;
   await pipeline(lines(store, partitions, opening, size), createWriteStream(draft));
   await rename(draft, path);
 }

@@ -26,7 +26,9 @@ export interface EachOptions {
   readonly processes?: number | undefined;
   /** Handlers that run at the same time in a process. Default: 32. */
   readonly concurrency?: number | undefined;
-  /** How often an item that failed is tried again. Default: 3. */
+  /**
+   * How often an item is tried again that failed; and, at least once, one that cost its worker while it ran alone. Default: 3.
+   */
   readonly retries?: number | undefined;
   /** Wait before the first retry; doubled each time, at most a minute. Default: `"1s"`. */
   readonly backoff?: Duration | undefined;

@@ -6,6 +6,8 @@ import { describe, it, type TestContext } from "node:test";
 import { reachBackends } from "../../scripts/lib/backends.ts";
 import { each, type EachSummary, type ExportedDeadLetter } from "../../src/entries/each.ts";
 import { connect } from "../../src/entries/index.ts";
+import { Machines, noMachines } from "../support/machines.ts";
+import { startRedis } from "../support/redis/server.ts";
 import { shared } from "../support/redis/shared.ts";
 import { isRunning, readIfThere, start, treeOf, until } from "./running.ts";
 import { accountsOf, folderFor, makeLines, memoryFor, readLines, serial, sorted, writeLines } from "./support.ts";
@@ -31,7 +33,13 @@ interface Outcome {
 }
 
 /** Runs a job in which one item does something bad, and checks that all others took effect once. */
-async function runBad(t: TestContext, store: string, what: string, args: readonly string[] = []): Promise<Outcome> {
+async function runBad(
+  t: TestContext,
+  store: string,
+  what: string,
+  args: readonly string[] = [],
+  machines: readonly (readonly string[])[] = [[]],
+): Promise<Outcome> {
   const folder = folderFor(t);
   const input = writeLines(path.join(folder, "lines.jsonl"), lines);
   const handler = path.join(folder, "handler.mjs");
@@ -50,24 +58,14 @@ export default async (line, ctx) => {
   );
   const dead = path.join(folder, "dead.jsonl");
   const url = store === "file" ? `file:${path.join(folder, "store")}` : store;
-  const { code, out, err } = await start(
-    t,
-    ["each", input, "--do", handler, "--store", url, "--key", "account", "--on-dead", "continue", "--json"].concat([
-      "--processes",
-      "2",
-      "--retries",
-      "1",
-      "--backoff",
-      "5ms",
-      "--dead-letter",
-      dead,
-      "--job",
-      "job",
-      ...args,
-    ]),
-    folder,
-  ).ended;
-  assert.ok(code === 0 || code === 1, `exit code ${code}: ${err}`);
+  const fixed = ["--on-dead", "continue", "--json", "--processes", "2", "--retries", "1", "--backoff", "5ms"];
+  const command = ["each", input, "--do", handler, "--store", url, "--key", "account", "--job", "job", ...fixed];
+  const runs = await Promise.all(
+    machines.map((through) => start(t, [...command, "--dead-letter", dead, ...args], folder, { through }).ended),
+  );
+  const { code, out, err } = runs[0] as (typeof runs)[number];
+  for (const run of runs) assert.equal(run.code, code, run.err);
+  assert.ok(code === 0 || code === 1, `exit code ${code}: ${err}${out}`);
   const hf = await connect(url);
   t.after(() => hf.close());
   assert.deepEqual(sorted(await accountsOf(hf)), sorted(serial(code === 1 ? others : lines)));
@@ -147,6 +145,25 @@ for (const backend of ["file", "redis"]) {
     });
   });
 }
+
+it(
+  "the machine that takes a partition over counts what another one lost",
+  { skip: redisIsMissing || (noMachines() ?? false), timeout: 120_000 },
+  async (t) => {
+    const machines = new Machines(2);
+    t.after(() => machines.remove());
+    const redis = await startRedis({
+      kind: "redis",
+      appendonly: "everysec",
+      settings: { bind: `127.0.0.1 ${machines.address}` },
+    });
+    t.after(() => redis.stop());
+    const url = `redis://${machines.address}:${redis.port}`;
+    const on = [machines.on(0), machines.on(1)];
+    const outcome = await runBad(t, url, "process.exit(7);", ["--lease", "1s", "--processes", "1"], on);
+    assertDead(outcome, /^its (process ended with exit code 7|process ended|worker was lost: .*), while it ran alone/);
+  },
+);
 
 it("stop-key: what follows in its key waits behind an item that ends its process, until it is retried", async (t) => {
   const folder = folderFor(t);
