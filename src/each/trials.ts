@@ -6,8 +6,7 @@ import { aloneKey } from "./layout.ts";
 import type { Pump } from "./pump.ts";
 import type { WorkerTerms } from "./worker-terms.ts";
 
-/** How long a handler that is under way is waited for, before others go on for as long, in ms. */
-const patience = 10_000;
+/** How often it is looked whether what is under way has ended, in ms. */
 const looking = 2;
 
 /** How long it stays known of a process that all it ran was one item, after it was lost, in ms. */
@@ -16,7 +15,7 @@ const aloneTtl = 3_600_000;
 /** What {@link Trials} need of a worker. */
 export interface TrialsHost {
   readonly store0: StateStore<unknown>;
-  readonly terms: Pick<WorkerTerms, "by">;
+  readonly terms: Pick<WorkerTerms, "by" | "leaseMs">;
   patiently<T>(request: () => Promise<T>): Promise<T | undefined>;
 }
 
@@ -57,7 +56,7 @@ export class Trials {
       else {
         // A handler that takes so long must not hold back everybody else's items.
         this.#pump.block(false);
-        await delay(patience, this.#signal);
+        await delay(this.#host.terms.leaseMs, this.#signal);
       }
     }
     this.#ended = undefined; // before anything is started that may add more
@@ -80,8 +79,9 @@ export class Trials {
     });
   }
 
+  /** Waits for what is under way, for as long as a lease. */
   async #isQuiet(): Promise<boolean> {
-    const end = performance.now() + patience;
+    const end = performance.now() + this.#host.terms.leaseMs;
     while (this.#pump.running > 0 && performance.now() < end && !this.#signal.aborted)
       await delay(looking, this.#signal);
     return this.#pump.running === 0;
