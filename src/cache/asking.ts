@@ -1,10 +1,9 @@
-import type { CallOptions } from "../client/index.ts";
 import type { Engine } from "./engine.ts";
 import type { Handout } from "./isolation.ts";
 import { Load } from "./load.ts";
 import type { BulkLoader, Loader } from "./loaders.ts";
 import { Loads } from "./loads.ts";
-import type { GetOrSetOptions, LoadSettings } from "./options.ts";
+import type { LoadSettings } from "./options.ts";
 import { runLoad, type LoadPlan, type Run } from "./run-load.ts";
 import type { StoreCall } from "./store-health.ts";
 
@@ -27,15 +26,15 @@ export class Asking<V> {
     key: string,
     loader: Loader<V, V | undefined>,
     entry: LoadSettings,
-    options: GetOrSetOptions | undefined,
+    call: StoreCall,
+    signal: AbortSignal | undefined,
   ): Promise<Handout<V> | undefined> {
     const engine = this.#engine;
     const running = this.#loads.get(key);
     if (running) {
       engine.counts.shared++;
-      return running.join(key, options?.signal);
+      return running.join(key, signal);
     }
-    const call = this.#call(options);
     let found = engine.read("getOrSet", key, call);
     if (found && !(found instanceof Promise)) {
       const value = engine.decode("getOrSet", key, found);
@@ -43,15 +42,16 @@ export class Asking<V> {
       found = undefined;
     }
     const run = single(key, loader);
-    const load = this.#start({ operation: "getOrSet", keys: [key], found: [found], run, entry, call, options });
-    return load.join(key, options?.signal);
+    const load = this.#start({ operation: "getOrSet", keys: [key], found: [found], run, entry, call });
+    return load.join(key, signal);
   }
 
   async many(
     keys: readonly string[],
     loader: BulkLoader<V>,
     entry: LoadSettings,
-    options: GetOrSetOptions | undefined,
+    call: StoreCall,
+    signal: AbortSignal | undefined,
   ): Promise<Map<string, V>> {
     const loads = new Map<string, Load<V>>();
     const own: string[] = [];
@@ -64,12 +64,11 @@ export class Asking<V> {
     }
     this.#engine.counts.shared += loads.size;
     if (own.length > 0) {
-      const call = this.#call(options);
       const found = own.map((key) => this.#engine.read("getOrSetMany", key, call));
-      const load = this.#start({ operation: "getOrSetMany", keys: own, found, run: loader, entry, call, options });
+      const load = this.#start({ operation: "getOrSetMany", keys: own, found, run: loader, entry, call });
       for (const key of own) loads.set(key, load);
     }
-    const handouts = await Promise.all(keys.map(async (key) => loads.get(key)?.join(key, options?.signal)));
+    const handouts = await Promise.all(keys.map(async (key) => loads.get(key)?.join(key, signal)));
     const values = new Map<string, V>();
     for (const [i, key] of keys.entries()) {
       const handout = handouts[i];
@@ -85,11 +84,6 @@ export class Asking<V> {
     this.#loads.start(load, plan.keys);
     void runLoad(this.#engine, this.#loads, load, plan);
     return load;
-  }
-
-  /** For all who wait: no caller's signal ends it. */
-  #call(options: CallOptions | undefined): StoreCall {
-    return this.#engine.call({ timeout: options?.timeout });
   }
 }
 

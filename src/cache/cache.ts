@@ -166,8 +166,10 @@ export class Cache<V = unknown> {
     checkKey(key);
     checkLoader(loader);
     const entry = resolveLoadOptions(options, this.#engine.settings);
-    this.#call(options);
-    return this.#observe("getOrSet", async () => (await this.#asking.one(key, loader, entry, options))?.take());
+    const call = this.#call(options, true);
+    return this.#observe("getOrSet", async () =>
+      (await this.#asking.one(key, loader, entry, call, options?.signal))?.take(),
+    );
   }
 
   /**
@@ -182,8 +184,8 @@ export class Cache<V = unknown> {
     const checked = checkKeys(keys);
     checkLoader(loader);
     const entry = resolveLoadOptions(options, this.#engine.settings);
-    this.#call(options);
-    return this.#observe("getOrSetMany", async () => this.#asking.many(checked, loader, entry, options));
+    const call = this.#call(options, true);
+    return this.#observe("getOrSetMany", async () => this.#asking.many(checked, loader, entry, call, options?.signal));
   }
 
   /** Counts since this object was made. */
@@ -245,11 +247,9 @@ export class Cache<V = unknown> {
     return this.#engine.health.isDown ? this.#engine.health.asked(this.#engine, call) : undefined;
   }
 
-  #call(options: CallOptions | undefined): StoreCall {
+  #call(options: CallOptions | undefined, shared = false): StoreCall {
     this.#engine.instance.assertOpen();
-    const call = this.#engine.call(options);
-    call.signal?.throwIfAborted();
-    return call;
+    return this.#engine.call(options, shared);
   }
 
   #observe<T>(operation: string, fn: () => Promise<T>): Promise<T> {

@@ -58,9 +58,14 @@ export class Engine<V> implements Patient {
     return this.settings.timeout;
   }
 
-  /** Resolves a call's options: checks them and starts its clock. */
-  call(options: CallOptions | undefined): StoreCall {
-    const signal = checkSignal(options?.signal);
+  /**
+   * Resolves a call's options: checks them and starts its clock. Throws its signal's reason when that is aborted. A call for several
+   * callers is `shared`: the signal of one does not end it.
+   */
+  call(options: CallOptions | undefined, shared = false): StoreCall {
+    const own = checkSignal(options?.signal);
+    own?.throwIfAborted();
+    const signal = shared ? undefined : own;
     const since = this.instance.time.monotonic();
     const timeout = timeoutMs(options?.timeout, this.timeout);
     return { signal, since, timeout, deadline: since + timeout };

@@ -113,18 +113,23 @@ export function resolveCacheOptions(options: CacheOptions = {}, longest = Infini
 
 /** Throws InvalidArgumentError where neither the call nor the cache says how long an entry lives. */
 export function resolveSetOptions(options: SetOptions | undefined, cache: CacheSettings): EntrySettings {
-  const ttl = options?.ttl === undefined ? cache.ttl : toMsOrNever(options.ttl, "ttl");
-  if (ttl === undefined) {
-    throw new InvalidArgumentError('ttl is required: give one to the cache or to the call, or "never"');
-  }
-  return { ttl, tags: checkEntryTags(options?.tags ?? []) };
+  return { ttl: ttlOf(options, cache), tags: checkEntryTags(options?.tags ?? []) };
 }
 
 /** As {@link resolveSetOptions}, for a load. */
 export function resolveLoadOptions(options: GetOrSetOptions | undefined, cache: CacheSettings): LoadSettings {
-  const { ttl, tags } = resolveSetOptions(options, cache);
   const own = options?.loadTimeout;
-  return { ttl, tags, loadTimeout: own === undefined ? cache.loadTimeout : toMs(own, "loadTimeout") };
+  return {
+    ttl: ttlOf(options, cache),
+    tags: checkEntryTags(options?.tags ?? []),
+    loadTimeout: own === undefined ? cache.loadTimeout : toMs(own, "loadTimeout"),
+  };
+}
+
+function ttlOf(options: SetOptions | undefined, cache: CacheSettings): number {
+  const ttl = options?.ttl === undefined ? cache.ttl : toMsOrNever(options.ttl, "ttl");
+  if (ttl !== undefined) return ttl;
+  throw new InvalidArgumentError('ttl is required: give one to the cache or to the call, or "never"');
 }
 
 /** The tags, each once, in an array of our own. */

@@ -1,7 +1,6 @@
 import { InvalidArgumentError, LoadTimeoutError } from "../base/errors.ts";
 import { toMsOrNever } from "../base/durations.ts";
 import type { Timer } from "../base/time.ts";
-import type { CallOptions } from "../client/index.ts";
 import type { Engine } from "./engine.ts";
 import type { LoadOutcome } from "./events.ts";
 import { shared, type Handout } from "./isolation.ts";
@@ -26,10 +25,8 @@ export interface LoadPlan<V> {
   readonly found: readonly (Found | undefined | Promise<Found | undefined>)[];
   readonly run: Run<V>;
   readonly entry: LoadSettings;
-  /** What is asked before the loader runs, as one call. */
+  /** What is asked before the loader runs. What is asked after it has as long once more: the loader's time is not the store's. */
   readonly call: StoreCall;
-  /** What is asked after it: a call of its own, for the loader's time is not the store's. */
-  readonly options: CallOptions | undefined;
 }
 
 /** Brings a load to its end, which is when it is written. Never rejects: who waits for the load is told. */
@@ -218,7 +215,7 @@ class Filling<V> {
   }
 
   #call(): StoreCall {
-    return this.#engine.call({ timeout: this.#plan.options?.timeout });
+    return this.#engine.call({ timeout: this.#plan.call.timeout });
   }
 
   #tell(durationMs: number, outcome: (key: string) => LoadOutcome): void {
