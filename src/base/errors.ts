@@ -81,8 +81,11 @@ export class ConflictError extends HoldfastError {
   static {
     named(this, "ConflictError");
   }
-  constructor(message: string, context?: ErrorContext) {
+  /** How often it was tried. More than once only where a call tries again by itself: `update`, `upsert`, `transact`. */
+  readonly tries: number;
+  constructor(message: string, context?: ErrorContext & { readonly tries?: number | undefined }) {
     super("CONFLICT", message, context);
+    this.tries = context?.tries ?? 1;
   }
 }
 

@@ -66,7 +66,9 @@ export type Kind =
   /** Locks of `runOnce` and of `elect`, by id. */
   | "once"
   /** Results of `runOnce`, by id. */
-  | "result";
+  | "result"
+  /** Turns of those who change the same records. */
+  | "turn";
 
 /** One letter a kind, part of every stored key: never change one. */
 const letters: Readonly<Record<Kind, string>> = {
@@ -77,6 +79,7 @@ const letters: Readonly<Record<Kind, string>> = {
   shared: "h",
   once: "o",
   result: "r",
+  turn: "u",
 };
 
 /** The records of one kind, service and name. */

@@ -20,6 +20,15 @@ export class LinkedList<T extends Linked<T>> {
     this.size++;
   }
 
+  /** Puts an item before all others. */
+  prepend(item: T): void {
+    item.next = this.first;
+    if (this.first) this.first.previous = item;
+    else this.#last = item;
+    this.first = item;
+    this.size++;
+  }
+
   /** Takes out an item that is in it. */
   remove(item: T): void {
     const { previous, next } = item;

@@ -117,7 +117,7 @@ export class Coalescer {
       deadline,
       claim(i) {
         const request = batch[i];
-        return request !== undefined && (request.sent = request.live > 0);
+        return request !== undefined && (request.sent = request.live > 0 && request.first?.wanted === true);
       },
       settled: (i, outcome) => {
         const request = batch[i];

@@ -52,6 +52,8 @@ export interface Reader<R> {
   read(reply: Reply): R;
   /** That of a call which has none; without this function, the error is. */
   missed?(error: unknown): Promise<R>;
+  /** Asked of a write right before it is sent; `false`: it must not be. */
+  wanted?(): boolean;
 }
 
 /** The reply itself. */
@@ -87,6 +89,11 @@ export class Caller implements Expiring, Abortable {
     this.#resolve = resolve;
     this.#reject = reject;
     this.#drop = drop;
+  }
+
+  /** Whether the request may be sent: see {@link Reader.wanted}. */
+  get wanted(): boolean {
+    return this.#reader.wanted?.() ?? true;
   }
 
   succeed(reply: Reply): void {

@@ -14,47 +14,12 @@ import { entryOf, type Entry, type Version } from "./entry.ts";
 import { Host } from "./host.ts";
 import { resolveOptions, type StateStoreOptions } from "./options.ts";
 import { protectionOf, type Protection } from "./protection.ts";
+import { Put, Single } from "./put.ts";
 import { Values, type Encoded } from "./values.ts";
 
 type SetOperation = Extract<Operation, { op: "set" }>;
 
 const diagnostics = new Diagnostics("state");
-
-/*
- * Classes, and a copy of an array, where literals would do: when most of a burst of calls has survived a collection, V8 allocates what
- * the same literals make among the old objects from then on, and each would keep its value until the whole heap is collected.
- */
-
-class Put implements SetOperation {
-  readonly op = "set";
-  readonly key: Key;
-  readonly id: Version;
-  readonly value: Payload;
-  readonly if: Condition | undefined;
-  readonly ttl: number | "keep" | undefined;
-
-  constructor(key: Key, id: Version, value: Payload, when: Condition | undefined, ttl: number | "keep" | undefined) {
-    this.key = key;
-    this.id = id;
-    this.value = value;
-    this.if = when;
-    this.ttl = ttl;
-  }
-}
-
-/** To be copied: `Array.of` takes a third of a microsecond. */
-const oneOf = Array.from<Operation>({ length: 1 });
-
-/** A group of one operation. */
-class Single implements Group {
-  readonly ops: readonly Operation[];
-
-  constructor(op: Operation) {
-    const ops = oneOf.slice();
-    ops[0] = op;
-    this.ops = ops;
-  }
-}
 
 /** The version of what was stored. */
 class Save<T> extends Write<Version> {
@@ -80,6 +45,8 @@ export class StoreCore<T> {
   readonly instance: Instance;
   readonly host: Host;
   readonly space: Space;
+  /** Where those who change the same entry take turns. */
+  readonly turns: Space;
   readonly source: Source;
   readonly values: Values<T>;
   /** In ms; `undefined`: entries do not expire. */
@@ -90,6 +57,7 @@ export class StoreCore<T> {
     this.instance = instance;
     this.host = Host.of(instance);
     this.space = space("state", resolved.service, name);
+    this.turns = space("turn", resolved.service, name);
     this.source = { name, service: resolved.service, backend: instance.backend.name };
     this.values = new Values(resolved, instance.backend.name);
     this.ttl = resolved.ttl;

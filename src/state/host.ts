@@ -1,15 +1,15 @@
 import type { Call, Instance } from "../client/index.ts";
 import type { Backend, Opened } from "../port/index.ts";
 import { Running } from "./running.ts";
-import { Turns } from "./turns.ts";
+import { Lines } from "./lines.ts";
 
 const hosts = new WeakMap<Instance, Host>();
-const turns = new WeakMap<Backend, Turns>();
+const lines = new WeakMap<Backend, Lines>();
 
 /** What all stores of one instance share. */
 export class Host {
-  /** Turns on keys, shared by all instances of a backend in this process. */
-  readonly turns: Turns;
+  /** Where calls wait for each other, shared by all instances of a backend in this process. */
+  readonly lines: Lines;
   readonly running: Running;
   readonly #instance: Instance;
   #opened: Opened | undefined;
@@ -24,10 +24,10 @@ export class Host {
 
   private constructor(instance: Instance) {
     const { backend } = instance;
-    let shared = turns.get(backend);
-    if (!shared) turns.set(backend, (shared = new Turns(backend.time)));
+    let shared = lines.get(backend);
+    if (!shared) lines.set(backend, (shared = new Lines(backend.time)));
     this.#instance = instance;
-    this.turns = shared;
+    this.lines = shared;
     this.running = new Running(instance);
   }
 

@@ -7,6 +7,7 @@ import { Item } from "./items.ts";
 import type { Protection } from "./protection.ts";
 import { coreOf, type StateStore } from "./store.ts";
 import type { Encoded } from "./values.ts";
+import type { View } from "./view.ts";
 
 /** What a transaction is under. */
 export interface TransactionTerms {
@@ -16,6 +17,8 @@ export interface TransactionTerms {
   readonly protection?: Protection | undefined;
   /** A record that is known already. */
   readonly known?: Found | undefined;
+  /** Where it looks for records before it reads them, and leaves what it has read. */
+  readonly view?: View | undefined;
 }
 
 /** The record of a key, as it is. */
@@ -61,10 +64,21 @@ export class Ledger {
   ready<T>(item: Item<T>): Promise<void> | undefined {
     if (item.reading ?? item.writing) return item.reading ?? item.writing;
     if (item.read || item.write !== undefined) return undefined;
+    const { view } = this.#terms;
+    if (view?.knows(item.key)) {
+      item.found(view.look(item.key));
+      return undefined;
+    }
     const record = item.core.read(item.key, this.#terms.call(), undefined, this.#instance);
     if (record instanceof Promise) return (item.reading = this.#read(item, record));
-    item.found(record);
+    this.#found(item, record);
     return undefined;
+  }
+
+  #found<T>(item: Item<T>, record: StoredRecord | undefined): void {
+    const { view } = this.#terms;
+    view?.found(item.key, record);
+    item.found(view ? view.look(item.key) : record);
   }
 
   /** Holds a write back; `null` deletes. */
@@ -113,7 +127,9 @@ export class Ledger {
 
   async #read<T>(item: Item<T>, record: Promise<StoredRecord | undefined>): Promise<void> {
     try {
-      item.found(await record);
+      const { view } = this.#terms;
+      if (view) await view.read(item.key, record);
+      this.#found(item, await record);
     } finally {
       item.reading = undefined;
     }

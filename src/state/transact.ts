@@ -1,10 +1,17 @@
 import { ConflictError, FencedError } from "../base/errors.ts";
+import { space, type Key } from "../base/keys.ts";
+import { tagOf } from "../base/tags.ts";
 import { Diagnostics, refuseForgotten, type CallOptions, type Instance, type Joined, within } from "../client/index.ts";
+import type { Opened } from "../port/index.ts";
 import { Host } from "./host.ts";
+import type { Work } from "./job.ts";
 import type { Found, TransactionTerms } from "./ledger.ts";
 import { checkFunction, type LeaseOption } from "./options.ts";
 import { protectionOf } from "./protection.ts";
 import { Transaction } from "./transaction.ts";
+
+/** After so many conflicts a transaction takes its turn. */
+const mostConflicts = 2;
 
 /** Options of `transact`. */
 export interface TransactOptions extends CallOptions, LeaseOption {}
@@ -13,11 +20,12 @@ const diagnostics = new Diagnostics("state");
 
 /**
  * Runs `fn`, and commits what it wrote through the transaction as one atomic step, if everything that it read is still so. Else
- * runs it again, until the timeout. If `fn` throws, the transaction writes nothing and its error is thrown, unless what it
- * read has changed: then it runs again.
+ * runs it again, until the timeout; after its second conflict it takes its turn, first come first served. If `fn` throws, the
+ * transaction writes nothing and its error is thrown, unless what it read has changed: then it runs again.
  *
- * Rejects with ConflictError (others kept changing what it read until the timeout), FencedError (the lease is over),
- * UnsupportedError (the backend cannot write these keys together), IndeterminateError, or what `fn` throws.
+ * Rejects with ConflictError (others kept changing what it read until the timeout; `tries` tells how often it was tried),
+ * FencedError (the lease is over), UnsupportedError (the backend cannot write these keys together), IndeterminateError, or what
+ * `fn` throws.
  */
 export function transact<R>(
   instance: Instance,
@@ -50,61 +58,121 @@ export async function runTransaction<R>(
   const host = Host.of(instance);
   const call = instance.call(options);
   const opened = host.known ?? (await host.ready(call));
-  const terms: TransactionTerms = {
-    call: () => instance.call(options),
-    protection: options?.lease === undefined ? undefined : await protectionOf(options.lease, instance, opened, call),
-  };
+  const lease = options?.lease;
+  const protection = lease === undefined ? undefined : await protectionOf(lease, instance, opened, call);
   const own = instance.runs.start();
   const inside = (tx: Transaction): R | Promise<R> => within(own, fn, tx);
+  const each = { call: () => instance.call(options), protection };
+  const attempt = new Attempt(instance, host, inside, each, call.signal, joined);
   try {
-    let tried = await attempt(instance, host, inside, terms, call.signal, joined);
-    while ("conflict" in tried) {
-      const { conflict } = tried;
-      if (instance.time.monotonic() >= call.deadline) throw kept(instance, conflict);
-      const turn = await host.turns.take(conflict.key, call);
-      try {
-        tried = await attempt(instance, host, inside, { ...terms, known: conflict }, call.signal, joined);
-      } finally {
-        turn.end();
+    let tries = 0;
+    let turn = joined ? undefined : host.lines.likely();
+    for (let conflict: Found | undefined; !turn;) {
+      const tried = await attempt.alone(conflict);
+      if ("value" in tried) return tried.value;
+      tries++;
+      if ("meets" in tried) turn = tried.meets;
+      else {
+        ({ conflict } = tried);
+        if (instance.time.monotonic() >= call.deadline) throw kept(instance, conflict.key, tries);
+        if (tries >= mostConflicts) turn = turnOf(conflict.key, opened);
       }
     }
-    return tried.value;
+    const terms = { instance, host, opened, protection, joined };
+    const place = { turn, mixed: true, with: joined ? attempt : (lease ?? instance), terms };
+    return await host.lines.enterFor(() => attempt.keys, place, attempt.inTurn(), call, tries);
   } finally {
     instance.runs.end(own);
   }
 }
 
-/** Runs the function once, and commits; a conflict comes back as what it was with. */
-async function attempt<R>(
-  instance: Instance,
-  host: Host,
-  fn: (tx: Transaction) => R | Promise<R>,
-  terms: TransactionTerms,
-  signal: AbortSignal | undefined,
-  joined: Joined | undefined,
-): Promise<{ readonly value: R } | { readonly conflict: Found }> {
-  host.running.assertLive();
-  const tx = new Transaction(instance, terms);
-  let value: R;
-  try {
-    value = await host.running.until(play(fn, tx), signal);
-  } catch (error) {
-    const conflict = signal?.aborted ? undefined : await changed(tx);
-    if (conflict) return { conflict };
-    throw error;
-  } finally {
-    tx.end();
+/** Where transactions take turns: those of a service, or where the backend commits less at once, of what it does commit at once. */
+function turnOf({ space: { service }, key }: Key, { capabilities }: Opened): Key {
+  const name = "transact";
+  return { space: space("turn", service, name), key: capabilities.transact === "full" ? name : tagOf(key) };
+}
+
+/** What a try came to: a conflict comes back as what it was with, and one that would be in others' way, as their turn. */
+type Tried<R> = { readonly value: R } | { readonly conflict: Found } | { readonly meets: Key };
+
+/** A transaction that is tried until it succeeds. */
+class Attempt<R> {
+  readonly #instance: Instance;
+  readonly #host: Host;
+  readonly #fn: (tx: Transaction) => R | Promise<R>;
+  readonly #terms: TransactionTerms;
+  readonly #signal: AbortSignal | undefined;
+  readonly #joined: Joined | undefined;
+  /** The last one. */
+  #tx: Transaction | undefined;
+
+  constructor(
+    instance: Instance,
+    host: Host,
+    fn: (tx: Transaction) => R | Promise<R>,
+    terms: TransactionTerms,
+    signal: AbortSignal | undefined,
+    joined: Joined | undefined,
+  ) {
+    this.#instance = instance;
+    this.#host = host;
+    this.#fn = fn;
+    this.#terms = terms;
+    this.#signal = signal;
+    this.#joined = joined;
   }
-  const done = await (joined
-    ? joined.commit(async ({ ops, guards = [] }, call) => tx.commit({ ops, guards }, call))
-    : tx.commit());
-  if (done.ok) return { value };
-  const key = done.op && "key" in done.op ? done.op.key : undefined;
-  if (done.why === "conflict" && key) return { conflict: { key, record: done.current } };
-  throw new FencedError("the lease is no longer held: nothing was written", {
-    backend: instance.backend.name,
-    key: key?.key,
-  });
+
+  /** What the last try has named. */
+  get keys(): Iterable<string> {
+    return this.#tx?.items.keys() ?? [];
+  }
+
+  /** Runs the function once, and commits, unless others wait for the same. */
+  async alone(known: Found | undefined): Promise<Tried<R>> {
+    this.#host.running.assertLive();
+    const tx = (this.#tx = new Transaction(this.#instance, { ...this.#terms, known }));
+    let value: R;
+    try {
+      value = await this.#play(tx);
+    } catch (error) {
+      const conflict = this.#signal?.aborted ? undefined : await changed(tx);
+      if (conflict) return { conflict };
+      throw error;
+    }
+    const meets = tx.writes ? this.#host.lines.meet(tx.items.keys()) : undefined;
+    if (meets) return { meets };
+    const done = await (this.#joined
+      ? this.#joined.commit(async ({ ops, guards }, call) => tx.commit({ ops, guards }, call))
+      : tx.commit());
+    if (done.ok) return { value };
+    const { op } = done;
+    const key = op && "key" in op ? op.key : undefined;
+    const context = { backend: this.#instance.backend.name, key: key?.key };
+    if (done.why !== "conflict" || !key)
+      throw new FencedError("the lease is no longer held: nothing was written", context);
+    return { conflict: { key, record: done.current } };
+  }
+
+  /** The same as work of a line. */
+  inTurn(): Work<R> {
+    return {
+      key: undefined,
+      play: async (view) => {
+        const tx = (this.#tx = new Transaction(this.#instance, { ...this.#terms, view }));
+        const value = await this.#play(tx);
+        tx.leave(view);
+        return value;
+      },
+    };
+  }
+
+  async #play(tx: Transaction): Promise<R> {
+    try {
+      return await this.#host.running.until(play(this.#fn, tx), this.#signal);
+    } finally {
+      tx.end();
+    }
+  }
 }
 
 async function play<R>(fn: (tx: Transaction) => R | Promise<R>, tx: Transaction): Promise<R> {
@@ -122,7 +190,7 @@ async function changed(tx: Transaction): Promise<Found | undefined> {
   }
 }
 
-function kept(instance: Instance, { key }: Found): ConflictError {
+function kept(instance: Instance, { key }: Key, tries: number): ConflictError {
   const message = "what the transaction read kept being changed by others until the timeout: nothing was written";
-  return new ConflictError(message, { backend: instance.backend.name, key: key.key });
+  return new ConflictError(message, { backend: instance.backend.name, key, tries });
 }

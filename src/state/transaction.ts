@@ -2,7 +2,7 @@ import type { Duration } from "../base/durations.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import type { Key } from "../base/keys.ts";
 import { executeWrite, type Call, type Instance } from "../client/index.ts";
-import type { Group, Guard, Operation, Result, StoredRecord } from "../port/index.ts";
+import type { Group, Guard, Opened, Operation, Result, StoredRecord } from "../port/index.ts";
 import type { Entry } from "./entry.ts";
 import { checkGroup } from "./groups.ts";
 import { Host } from "./host.ts";
@@ -11,6 +11,7 @@ import { Ledger, type Found, type TransactionTerms } from "./ledger.ts";
 import { checkFunction, checkIterable, resolveTtl } from "./options.ts";
 import type { StateStore } from "./store.ts";
 import { KEEP, REMOVE, type Verdict } from "./symbols.ts";
+import type { View } from "./view.ts";
 
 /** How a transaction keeps what it writes. */
 export interface TransactionSaveOptions {
@@ -20,8 +21,8 @@ export interface TransactionSaveOptions {
 
 /** What else goes into a transaction's group. */
 export interface Extra {
-  readonly ops?: readonly Operation[];
-  readonly guards?: readonly Guard[];
+  readonly ops?: readonly Operation[] | undefined;
+  readonly guards?: readonly Guard[] | undefined;
 }
 
 /** What became of a commit. */
@@ -124,6 +125,32 @@ export class Transaction {
     return this.#ledger.stale();
   }
 
+  /** @internal What it has named, by key. */
+  get items(): ReadonlyMap<string, Item<unknown>> {
+    return this.#ledger.items;
+  }
+
+  /** @internal Whether it is to change anything. */
+  get writes(): boolean {
+    for (const { write } of this.items.values()) if (write !== undefined) return true;
+    return false;
+  }
+
+  /**
+   * @internal Leaves what it wrote to those who come after it, who commit it with what is theirs. Throws as {@link commit} where it
+   * could not be committed by itself, and leaves nothing then.
+   */
+  leave(view: View): void {
+    const opened = Host.of(this.#instance).known;
+    if (opened) {
+      this.#checkSizes(opened);
+      checkGroup(this.build(), opened, this.#instance.backend.name);
+    }
+    for (const { core, key, write } of this.#ledger.items.values()) {
+      if (write !== undefined) view.put(core, key, write, write?.ttl);
+    }
+  }
+
   /** @internal The group of everything that was read and written, with what else belongs to it. Changes nothing here. */
   build(extra: Extra = {}): Group {
     const { protection } = this.#terms;
@@ -147,9 +174,7 @@ export class Transaction {
     const { protection } = this.#terms;
     const host = Host.of(this.#instance);
     const opened = host.known ?? (await host.ready(call));
-    for (const { core, key, write } of this.#ledger.items.values()) {
-      if (write) core.checkSize(write.payload, key.key, opened);
-    }
+    this.#checkSizes(opened);
     const group = this.build(extra);
     checkGroup(group, opened, this.#instance.backend.name);
     const [first] = group.ops;
@@ -161,6 +186,12 @@ export class Transaction {
     if (reply.ok) return { ok: true, results: reply.results.slice(reply.results.length - (extra?.ops?.length ?? 0)) };
     const current = reply.why === "conflict" ? reply.current : undefined;
     return { ok: false, why: reply.why, op: group.ops[reply.at], current };
+  }
+
+  #checkSizes(opened: Opened): void {
+    for (const { core, key, write } of this.#ledger.items.values()) {
+      if (write) core.checkSize(write.payload, key.key, opened);
+    }
   }
 
   async #load<T>(store: StateStore<T>, key: string): Promise<T | undefined> {

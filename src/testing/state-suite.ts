@@ -1,6 +1,7 @@
 import { batchCases } from "./state/batches.ts";
 import { callCases } from "./state/calls.ts";
 import { conditionCases } from "./state/conditions.ts";
+import { crowdCases } from "./state/crowds.ts";
 import { expiryCases } from "./state/expiry.ts";
 import { guardedCases } from "./state/guarded.ts";
 import { signalCases } from "./state/signals.ts";
@@ -17,6 +18,7 @@ export const stateCases: readonly Case[] = [
   ...valueCases,
   ...conditionCases,
   ...updateCases,
+  ...crowdCases,
   ...expiryCases,
   ...guardedCases,
   ...transactionCases,

@@ -54,11 +54,10 @@ export const memoryReal: Subject = {
 /** Memory, declaring the least that a backend can. */
 export const limited: Subject = {
   name: "limited",
-  unit: 1_000,
   async place() {
-    const time = virtualTime();
-    const server = new MemoryServer({ time });
-    return place(() => limitedBackend(memoryBackend({ server })), { elapse: async (ms) => time.advance(ms) });
+    // By the machine's clock: who is not told of anything asks again by a timer.
+    const server = new MemoryServer();
+    return place(() => limitedBackend(memoryBackend({ server })));
   },
 };
 
