@@ -82,9 +82,10 @@ export class Holdfast {
 
   /**
    * Runs `fn` and commits what it wrote through `tx` as one atomic step if all that it read is still so; else runs it again,
-   * until the timeout. If `fn` throws, nothing is written and its error is thrown.
+   * until the timeout; after its second conflict it takes its turn, first come first served. If `fn` throws, nothing is written and
+   * its error is thrown.
    *
-   * Rejects with ConflictError, FencedError (with `lease`), UnsupportedError where the backend cannot write these keys together,
+   * Rejects with ConflictError (others kept changing what it read; `tries` tells how often it was tried), FencedError (with `lease`), UnsupportedError where the backend cannot write these keys together,
    * IndeterminateError, or what `fn` throws.
    */
   transact<R>(fn: (tx: Transaction) => R | Promise<R>, options?: TransactOptions): Promise<R> {

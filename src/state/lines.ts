@@ -3,38 +3,14 @@ import type { Time } from "../base/time.ts";
 import { Deadlines } from "../client/deadlines.ts";
 import type { Call } from "../client/index.ts";
 import type { Work } from "./job.ts";
-import { Queue, type Clock, type Terms } from "./queue.ts";
-import { mostKeys, Round, type Ended } from "./round.ts";
-import { Turns, type Turn } from "./turns.ts";
-import { View } from "./view.ts";
+import { Line, type Place } from "./line.ts";
 
-/** Conflicts one after another that show that another process changes the same: what comes then takes turns with it. */
-const mostConflicts = 2;
-/** How long that is remembered, in ms. */
-const contendedMs = 1_000;
-/** Of so many records. */
+/** How long it is remembered, in ms, that several wanted a record, and of how many records. */
+const wantedMs = 1_000;
 const mostWanted = 1_000;
-/** A turn is passed on after so many rounds, or so long, in ms, though others here still wait. */
-const mostRounds = 4;
-const turnMs = 50;
-/** How long a turn is kept though nobody waits here just now, in turns of the event loop. */
-const lingerTurns = 2;
 /** Who meets others so often without a break does not try without a turn first, but for one in {@link probeEvery}. */
 const mostMeetings = 8;
 const probeEvery = 32;
-/** A turn that was asked for ahead is passed on after so long, in ms, if nobody has come who needs it. */
-const idleTurnMs = 5;
-
-/** Where a call waits. */
-export interface Place {
-  /** What it is about: calls of the same wait in one line. It is also the lock of the turns that processes take. */
-  readonly turn: Key;
-  /** Whether calls may need different records, and are known to meet others. */
-  readonly mixed: boolean;
-  /** What those have in common whose changes may be written together. */
-  readonly with: object;
-  readonly terms: Terms;
-}
 
 /** The lines of a backend in this process. */
 export class Lines {
@@ -105,147 +81,11 @@ export class Lines {
     for (const key of keys) {
       // To the end: the first ones are those that were wanted longest ago.
       this.#wanted.delete(key);
-      this.#wanted.set(key, { turn, until: now + contendedMs });
+      this.#wanted.set(key, { turn, until: now + wantedMs });
     }
     for (const [key, { until }] of this.#wanted) {
       if (until > now && this.#wanted.size <= mostWanted) break;
       this.#wanted.delete(key);
     }
-  }
-}
-
-/** Those of this process who change the same. */
-class Line implements Clock {
-  readonly time: Time;
-  readonly deadlines: Deadlines;
-  readonly #turn: Key;
-  readonly #mixed: boolean;
-  readonly #open: (open: boolean) => void;
-  /** In the order of their turns. */
-  readonly #queues = new Map<object, Queue>();
-  #running = false;
-  #conflicts = 0;
-  #contendedUntil: number;
-  /** A turn that was asked for ahead. */
-  #coming: Promise<Turn> | undefined;
-
-  constructor({ turn, mixed }: Place, { time, deadlines }: Omit<Clock, "wake">, open: (open: boolean) => void) {
-    this.time = time;
-    this.deadlines = deadlines;
-    this.#turn = turn;
-    this.#mixed = mixed;
-    this.#open = open;
-    this.#contendedUntil = mixed ? Infinity : 0;
-  }
-
-  /** Whether more than one waits. */
-  get isBusy(): boolean {
-    let waiting = 0;
-    for (const { jobs } of this.#queues.values()) waiting += jobs.size;
-    return waiting > 1;
-  }
-
-  enter<R>(place: Place, work: Work<R>, call: Call, tries: number): Promise<R> {
-    let queue = this.#queues.get(place.with);
-    if (!queue) this.#queues.set(place.with, (queue = new Queue(place.terms, this)));
-    const { result } = queue.enter(work, call, tries, this.#running || this.#isContended);
-    this.wake();
-    return result;
-  }
-
-  wake(): void {
-    if (this.#running) return;
-    this.#running = true;
-    this.#open(true);
-    void this.#run();
-  }
-
-  async #run(): Promise<void> {
-    for (let queue = this.#next(); queue; queue = this.#next()) await this.#serve(queue);
-    this.#rest();
-  }
-
-  /** The queue whose turn it is. */
-  #next(): Queue | undefined {
-    for (const [together, queue] of this.#queues) {
-      if (queue.jobs.size > 0 || queue.apart === 0) this.#queues.delete(together);
-      if (queue.jobs.size === 0) continue;
-      this.#queues.set(together, queue);
-      return queue;
-    }
-    return undefined;
-  }
-
-  /** Serves those who wait; under a turn for a few rounds, for others wait as well. */
-  async #serve(queue: Queue): Promise<void> {
-    let until = this.time.monotonic() + turnMs;
-    let turn: Turn | undefined;
-    let left = Infinity;
-    let view = new View();
-    try {
-      while (queue.jobs.size > 0 && left > 0 && this.time.monotonic() < until) {
-        if (!turn && this.#isContended) {
-          turn = await this.#take(queue);
-          if (turn.waited) view = new View();
-          until = this.time.monotonic() + turnMs;
-          left = mostRounds;
-        }
-        const taken = turn;
-        // With the last write, not after it. Should that conflict, its jobs take another turn.
-        const onSend = taken && --left === 0 ? (jobs: number) => this.#pass(taken, queue, jobs) : undefined;
-        const ended = await new Round(queue, view, onSend).run();
-        this.#count(ended);
-        const goesOn = ended === "done" || (ended === "conflict" && view.size === 1);
-        if (!goesOn || view.size >= mostKeys) view = new View();
-        if (this.#mixed) queue.lately = view.keys;
-        if (turn && left > 0 && queue.jobs.size === 0) await this.#linger();
-      }
-    } finally {
-      turn?.end();
-    }
-  }
-
-  /** Those who have just been told may well have more to do, and a turn costs more than to wait for that. */
-  async #linger(): Promise<void> {
-    for (let i = 0; i < lingerTurns; i++) await new Promise((resolve) => setImmediate(resolve));
-  }
-
-  async #take(queue: Queue): Promise<Turn> {
-    const coming = this.#coming;
-    this.#coming = undefined;
-    return coming ?? Turns.of(queue.terms.instance).take(this.#turn, queue);
-  }
-
-  /** Passes a turn on. Where there were many, more are likely to come: the next turn is asked for in the same request. */
-  #pass(turn: Turn, queue: Queue, jobs: number): void {
-    turn.end();
-    if (jobs < 2 || this.#coming) return;
-    this.#coming = Turns.of(queue.terms.instance).take(this.#turn, queue, true);
-  }
-
-  /** Nobody waits any more. */
-  #rest(): void {
-    this.#running = false;
-    const coming = this.#coming;
-    if (!coming) {
-      if (this.#queues.size === 0) this.#open(false);
-      return;
-    }
-    this.time.after(idleTurnMs, () => {
-      if (this.#running || this.#coming !== coming) return;
-      this.#coming = undefined;
-      void coming.then((turn) => turn.end());
-      this.#rest();
-    });
-  }
-
-  #count(ended: Ended): void {
-    this.#conflicts = ended === "conflict" ? this.#conflicts + 1 : 0;
-    if (this.#conflicts < mostConflicts) return;
-    this.#contendedUntil = Math.max(this.#contendedUntil, this.time.monotonic() + contendedMs);
-  }
-
-  get #isContended(): boolean {
-    return this.#contendedUntil > this.time.monotonic();
   }
 }

@@ -93,7 +93,7 @@ export class Queue implements Watch {
   }
 
   /** Lets a job go on by itself; what becomes of it may be that it waits again. */
-  async goApart(going: Promise<void>): Promise<void> {
+  async goApart(going: Promise<unknown>): Promise<void> {
     this.apart++;
     await going;
     this.apart--;

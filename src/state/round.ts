@@ -33,7 +33,21 @@ export class Round {
     this.#onSend = onSend;
   }
 
+  /** Runs the jobs and writes what they change. Does not reject: what goes wrong is told to them. */
   async run(): Promise<Ended> {
+    return this.#guarded(this.#run());
+  }
+
+  async #guarded(work: Promise<Ended>): Promise<Ended> {
+    try {
+      return await work;
+    } catch (error) {
+      for (const job of this.#jobs) job.reject(error);
+      return "again";
+    }
+  }
+
+  async #run(): Promise<Ended> {
     const view = this.#view;
     const queue = this.#queue;
     const { time } = queue.terms.instance;
@@ -137,7 +151,7 @@ export class Round {
       this.#jobs = [job];
     }
     if (await within(playing, longestTurnMs, queue.terms.instance)) return undefined;
-    void queue.goApart(playing.then(() => this.#commit()).then(() => undefined));
+    void queue.goApart(this.#guarded(playing.then(() => this.#commit())));
     return "apart";
   }
 

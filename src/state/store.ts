@@ -115,7 +115,8 @@ export class StateStore<T> {
   /**
    * Replaces an entry by what `fn` makes of its value, and gives the new entry. `fn` is not called for a missing key, which
    * stays missing: `undefined`. It may run several times, since a conflict runs it again until the timeout, then
-   * ConflictError. `KEEP` leaves the entry, `REMOVE` deletes it. What remains of its ttl stays.
+   * ConflictError with the number of `tries`. Calls of a process that wait for one key are written together: an entry in between
+   * is what its own `fn` returned, under a version that is never stored. `KEEP` leaves the entry, `REMOVE` deletes it. What remains of its ttl stays.
    */
   update(
     key: string,

@@ -86,7 +86,7 @@ export class Turns implements Closing {
       }
     } catch (error) {
       // A store that is away says so to the records as well.
-      if (!isHoldfastError(error)) throw error;
+      if (!isHoldfastError(error)) this.#instance.events.emit("error", { what: "take a turn", error });
     } finally {
       this.#waiting.delete(owner);
     }

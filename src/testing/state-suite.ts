@@ -8,6 +8,7 @@ import { signalCases } from "./state/signals.ts";
 import { transactionRefusalCases } from "./state/refusals.ts";
 import { schemaCases } from "./state/schemas.ts";
 import { transactionCases } from "./state/transactions.ts";
+import { turnCases } from "./state/turns.ts";
 import { updateCases } from "./state/updates.ts";
 import { valueCases } from "./state/values.ts";
 import { watchCases } from "./state/watching.ts";
@@ -22,6 +23,7 @@ export const stateCases: readonly Case[] = [
   ...expiryCases,
   ...guardedCases,
   ...transactionCases,
+  ...turnCases,
   ...transactionRefusalCases,
   ...batchCases,
   ...watchCases,

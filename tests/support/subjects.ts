@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { limitedBackend } from "./limited.ts";
 import { redisSubject } from "./redis/subjects.ts";
 import { reachBackends } from "../../scripts/lib/backends.ts";
@@ -54,10 +55,22 @@ export const memoryReal: Subject = {
 /** Memory, declaring the least that a backend can. */
 export const limited: Subject = {
   name: "limited",
+  unit: 1_000,
   async place() {
-    // By the machine's clock: who is not told of anything asks again by a timer.
-    const server = new MemoryServer();
-    return place(() => limitedBackend(memoryBackend({ server })));
+    const time = virtualTime();
+    const server = new MemoryServer({ time });
+    // Its clock goes on by itself as well: who is told of nothing asks again by a timer.
+    let over = false;
+    const tick = async (): Promise<void> => {
+      for (; !over; await pause(1)) await time.advance(1);
+    };
+    void tick();
+    return place(() => limitedBackend(memoryBackend({ server })), {
+      elapse: async (ms) => time.advance(ms),
+      async remove() {
+        over = true;
+      },
+    });
   },
 };
 

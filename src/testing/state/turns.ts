@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { setImmediate as turn } from "node:timers/promises";
+import { transact, type StateStore } from "../../state/index.ts";
+import type { Case } from "../suite.ts";
+import { books, guards, instanceOf, keeps, leaseOf, storeOf, storeOn, times, transacts } from "./client.ts";
+import { told } from "./crowds.ts";
+
+/** Many transactions on the same records at the same time. */
+export const turnCases: readonly Case[] = [
+  {
+    title: "hundreds of transactions on few accounts at once, of two instances, all commit",
+    proves: "state 6: a transaction takes its turn",
+    when: transacts,
+    async run(context) {
+      const clients = [books(context), books(context)];
+      const accounts = Array.from({ length: 10 }, (_, i) => `{t}${i}`);
+      const from = (i: number): string => accounts[i % 10] as string;
+      const to = (i: number): string => accounts[(i + 1 + (i % 7)) % 10] as string;
+      const done = await told(
+        Array.from({ length: 400 }, async (_, i) => {
+          const { instance, a } = clients[i % 2] as (typeof clients)[0];
+          return transact(
+            instance,
+            async (tx) => {
+              const [x, y] = await Promise.all([tx.load(a, from(i)), tx.load(a, to(i))]);
+              tx.save(a, from(i), (x ?? 0) - 1);
+              tx.save(a, to(i), (y ?? 0) + 1);
+              return "done";
+            },
+            { timeout: "20s" },
+          );
+        }),
+      );
+      assert.deepEqual(new Set(done), new Set(["done"]));
+      const left = await clients[0]?.a.loadMany(accounts);
+      const expected = new Map(accounts.map((key) => [key, 0]));
+      for (let i = 0; i < 400; i++) {
+        expected.set(from(i), (expected.get(from(i)) ?? 0) - 1);
+        expected.set(to(i), (expected.get(to(i)) ?? 0) + 1);
+      }
+      for (const key of accounts) assert.equal(left?.get(key) ?? 0, expected.get(key), key);
+    },
+  },
+  {
+    title:
+      "of transactions that take turns each has its own result and its own error, and one that fails writes nothing",
+    proves: "state 6: if fn throws",
+    when: transacts,
+    async run(context) {
+      const clients = [books(context), books(context)];
+      const calls = Array.from({ length: 120 }, async (_, i) => {
+        const { instance, a, b } = clients[i % 2] as (typeof clients)[0];
+        return transact(instance, async (tx) => {
+          const n = (await tx.load(a, "{t}k")) ?? 0;
+          if (i % 5 === 1) await turn();
+          tx.save(a, "{t}k", n + 1);
+          tx.save(b, "{t}k", n + 1);
+          if (i % 4 === 3) throw new Error("of the application");
+          if (i % 4 === 2) tx.save(a, "{t}l", (() => 1) as never);
+          return i;
+        });
+      });
+      const results = await told(calls);
+      assert.deepEqual(
+        results,
+        Array.from({ length: 120 }, (_, i) =>
+          i % 4 === 3 ? "of the application" : i % 4 === 2 ? "UNSUPPORTED_VALUE" : i,
+        ),
+      );
+      const { a, b } = clients[0] as (typeof clients)[0];
+      assert.deepEqual([await a.load("{t}k"), await b.load("{t}k")], [60, 60]);
+    },
+  },
+  {
+    title: "a transaction inside of another one on the same records ends, also where both take turns",
+    proves: "every call 1: it ends",
+    when: transacts,
+    async run(context) {
+      const { instance, a } = books(context);
+      const other = storeOf<number>(context);
+      await a.save("{t}k", 0);
+      let runs = 0;
+      const outer = transact(
+        instance,
+        async (tx) => {
+          const n = (await tx.load(a, "{t}k")) ?? 0;
+          // Twice by somebody else, so that it takes its turn; then by one inside, which has to take the same.
+          if (++runs < 3) await other.save("{t}k", runs);
+          if (runs === 3) {
+            let tries = 0;
+            const inner = transact(instance, async (inside) => {
+              const m = (await inside.load(a, "{t}k")) ?? 0;
+              if (++tries < 3) await other.save("{t}k", 10 * tries);
+              inside.save(a, "{t}k", m + 100);
+            });
+            await context.place.elapse(1_200);
+            await inner;
+          }
+          tx.save(a, "{t}k", n + 1);
+          return n;
+        },
+        { timeout: "20s" },
+      );
+      assert.equal(await outer, 120);
+      assert.deepEqual([await other.load("{t}k"), runs], [121, 4]);
+    },
+  },
+  {
+    title: "transactions under a lease that is lost while they take turns are refused, the others are not",
+    proves: "locks 3: a guarded write",
+    when: (capabilities) => guards(capabilities) && transacts(capabilities),
+    async run(context) {
+      const clients = [books(context), books(context)];
+      const [first] = clients as [(typeof clients)[0]];
+      const lost = await leaseOf(first.instance, ["{t}lock"]);
+      await lost.lose();
+      const calls = Array.from({ length: 40 }, async (_, i) => {
+        const { instance, a } = i % 4 === 0 ? first : (clients[i % 2] as (typeof clients)[0]);
+        return transact(
+          instance,
+          async (tx) => {
+            tx.save(a, "{t}k", ((await tx.load(a, "{t}k")) ?? 0) + 1);
+            return "done";
+          },
+          i % 4 === 0 ? { lease: lost } : {},
+        );
+      });
+      const results = await told(calls);
+      assert.deepEqual(
+        results,
+        Array.from({ length: 40 }, (_, i) => (i % 4 === 0 ? "FENCED" : "done")),
+      );
+      assert.equal(await first.a.load("{t}k"), 30);
+    },
+  },
+  {
+    title: "updates and transactions on one record at once lose nothing",
+    proves: "state 3: no lost update",
+    when: keeps,
+    async run(context) {
+      const clients = [instanceOf(context), instanceOf(context)];
+      const stores = clients.map((instance) => storeOn<number>(instance));
+      await times(120, async (i) => {
+        const store = stores[i % 2] as StateStore<number>;
+        if (i % 3 > 0) return store.upsert("k", (n) => (n ?? 0) + 1);
+        return transact(clients[i % 2] as (typeof clients)[0], async (tx) =>
+          tx.upsert(store, "k", (n) => (n ?? 0) + 1),
+        );
+      });
+      assert.equal(await stores[0]?.load("k"), 120);
+    },
+  },
+];
