@@ -112,7 +112,8 @@ export class Line implements Clock {
         const onSend = taken && --left === 0 ? (jobs: number) => this.#pass(taken, queue, jobs) : undefined;
         const ended = await new Round(queue, view, onSend).run();
         this.#count(ended);
-        const goesOn = ended === "done" || (ended === "conflict" && view.size === 1);
+        // Without a turn, others may well have written since: a function is to see that.
+        const goesOn = ended === "conflict" ? view.size === 1 : ended === "done" && turn !== undefined;
         if (!goesOn || view.size >= mostKeys) view = new View();
         if (this.#mixed) queue.lately = view.keys;
         if (turn && left > 0 && queue.jobs.size === 0) await this.#linger();

@@ -161,7 +161,7 @@ export class Round {
     const view = this.#view;
     const jobs = this.#jobs.filter((job) => !job.over);
     if (this.#jobs.some((job) => job.over && job.wrote)) return this.#undone(jobs, "again");
-    if (jobs.length === 0) return "done";
+    if (jobs.length === 0) return this.#settle(jobs, looking);
     const { ops, covered } = view.operations();
     const { joined, opened, protection, instance } = queue.terms;
     if (jobs.length > 1 && ops.length > opened.capabilities.maxGroup) {

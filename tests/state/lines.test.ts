@@ -61,8 +61,7 @@ void describe("calls that wait together on one key", () => {
       await told(calls),
       Array.from({ length: 50 }, (_, i) => i + 1),
     );
-    // What the head left is known; its own write was on its way with the gate.
-    assert.deepEqual([fates(line), await near.load("k")], [["set ok", "set ok"], 50]);
+    assert.deepEqual([fates(line), await near.load("k")], [["set ok", "get ok", "set ok"], 50]);
   });
 
   void it("are so many at a time that a turn of the event loop stays short", async () => {
@@ -77,17 +76,17 @@ void describe("calls that wait together on one key", () => {
   void it("count once where the reply of their write was lost", async () => {
     for (const fate of ["lost", "dropped"] as const) {
       const { line, near, begin, update } = await crowd();
-      line.next("ok", fate);
+      line.next("ok", "ok", fate);
       const calls = Array.from({ length: 5 }, async () => update(add));
       await begin();
       assert.deepEqual(await told(calls), [1, 2, 3, 4, 5]);
-      assert.deepEqual([fates(line), await near.load("k")], [["set ok", `set ${fate}`, "set ok"], 5]);
+      assert.deepEqual([fates(line), await near.load("k")], [["set ok", "get ok", `set ${fate}`, "set ok"], 5]);
     }
   });
 
   void it("are told that the outcome is unknown each by itself, but for those who only looked", async () => {
     const { line, begin, update } = await crowd();
-    line.next("ok", "lost", "dropped");
+    line.next("ok", "ok", "lost", "dropped");
     const calls = [
       update(add),
       update(() => KEEP),
@@ -104,7 +103,7 @@ void describe("calls that wait together on one key", () => {
 
   void it("are refused each by itself where the store cannot be asked, and nothing was written", async () => {
     const { line, near, begin, update } = await crowd();
-    line.next("ok", "refused");
+    line.next("ok", "ok", "refused");
     const calls = Array.from({ length: 3 }, async () => update(add));
     await begin();
     assert.deepEqual(await told(calls), ["UNAVAILABLE", "UNAVAILABLE", "UNAVAILABLE"]);
@@ -113,7 +112,7 @@ void describe("calls that wait together on one key", () => {
 
   void it("run again on what another left, those who fail as well", async () => {
     const { line, near, begin, update } = await crowd();
-    line.next("ok", "hangs");
+    line.next("ok", "ok", "hangs");
     const seen: number[] = [];
     const calls = [
       update(add),
@@ -135,7 +134,7 @@ void describe("calls that wait together on one key", () => {
     const { line, near, begin, update } = await crowd();
     const reason = new Error("enough");
     const aborts = [new AbortController(), new AbortController()];
-    line.next("ok", "hangs");
+    line.next("ok", "ok", "hangs");
     const calls = [
       update(add),
       update(add, { signal: aborts[0]?.signal }),
