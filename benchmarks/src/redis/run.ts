@@ -2,10 +2,11 @@
 //
 //   node --expose-gc src/redis/run.ts [parts...] [--url redis://...] [--scale 0.1] [--seconds 4] [--rounds 3] [--locks a,b]
 //
-// Parts: state, updates, locks, contended, cache, limit; all of them unless told.
+// Parts: state, updates, locks, contended, cache, away, limit; all of them unless told.
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { withheld } from "../withheld.ts";
+import { away } from "./away.ts";
 import { cache } from "./cache.ts";
 import { contended, contenders } from "./contended.ts";
 import { limit } from "./limit.ts";
@@ -36,6 +37,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   locks: () => locks(url, peers, scale),
   contended: () => contended({ url, peers, measureMs: Number(values.seconds) * 1_000, rounds: Number(values.rounds) }),
   cache: () => cache(url, scale),
+  away: () => away(scale),
   limit: () => limit(Number(new URL(url).port), server?.load ?? ["redis-benchmark"], scale),
 };
 try {
