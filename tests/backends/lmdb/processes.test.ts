@@ -23,7 +23,7 @@ test("a killed writer leaves every group whole, keeps what it acknowledged, and 
     await child.kill();
     const start = performance.now();
     await results(session, { op: "set", key: record("next"), id: "i", value: "v" });
-    assert.ok(performance.now() - start < 1_000, "the next writer waited for a dead one");
+    assert.ok(performance.now() - start < 5_000, "the next writer waited for a dead one");
     const [a, b] = (await results(session, { op: "get", key: keys[0] }, { op: "get", key: keys[1] })) as StoredRecord[];
     assert.equal(a?.value, b?.value);
     assert.ok(Number.parseInt(a?.value as string, 10) >= child.acknowledged);
