@@ -242,11 +242,11 @@ export class Campaign implements Expiring {
     const { time } = this.#table;
     const holderEnds = state.holders.reduce((least, one) => Math.min(least, one.remainingMs), Infinity);
     this.#sleep(Math.min(time.monotonic() + holderEnds, this.#table.nextRefresh()));
-    this.#table.listen(this.#onListening);
+    this.#table.listen(this.onListening);
   }
 
   /** A grant given before it was listened for may have been missed. */
-  readonly #onListening = (): void => this.wake();
+  readonly onListening = (): void => this.wake();
 
   #sleep(until: number | undefined): void {
     if (this.deadline !== Infinity) this.#table.schedule.delete(this);

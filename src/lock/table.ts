@@ -51,7 +51,8 @@ export class LockTable implements Closing {
   #waiters = 0;
   #awake: Timer | undefined;
   #listening: "no" | "starting" | "live" = "no";
-  #onLive: (() => void)[] = [];
+  /** Once each, however often they ask until then. */
+  readonly #onLive = new Set<() => void>();
   #unsubscribe: (() => void) | undefined;
 
   static readonly #tables = new WeakMap<Instance, LockTable>();
@@ -122,8 +123,9 @@ export class LockTable implements Closing {
     if (this.#listening !== "no") this.enlist(campaign);
   }
 
-  /** A campaign is over. */
+  /** A campaign is over, or goes on under another name. */
   dismiss(campaign: Campaign): void {
+    this.#onLive.delete(campaign.onListening);
     const contender = this.#contenders.get(campaign.owner);
     if (!contender) return;
     contender.campaign = undefined;
@@ -145,7 +147,7 @@ export class LockTable implements Closing {
    */
   listen(onLive: () => void): void {
     if (this.#listening === "live" || this.capabilities?.push !== true || !this.instance.session.signals) return;
-    this.#onLive.push(onLive);
+    this.#onLive.add(onLive);
     if (this.#listening === "starting") return;
     this.#listening = "starting";
     this.background(this.#subscribe());
@@ -159,7 +161,8 @@ export class LockTable implements Closing {
       this.#listening = "no";
       this.report("listen for grants", error);
     }
-    const told = this.#onLive.splice(0);
+    const told = [...this.#onLive];
+    this.#onLive.clear();
     if (this.#listening === "live") for (const onLive of told) onLive();
   }
 
