@@ -28,6 +28,9 @@ const advice: ReadonlyMap<string | number, string> = new Map<string | number, st
   [11, "the data files are locked by another program: end it or choose another path"],
 ]);
 
+/** Codes of what may pass while the process runs: no room, or too many readers. */
+const passing = new Set<string | number>([28, "ENOSPC", 122, "EDQUOT", -30790]);
+
 /** Codes of a data file that can never work. */
 const foreign = new Set<string | number>([-30793, -30794, -30784, -30796, -30797]);
 
@@ -45,6 +48,7 @@ export function toError(error: WiredError | Error): HoldfastError {
   return new UnavailableError(known ?? `the data could not be written or read: ${error.message}`, {
     ...context,
     cause: error,
+    refused: code !== undefined && passing.has(code),
   });
 }
 

@@ -36,7 +36,7 @@ test(
     );
     for (const told of files) {
       assert.deepEqual(told, {
-        refusals: ["UNAVAILABLE: the disk is full: free space in the directory's file system"],
+        refusals: ["UNAVAILABLE for now: the disk is full: free space in the directory's file system"],
         acknowledgedWhileFull: true,
         lost: 0,
         locked: true,

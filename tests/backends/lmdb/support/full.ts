@@ -29,7 +29,8 @@ async function attempt(body: () => Promise<unknown>): Promise<boolean> {
     await body();
     return true;
   } catch (error) {
-    const what = isHoldfastError(error) ? `${error.code}: ${error.message}` : String(error);
+    const refused = "refused" in (error as Error) && (error as { refused: unknown }).refused === true;
+    const what = isHoldfastError(error) ? `${error.code}${refused ? " for now" : ""}: ${error.message}` : String(error);
     refusals.set(what, (refusals.get(what) ?? 0) + 1);
     return false;
   }
