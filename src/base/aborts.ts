@@ -73,6 +73,25 @@ export function onAbort(signal: AbortSignal | undefined, abort: () => void): () 
   return () => watch.end();
 }
 
+/** What `promise` comes to, unless the signal aborts first: then its reason. What was waited for goes on. */
+export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) return abort();
+    const watch = watchAbort(signal, { abort });
+    promise.then(
+      (value) => {
+        watch.end();
+        resolve(value);
+      },
+      (error: unknown) => {
+        watch.end();
+        reject(error);
+      },
+    );
+  });
+}
+
 /** A signal that follows others until it is let go. */
 export interface JoinedSignal {
   readonly signal: AbortSignal;

@@ -1,4 +1,4 @@
-import { onAbort } from "../base/aborts.ts";
+import { orAborted } from "../base/aborts.ts";
 import { deferred, type Deferred } from "../base/async.ts";
 import { within, type Run, type Runs } from "../client/index.ts";
 import type { Handout } from "./isolation.ts";
@@ -42,18 +42,10 @@ export class Load<V> {
     const { promise } = this.#values.get(key) as Deferred<Handout<V> | undefined>;
     const leave = this.#waits.join(key);
     this.#waiting++;
-    let unheard: (() => void) | undefined;
     try {
-      if (!signal) return await promise;
-      const left = new Promise<never>((_, reject) => {
-        const abort = (): void => reject(signal.reason as Error);
-        unheard = onAbort(signal, abort);
-        if (signal.aborted) abort();
-      });
-      return await Promise.race([promise, left]);
+      return await (signal ? orAborted(promise, signal) : promise);
     } finally {
       leave?.();
-      unheard?.();
       if (--this.#waiting === 0 && this.#open.size > 0) this.#controller.abort(signal?.reason);
     }
   }

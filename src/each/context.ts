@@ -1,3 +1,4 @@
+import { joinSignals, type JoinedSignal } from "../base/aborts.ts";
 import type { Duration } from "../base/durations.ts";
 import { isAway, isHoldfastError } from "../base/errors.ts";
 import type { Lease, StateStore, Verdict } from "../entries/index.ts";
@@ -84,7 +85,7 @@ export class Run implements HandlerContext {
   /** Its time was over before the handler settled. */
   late: Error | undefined;
   #cut: AbortController | undefined;
-  #signal: AbortSignal | undefined;
+  #signal: JoinedSignal | undefined;
   /** The only tag that its records may have, where it cannot commit others together. */
   readonly tag: string | undefined;
   readonly #host: RunHost;
@@ -116,10 +117,10 @@ export class Run implements HandlerContext {
     // Made where a handler asks for it: most do not.
     if (!this.#signal) {
       this.#cut = new AbortController();
-      this.#signal = AbortSignal.any([this.lease.signal, this.#cut.signal]);
+      this.#signal = joinSignals(this.#cut.signal, this.lease.signal);
       if (this.late) this.#cut.abort(this.late);
     }
-    return this.#signal;
+    return this.#signal.signal;
   }
 
   /** Its time is over: it commits nothing, and the handler is told. */
@@ -154,6 +155,7 @@ export class Run implements HandlerContext {
 
   /** The run is over, and what it has left was merged or counts for nothing. */
   release(): void {
+    this.#signal?.end();
     for (const { record } of this.uses) record.pins--;
   }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
-import { joinSignals, onAbort } from "../../src/base/aborts.ts";
+import { joinSignals, onAbort, orAborted } from "../../src/base/aborts.ts";
 
 void test("a signal tells each that it may end once, and none that was taken back meanwhile", () => {
   const { signal, abort } = abortable();
@@ -69,3 +69,15 @@ function abortable() {
     listeners: () => getEventListeners(controller.signal, "abort").length,
   };
 }
+
+void test("a promise that a signal may end keeps its outcome, ends with the reason, and leaves no listener behind", async () => {
+  const { signal, abort, listeners } = abortable();
+  const never = orAborted(new Promise<never>(() => undefined), signal);
+  assert.equal(await orAborted(Promise.resolve(1), signal), 1);
+  await assert.rejects(orAborted(Promise.reject(new Error("its own")), signal), /its own/);
+  assert.equal(listeners(), 1);
+  abort(new Error("enough"));
+  await assert.rejects(never, /enough/);
+  await assert.rejects(orAborted(Promise.resolve(1), signal), /enough/);
+  assert.equal(listeners(), 0);
+});
