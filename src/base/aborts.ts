@@ -79,16 +79,9 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<
     const abort = (): void => reject(signal.reason as Error);
     if (signal.aborted) return abort();
     const watch = watchAbort(signal, { abort });
-    promise.then(
-      (value) => {
-        watch.end();
-        resolve(value);
-      },
-      (error: unknown) => {
-        watch.end();
-        reject(error);
-      },
-    );
+    const over = (): void => watch.end();
+    promise.then(over, over);
+    promise.then(resolve, reject);
   });
 }
 
