@@ -1,13 +1,11 @@
 import { UnavailableError, type HoldfastError } from "../../../base/errors.ts";
-import { deferred } from "../../../base/async.ts";
 import type { Time, Timer } from "../../../base/time.ts";
 import { RedisFailure, type Arg, type Reply } from "../router.ts";
+import { Attempt } from "./attempt.ts";
 import { attemptFailure, BACKEND, isUnknownHost, type Hide } from "./failures.ts";
-import { introduce } from "./introduce.ts";
 import { Live } from "./live.ts";
 import { pauseBefore } from "./pauses.ts";
-import { noAnswer, understood } from "./who-answers.ts";
-import { showEndpoint, type Dial, type Endpoint, type Role, type Wire } from "./wire.ts";
+import type { Dial, Endpoint, Role, Wire } from "./wire.ts";
 
 /** A connection that lived shorter is no success: its loss does not start the pauses anew. */
 const SUCCESS_MS = 1_000;
@@ -43,24 +41,13 @@ export interface ConnectionOptions extends Common {
   changed(): void;
 }
 
-interface Attempting {
-  /** What it tries to reach, once that is known. */
-  where: string | undefined;
-  /** What it has made. */
-  live: Live | undefined;
-  /** It is over, and another one is to follow at once. */
-  outdated: boolean;
-  /** What is known of a server that does not answer. */
-  silence: string;
-}
-
 /** A connection that comes back after a loss. It starts with {@link start}, and does not keep the process alive by itself. */
 export class Connection {
   readonly #options: ConnectionOptions;
   #live: Live | undefined;
   #openedAt: number | undefined;
   #where = "";
-  #attempting: Attempting | undefined;
+  #attempting: Attempt | undefined;
   #attempts = 0;
   #failures = 0;
   #failedAt = Number.NEGATIVE_INFINITY;
@@ -69,7 +56,6 @@ export class Connection {
   #final = false;
   #closed = false;
   #pause: Timer | undefined;
-  #abandon: ((why: Error) => void) | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -134,7 +120,7 @@ export class Connection {
     if (this.#closed || (to !== undefined && to === (attempt ? attempt.where : this.#where))) return;
     if (attempt) {
       attempt.outdated = true;
-      this.#abandon?.(new Error("abandoned"));
+      attempt.abandon(new Error("abandoned"));
       return;
     }
     const live = this.#live;
@@ -158,7 +144,7 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     this.#pause?.clear();
-    this.#abandon?.(new Error("closed"));
+    this.#attempting?.abandon(new Error("closed"));
     if (ms === undefined) this.#live?.close();
     else this.#live?.retire(ms);
     this.#live = undefined;
@@ -174,10 +160,13 @@ export class Connection {
 
   async #attempt(): Promise<void> {
     const { time, hide, changed } = this.#options;
-    const attempt: Attempting = { where: undefined, live: undefined, outdated: false, silence: "" };
+    const attempt = new Attempt(this.#options, this.#isNew);
     this.#attempting = attempt;
     try {
-      const live = await this.#establish(attempt);
+      const live = await attempt.establish({
+        alive: (wire) => this.#alive(wire),
+        lost: (one, why) => this.#lost(one, why),
+      });
       if (attempt.outdated || this.#closed) {
         live.close();
         throw new Error("abandoned");
@@ -206,53 +195,6 @@ export class Connection {
       else if (this.#options.persists) this.#retry(pauseBefore(Infinity));
     }
     changed();
-  }
-
-  /** One attempt, bounded in time; whatever it opened is closed when it fails. */
-  async #establish(attempt: Attempting): Promise<Live> {
-    const { time, dial, role, connectTimeout } = this.#options;
-    const given = deferred<never>();
-    let wire: Wire | undefined;
-    let over = false;
-    const fail = (why: unknown): void => {
-      over = true;
-      given.reject(why);
-    };
-    this.#abandon = fail;
-    const timer = time.after(connectTimeout, () => fail(noAnswer(connectTimeout, attempt.silence)));
-    const steps = async (): Promise<Live> => {
-      const endpoint = await this.#options.endpoint();
-      if (over) throw new Error("abandoned");
-      attempt.where = showEndpoint(endpoint);
-      const lost = deferred<never>();
-      const made = await dial(endpoint, role, (why) => {
-        if (attempt.live) this.#lost(attempt.live, why);
-        else lost.reject(why);
-      });
-      wire = made;
-      if (over) {
-        made.close();
-        throw new Error("abandoned");
-      }
-      const opened = Promise.race([lost.promise, made.open().then(() => introduce(made, role))]);
-      // What has answered once is what it should be.
-      if (this.#isNew) await understood(this.#options, endpoint, opened, (what) => (attempt.silence = what));
-      else await opened;
-      await Promise.race([lost.promise, this.#options.prepare?.(made)]);
-      if (over) throw new Error("abandoned");
-      attempt.live = this.#alive(made);
-      return attempt.live;
-    };
-    try {
-      return await Promise.race([given.promise, steps()]);
-    } catch (error) {
-      over = true;
-      wire?.close();
-      throw error;
-    } finally {
-      timer.clear();
-      this.#abandon = undefined;
-    }
   }
 
   /** It never was open. */

@@ -205,10 +205,10 @@ function keyOf(kind: SubscriptionKind, name: string): string {
 }
 
 function refused({ kind, name }: Entry, message: string): UnsupportedError {
+  const grant = kind === "pattern" ? "+psubscribe &*" : `+subscribe &${name.slice(0, name.indexOf(":") + 1)}*`;
+  const remedy = message.startsWith("NOPERM") ? `; allow ${grant}` : "";
   return new UnsupportedError(
-    `the server refused the subscription to the ${kind} ${JSON.stringify(name)}: ${message}`,
-    {
-      backend: BACKEND,
-    },
+    `the server refused the subscription to the ${kind} ${JSON.stringify(name)}: ${message}${remedy}`,
+    { backend: BACKEND },
   );
 }
