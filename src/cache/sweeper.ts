@@ -26,10 +26,9 @@ const PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 5_000;
 const PAUSES = 4;
 const SHORT_PAUSES = 1;
-/** Between two passes: so many times as long as the last one took, within bounds. */
+/** Between two passes: as long as the last one took, within bounds. */
 const REST_MS = 1_000;
-const RESTS = 4;
-const LONGEST_REST_MS = 10 * 60_000;
+const LONGEST_REST_MS = 60_000;
 
 /** Whether there is something to sweep, and it can be found. */
 export function canSweep({ list, reads }: Capabilities): boolean {
@@ -110,7 +109,7 @@ export class Sweeper {
           const start = this.#instance.time.monotonic();
           if (!(await this.#sweep(claim))) break;
           const took = this.#instance.time.monotonic() - start;
-          await this.#pause(Math.min(Math.max(REST_MS, RESTS * took), LONGEST_REST_MS));
+          await this.#pause(Math.min(Math.max(REST_MS, took), LONGEST_REST_MS));
           if (this.#dirty) await this.#mark();
         }
       } while (this.#dirty && !this.#closing);
