@@ -7,7 +7,10 @@ import type { LoadSettings } from "./options.ts";
 import { runLoad, type LoadPlan, type Run } from "./run-load.ts";
 import type { StoreCall } from "./store-health.ts";
 
-/** Asks for values that are loaded where they are missing: one run for all who ask for a key at the same time. */
+/**
+ * Asks for values that are loaded where they are missing: one run for all who ask for a key at the same time. Keeps nothing but the
+ * loads that are on their way: see {@link Loads} for what bounds them. Who waits is held by the load, and let go of by its signal.
+ */
 export class Asking<V> {
   readonly #engine: Engine<V>;
   readonly #loads: Loads<V>;
