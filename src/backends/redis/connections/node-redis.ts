@@ -109,7 +109,7 @@ export class NodeRedisWire implements Wire {
 }
 
 /** What the driver rejects with before it writes; all else may have been written. */
-export function neverWritten(error: unknown): boolean {
+function neverWritten(error: unknown): boolean {
   return (
     error instanceof Error && /^(?:The client is closed|The client is offline|The queue is full)$/.test(error.message)
   );
