@@ -117,6 +117,23 @@ describe("the test backend", () => {
     assert.equal(await a.state("s").load("k"), 2);
   });
 
+  it("refuses for a while what a lock waits for", async (t) => {
+    const { backend, a } = await setUp(t);
+    const lock = a.lock("l", { ttl: "30s" });
+    backend.failNext("acquire", "refused");
+    await assert.rejects(lock.tryAcquire("k"), { code: "UNAVAILABLE", refused: true });
+    backend.failNext("acquire", "unavailable");
+    await assert.rejects(lock.acquire("k"), { code: "UNAVAILABLE", refused: false });
+    backend.failNext("acquire", "refused", { times: 20 });
+    const lease = await meanwhile(backend, lock.acquire("k"));
+    // Longer than a release may take.
+    backend.failNext("release", "refused", { times: 15 });
+    assert.equal(await meanwhile(backend, lease.release()), "unknown");
+    assert.equal(await lock.tryAcquire("k"), undefined);
+    await backend.advance("15s");
+    assert.ok(await lock.tryAcquire("k"));
+  });
+
   it("fails as often as told, each kind for itself, in the order of the calls", async (t) => {
     const { backend, a } = await setUp(t);
     const store = a.state("s");
