@@ -85,6 +85,11 @@ export class Job<R> implements Expiring, Abortable, Linked<Job<R>> {
     return { signal: this.signal, deadline: this.deadline };
   }
 
+  /** Whether its function came to an error. */
+  get failed(): boolean {
+    return this.told !== undefined && "error" in this.told;
+  }
+
   /** Does its work. */
   play(view: View): R | Promise<R> {
     const play = (): R | Promise<R> => this.work.play(view, this.call);

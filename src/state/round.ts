@@ -163,7 +163,9 @@ export class Round {
     if (this.#jobs.some((job) => job.over && job.wrote)) return this.#undone(jobs, "again");
     if (jobs.length === 0) return this.#settle(jobs, looking);
     const { ops, covered } = view.operations();
-    const { joined, opened, protection, instance } = queue.terms;
+    const { opened, protection, instance } = queue.terms;
+    // One that failed has nothing to be committed with.
+    const joined = jobs.some(({ failed }) => failed) ? undefined : queue.terms.joined;
     if (jobs.length > 1 && ops.length > opened.capabilities.maxGroup) {
       queue.most = jobs.length - 1;
       return this.#undone(jobs, "again");

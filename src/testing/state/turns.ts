@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { setImmediate as turn } from "node:timers/promises";
-import { transact, type StateStore } from "../../state/index.ts";
+import { space } from "../../base/keys.ts";
+import { transact, transactionFactory, type StateStore } from "../../state/index.ts";
 import type { Case } from "../suite.ts";
 import { books, guards, instanceOf, keeps, leaseOf, storeOf, storeOn, times, transacts } from "./client.ts";
 import { told } from "./crowds.ts";
@@ -148,6 +149,33 @@ export const turnCases: readonly Case[] = [
         );
       });
       assert.equal(await stores[0]?.load("k"), 120);
+    },
+  },
+  {
+    title: "what is to be committed with a transaction is not where its function fails, also where it takes turns",
+    proves: "state 6: if fn throws",
+    when: transacts,
+    async run(context) {
+      const { instance, a } = books(context);
+      const other = storeOf<number>(context);
+      const key = { space: space("state", "conformance", "entries"), key: "{t}beside" };
+      const beside = { op: "set", key, id: "1", value: "7", ttl: undefined } as const;
+      let runs = 0;
+      const done = transactionFactory(instance).run(
+        async (tx) => {
+          tx.save(a, "{t}k", ((await tx.load(a, "{t}k")) ?? 0) + 100);
+          // Twice by somebody else, so that it takes its turn.
+          if (++runs < 3) await other.save("{t}k", runs);
+          else throw new Error("of the application");
+        },
+        {
+          signal: undefined,
+          timeoutMs: 30_000,
+          commit: async (request) => request({ ops: [beside] }, instance.ownCall()),
+        },
+      );
+      await assert.rejects(done, { message: "of the application" });
+      assert.deepEqual([runs, await other.load("{t}k"), await other.load("{t}beside")], [3, 2, undefined]);
     },
   },
 ];
