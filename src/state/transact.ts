@@ -66,9 +66,11 @@ export async function runTransaction<R>(
   const attempt = new Attempt(instance, host, inside, each, call.signal, joined);
   try {
     let tries = 0;
-    let turn = joined ? undefined : host.lines.likely();
+    // From inside of a function whose turn it may be, it would wait for that.
+    const polite = own.outer === undefined;
+    let turn = polite && !joined ? host.lines.likely() : undefined;
     for (let conflict: Found | undefined; !turn;) {
-      const tried = await attempt.alone(conflict);
+      const tried = await attempt.alone(conflict, polite);
       if ("value" in tried) return tried.value;
       tries++;
       if ("meets" in tried) turn = tried.meets;
@@ -127,8 +129,8 @@ class Attempt<R> {
     return this.#tx?.items.keys() ?? [];
   }
 
-  /** Runs the function once, and commits, unless others wait for the same. */
-  async alone(known: Found | undefined): Promise<Tried<R>> {
+  /** Runs the function once, and commits; if it is `polite`, only where nobody waits for the same. */
+  async alone(known: Found | undefined, polite: boolean): Promise<Tried<R>> {
     this.#host.running.assertLive();
     const tx = (this.#tx = new Transaction(this.#instance, { ...this.#terms, known }));
     let value: R;
@@ -139,7 +141,7 @@ class Attempt<R> {
       if (conflict) return { conflict };
       throw error;
     }
-    const meets = tx.writes ? this.#host.lines.meet(tx.items.keys()) : undefined;
+    const meets = polite && tx.writes ? this.#host.lines.meet(tx.items.keys()) : undefined;
     if (meets) return { meets };
     const done = await (this.#joined
       ? this.#joined.commit(async ({ ops, guards }, call) => tx.commit({ ops, guards }, call))

@@ -243,3 +243,21 @@ void it("a turn whose holder died ends by itself", async () => {
   await done;
   assert.equal(await near.load("k"), 3);
 });
+
+void it("a transaction inside of the function of one whose turn it is does not wait for that turn", async () => {
+  const line = new FaultyLine();
+  const instance = line.instance();
+  const store = line.store<number>({}, instance);
+  const count = async (key: string, inside?: () => Promise<void>): Promise<void> =>
+    transact(instance, async (tx) => {
+      const n = (await tx.load(store, key)) ?? 0;
+      await inside?.();
+      tx.save(store, key, n + 1);
+    });
+  // So many that they do not try without a turn any more; the clock stands still, so a turn that had to end by itself never would.
+  const workers = Array.from({ length: 16 }, async (_, i) => {
+    for (let n = 0; n < 8; n++) await count("k", async () => count(`own ${i}`));
+  });
+  await Promise.all(workers);
+  assert.equal(await store.load("k"), 128);
+});
