@@ -1,8 +1,10 @@
 import { FencedError, IndeterminateError, isHoldfastError, UnavailableError } from "../base/errors.ts";
 import { Write, type Call, type Instance, type Reply } from "../client/index.ts";
 import type { Group, StoredRecord } from "../port/index.ts";
+import { checkGroup, refusalOf } from "./groups.ts";
 import type { Job } from "./job.ts";
 import type { Queue } from "./queue.ts";
+import { soon, within } from "./soon.ts";
 import type { View } from "./view.ts";
 
 /** No function starts in a round that has lasted longer, in ms: a turn of the event loop is to stay short. */
@@ -166,8 +168,9 @@ export class Round {
     const { opened, protection, instance } = queue.terms;
     // One that failed has nothing to be committed with.
     const joined = jobs.some(({ failed }) => failed) ? undefined : queue.terms.joined;
-    if (jobs.length > 1 && ops.length > opened.capabilities.maxGroup) {
-      queue.most = jobs.length - 1;
+    // Each could be written by itself, but not all together.
+    if ((jobs.length > 1 || looking) && refusalOf({ ops }, opened, queue.backend)) {
+      queue.most = Math.ceil(jobs.length / 2);
       return this.#undone(jobs, "again");
     }
     if (view.plain && !joined) return this.#settle(jobs, looking);
@@ -176,7 +179,10 @@ export class Round {
     try {
       const own = (group = protection && ops.length > 0 ? protection.cover(ops, covered) : { ops });
       const sent = joined
-        ? joined.commit(async (extra, call) => this.#send(jobs, (group = together(own, extra)), call))
+        ? joined.commit(async (extra, call) => {
+            checkGroup((group = together(own, extra)), opened, queue.backend);
+            return this.#send(jobs, group, call);
+          })
         : this.#send(jobs, group, this.#callOf(jobs));
       reply = sent instanceof Promise ? await queue.ask(sent) : sent;
     } catch (error) {
@@ -268,30 +274,4 @@ class RoundWrite extends Write<Reply> {
 
 function together(one: Group, other: Group): Group {
   return { ops: [...one.ops, ...other.ops], guards: [...(one.guards ?? []), ...(other.guards ?? [])] };
-}
-
-/** Whether a function needs nothing but promises and the store: others wait for that. */
-async function soon(playing: Promise<void>, view: View): Promise<boolean> {
-  const ended = playing.then(() => true);
-  for (;;) {
-    let immediate: NodeJS.Immediate | undefined;
-    const late = new Promise<false>((resolve) => {
-      immediate = setImmediate(() => (immediate = setImmediate(() => resolve(false))));
-    });
-    if (await Promise.race([ended, late])) {
-      clearImmediate(immediate);
-      return true;
-    }
-    const { reading } = view;
-    if (!reading) return false;
-    await Promise.race([playing, reading.catch(() => undefined)]);
-  }
-}
-
-async function within(playing: Promise<void>, ms: number, { time }: Instance): Promise<boolean> {
-  let timer: { clear(): void } | undefined;
-  const late = new Promise<false>((resolve) => (timer = time.after(ms, () => resolve(false), { ref: true })));
-  const ended = await Promise.race([playing.then(() => true), late]);
-  timer?.clear();
-  return ended;
 }

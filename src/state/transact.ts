@@ -68,7 +68,9 @@ export async function runTransaction<R>(
     let tries = 0;
     // From inside of a function whose turn it may be, it would wait for that.
     const polite = own.outer === undefined;
-    let turn = polite && !joined ? host.lines.likely() : undefined;
+    // Where the tags have turns of their own, none is likely before a record is known.
+    const guesses = polite && !joined && opened.capabilities.transact === "full";
+    let turn = guesses ? host.lines.likely() : undefined;
     for (let conflict: Found | undefined; !turn;) {
       const tried = await attempt.alone(conflict, polite);
       if ("value" in tried) return tried.value;

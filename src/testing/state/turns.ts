@@ -178,4 +178,67 @@ export const turnCases: readonly Case[] = [
       assert.deepEqual([runs, await other.load("{t}k"), await other.load("{t}beside")], [3, 2, undefined]);
     },
   },
+  {
+    title: "transactions of another tag than those that take turns commit beside them",
+    proves: "state 6: slot",
+    when: transacts,
+    async run(context) {
+      const clients = [books(context), books(context)];
+      const count = async (i: number, key: string): Promise<string> => {
+        const { instance, a, b } = clients[i % 2] as (typeof clients)[0];
+        return transact(
+          instance,
+          async (tx) => {
+            const n = (await tx.load(a, key)) ?? 0;
+            tx.save(a, key, n + 1);
+            tx.save(b, key, n + 1);
+            return "done";
+          },
+          { timeout: "20s" },
+        );
+      };
+      // In waves, so that those of the later ones know what the earlier ones met.
+      const calls: Promise<string>[] = [];
+      for (let wave = 0; wave < 10; wave++) {
+        for (let i = 0; i < 40; i++) calls.push(count(i, "{t}k"));
+        await Promise.race(calls.slice(-40));
+        for (let i = 0; i < 10; i++) calls.push(count(i, `{u${wave}}k`));
+      }
+      assert.deepEqual(new Set(await told(calls)), new Set(["done"]));
+      const [{ b }] = clients as [(typeof clients)[0]];
+      assert.deepEqual([await b.load("{t}k"), await b.load("{u9}k")], [400, 10]);
+    },
+  },
+  {
+    title: "transactions whose functions go from one tag to another commit, each by what it had last",
+    proves: "state 6: slot",
+    when: transacts,
+    async run(context) {
+      const clients = [books(context), books(context)];
+      const done = await told(
+        Array.from({ length: 60 }, async (_, i) => {
+          const { instance, a, b } = clients[i % 2] as (typeof clients)[0];
+          let runs = 0;
+          return transact(
+            instance,
+            async (tx) => {
+              const key = runs++ < 2 ? "{t}k" : `{u${i % 3}}k`;
+              const n = (await tx.load(a, key)) ?? 0;
+              tx.save(a, key, n + 1);
+              tx.save(b, key, n + 1);
+              return "done";
+            },
+            { timeout: "20s" },
+          );
+        }),
+      );
+      assert.deepEqual(new Set(done), new Set(["done"]));
+      const counts = await clients[0]?.b.loadMany(["{t}k", "{u0}k", "{u1}k", "{u2}k"]);
+      // A tag at a time, for a cluster.
+      assert.equal(
+        [...(counts ?? [])].reduce((sum, [, n]) => sum + n, 0),
+        60,
+      );
+    },
+  },
 ];
