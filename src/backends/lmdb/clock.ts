@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { uptime } from "node:os";
-import { readText } from "./identity.ts";
+import { readText } from "../../base/process-tag.ts";
 
 /** How long two boot times may differ and still be the same boot, where the system has no boot id. */
 const bootTolerance = 10_000;

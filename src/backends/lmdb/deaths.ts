@@ -1,6 +1,6 @@
 import type { Time, Timer } from "../../base/time.ts";
 import type { Command } from "./commands.ts";
-import { isForeign, isOver, tagOf } from "./identity.ts";
+import { isForeign, isOver, tagOf } from "../../base/process-tag.ts";
 import { metaKeys, readMeta, suffixes } from "./meta.ts";
 import type { Reads } from "./reads.ts";
 import type { Tables } from "./tables.ts";

@@ -10,7 +10,7 @@ import { loadDriver } from "./driver.ts";
 import { openReadable, type Tables } from "./tables.ts";
 import { due } from "./expiry-index.ts";
 import { closedError, closedMeanwhile, toError } from "./failures.ts";
-import { processTag } from "./identity.ts";
+import { processTag } from "../../base/process-tag.ts";
 import { metaKeys, readMeta, suffixes, type PeerRecord } from "./meta.ts";
 import { Peers } from "./peers.ts";
 import { Reads } from "./reads.ts";

@@ -1,6 +1,6 @@
 import type { LmdbKey, LmdbStore } from "./driver.ts";
 import { textOf } from "./layout.ts";
-import { tagOf, wasOver } from "./identity.ts";
+import { tagOf, wasOver } from "../../base/process-tag.ts";
 import { emptyLock, reap, reapDead, type Hold, type LockRecord, type Mark, type Waiter } from "../common/lock-rules.ts";
 
 /** A lock as stored: its rules' record, and when the sweep will look at it. */

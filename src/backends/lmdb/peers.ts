@@ -1,7 +1,7 @@
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { UnsupportedError, type HoldfastError } from "../../base/errors.ts";
 import { toError } from "./failures.ts";
-import { processTag, refuseUnknownSpace } from "./identity.ts";
+import { knowsSpace, processTag } from "../../base/process-tag.ts";
 import type { PeerRecord } from "./meta.ts";
 import { isAnswered, SocketFolder } from "./sockets.ts";
 
@@ -53,7 +53,7 @@ export class Peers {
    * listen, and looks again after a pause by chance; one that is there each time is there to stay.
    */
   async listen(): Promise<void> {
-    refuseUnknownSpace();
+    if (!knowsSpace()) throw unknownSpace();
     for (let tried = 1; ; tried++) {
       await this.#claim();
       const other = await this.#folder.foreigner();
@@ -196,6 +196,13 @@ export class Peers {
 
 /** How often to look whether processes of another space of numbers are there. */
 const looks = 14;
+
+function unknownSpace(): UnsupportedError {
+  return new UnsupportedError(
+    "/proc/self/ns/pid cannot be read, so processes of another container could not be told from those of this one: mount /proc",
+    { backend: "lmdb" },
+  );
+}
 
 function sharedWithOthers(): UnsupportedError {
   return new UnsupportedError(

@@ -3,7 +3,7 @@ import type { Outcome, Result } from "../../port/index.ts";
 import type { Command } from "./commands.ts";
 import type { LmdbStore } from "./driver.ts";
 import { due } from "./expiry-index.ts";
-import { tagOf, wasOver } from "./identity.ts";
+import { tagOf, wasOver } from "../../base/process-tag.ts";
 import { sweepFloor } from "./floors.ts";
 import { isExpired } from "./layout.ts";
 import { head } from "./log.ts";

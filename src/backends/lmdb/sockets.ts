@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import { createConnection } from "node:net";
 import path from "node:path";
-import { isForeign, isOver } from "./identity.ts";
+import { isForeign, isOver } from "../../base/process-tag.ts";
 
 /** Longest path of a socket that every system takes; longer ones are cut in silence. */
 export const longestSocket = 103;

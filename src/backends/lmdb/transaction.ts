@@ -2,7 +2,7 @@ import { handOff, nextTurn, passes, reapDead, type LockRecord } from "../common/
 import { leaseNow } from "./clock.ts";
 import type { Tables } from "./tables.ts";
 import { index } from "./expiry-index.ts";
-import { tagOf, wasOver } from "./identity.ts";
+import { tagOf, wasOver } from "../../base/process-tag.ts";
 import { encodeLock, readLock, sessionsOf, type StoredLock } from "./lock-table.ts";
 import { append, type LogEntry } from "./log.ts";
 import { metaKeys, readMeta, readWatches, writeMeta, type Watches } from "./meta.ts";

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { readdirSync, rmSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { isOver, processTag } from "../../../src/backends/lmdb/identity.ts";
+import { isOver, processTag } from "../../../src/base/process-tag.ts";
 import { connect } from "../../../src/entries/index.ts";
 import type { LockOperation, LockState, Outcome, Session } from "../../../src/port/index.ts";
 import { type Child, lock, record, results, run, Scene } from "./support/processes.ts";

@@ -1,5 +1,4 @@
 import { readFileSync, readlinkSync } from "node:fs";
-import { UnsupportedError } from "../../base/errors.ts";
 
 /*
  * Who a process is, in a word that others of the machine can test: number, start, number space, clock. What is unique in one space
@@ -47,13 +46,9 @@ export function isForeign(tag: string): boolean {
   return parse(tag)?.space !== self().space;
 }
 
-/** Throws UnsupportedError where a process cannot tell in which space its number is. */
-export function refuseUnknownSpace(): void {
-  if (process.platform !== "linux" || self().space !== none) return;
-  throw new UnsupportedError(
-    "/proc/self/ns/pid cannot be read, so processes of another container could not be told from those of this one: mount /proc",
-    { backend: "lmdb" },
-  );
+/** Whether this process can tell in which space its number is, as far as the system has such. */
+export function knowsSpace(): boolean {
+  return process.platform !== "linux" || self().space !== none;
 }
 
 let checkedAt = Number.NaN;
