@@ -2,6 +2,7 @@ import type { Space } from "../base/keys.ts";
 import type { Call, Instance } from "../client/index.ts";
 import type { Backend } from "../port/index.ts";
 import { WeakNames } from "../base/weak-names.ts";
+import { isDeleted } from "./deleted.ts";
 import { RecentKeys } from "./recent-keys.ts";
 import { isTagStamp } from "./stamps.ts";
 
@@ -45,18 +46,18 @@ export class ProcessLimit {
     call: Call,
   ): Promise<ProcessLimit> {
     const limit = new ProcessLimit(max);
-    for (const [space, keys] of [
-      [entries, limit.entries],
-      [stamps, limit.stamps],
-    ] as const) {
+    for (const space of [entries, stamps]) {
       let cursor: string | undefined;
       do {
         const page = await instance.page({ space, prefix: "", limit: PAGE, cursor }, call);
-        for (const { key } of page.records) {
+        for (const record of page.records) {
+          const { key } = record;
           if (space === stamps && !isTagStamp(key)) continue;
+          const keys = space === stamps ? limit.stamps : isDeleted(record) ? limit.deleted : limit.entries;
           const surplus = keys.use(key);
-          if (surplus !== undefined)
-            await instance.execute({ ops: [{ op: "delete", key: { space, key: surplus } }] }, call);
+          if (surplus === undefined) continue;
+          if (keys === limit.deleted) limit.forgotAt = instance.time.monotonic();
+          await instance.execute({ ops: [{ op: "delete", key: { space, key: surplus } }] }, call);
         }
         ({ cursor } = page);
       } while (cursor !== undefined);

@@ -3,22 +3,13 @@ import { InvalidArgumentError } from "../base/errors.ts";
 import { space, utf8Length, type Key, type Space } from "../base/keys.ts";
 import { executeWrite, type Call, type Instance, type Reply } from "../client/index.ts";
 import type { Capabilities, Condition, Group, Opened, Operation, StoredRecord } from "../port/index.ts";
+import { DELETED, DELETED_MARGIN_MS, DELETED_MS, isDeleted } from "./deleted.ts";
 import type { CacheSettings } from "./options.ts";
 import { ProcessLimit } from "./process-limit.ts";
 import { Renewals } from "./renewals.ts";
 import { CACHE_STAMP, EPOCH_STAMP, isTagStamp, recordOf, StampRecords, tagStamp, type StampRecord } from "./stamps.ts";
 import { Sweeper } from "./sweeper.ts";
 import type { Entry, Found, Ground, Kept, Stamps, Terms, Tier } from "./tier.ts";
-
-/**
- * A deleted entry leaves a record with no value, whose id starts with a character that no drawn id has: a load elsewhere that
- * found no entry must not bring back what was deleted while it ran.
- */
-const DELETED = "!";
-/** How long that record stays. A load that ran for longer and had found nothing is not kept. */
-const DELETED_MS = 10 * 60_000;
-/** How much sooner such a load is given up, for the way to the store. */
-const DELETED_MARGIN_MS = 60_000;
 
 /** What the tier tells its cache of. */
 export interface TierEvents {
@@ -262,8 +253,4 @@ export class StoreTier implements Tier {
 /** Whether the data is in this process and worth bounding: Null keeps none. */
 function isInProcess({ capabilities }: Opened): boolean {
   return capabilities.shared === "process" && capabilities.reads !== "eventual";
-}
-
-function isDeleted(record: StoredRecord): boolean {
-  return record.id.startsWith(DELETED);
 }

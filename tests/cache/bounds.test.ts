@@ -35,6 +35,16 @@ describe("a cache in this process", () => {
     assert.equal(await one.get("f"), 1);
   });
 
+  it("does not count what is left of deleted entries as entries, where it is there already", async () => {
+    const { backend } = stand();
+    const first = new Cache<number>(new Instance(backend()), "values", { ttl: "never", maxItems: 3 });
+    for (const key of ["x", "y", "z"]) await first.set(key, 1);
+    for (const key of ["a", "b", "c"]) await first.delete(key);
+    const second = new Cache<number>(new Instance(backend()), "values", { ttl: "never", maxItems: 3 });
+    await second.set("x", 2);
+    assert.deepEqual([...(await second.getMany(["x", "y", "z"])).values()], [2, 1, 1]);
+  });
+
   it("does not keep what was deleted while it was loaded, however many are deleted", async () => {
     const { cache, time } = stand();
     const values = cache<number>({ maxItems: 1 });
