@@ -67,8 +67,10 @@ export type Kind =
   | "once"
   /** Results of `runOnce`, by id. */
   | "result"
-  /** Turns of those who change the same records. */
-  | "turn";
+  /** Turns of those who change the same record of a state store, by its name and key. */
+  | "turn"
+  /** Turns of transactions. */
+  | "turns";
 
 /** One letter a kind, part of every stored key: never change one. */
 const letters: Readonly<Record<Kind, string>> = {
@@ -80,6 +82,7 @@ const letters: Readonly<Record<Kind, string>> = {
   once: "o",
   result: "r",
   turn: "u",
+  turns: "q",
 };
 
 /** The records of one kind, service and name. */

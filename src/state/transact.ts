@@ -93,7 +93,7 @@ export async function runTransaction<R>(
 /** Where transactions take turns: those of a service, or where the backend commits less at once, of what it does commit at once. */
 function turnOf({ space: { service }, key }: Key, { capabilities }: Opened): Key {
   const name = "transact";
-  return { space: space("turn", service, name), key: capabilities.transact === "full" ? name : tagOf(key) };
+  return { space: space("turns", service, name), key: capabilities.transact === "full" ? name : tagOf(key) };
 }
 
 /** What a try came to: a conflict comes back as what it was with, and one that would be in others' way, as their turn. */

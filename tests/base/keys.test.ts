@@ -17,7 +17,7 @@ import {
   utf8Length,
 } from "../../src/base/keys.ts";
 
-const kinds: Kind[] = ["state", "cache", "stamp", "lock", "shared", "once", "result", "turn"];
+const kinds: Kind[] = ["state", "cache", "stamp", "lock", "shared", "once", "result", "turn", "turns"];
 
 /** Text of what ids are made of, so that wrong cuts would meet often. */
 const tricky = fc.string({

@@ -227,7 +227,7 @@ void it("a function runs where its caller called, whoever set it going", async (
 void it("a turn whose holder died ends by itself", async () => {
   const line = new FaultyLine();
   const [dead, alive] = [line.instance(), line.instance()];
-  const turn = { space: space("turn", "", "transact"), key: "transact" };
+  const turn = { space: space("turns", "", "transact"), key: "transact" };
   const acquire = { op: "acquire", lock: turn, owner: "dead", mode: "exclusive", ttl: 2_000, info: "" } as const;
   await dead.execute({ ops: [acquire] }, dead.ownCall());
   const [store, near] = [line.store<number>({}, alive), line.near<number>()];

@@ -241,4 +241,26 @@ export const turnCases: readonly Case[] = [
       );
     },
   },
+  {
+    title: "a store may have the name and the key that transactions take turns by",
+    proves: "state 3: no lost update",
+    when: transacts,
+    async run(context) {
+      const instance = instanceOf(context);
+      const store = storeOn<number>(instance, "transact");
+      const other = storeOf<number>(context, {}, "transact");
+      await store.save("transact", 5);
+      let runs = 0;
+      let meanwhile: Promise<unknown> | undefined;
+      await transact(instance, async (tx) => {
+        const n = (await tx.load(store, "{transact}k")) ?? 0;
+        // Twice by somebody else, so that it takes its turn.
+        if (++runs < 3) await other.save("{transact}k", runs);
+        else meanwhile = store.upsert("transact", (m) => (m ?? 0) + 1);
+        tx.save(store, "{transact}k", n + 1);
+      });
+      await meanwhile;
+      assert.deepEqual([runs, await store.load("transact"), await store.load("{transact}k")], [3, 6, 3]);
+    },
+  },
 ];

@@ -7,7 +7,7 @@ import { nastyKeys } from "../../../src/testing/port/records.ts";
 
 const layout = new Layout("hf");
 const orders = space("state", "shop", "orders");
-const kinds: readonly Kind[] = ["state", "cache", "stamp", "lock", "shared", "once", "result", "turn"];
+const kinds: readonly Kind[] = ["state", "cache", "stamp", "lock", "shared", "once", "result", "turn", "turns"];
 
 const braces = [
   "{",
