@@ -58,7 +58,9 @@ export class StoreTier implements Tier {
   }
 
   async prepare(keys: readonly string[], tags: readonly string[], call: Call): Promise<Ground> {
-    const since = this.#instance.time.monotonic();
+    const { time } = this.#instance;
+    const since = time.monotonic();
+    const sinceWall = time.wall();
     const conditions = new Map<string, Condition>();
     const stale = new Map<string, Found>();
     const look = async (key: string): Promise<void> => {
@@ -70,7 +72,7 @@ export class StoreTier implements Tier {
     // Known from here on, so that what is loaded can be sent at once.
     const ready = this.#ensureLimit(call);
     const [stamps] = await Promise.all([this.#readStamps(tags, call), ready, ...keys.map(look)]);
-    return { since, tags, stamps, conditions, stale };
+    return { since, sinceWall, tags, stamps, conditions, stale };
   }
 
   extend(ground: Ground, tags: readonly string[], call: Call): Ground | Promise<Ground> {
@@ -91,7 +93,10 @@ export class StoreTier implements Tier {
   keep(ground: Ground, entries: readonly Entry[], ttl: number, call: Call): Promise<readonly Kept[]> {
     const { stamps, late, conditions } = ground;
     const checks = late?.checks ?? [];
-    const tooLate = this.#instance.time.monotonic() - ground.since > DELETED_MS - DELETED_MARGIN_MS;
+    const { time } = this.#instance;
+    // By the clock that went further: the monotonic one stands still while the machine sleeps.
+    const passed = Math.max(time.monotonic() - ground.since, time.wall() - ground.sinceWall);
+    const tooLate = passed > DELETED_MS - DELETED_MARGIN_MS;
     const bears = [stamps.cache, ...stamps.tags, ...(late?.stamps ?? [])];
     return this.#write(entries, bears, ttl, call, (key, limit) => {
       const condition = conditions.get(key);

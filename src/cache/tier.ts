@@ -9,8 +9,9 @@ export interface Found {
 
 /** What a load stands on, read before it: its result is kept only while this holds. */
 export interface Ground {
-  /** When it was read, by `time.monotonic()`. */
+  /** When it was read, by `time.monotonic()` and by `time.wall()`. */
   readonly since: number;
+  readonly sinceWall: number;
   readonly tags: readonly string[];
   /** The versions of the cache, of its epoch and of the tags. */
   readonly stamps: Stamps;

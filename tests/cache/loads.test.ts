@@ -4,7 +4,7 @@ import { deferred } from "../../src/base/async.ts";
 import { Cache } from "../../src/cache/index.ts";
 import { Instance } from "../../src/client/index.ts";
 import { loaded, toldOf } from "../../src/testing/cache/client.ts";
-import { remote, stand } from "./support.ts";
+import { clocked, remote, stand } from "./support.ts";
 
 describe("loads", () => {
   it("that ran for longer than a deletion is remembered are not kept where nothing was found before", async () => {
@@ -25,6 +25,24 @@ describe("loads", () => {
       assert.equal(await value, "old");
       assert.equal(await two.get(key), kept);
     }
+  });
+
+  it("that the machine slept through longer than that are not kept either", async () => {
+    const { backend, cache, time } = stand();
+    let slept = 0;
+    const instance = new Instance(clocked(backend(), { monotonic: () => time.monotonic() - slept }));
+    const here = new Cache<string>(instance, "values", { ttl: "1h" });
+    const elsewhere = cache<string>();
+    const started = deferred<void>();
+    const end = deferred<string>();
+    const value = here.getOrSet("k", async () => (started.resolve(), end.promise));
+    await started.promise;
+    await elsewhere.delete("k");
+    await time.advance("11m");
+    slept = 11 * 60_000;
+    end.resolve("old");
+    assert.equal(await value, "old");
+    assert.equal(await elsewhere.get("k"), undefined);
   });
 
   it("that fail when everybody has left leave no rejection behind", async () => {

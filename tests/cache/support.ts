@@ -1,5 +1,6 @@
 import { memoryBackend, MemoryServer } from "../../src/backends/memory/index.ts";
 import type { Space } from "../../src/base/keys.ts";
+import type { Time } from "../../src/base/time.ts";
 import { Cache, type CacheOptions } from "../../src/cache/index.ts";
 import { Instance } from "../../src/client/index.ts";
 import type { Backend, Capabilities, Group, Session, StoredRecord } from "../../src/port/index.ts";
@@ -26,6 +27,23 @@ export function stand(): Stand {
       const { records } = await instance.page({ space, prefix: "", limit: 1_000 }, instance.ownCall());
       return records;
     },
+  };
+}
+
+/** The backend for instances with a clock of their own. */
+export function clocked(backend: Backend, time: Partial<Time>): Backend {
+  const before = backend.time;
+  return {
+    name: backend.name,
+    time: {
+      wall: () => before.wall(),
+      monotonic: () => before.monotonic(),
+      after: (ms, fn) => before.after(ms, fn),
+      ...time,
+    },
+    open: async () => backend.open(),
+    close: async () => backend.close(),
+    session: () => backend.session(),
   };
 }
 
