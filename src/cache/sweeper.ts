@@ -97,6 +97,8 @@ export class Sweeper {
       if (this.#timer) return;
       this.#unregister?.();
       this.#unregister = undefined;
+      // An invalidation that came when all was done, and before this.
+      if (this.#dirty) this.#start();
     });
   }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { UnavailableError } from "../../src/base/errors.ts";
 import { space } from "../../src/base/keys.ts";
+import type { Time } from "../../src/base/time.ts";
 import { Cache } from "../../src/cache/index.ts";
 import { NameFilter } from "../../src/cache/name-filter.ts";
 import { readSweep, writeSweep } from "../../src/cache/sweep-record.ts";
@@ -9,6 +10,7 @@ import { Instance } from "../../src/client/index.ts";
 import { memoryBackend, MemoryServer } from "../../src/backends/memory/index.ts";
 import type { Backend, Outcome, Query, Session } from "../../src/port/index.ts";
 import { virtualTime } from "../../src/testing/virtual-time.ts";
+import { clocked } from "./support.ts";
 
 const entries = space("cache", "", "values");
 const stamps = space("stamp", "", "values");
@@ -26,7 +28,7 @@ function stand() {
   const behind = new Instance(memoryBackend({ server }));
   const page = async (of: typeof entries) =>
     (await behind.page({ space: of, prefix: "", limit: 1_000 }, behind.ownCall())).records;
-  return { time, instance, page };
+  return { time, instance, page, backend: () => memoryBackend({ server }) };
 }
 
 /** What becomes of an instance's requests: answered, refused, or never answered. */
@@ -85,6 +87,34 @@ describe("a sweep", () => {
     );
     assert.equal(sweepers.length, 1);
     for (const { asked } of sweepers) for (const { limit } of asked) assert.ok(limit <= 256, `a step of ${limit}`);
+  });
+
+  it("is made of what is asked for at whatever moment of the end of the one before", async () => {
+    for (let ticks = 0; ticks < 80; ticks++) {
+      const { time, page, backend } = stand();
+      let onTimer: (() => void) | undefined;
+      const after: Time["after"] = (ms, fn) => time.after(ms, () => (fn(), onTimer?.()));
+      const cache = new Cache<string>(new Instance(clocked(backend(), { after })), "values", { ttl: "never" });
+      await fill(cache, 1);
+      await cache.clear();
+      for (let i = 0; i < 100 && (await page(entries)).length > 0; i++) await time.advance("100ms");
+      await fill(cache, 1);
+      // The timer after which the sweep finds that there is nothing more to do.
+      const cleared = new Promise<void>((resolve) => {
+        onTimer = () => {
+          onTimer = undefined;
+          void (async () => {
+            for (let i = 0; i < ticks; i++) await Promise.resolve();
+            await cache.clear();
+            resolve();
+          })();
+        };
+      });
+      await time.advance("1s");
+      await cleared;
+      await time.advance("30s");
+      assert.equal((await page(entries)).length, 0, `after ${ticks} ticks`);
+    }
   });
 
   it("is gone on with when its instance has died, where that had come to", async () => {
