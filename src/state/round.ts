@@ -1,5 +1,5 @@
 import { FencedError, IndeterminateError, isHoldfastError, UnavailableError } from "../base/errors.ts";
-import { Write, type Call, type Instance, type Reply } from "../client/index.ts";
+import { Write, type Call, type Instance, type Joined, type Reply } from "../client/index.ts";
 import type { Group, StoredRecord } from "../port/index.ts";
 import { checkGroup, refusalOf } from "./groups.ts";
 import type { Job } from "./job.ts";
@@ -133,7 +133,7 @@ export class Round {
   /** Tells a job at once what nothing can change any more. */
   #played(job: Job<unknown>): void {
     if (job.signal?.aborted) job.abort();
-    else if (!job.wrote && !this.#queue.terms.joined && this.#view.plain) job.settle();
+    else if (!job.wrote && this.#isNothing([job], this.#queue.terms.joined)) job.settle();
     else return;
     if (!job.wrote) this.#jobs.pop();
   }
@@ -173,7 +173,7 @@ export class Round {
       queue.most = Math.ceil(jobs.length / 2);
       return this.#undone(jobs, "again");
     }
-    if (view.plain && !joined) return this.#settle(jobs, looking);
+    if (this.#isNothing(jobs, joined)) return this.#settle(jobs, looking);
     let group: Group;
     let reply: Reply;
     try {
@@ -205,6 +205,13 @@ export class Round {
     const now = instance.time.monotonic();
     for (const job of jobs) if (now >= job.triesUntil) job.reject(job.givenUp());
     return this.#undone(jobs, "conflict");
+  }
+
+  /** Whether there is nothing to send for jobs. A lease is checked also where something was only read. */
+  #isNothing(jobs: readonly Job<unknown>[], joined: Joined | undefined): boolean {
+    const { plain, used } = this.#view;
+    if (!plain || joined) return false;
+    return used === 0 || !this.#queue.terms.protection || jobs.every(({ failed }) => failed);
   }
 
   /** What bounds the request for several jobs; each of them may leave before. */

@@ -155,14 +155,17 @@ export class Transaction {
   build(extra: Extra = {}): Group {
     const { protection } = this.#terms;
     const ops: Operation[] = [];
+    const read: Key[] = [];
     const written: Key[] = [];
     for (const item of this.#ledger.items.values()) {
       const op = item.operation();
       if (op) ops.push(op);
       if (item.write !== undefined) written.push(item.key);
+      else if (op) read.push(item.key);
     }
     if (extra.ops) ops.push(...extra.ops);
-    const group: Group = protection && ops.length > 0 ? protection.cover(ops, written) : { ops };
+    const group: Group =
+      protection && ops.length > 0 ? protection.cover(ops, written.length > 0 ? written : read) : { ops };
     return extra.guards ? { ops: group.ops, guards: [...(group.guards ?? []), ...extra.guards] } : group;
   }
 

@@ -263,4 +263,28 @@ export const turnCases: readonly Case[] = [
       assert.deepEqual([runs, await store.load("transact"), await store.load("{transact}k")], [3, 6, 3]);
     },
   },
+  {
+    title: "a transaction that only reads is refused where its lease is over, also where it takes turns",
+    proves: "locks 3: a guarded write",
+    when: (capabilities) => guards(capabilities) && transacts(capabilities),
+    async run(context) {
+      const { instance, a } = books(context);
+      const other = storeOf<number>(context);
+      for (const last of [1, 3]) {
+        const lease = await leaseOf(instance, [`{t}lock${last}`]);
+        let runs = 0;
+        const done = transact(
+          instance,
+          async (tx) => {
+            const n = (await tx.load(a, "{t}k")) ?? 0;
+            if (++runs === last) return lease.lose();
+            await other.save("{t}k", runs);
+            return tx.save(a, "{t}k", n + 1);
+          },
+          { lease },
+        );
+        assert.deepEqual([...(await told([done])), runs], ["FENCED", last]);
+      }
+    },
+  },
 ];
