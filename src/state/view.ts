@@ -20,6 +20,8 @@ class Seen {
   /** The record as those before have left it. */
   record: StoredRecord | undefined = undefined;
   written = false;
+  /** What is on its way to the store; `undefined` where nothing is. One who looks meanwhile may leave something else already. */
+  sent: { readonly record: StoredRecord | undefined } | undefined = undefined;
   ttl: number | "keep" | undefined = undefined;
   /** Whether those who look now have looked at it. */
   used = false;
@@ -118,8 +120,10 @@ export class View {
     const ops: Operation[] = [];
     const read: Key[] = [];
     const written: Key[] = [];
-    for (const { key, known, base, record, ttl, written: changed, used } of this.#seen.values()) {
+    for (const one of this.#seen.values()) {
+      const { key, known, base, record, ttl, written: changed, used } = one;
       if (!used) continue;
+      if (changed) one.sent = { record };
       const seen: Condition | undefined = known ? (base ? { id: base.id } : { absent: true }) : undefined;
       (changed ? written : read).push(key);
       if (changed && record) ops.push(new Put(key, record.id, record.value, seen, ttl));
@@ -130,19 +134,23 @@ export class View {
   }
 
   /**
-   * What was put in was written: the next ones begin with it. With `looking`, somebody still looks: what was looked at stays a
-   * condition.
+   * What {@link operations} gave was written: the next ones begin with it. With `looking`, somebody still looks: what was looked
+   * at stays a condition, and what was put in since is still to be written.
    */
   wrote(looking: boolean): void {
+    this.dirty = false;
     for (const seen of this.#seen.values()) {
-      if (seen.written) {
+      const { sent } = seen;
+      if (sent) {
         seen.known = true;
-        seen.base = seen.record;
+        seen.base = sent.record;
+        seen.written = seen.record !== sent.record;
+        seen.sent = undefined;
       }
-      seen.written = seen.fresh = false;
+      seen.fresh = false;
+      this.dirty ||= seen.written;
       if (!looking) seen.used = false;
     }
-    this.dirty = false;
     if (!looking) this.used = 0;
   }
 
@@ -151,6 +159,7 @@ export class View {
     for (const seen of this.#seen.values()) {
       seen.record = seen.base;
       seen.written = seen.used = seen.fresh = false;
+      seen.sent = undefined;
     }
     this.dirty = false;
     this.used = 0;

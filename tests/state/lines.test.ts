@@ -172,6 +172,25 @@ void describe("calls that wait together on one key", () => {
     assert.equal(await near.load("k"), 7);
   });
 
+  void it("run once where a function ends while what those before it changed is on its way", async () => {
+    const { line, store, near, begin, update } = await crowd();
+    line.next("ok", "ok", "hangs");
+    const gate = deferred<void>();
+    let runs = 0;
+    const calls = [
+      update(add),
+      store.update("k", async (n) => (runs++, await gate.promise, n + 10)).then((entry) => entry?.value),
+      update(add),
+    ];
+    await begin();
+    await settled();
+    gate.resolve();
+    await settled();
+    line.release();
+    assert.deepEqual(await told(calls), [1, 11, 12]);
+    assert.deepEqual([runs, await near.load("k")], [1, 12]);
+  });
+
   void it("leave by their timeout, and know whether it was the others or the store", async () => {
     const { line, begin, update } = await crowd();
     const early = told([update(add, { timeout: "100ms" })]);
