@@ -126,7 +126,7 @@ export class StoreTier implements Tier {
       const oldest = limit.deleted.use(key);
       if (oldest !== undefined) {
         limit.forgotAt = this.#instance.time.monotonic();
-        void this.#discard(this.#key(oldest));
+        void this.#forget(oldest);
       }
     }
     return record !== undefined && !isDeleted(record);
@@ -156,6 +156,8 @@ export class StoreTier implements Tier {
     const { capabilities } = this.#instance.known as Opened;
     const bears = stamps.map(({ key, id }) => ({ key, id }));
     const armed = this.#stamps.outlive(stamps, ttl, call);
+    // Before they are there, so that none of them makes room for another.
+    if (limit) for (const { key } of entries) limit.entries.touch(key);
     const writes = entries.map(async (entry): Promise<Kept> => {
       const { key, payload } = entry;
       const error = this.#tooLarge(entry, capabilities);
@@ -243,10 +245,21 @@ export class StoreTier implements Tier {
     if (key !== undefined && (await this.#discard(this.#key(key)))) this.#events.evicted(key);
   }
 
-  /** Whether there was something to discard. */
-  async #discard(key: Key): Promise<boolean> {
+  /** What is left of a deleted entry goes, unless an entry has come in its place. */
+  async #forget(key: string): Promise<void> {
     try {
-      const reply = await this.#instance.execute({ ops: [{ op: "delete", key }] }, this.#instance.ownCall());
+      const record = recordOf(await this.#instance.execute({ ops: [this.#get(key, false)] }, this.#instance.ownCall()));
+      if (record && isDeleted(record)) await this.#discard(this.#key(key), { id: record.id });
+    } catch (error) {
+      this.#events.failed("evict", key, error);
+    }
+  }
+
+  /** Whether there was something to discard. */
+  async #discard(key: Key, condition?: Condition): Promise<boolean> {
+    try {
+      const group: Group = { ops: [{ op: "delete", key, if: condition }] };
+      const reply = await this.#instance.execute(group, this.#instance.ownCall());
       return reply.ok && reply.results[0] === true;
     } catch (error) {
       this.#events.failed("evict", key.space === this.#space ? key.key : undefined, error);

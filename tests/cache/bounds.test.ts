@@ -4,6 +4,7 @@ import { deferred } from "../../src/base/async.ts";
 import { space } from "../../src/base/keys.ts";
 import { Cache } from "../../src/cache/index.ts";
 import { Instance } from "../../src/client/index.ts";
+import { toldOf } from "../../src/testing/cache/client.ts";
 import { remote, stand } from "./support.ts";
 
 const entries = space("cache", "", "values");
@@ -33,6 +34,37 @@ describe("a cache in this process", () => {
     assert.equal((await records(entries)).length, 4);
     assert.equal(await one.get("a"), undefined);
     assert.equal(await one.get("f"), 1);
+  });
+
+  it("makes no room by what is written at the same time", async () => {
+    const values = stand().cache<number>({ maxItems: 3 });
+    for (const key of ["a", "b", "c"]) await values.set(key, 1);
+    await values.setMany([
+      ["d", 2],
+      ["a", 3],
+    ]);
+    assert.deepEqual([...(await values.getMany(["a", "b", "c", "d"])).values()], [3, 1, 2]);
+    await values.clear();
+    const load = () =>
+      new Map([
+        ["e", 4],
+        ["c", 5],
+      ]);
+    const kept = Promise.all(["e", "c"].map(async (key) => toldOf(values, "load", key)));
+    await values.getOrSetMany(["e", "c"], load);
+    await kept;
+    assert.deepEqual([...(await values.getMany(["e", "c"])).values()], [4, 5]);
+  });
+
+  it("keeps an entry that is set while what was left of it makes room", async () => {
+    for (let ticks = 0; ticks < 20; ticks++) {
+      const values = stand().cache<number>({ maxItems: 2 });
+      for (const key of ["a", "b"]) await values.delete(key);
+      const set = values.set("a", 1);
+      for (let i = 0; i < ticks; i++) await Promise.resolve();
+      await Promise.all([set, values.delete("c")]);
+      assert.equal(await values.get("a"), 1, `after ${ticks} ticks`);
+    }
   });
 
   it("does not count what is left of deleted entries as entries, where it is there already", async () => {
