@@ -3,7 +3,7 @@ import type { Entry } from "./tier.ts";
 
 /** Most entries that are on their way to the store at once. */
 const MOST_SENT = 256;
-/** Most entries that wait for their turn. */
+/** Most entries that wait for their turn, but for those of one load that has more. */
 const MOST_WAITING = 1_024;
 /** Most bytes of values that wait, a character counted as one. */
 const MOST_WAITING_BYTES = 16 * 1024 * 1024;
@@ -17,8 +17,8 @@ interface Waiting {
 
 /**
  * Writes of a cache that no caller waits for. Each goes to the client before it returns, whose order of the calls on a key it then
- * has, or waits for its turn. At most 256 entries are on their way, each until the cache's timeout; at most 1,024 of 16 MiB wait: beyond
- * that the oldest are dropped, so a store that stalls costs memory for so many and no more.
+ * has, or waits for its turn. At most 256 entries are on their way, each until the cache's timeout; at most 1,024 of 16 MiB wait, or one
+ * load of more: beyond that the oldest are dropped, so a store that stalls costs memory for so many and no more.
  */
 export class WritesBehind {
   readonly #backend: string;
@@ -45,7 +45,8 @@ export class WritesBehind {
           reject(new UnavailableError("dropped: too many writes wait for the store", { backend: this.#backend })),
       };
       this.#add(write);
-      while (this.#entries > MOST_WAITING || this.#bytes > MOST_WAITING_BYTES) this.#takeOldest()?.drop();
+      const tooMany = (): boolean => this.#entries > MOST_WAITING || this.#bytes > MOST_WAITING_BYTES;
+      while (this.#waiting.size > 1 && tooMany()) this.#takeOldest()?.drop();
     });
   }
 

@@ -71,6 +71,18 @@ describe("writes that nobody waits for", () => {
     assert.deepEqual(bench.started.slice(sent), ["c"]);
   });
 
+  it("wait, the last of them, also where one alone is too much", async () => {
+    const bench = new Bench();
+    bench.fill(sent);
+    bench.write("before");
+    const many = Array.from({ length: waiting + 1 }, (_, i) => ({ key: `many ${i}`, payload: "v" }));
+    const told = bench.behind.run(many, () => Promise.resolve("kept"));
+    await new Promise(setImmediate);
+    assert.deepEqual(bench.dropped, ["before"]);
+    bench.ends.get("k 0")?.resolve();
+    assert.equal(await told, "kept");
+  });
+
   it("go before a call on their key that comes next", async () => {
     const { backend } = stand();
     const store = line({ place: { backend: () => remote(backend()) } });
