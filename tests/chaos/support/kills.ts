@@ -28,7 +28,7 @@ export interface KillsResult {
 }
 
 const counters = ["a", "b", "c", "d", "e", "f"];
-const workers = 4;
+const workers = 8;
 /** How many of them are left alone while they are the oldest, so that there is always something to lose. */
 const steady = 2;
 const openers = 2;
