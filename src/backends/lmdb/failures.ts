@@ -15,6 +15,8 @@ const advice: ReadonlyMap<string | number, string> = new Map<string | number, st
   [28, "the disk is full: free space in the directory's file system"],
   ["ENOSPC", "the disk is full: free space in the directory's file system"],
   ["EDQUOT", "the disk quota is used up: free space in the directory's file system"],
+  ["EMFILE", "the process has too many files open: close some, or raise its limit of open files"],
+  ["ENFILE", "the machine has too many files open: close some, or raise its limit of open files"],
   ["EFBIG", "the file may not grow further: raise the file size limit of the process"],
   [122, "the disk quota is used up: free space in the directory's file system"],
   [27, "the file may not grow further: raise the file size limit of the process"],

@@ -54,17 +54,21 @@ export class Peers {
    */
   async listen(): Promise<void> {
     if (!knowsSpace()) throw unknownSpace();
-    for (let tried = 1; ; tried++) {
-      await this.#claim();
-      const other = await this.#folder.foreigner();
-      // Its file may have been taken for a dead one's in the instant before it was listened on.
-      if (other === undefined && this.#folder.has(this.socket)) return;
-      await this.#stop();
-      if (tried === looks) {
-        this.#folder.close();
-        throw sharedWithOthers();
+    try {
+      for (let tried = 1; ; tried++) {
+        await this.#claim();
+        const other = await this.#folder.foreigner();
+        // Its file may have been taken for a dead one's in the instant before it was listened on.
+        if (other === undefined && this.#folder.has(this.socket)) return;
+        if (tried === looks) throw sharedWithOthers();
+        await this.#stop();
+        await new Promise<void>((resolve) => setTimeout(resolve, 5 + Math.random() * 15 * tried));
       }
-      await new Promise<void>((resolve) => setTimeout(resolve, 5 + Math.random() * 15 * tried));
+    } catch (error) {
+      // One that goes on to listen would look like another thread to whoever opens the directory next.
+      await this.#stop();
+      this.#folder.close();
+      throw toError(error as Error);
     }
   }
 

@@ -1,4 +1,5 @@
 import * as fs from "node:fs";
+import { devNull } from "node:os";
 import path from "node:path";
 import { drawId } from "../../base/ids.ts";
 import type { LmdbRoot } from "./driver.ts";
@@ -27,6 +28,22 @@ export function probeRoom(directory: string): void {
     fs.writeFileSync(probe, Buffer.alloc(newFiles), { flag: "wx" });
   } finally {
     fs.rmSync(probe, { force: true });
+  }
+}
+
+/** Files that the driver and this thread open, and some more. */
+const mostFiles = 16;
+
+/**
+ * Throws the system's error where the process may not open as many files as the driver is about to: an open that fails midway in
+ * there can take the process down.
+ */
+export function probeFiles(): void {
+  const handles: number[] = [];
+  try {
+    while (handles.length < mostFiles) handles.push(fs.openSync(devNull, "r"));
+  } finally {
+    for (const handle of handles) fs.closeSync(handle);
   }
 }
 

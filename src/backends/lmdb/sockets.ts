@@ -28,7 +28,9 @@ export class SocketFolder {
 
   /** The name of a socket on which a live process of another space of numbers listens. Removes the sockets of those that are no more. */
   async foreigner(): Promise<string | undefined> {
-    for (const name of fs.readdirSync(this.#folder)) {
+    for (const entry of fs.readdirSync(this.#folder, { withFileTypes: true })) {
+      const { name } = entry;
+      if (!entry.isSocket()) continue;
       if (!isForeign(name)) {
         if (isOver(name)) this.remove(name);
         continue;

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import type { LmdbKey, LmdbModule, LmdbRoot, LmdbStore } from "./driver.ts";
 import { MachineMutex } from "./machine-mutex.ts";
-import { probeRoom, Reserve } from "./reserve.ts";
+import { probeFiles, probeRoom, Reserve } from "./reserve.ts";
 
 /** The files of a directory. */
 export interface DataFiles {
@@ -51,6 +51,7 @@ const keyEncoder = {
  * {@link openReadable} must share it, for an open without the mutex could take a commit of another process back.
  */
 export function openWritable(driver: LmdbModule, files: DataFiles, mapSize: number): WritableTables {
+  probeFiles();
   if (!existsSync(files.mutex) || !existsSync(files.data)) probeRoom(path.dirname(files.data));
   const mutex = new MachineMutex(driver, files.mutex);
   try {
