@@ -52,7 +52,8 @@ export class Round {
   async #run(): Promise<Ended> {
     const view = this.#view;
     const queue = this.#queue;
-    const { time } = queue.terms.instance;
+    const { instance } = queue.terms;
+    const { time } = instance;
     // One that comes later may have been told of a write that this round has not seen.
     const last = queue.newest;
     const preparing = this.#prepare();
@@ -60,7 +61,7 @@ export class Round {
     const until = time.monotonic() + roundMs;
     for (let job = queue.take(last); job; job = queue.take(last)) {
       const playing = this.#play(job);
-      if (playing instanceof Promise && !(await soon(playing, view))) {
+      if (playing instanceof Promise && !(await soon(playing, view, instance, this.#armAll))) {
         const ended = await this.#waitFor(job, playing);
         if (ended) return ended;
       }
@@ -100,6 +101,11 @@ export class Round {
     // What could not be read is read by those who need it, who are told why they cannot.
     if (reads.length > 0) await Promise.allSettled(reads);
   }
+
+  /** Those whose functions have run, and who wait for that of another, may leave. */
+  readonly #armAll = (): void => {
+    for (const job of this.#jobs.slice(0, -1)) job.arm();
+  };
 
   /** Runs a job's function. What it comes to is kept until the round is written. */
   #play(job: Job<unknown>): void | Promise<void> {

@@ -1,9 +1,21 @@
 import type { Instance } from "../client/index.ts";
 import type { View } from "./view.ts";
 
-/** Whether a function needs nothing but promises and the store: others wait for that. */
-export async function soon(playing: Promise<void>, view: View): Promise<boolean> {
+/** How long others wait for what a function reads, in ms. */
+const longestReadsMs = 250;
+
+/**
+ * Whether a function needs nothing but promises and the store, and of that not too much: others wait for it. `onRead` is called
+ * when it waits for the store.
+ */
+export async function soon(
+  playing: Promise<void>,
+  view: View,
+  instance: Instance,
+  onRead: () => void,
+): Promise<boolean> {
   const ended = playing.then(() => true);
+  const until = instance.time.monotonic() + longestReadsMs;
   for (;;) {
     let immediate: NodeJS.Immediate | undefined;
     const late = new Promise<false>((resolve) => {
@@ -14,13 +26,15 @@ export async function soon(playing: Promise<void>, view: View): Promise<boolean>
       return true;
     }
     const { reading } = view;
-    if (!reading) return false;
-    await Promise.race([playing, reading.catch(() => undefined)]);
+    const left = until - instance.time.monotonic();
+    if (!reading || left <= 0) return false;
+    onRead();
+    await within(Promise.race([playing, reading.catch(() => undefined)]), left, instance);
   }
 }
 
-/** Whether a function ends within that time. */
-export async function within(playing: Promise<void>, ms: number, { time }: Instance): Promise<boolean> {
+/** Whether something ends within that time. */
+export async function within(playing: Promise<unknown>, ms: number, { time }: Instance): Promise<boolean> {
   let timer: { clear(): void } | undefined;
   const late = new Promise<false>((resolve) => (timer = time.after(ms, () => resolve(false), { ref: true })));
   const ended = await Promise.race([playing.then(() => true), late]);

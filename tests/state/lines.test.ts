@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { deferred } from "../../src/base/async.ts";
 import { isHoldfastError } from "../../src/base/errors.ts";
 import { space } from "../../src/base/keys.ts";
-import { KEEP, transact, transactionFactory, type StateStore } from "../../src/state/index.ts";
+import { KEEP, transact, transactionFactory, type StateStore, type Transaction } from "../../src/state/index.ts";
 import { FaultyLine, settled } from "./support.ts";
 
 const fates = (line: FaultyLine): readonly string[] =>
@@ -228,6 +228,43 @@ void it("what a caller commits with a transaction is written with it, however of
   assert.deepEqual([runs, commits, await near.load("k")], [5, 5, 41]);
   const written = line.sent.filter(({ group }) => group.ops.includes(result));
   assert.equal(written.length, 5, "it was part of every try");
+});
+
+void it("those whose function has run wait for no read of another's: neither to leave, nor, for long, to be written", async () => {
+  const line = new FaultyLine();
+  const instance = line.instance();
+  const [store, near] = [line.store<number>({}, instance), line.near<number>()];
+  const gate = deferred<void>();
+  const count = async (key: string, run: (tx: Transaction) => Promise<unknown>, signal?: AbortSignal) =>
+    transact(instance, async (tx) => (tx.save(store, key, ((await tx.load(store, key)) ?? 0) + 1), run(tx)), {
+      signal,
+    });
+  let runs = 0;
+  // Two conflicts, and its turn: until that ends, those who want the same wait for it.
+  const head = count("k", async () => (++runs < 3 ? near.save("k", 10 * runs) : gate.promise));
+  while (runs < 3) await settled();
+  const abort = new AbortController();
+  let tries = 0;
+  const calls = [
+    count("k", async () => undefined, abort.signal),
+    count("k", async () => undefined),
+    count("k", async (tx) => {
+      if (++tries !== 2) return;
+      line.next("hangs");
+      await tx.load(store, "other");
+    }),
+  ];
+  await settled();
+  gate.resolve();
+  await head;
+  while (tries < 2) await settled();
+  abort.abort(new Error("enough"));
+  await assert.rejects(calls[0] as Promise<unknown>, { message: "enough" });
+  const second = calls[1] as Promise<unknown>;
+  await Promise.race([second, line.time.advance("2s").then(settled)]);
+  assert.equal(await near.load("k"), 22, "the second one");
+  line.release();
+  assert.deepEqual([...(await told(calls)), await near.load("k")], ["enough", undefined, undefined, 23]);
 });
 
 void it("a function runs where its caller called, whoever set it going", async () => {
