@@ -11,19 +11,15 @@ export class RecentKeys {
 
   /** Counts a use; gives the key that has to go for it, if one has. */
   use(key: string): string | undefined {
-    if (this.touch(key)) return undefined;
+    if (this.#keys.delete(key)) {
+      this.#keys.add(key);
+      return undefined;
+    }
     this.#keys.add(key);
     if (this.#keys.size <= this.#max) return undefined;
     const oldest = this.#oldest.next().value as string;
     this.#keys.delete(oldest);
     return oldest;
-  }
-
-  /** Counts a use of a key that is there; whether it is. */
-  touch(key: string): boolean {
-    const known = this.#keys.delete(key);
-    if (known) this.#keys.add(key);
-    return known;
   }
 
   delete(key: string): void {

@@ -1,7 +1,7 @@
 import { drawId } from "../base/ids.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import { space, utf8Length, type Key, type Space } from "../base/keys.ts";
-import { executeWrite, type Call, type Instance, type Reply } from "../client/index.ts";
+import { executeWrite, type Call, type Instance } from "../client/index.ts";
 import type { Capabilities, Condition, Group, Opened, Operation, StoredRecord } from "../port/index.ts";
 import { DELETED, DELETED_MARGIN_MS, DELETED_MS, isDeleted } from "./deleted.ts";
 import type { CacheSettings } from "./options.ts";
@@ -120,13 +120,15 @@ export class StoreTier implements Tier {
   async remove(key: string, call: Call): Promise<boolean> {
     const mark: Operation = { op: "set", key: this.#key(key), id: DELETED + drawId(), value: "", ttl: DELETED_MS };
     const limit = await this.#ensureLimit(call);
-    const record = recordOf(await this.#instance.execute({ ops: [this.#get(key, true), mark] }, call));
+    const reply = this.#instance.execute({ ops: [this.#get(key, true), mark] }, call);
+    // At once in this process: what is written, deleted and discarded is counted in the order in which it was done.
+    const record = recordOf(reply instanceof Promise ? await reply : reply);
     if (limit) {
       limit.entries.delete(key);
       const oldest = limit.deleted.use(key);
       if (oldest !== undefined) {
         limit.forgotAt = this.#instance.time.monotonic();
-        void this.#forget(oldest);
+        void this.#discard(this.#key(oldest));
       }
     }
     return record !== undefined && !isDeleted(record);
@@ -156,8 +158,6 @@ export class StoreTier implements Tier {
     const { capabilities } = this.#instance.known as Opened;
     const bears = stamps.map(({ key, id }) => ({ key, id }));
     const armed = this.#stamps.outlive(stamps, ttl, call);
-    // Before they are there, so that none of them makes room for another.
-    if (limit) for (const { key } of entries) limit.entries.touch(key);
     const writes = entries.map(async (entry): Promise<Kept> => {
       const { key, payload } = entry;
       const error = this.#tooLarge(entry, capabilities);
@@ -173,7 +173,8 @@ export class StoreTier implements Tier {
         ttl: ttl === Infinity ? undefined : ttl,
         stamps: bears,
       };
-      const kept = await this.#set({ ops: [...how.checks, set] }, call);
+      const outcome = this.#set({ ops: [...how.checks, set] }, call);
+      const kept = outcome instanceof Promise ? await outcome : outcome;
       if (limit && "kept" in kept && kept.kept) {
         limit.deleted.delete(key);
         void this.#evict(limit.entries.use(key));
@@ -199,10 +200,14 @@ export class StoreTier implements Tier {
     return this.#instance.known ?? this.#instance.opened(call);
   }
 
-  async #set(group: Group, call: Call): Promise<Kept> {
+  #set(group: Group, call: Call): Kept | Promise<Kept> {
     try {
-      const reply: Reply = await executeWrite(this.#instance, group, call);
-      return { kept: reply.ok };
+      const reply = executeWrite(this.#instance, group, call);
+      if (!(reply instanceof Promise)) return { kept: reply.ok };
+      return reply.then(
+        ({ ok }) => ({ kept: ok }),
+        (error: unknown) => ({ error }),
+      );
     } catch (error) {
       return { error };
     }
@@ -245,21 +250,10 @@ export class StoreTier implements Tier {
     if (key !== undefined && (await this.#discard(this.#key(key)))) this.#events.evicted(key);
   }
 
-  /** What is left of a deleted entry goes, unless an entry has come in its place. */
-  async #forget(key: string): Promise<void> {
-    try {
-      const record = recordOf(await this.#instance.execute({ ops: [this.#get(key, false)] }, this.#instance.ownCall()));
-      if (record && isDeleted(record)) await this.#discard(this.#key(key), { id: record.id });
-    } catch (error) {
-      this.#events.failed("evict", key, error);
-    }
-  }
-
   /** Whether there was something to discard. */
-  async #discard(key: Key, condition?: Condition): Promise<boolean> {
+  async #discard(key: Key): Promise<boolean> {
     try {
-      const group: Group = { ops: [{ op: "delete", key, if: condition }] };
-      const reply = await this.#instance.execute(group, this.#instance.ownCall());
+      const reply = await this.#instance.execute({ ops: [{ op: "delete", key }] }, this.#instance.ownCall());
       return reply.ok && reply.results[0] === true;
     } catch (error) {
       this.#events.failed("evict", key.space === this.#space ? key.key : undefined, error);

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { deferred } from "../../src/base/async.ts";
 import { space } from "../../src/base/keys.ts";
 import { Cache } from "../../src/cache/index.ts";
+import { isDeleted } from "../../src/cache/deleted.ts";
 import { Instance } from "../../src/client/index.ts";
 import { toldOf } from "../../src/testing/cache/client.ts";
 import { remote, stand } from "./support.ts";
@@ -64,6 +65,21 @@ describe("a cache in this process", () => {
       for (let i = 0; i < ticks; i++) await Promise.resolve();
       await Promise.all([set, values.delete("c")]);
       assert.equal(await values.get("a"), 1, `after ${ticks} ticks`);
+    }
+  });
+
+  it("counts what is left of entries that are deleted while they are set as such", async () => {
+    for (let ticks = 0; ticks < 20; ticks++) {
+      const { cache, records } = stand();
+      const values = cache<number>({ maxItems: 3 });
+      await values.delete("another");
+      for (let i = 0; i < 10; i++) {
+        const set = values.set(`k ${i}`, 1);
+        for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+        await Promise.all([set, values.delete(`k ${i}`)]);
+      }
+      const marks = (await records(entries)).filter(isDeleted);
+      assert.ok(marks.length <= 3, `${marks.length} are left after ${ticks} ticks`);
     }
   });
 
