@@ -62,7 +62,7 @@ export class Job<R> implements Expiring, Abortable, Linked<Job<R>> {
   #reject!: (error: unknown) => void;
 
   /** Its function runs where its caller called, whoever sets it going. */
-  readonly #snapshot: (<T>(fn: () => T) => T) | undefined;
+  #snapshot: (<T>(fn: () => T) => T) | undefined;
   #aborting: AbortWatch | undefined;
 
   constructor(work: Work<R>, call: Call, watch: Watch, number: number, tries: number, waits: boolean) {
@@ -94,6 +94,13 @@ export class Job<R> implements Expiring, Abortable, Linked<Job<R>> {
   play(view: View): R | Promise<R> {
     const play = (): R | Promise<R> => this.work.play(view, this.call);
     return this.#snapshot ? this.#snapshot(play) : play();
+  }
+
+  /** Its function is to run once more, and may be set going by another call then. Called where the function has run. */
+  anew(): void {
+    this.told = undefined;
+    this.wrote = false;
+    this.#snapshot ??= AsyncLocalStorage.snapshot();
   }
 
   /** From now on its signal and its deadline end it; while its function runs, or a request of its own, they do by themselves. */

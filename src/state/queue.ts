@@ -85,8 +85,7 @@ export class Queue implements Watch {
   /** Its function is to run again, before those who wait. */
   again(job: Job<unknown>): void {
     if (job.over) return;
-    job.told = undefined;
-    job.wrote = false;
+    job.anew();
     this.jobs.prepend(job);
     job.queued = true;
     job.arm();

@@ -280,6 +280,35 @@ void it("a function runs where its caller called, whoever set it going", async (
   assert.equal(await store.load("k"), 11_111);
 });
 
+void it("a function that runs again does so where its caller called, though others wait by now", async () => {
+  const line = new FaultyLine();
+  const [store, near] = [line.store<string>(), line.near<string>()];
+  await store.save("k", "");
+  const caller = new AsyncLocalStorage<string>();
+  const gates = [deferred<void>(), deferred<void>()];
+  const seen: (string | undefined)[] = [];
+  const call = async (name: string, gate: Promise<void> | undefined): Promise<unknown> =>
+    caller.run(name, async () =>
+      store.update("k", async (text) => {
+        seen.push(`${name} ${caller.getStore()}`);
+        await gate;
+        return text + name;
+      }),
+    );
+  const first = call("a", gates[0]?.promise);
+  await settled();
+  // It goes on by itself, and meets a conflict while another one is at work.
+  await line.time.advance("2s");
+  await near.save("k", "x");
+  const second = call("b", gates[1]?.promise);
+  await settled();
+  gates[0]?.resolve();
+  await settled();
+  gates[1]?.resolve();
+  await Promise.all([first, second]);
+  assert.deepEqual([seen, await near.load("k")], [["a a", "b b", "a a"], "xba"]);
+});
+
 void it("a turn whose holder died ends by itself", async () => {
   const line = new FaultyLine();
   const [dead, alive] = [line.instance(), line.instance()];
