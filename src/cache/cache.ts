@@ -153,7 +153,7 @@ export class Cache<V = unknown> {
   /**
    * The value, or what `loader` returns, which is kept. All who ask for the key in this process while it runs share one run;
    * its error reaches all of them and is not kept. What it returns is not kept either if the entry was set, deleted or
-   * invalidated meanwhile, by whichever instance; who asks this object after such a call of its own gets a new run. Nobody waits
+   * invalidated meanwhile, by whichever instance (but for a `set` whose ttl was over before the loader); who asks this object after such a call of its own gets a new run. Nobody waits
    * for the write: calls of this object that come after it find it, others may be told of it by `load`, and closing waits for it.
    *
    * An abort ends the caller's own wait; the loader's signal aborts when nobody waits any more. `timeout` bounds the store,
