@@ -53,7 +53,7 @@ export function gate<V>(): Gate<V> {
 export async function behind({ place }: CaseContext, ops: readonly Operation[]): Promise<void> {
   const backend = place.backend();
   await backend.open();
-  const call = { deadline: backend.time.monotonic() + 5_000, claim: () => true };
+  const call = { deadline: backend.time.monotonic() + 20_000, claim: () => true };
   const [outcome] = await backend.session().execute([{ ops }], call);
   if (!outcome?.ok) throw new Error(`the operations failed: ${outcome?.why}`);
 }
