@@ -7,9 +7,8 @@ import type { Reader, Reply } from "./requests.ts";
 /**
  * Runs a group of record writes; where its reply was lost, finds out what became of it, never writing twice in silence.
  *
- * Writes on `{ id }` are sent once more: they applied now, or a record bears this very write's id, is success. Others are not
- * sent again (a late first copy could overwrite a newer value, or apply after a delete): a record that bears the id is
- * success. All else stays IndeterminateError.
+ * Writes on `{ id }` are sent once more; others are not (a late first copy could overwrite a newer value, or apply after a delete).
+ * They applied now, or a record bears this very write's id, is success. All else stays IndeterminateError.
  */
 export function executeWrite(instance: Instance, group: Group, call: Call): Reply | Promise<Reply> {
   return instance.execute(group, call, new PlainWrite(instance, group, call));
@@ -48,13 +47,16 @@ async function recover(instance: Instance, group: Group, call: Call, error: unkn
   );
   const applied: Reply = { ok: true, results: group.ops.map((op) => (op.op === "delete" ? true : undefined)) };
   const own = group.ops.find((op): op is SetOperation => op.op === "set");
+  let refused: Operation | undefined;
   try {
     if (again) {
       const reply = await instance.execute(group, call);
       if (reply.ok) return reply;
-      const op = group.ops[reply.at];
-      if (reply.why === "conflict" && op?.op === "set" && reply.current?.id === op.id) return applied;
-    } else if (own) {
+      refused = reply.why === "conflict" ? group.ops[reply.at] : undefined;
+      if (refused?.op === "set" && reply.why === "conflict" && reply.current?.id === refused.id) return applied;
+    }
+    // What refused it may be another record of the group, or a lease that is over by now.
+    if (own && refused?.op !== "set") {
       const reply = await instance.execute({ ops: [{ op: "get", key: own.key }] }, call);
       const found = reply.ok ? reply.results[0] : undefined;
       if (typeof found === "object" && "id" in found && found.id === own.id) return applied;

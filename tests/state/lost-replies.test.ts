@@ -275,6 +275,24 @@ void it("a read behind a broken line is unavailable, and the store works again",
   assert.equal(await store.load("k"), 1);
 });
 
+void it("a transaction whose reply was lost finds its own write, whatever it meets first when it is sent again", async () => {
+  const line = new FaultyLine();
+  const instance = line.instance();
+  const [store, near] = [line.store<number>({}, instance), line.near<number>()];
+  await store.saveMany([
+    ["from", 1],
+    ["to", 1],
+  ]);
+  line.next("ok", "ok", "lost");
+  await transact(instance, async (tx) => {
+    const [from, to] = [await tx.load(store, "from"), await tx.load(store, "to")];
+    tx.delete(store, "from");
+    tx.save(store, "to", (from ?? 0) + (to ?? 0));
+  });
+  assert.deepEqual([await near.load("from"), await near.load("to")], [undefined, 2]);
+  assert.deepEqual(fates(line), ["get ok", "get ok", "delete lost", "delete ok", "get ok"]);
+});
+
 void it("conflicts carry the record, so a retry needs no read", async () => {
   const { line, store, near } = await stand();
   line.next();
