@@ -112,12 +112,16 @@ export const runFailureCases: readonly Case[] = [
       const store = new StateStore<number>(instance, "values", { service: "conformance" });
       const lock = bench.transactingLock(instance);
       await rejects(
-        lock.runOnce("{v}id", async ({ tx, lease }) => {
-          tx.save(store, "v", 1);
-          await bench.behind([{ op: "steal", lock: bench.key("{v}id", "once") }]);
-          assert.equal(lossOf(lease), undefined, "it does not know yet");
-          return 1;
-        }),
+        lock.runOnce(
+          "{v}id",
+          async ({ tx, lease }) => {
+            tx.save(store, "v", 1);
+            await bench.behind([{ op: "steal", lock: bench.key("{v}id", "once") }]);
+            assert.equal(lossOf(lease), undefined, "it does not know yet");
+            return 1;
+          },
+          { ttl: 60_000 }, // no renewal finds out
+        ),
         "FENCED",
       );
       assert.equal(await store.load("v"), undefined);
