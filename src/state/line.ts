@@ -12,11 +12,8 @@ import { View } from "./view.ts";
 const mostConflicts = 2;
 /** How long that is remembered, in ms. */
 const contendedMs = 1_000;
-/** A turn is passed on after so many rounds, or so long, in ms, though others here still wait. */
-const mostRounds = 4;
+/** Others have their turn after so long, in ms, though some here still wait. */
 const turnMs = 50;
-/** How long a turn is kept though nobody waits here just now, in turns of the event loop. */
-const lingerTurns = 2;
 /** A turn that was asked for ahead is passed on after so long, in ms, if nobody has come who needs it. */
 const idleTurnMs = 5;
 
@@ -93,39 +90,28 @@ export class Line implements Clock {
     return undefined;
   }
 
-  /** Serves those who wait; under a turn for a few rounds, for others wait as well. */
+  /** Serves those who wait; where another process changes the same, by one round under a turn. */
   async #serve(queue: Queue): Promise<void> {
-    let until = this.time.monotonic() + turnMs;
+    const until = this.time.monotonic() + turnMs;
     let turn: Turn | undefined;
-    let left = Infinity;
     let view = new View();
     try {
-      while (queue.jobs.size > 0 && left > 0 && this.time.monotonic() < until) {
-        if (!turn && this.#isContended) {
-          turn = await this.#take(queue);
-          if (turn.waited) view = new View();
-          until = this.time.monotonic() + turnMs;
-          left = mostRounds;
-        }
-        const taken = turn;
-        // With the last write, not after it. Should that conflict, its jobs take another turn.
-        const onSend = taken && --left === 0 ? (jobs: number) => this.#pass(taken, queue, jobs) : undefined;
+      while (queue.jobs.size > 0 && !turn && this.time.monotonic() < until) {
+        const taken = this.#isContended ? await this.#take(queue) : undefined;
+        turn = taken;
+        if (taken?.waited) view = new View();
+        // Passed on in the request that writes, not after it: whoever is next reads behind both. On a conflict its jobs take another turn.
+        const onSend = taken && ((jobs: number): void => this.#pass(taken, queue, jobs));
         const ended = await new Round(queue, view, onSend).run();
         this.#count(ended);
         // Without a turn, others may well have written since: a function is to see that.
         const goesOn = ended === "conflict" ? view.size === 1 : ended === "done" && turn !== undefined;
         if (!goesOn || view.size >= mostKeys) view = new View();
         if (this.#mixed) queue.lately = view.keys;
-        if (turn && left > 0 && queue.jobs.size === 0) await this.#linger();
       }
     } finally {
       turn?.end();
     }
-  }
-
-  /** Those who have just been told may well have more to do, and a turn costs more than to wait for that. */
-  async #linger(): Promise<void> {
-    for (let i = 0; i < lingerTurns; i++) await new Promise((resolve) => setImmediate(resolve));
   }
 
   async #take(queue: Queue): Promise<Turn> {

@@ -302,8 +302,8 @@ void it("conflicts carry the record, so a retry needs no read", async () => {
     return n + 1;
   });
   await settled();
-  // After the second conflict it takes its turn.
-  const sent = ["get ok", "set ok", "set ok", "acquire ok", "set ok", "release ok"];
+  // After the second conflict it takes its turn, and passes it on in the request that writes.
+  const sent = ["get ok", "set ok", "set ok", "acquire ok", "release ok", "set ok"];
   assert.deepEqual([fates(line), await near.load("k")], [sent, 22]);
 });
 
