@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { deferred } from "../../../../src/base/async.ts";
-import type { Time } from "../../../../src/base/time.ts";
 import { askOnce } from "../../../../src/backends/redis/connections/ask-once.ts";
 import { Connection } from "../../../../src/backends/redis/connections/connection.ts";
 import type { NodeRedisClient } from "../../../../src/backends/redis/connections/driver.ts";
@@ -10,37 +9,9 @@ import { NodeRedisWire } from "../../../../src/backends/redis/connections/node-r
 import { Subscriptions } from "../../../../src/backends/redis/connections/subscriptions.ts";
 import type { Wire } from "../../../../src/backends/redis/connections/wire.ts";
 import { RedisFailure } from "../../../../src/backends/redis/router.ts";
+import { StoppedTime } from "../../../support/stopped-time.ts";
 
 // Nothing waits without end, is kept without use or is lost in silence, whatever a driver does.
-
-/** A clock that stands still, and timers that run when they are told to. */
-class StoppedTime implements Time {
-  readonly timers = new Map<object, { readonly ms: number; readonly fn: () => void }>();
-
-  wall(): number {
-    return 0;
-  }
-
-  monotonic(): number {
-    return 0;
-  }
-
-  after(ms: number, fn: () => void): { clear(): void } {
-    const timer = { clear: (): void => void this.timers.delete(timer) };
-    this.timers.set(timer, { ms, fn });
-    return timer;
-  }
-
-  /** Runs the timers that were set for so many ms. */
-  run(ms: number): number {
-    const due = [...this.timers].filter(([, timer]) => timer.ms === ms);
-    for (const [key, { fn }] of due) {
-      this.timers.delete(key);
-      fn();
-    }
-    return due.length;
-  }
-}
 
 const turn = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const endpoint = { host: "127.0.0.1", port: 1 };

@@ -1,36 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { InvalidArgumentError } from "../../../../src/base/errors.ts";
-import type { Time } from "../../../../src/base/time.ts";
 import { Connection } from "../../../../src/backends/redis/connections/connection.ts";
-
-/** A clock that stands still, and timers that run when they are told to. */
-class StoppedTime implements Time {
-  readonly timers = new Map<object, { readonly ms: number; readonly fn: () => void }>();
-
-  wall(): number {
-    return 0;
-  }
-
-  monotonic(): number {
-    return 0;
-  }
-
-  after(ms: number, fn: () => void): { clear(): void } {
-    const timer = { clear: (): void => void this.timers.delete(timer) };
-    this.timers.set(timer, { ms, fn });
-    return timer;
-  }
-
-  /** Runs the only timer that is set, and says how long it was. */
-  run(): number {
-    assert.equal(this.timers.size, 1);
-    const [[key, { ms, fn }]] = [...this.timers] as [[object, { readonly ms: number; readonly fn: () => void }]];
-    this.timers.delete(key);
-    fn();
-    return ms;
-  }
-}
+import { StoppedTime } from "../../../support/stopped-time.ts";
 
 void describe("a connection that is refused for good", () => {
   void it("is tried again after long pauses, as long as it has to persist", async () => {
@@ -59,12 +31,12 @@ void describe("a connection that is refused for good", () => {
       assert.equal(attempts, i);
       assert.ok(connection.hopeless, "nobody has to wait for it");
       next = failed();
-      const ms = time.run();
+      const ms = time.runOnly();
       assert.ok(ms >= 1_000 && ms <= 2_000, `${ms} ms`);
       await next;
     }
     persists = false;
-    time.run();
+    time.runOnly();
     assert.deepEqual([attempts, time.timers.size], [6, 0]);
     connection.close();
   });
