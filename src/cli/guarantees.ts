@@ -60,7 +60,11 @@ export const guarantees: readonly Guarantee[] = [
       return durability === "none" || exclusion === "exact" ? survived : `${survived}, but not every failover`;
     },
   ],
-  ["who ends leases", ({ clock }) => ({ machine: "this machine's clock", server: "the server's clock" })[clock]],
+  [
+    "who ends leases",
+    ({ clock }) =>
+      ({ machine: "this machine's clock", server: "the server's clock", client: "each client's clock" })[clock],
+  ],
   [
     "waiters are woken",
     ({ push, exclusion }) => (exclusion === "none" ? "nobody waits" : push ? "at once" : "by asking again"),
@@ -73,5 +77,5 @@ export const guarantees: readonly Guarantee[] = [
         : { log: "all, a loss is told as a gap", lossy: "some may be missed, a gap says when", none: "no" }[watch],
   ],
   ["largest value", ({ maxValue }) => `${maxValue / 2 ** 20} MiB`],
-  ["most operations in a transaction", ({ maxGroup }) => String(maxGroup)],
+  ["most keys in a transaction", ({ maxGroup }) => String(maxGroup)],
 ];

@@ -49,9 +49,10 @@ export interface Session {
 
   /**
    * Runs groups. Each is atomic by itself; one group's failure is never another's. Outcomes come in the order of the
-   * groups. The caller guarantees that no two groups of one call, or of calls in flight at the same time, write one key, or
-   * read a key another one writes (guards do not count as reads), but for a release and an acquire that waits, of another owner,
-   * which is right in either order and quicker in theirs; so a backend may run them in any order and all at once.
+   * groups. The caller guarantees that no two groups of one call, or of this session's calls in flight at the same time, write one
+   * key, or read a key another one writes (guards do not count as reads), but for a release and an acquire that waits, of another
+   * owner, which is right in either order and quicker in theirs; so a backend may run them in any order and all at once. It
+   * guarantees nothing between sessions: a backend that puts groups of two sessions into one request parts those of one key.
    *
    * Never rejects, and settles soon after `deadline` at the latest: what went wrong is an outcome. Waits for {@link Backend.open}
    * if it must. It keeps the process alive while it is pending.
@@ -64,7 +65,7 @@ export interface Session {
    */
   executeNow?(group: Group): Outcome | undefined;
 
-  /** Keys of a space in no particular order, in bounded pages. Every key there throughout is seen at least once. Rejects with a HoldfastError. */
+  /** Keys of a space in no particular order, in bounded pages. Every key there throughout is seen at least once. Settles soon after `deadline`. Rejects with a HoldfastError. */
   page(query: Query, call: { readonly deadline: number }): Promise<Page>;
 
   /** Wake-ups and change notices. Absent where the backend cannot tell (`push: false` and `watch: "none"`). */
@@ -79,8 +80,9 @@ export interface ExecuteCall {
   /** When nobody waits any more, by `time.monotonic()`. */
   readonly deadline: number;
   /**
-   * Asked exactly once for group `i`, synchronously before it is sent; `false` means that its caller is gone: do not send it,
-   * its outcome is `{ ok: false, why: "failed", sent: false }`.
+   * Asked exactly once for group `i`, synchronously before the first request for it that may write, or before it is answered from
+   * what was read; requests that only read may come before. `false` means that its caller is gone: do not send it, its outcome is
+   * `{ ok: false, why: "failed", sent: false }`. A backend that sends a group again, or later, asks its deadline again.
    */
   claim(i: number): boolean;
   /**
@@ -96,6 +98,8 @@ export interface Query {
   readonly prefix: string;
   /** At most so many records a page, 1 to 1000; a page may hold fewer, also none, and still have a cursor. */
   readonly limit: number;
+  /** Values do not travel: each is `""`. The limit is 1 to 10,000 then. */
+  readonly keysOnly?: boolean | undefined;
   /** Opaque, from the page before. */
   readonly cursor?: string | undefined;
 }

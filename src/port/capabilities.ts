@@ -12,8 +12,11 @@ export interface Capabilities {
   readonly transact: "full" | "slot" | "none";
   /** What an acknowledged write survives: nothing, the process, or a power cut of the machine. */
   readonly durability: "none" | "process" | "disk";
-  /** Whose clock ends leases and entries. */
-  readonly clock: "server" | "machine";
+  /**
+   * Whose clock ends leases and entries. `server`: the server's, or each node's its own. `machine`: that of the machine all processes
+   * are on. `client`: each client's, so clocks that differ end a lease early for some and late for others.
+   */
+  readonly clock: "server" | "machine" | "client";
   /** The step of a record's ttl, in ms. */
   readonly ttlGranularity: number;
   /** Largest value, in bytes. */
@@ -28,6 +31,14 @@ export interface Capabilities {
   readonly batchRoundTrips: number;
   /** Who shares the data. */
   readonly shared: "process" | "machine" | "network";
-  /** Most operations in a group. */
+  /**
+   * Whether the stamps of a stamped operation are looked at in the same atomic step as its record. `apart`: in a step after it, so a
+   * record can be read that was invalidated in between. `none`: there are no stamps, and a stamped operation is refused.
+   */
+  readonly stamps: "atomic" | "apart" | "none";
+  /**
+   * Most keys in a group, its guards' locks included: at least 8. Where `transact` is `"none"` all operations of a group are on one
+   * key, and this says how many records one call may go on with.
+   */
   readonly maxGroup: number;
 }

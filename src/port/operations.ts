@@ -13,11 +13,21 @@ export interface StoredRecord {
   readonly expiresAt?: number | undefined;
 }
 
-/** A record of a page, with the stamps that it was written with, whether or not they are current. */
+/**
+ * A record of a page, or of a `get` with `stamped: "show"`, with the stamps that it was written with. Those of a page need not
+ * be current.
+ */
 export interface ListedRecord extends StoredRecord {
   /** By `keyId` of their keys. Absent for none. */
   readonly stamps?: readonly { readonly key: string; readonly id: string }[] | undefined;
 }
+
+/**
+ * When a record ends: so many ms from the instant the group takes effect; `"keep"`, what remains of the record that is there, which
+ * is for ever where there is none; or `at`, milliseconds since 1970 by the server's clock, where one that is past writes a
+ * record that has expired. Absent: never.
+ */
+export type Ttl = number | "keep" | { readonly at: number };
 
 /** What a record must be for a group to take effect. An expired record is absent. */
 export type Condition = { readonly absent: true } | { readonly id: string };
@@ -31,7 +41,10 @@ export interface Stamp {
 /** All or nothing: first every guard and condition is checked, then every operation takes effect, as one atomic step. */
 export interface Group {
   readonly guards?: readonly Guard[] | undefined;
-  /** No key twice, except a `check` or `get` of a key beside one write of it: reads see the state before the group. */
+  /**
+   * No key twice, except a `check`, a `get` and a `floor` of a key beside one write of it. Reads see the state before the group; a
+   * floor is beside the record, so neither is in the other's way.
+   */
   readonly ops: readonly Operation[];
 }
 
@@ -49,22 +62,50 @@ export type Operation = RecordOperation | LockOperation;
 
 /** Operations on records. */
 export type RecordOperation =
-  /** The record, or `undefined`. With `stamped`, a record one of whose stamps is not current (other id, or missing) is absent. */
-  | { readonly op: "get"; readonly key: Key; readonly stamped?: boolean | undefined }
+  /**
+   * The record, or `undefined`. With `stamped`, a record one of whose stamps is not current (other id, or missing) is absent; with
+   * `"show"` the record comes with its stamps. With `keyOnly` its value is `""`: it does not travel.
+   */
+  | {
+      readonly op: "get";
+      readonly key: Key;
+      readonly stamped?: boolean | "show" | undefined;
+      readonly keyOnly?: boolean | undefined;
+    }
   /** The condition alone; fails the group with `conflict`. */
   | { readonly op: "check"; readonly key: Key; readonly if: Condition }
-  /** Writes `value` under the version `id`. `ttl` in ms; `"keep"` keeps what remains of the record's; absent: does not expire. */
+  /** Writes `value` under the version `id`. Its stamps are the given ones alone. */
   | {
       readonly op: "set";
       readonly key: Key;
       readonly id: string;
       readonly value: Payload;
       readonly if?: Condition | undefined;
-      readonly ttl?: number | "keep" | undefined;
+      readonly ttl?: Ttl | undefined;
       readonly stamps?: readonly Stamp[] | undefined;
     }
-  /** Removes the record; the result is whether it was there. Without `if` a missing record is no failure. */
-  | { readonly op: "delete"; readonly key: Key; readonly if?: Condition | undefined }
+  /**
+   * Gives the record another end; its value, version and stamps stay. The result is whether it was there. Without `if` a missing
+   * record is no failure. With `stamped`, one whose stamps are not current is not there, and stays as it is. Watchers may be told.
+   */
+  | {
+      readonly op: "touch";
+      readonly key: Key;
+      readonly if?: Condition | undefined;
+      readonly ttl?: Exclude<Ttl, "keep"> | undefined;
+      readonly stamped?: boolean | undefined;
+    }
+  /**
+   * Removes the record. The result is whether it was there; with `take`, the record that was, or `undefined`. Without `if` a missing
+   * record is no failure. With `stamped`, one whose stamps are not current is removed, and was not there.
+   */
+  | {
+      readonly op: "delete";
+      readonly key: Key;
+      readonly if?: Condition | undefined;
+      readonly take?: boolean | undefined;
+      readonly stamped?: boolean | undefined;
+    }
   /**
    * Beside the record of `key`, untouched by its writes, deletes and expiry, is the highest fence (grant, n) it has seen,
    * compared as a pair. A lower one fails the group with `fenced`; a higher one is remembered. Kept for `keepMs` from its last
@@ -107,8 +148,11 @@ export type LockOperation =
    * granted the lock for its `claimMs` and told (see Signals). With `markMs`, the owner cannot acquire the lock for that long.
    */
   | { readonly op: "release"; readonly lock: Key; readonly owner: string; readonly markMs?: number | undefined }
-  /** Ends every hold, raises the grant above them, and passes the lock on as a release does. The result is the state before. */
-  | { readonly op: "steal"; readonly lock: Key }
+  /**
+   * Ends every hold, or that of `owner` alone, raises the grant above them, and passes the lock on as a release does. The result is
+   * the state before. An `owner` that does not hold the lock changes nothing.
+   */
+  | { readonly op: "steal"; readonly lock: Key; readonly owner?: string | undefined }
   /** The state. */
   | { readonly op: "inspect"; readonly lock: Key };
 
@@ -133,7 +177,7 @@ export interface Granted {
 }
 
 /** What an operation gives: by its `op`. `check`, `set` and `floor` give `undefined`. */
-export type Result = StoredRecord | undefined | boolean | Granted | LockState;
+export type Result = StoredRecord | ListedRecord | undefined | boolean | Granted | LockState;
 
 /** What became of a group. `at` is the operation's index; -1 - i for guard i. A group that failed changed nothing. */
 export type Outcome =

@@ -192,6 +192,7 @@ const byOperation: Readonly<Record<Operation["op"], StoreCall | undefined>> = {
   get: "load",
   check: undefined,
   set: "save",
+  touch: "save",
   delete: "delete",
   floor: undefined,
   acquire: "acquire",

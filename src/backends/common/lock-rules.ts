@@ -138,9 +138,10 @@ export function release(record: LockRecord, owner: string, now: number, markMs: 
   return place >= 0;
 }
 
-/** Ends every hold and raises the grant above them. Call {@link handOff} after. */
-export function steal(record: LockRecord, least: number): void {
-  record.holds.length = 0;
+/** Ends every hold, or that of `owner` if it is one, and raises the grant above them. Call {@link handOff} after. */
+export function steal(record: LockRecord, owner: string | undefined, least: number): void {
+  if (owner === undefined) record.holds.length = 0;
+  else if (!keep(record.holds, (hold) => hold.owner !== owner)) return;
   nextGrant(record, least);
 }
 

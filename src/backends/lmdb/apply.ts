@@ -170,7 +170,7 @@ function lockOperation(
       return (): LockState => {
         const before = stateOf(record, tx.now);
         if (lock.stored) {
-          steal(record, tx.leastGrant(lock));
+          steal(record, op.owner, tx.leastGrant(lock));
           tx.saveLock(key, lock);
         }
         return before;

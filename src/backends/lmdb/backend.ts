@@ -33,6 +33,7 @@ const capabilities: Capabilities = {
   list: true,
   batchRoundTrips: 1,
   shared: "machine",
+  stamps: "atomic",
   maxGroup,
 };
 

@@ -99,6 +99,8 @@ export class BatchWriter {
       case "set":
         this.#set(op);
         return;
+      case "touch":
+        throw new Error("touch is not written yet");
       case "delete":
         this.#byte(code.delete);
         this.#key(op.key);

@@ -19,5 +19,6 @@ export const capabilities: Capabilities = {
   list: true,
   batchRoundTrips: 0,
   shared: "process",
+  stamps: "atomic",
   maxGroup: 4_096,
 };

@@ -95,7 +95,7 @@ export class Locks {
     const now = (lock.usedAt = this.#instant.monotonic);
     this.#settle(lock, now);
     const before = rules.stateOf(lock, now);
-    rules.steal(lock, this.#leastGrant());
+    rules.steal(lock, op.owner, this.#leastGrant());
     this.#settle(lock, now);
     return before;
   }

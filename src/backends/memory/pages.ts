@@ -22,8 +22,9 @@ export class Pages {
     query: Query,
     show: (item: Item) => ListedRecord | undefined,
   ): Page {
-    if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > 1_000) {
-      throw new InvalidArgumentError(`limit must be an integer from 1 to 1000, got ${query.limit}`);
+    const most = query.keysOnly ? 10_000 : 1_000;
+    if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > most) {
+      throw new InvalidArgumentError(`limit must be an integer from 1 to ${most}, got ${query.limit}`);
     }
     const from = parse(query.cursor);
     if (rows === undefined) return { records: [] };

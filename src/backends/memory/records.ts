@@ -1,11 +1,14 @@
 import { keyId, type Key } from "../../base/keys.ts";
-import type { Condition, ListedRecord, Operation, Payload, Stamp, StoredRecord } from "../../port/index.ts";
+import type { Condition, ListedRecord, Operation, Payload, Stamp, StoredRecord, Ttl } from "../../port/index.ts";
 import type { Bus } from "./bus.ts";
 import type { Due, DueQueue } from "./due-queue.ts";
 import type { Instant } from "./instant.ts";
 import { Table, type Placed, type Rows } from "./table.ts";
 
+type GetOperation = Extract<Operation, { op: "get" }>;
 type SetOperation = Extract<Operation, { op: "set" }>;
+type TouchOperation = Extract<Operation, { op: "touch" }>;
+type DeleteOperation = Extract<Operation, { op: "delete" }>;
 
 /** Where the record of a key is. It stays while its record is written anew. */
 export interface Slot extends Placed, Due {
@@ -31,10 +34,16 @@ export class Records {
   }
 
   /** The record as a caller may have it: bytes are the caller's own copy. */
-  read(key: Key, stamped: boolean): StoredRecord | undefined {
+  read(key: Key): StoredRecord | undefined {
     const slot = this.#live(key);
-    if (slot === undefined || (stamped && slot.stamps !== undefined && !this.#current(slot.stamps))) return undefined;
-    return handOut(slot.record);
+    return slot && handOut(slot.record);
+  }
+
+  get({ key, stamped, keyOnly }: GetOperation): StoredRecord | undefined {
+    const slot = this.#shown(key, stamped !== undefined && stamped !== false);
+    if (slot === undefined) return undefined;
+    const record = keyOnly ? withoutValue(slot.record) : handOut(slot.record);
+    return stamped === "show" ? withStamps(record, slot.stamps) : record;
   }
 
   /** Whether the record of `key` is what `condition` asks for. */
@@ -48,13 +57,7 @@ export class Records {
     const rows = this.table.rows(space);
     let slot = rows.items.get(key);
     const until =
-      op.ttl === undefined
-        ? Infinity
-        : op.ttl !== "keep"
-          ? this.#instant.wall + op.ttl
-          : slot !== undefined && this.#isLive(slot)
-            ? slot.until
-            : Infinity;
+      op.ttl === "keep" ? (slot !== undefined && this.#isLive(slot) ? slot.until : Infinity) : this.#endOf(op.ttl);
     const record: StoredRecord = {
       key,
       id: op.id,
@@ -70,18 +73,28 @@ export class Records {
       slot.until = until;
       slot.stamps = stamps;
     }
-    if (until !== Infinity) this.#queue.schedule(slot, until);
-    else if (slot.queuedAt !== Infinity) this.#queue.cancel(slot);
+    this.#schedule(slot);
     this.#bus.changed(space, key);
   }
 
-  /** Whether there was a record. */
-  delete(key: Key): boolean {
-    const slot = this.table.get(key);
+  /** Whether there was a record, which has another end now. */
+  touch({ key, ttl, stamped }: TouchOperation): boolean {
+    const slot = this.#shown(key, stamped === true);
     if (slot === undefined) return false;
-    const live = this.#isLive(slot);
+    slot.until = this.#endOf(ttl);
+    slot.record = { ...slot.record, expiresAt: slot.until === Infinity ? undefined : slot.until };
+    this.#schedule(slot);
+    this.#bus.changed(slot.rows.space, slot.key);
+    return true;
+  }
+
+  /** Whether there was a record, or with `take` the record. */
+  delete({ key, stamped, take }: DeleteOperation): boolean | StoredRecord | undefined {
+    const slot = this.table.get(key);
+    if (slot === undefined) return take ? undefined : false;
+    const shown = this.#shown(key, stamped === true);
     this.#remove(slot);
-    return live;
+    return take ? shown && handOut(shown.record) : shown !== undefined;
   }
 
   /** Called when a slot's time may have come. */
@@ -93,6 +106,24 @@ export class Records {
   /** Whether the slot's record has not expired at the present instant. */
   #isLive(slot: Slot): boolean {
     return slot.until === Infinity || slot.until > this.#instant.wall;
+  }
+
+  /** When what is given `ttl` now ends. */
+  #endOf(ttl: Exclude<Ttl, "keep"> | undefined): number {
+    if (ttl === undefined) return Infinity;
+    return typeof ttl === "number" ? this.#instant.wall + ttl : ttl.at;
+  }
+
+  /** Has the slot looked at when its record ends. */
+  #schedule(slot: Slot): void {
+    if (slot.until !== Infinity) this.#queue.schedule(slot, slot.until);
+    else if (slot.queuedAt !== Infinity) this.#queue.cancel(slot);
+  }
+
+  /** The live slot, unless `stamped` and a stamp of it is not current. */
+  #shown(key: Key, stamped: boolean): Slot | undefined {
+    const slot = this.#live(key);
+    return stamped && slot?.stamps !== undefined && !this.#current(slot.stamps) ? undefined : slot;
   }
 
   #live(key: Key): Slot | undefined {
@@ -120,9 +151,16 @@ function ownCopy(value: Payload): Payload {
 }
 
 /** The record of a slot as a page shows it. */
-export function list({ record, stamps }: Slot): ListedRecord {
-  const listed = handOut(record);
-  return stamps ? { ...listed, stamps: stamps.map(({ key, id }) => ({ key: keyId(key), id })) } : listed;
+export function list({ record, stamps }: Slot, keysOnly: boolean | undefined): ListedRecord {
+  return withStamps(keysOnly ? withoutValue(record) : handOut(record), stamps);
+}
+
+function withStamps(record: StoredRecord, stamps: readonly Stamp[] | undefined): ListedRecord {
+  return stamps ? { ...record, stamps: stamps.map(({ key, id }) => ({ key: keyId(key), id })) } : record;
+}
+
+function withoutValue(record: StoredRecord): StoredRecord {
+  return { ...record, value: "" };
 }
 
 function handOut(record: StoredRecord): StoredRecord {

@@ -106,7 +106,7 @@ export class MemoryServer {
     }
     const now = this.#instant.wall;
     return this.#pages.read(this.#records.table.peek(query.space), query, (slot) =>
-      slot.until > now ? list(slot) : undefined,
+      slot.until > now ? list(slot, query.keysOnly) : undefined,
     );
   }
 
@@ -115,13 +115,14 @@ export class MemoryServer {
     let result: Result;
     switch (op.op) {
       case "get":
-        result = this.#records.read(op.key, op.stamped === true);
+        result = this.#records.get(op);
         break;
       case "set":
         if (isTooLarge(op.value)) return tooLarge();
         if (op.if !== undefined && !this.#records.holds(op.key, op.if)) return this.#conflict(op, at);
         break;
       case "check":
+      case "touch":
       case "delete":
         if (op.if !== undefined && !this.#records.holds(op.key, op.if)) return this.#conflict(op, at);
         break;
@@ -154,8 +155,11 @@ export class MemoryServer {
       case "set":
         this.#records.write(op);
         break;
+      case "touch":
+        result = this.#records.touch(op);
+        break;
       case "delete":
-        result = this.#records.delete(op.key);
+        result = this.#records.delete(op);
         break;
       case "floor":
         this.#floors.raise(op, this.#instant.monotonic);
@@ -176,8 +180,8 @@ export class MemoryServer {
     return result;
   }
 
-  #conflict(op: Extract<Operation, { op: "check" | "set" | "delete" }>, at: number): Outcome {
-    return { ok: false, why: "conflict", at, current: this.#records.read(op.key, false) };
+  #conflict(op: Extract<Operation, { op: "check" | "set" | "touch" | "delete" }>, at: number): Outcome {
+    return { ok: false, why: "conflict", at, current: this.#records.read(op.key) };
   }
 
   #queues(): readonly { pause(): void; resume(): void }[] {

@@ -36,6 +36,7 @@ const capabilities: Capabilities = {
   list: true,
   batchRoundTrips: 0,
   shared: "process",
+  stamps: "atomic",
   maxGroup: 4_096,
 };
 
@@ -142,8 +143,10 @@ class NullSession implements Session {
         return { grant: Math.max(op.grant, op.raise ?? 0) };
       case "release":
         return true;
-      case "delete":
+      case "touch":
         return false;
+      case "delete":
+        return op.take ? undefined : false;
       case "steal":
       case "inspect":
         return { holders: [], waiting: 0 };

@@ -25,6 +25,7 @@ export function capabilitiesOf(
     list: true,
     batchRoundTrips: isCluster ? 2 : 1,
     shared: "network",
+    stamps: isCluster ? "apart" : "atomic",
     maxGroup,
   };
 }

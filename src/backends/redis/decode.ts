@@ -71,6 +71,7 @@ export class ReplyReader {
     const outcome: Outcome = { ok: true, results };
     for (const op of ops) {
       switch (op.op) {
+        case "touch":
         case "check":
         case "set":
         case "floor":

@@ -82,7 +82,8 @@ export class Arguments {
         args.push("v");
         return true;
       case "set": {
-        if (op.ttl === "keep" || (op.if === undefined) === (op.ttl === undefined)) return false;
+        if (op.ttl === "keep" || typeof op.ttl === "object" || (op.if === undefined) === (op.ttl === undefined))
+          return false;
         const encoded = encodeRecord(op.id, op.value, op.stamps, layout, op.ttl !== undefined);
         keys.push(layout.name(op.key));
         if (op.ttl === undefined) args.push("c", conditionOf(op.if), joined(encoded));
@@ -113,6 +114,8 @@ export class Arguments {
     const { args, keys } = this;
     const { layout, stampsApart } = this.#encoding;
     switch (op.op) {
+      case "touch":
+        throw new Error("touch is not written yet");
       case "get":
         keys.push(layout.name(op.key));
         args.push(op.stamped === true && !stampsApart ? "V" : "R");
@@ -124,7 +127,7 @@ export class Arguments {
       case "set": {
         const ends = op.ttl !== undefined && op.ttl !== "keep";
         const { head, tail } = encodeRecord(op.id, op.value, op.stamps, layout, ends);
-        const ttl = op.ttl === undefined ? "" : op.ttl === "keep" ? "k" : time(op.ttl);
+        const ttl = op.ttl === undefined ? "" : op.ttl === "keep" ? "k" : time(op.ttl as number);
         keys.push(layout.name(op.key));
         args.push("S", conditionOf(op.if), ttl, head, tail);
         this.bytes += op.value.length;

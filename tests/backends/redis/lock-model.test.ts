@@ -56,7 +56,7 @@ function expected(record: rules.LockRecord, op: LockOperation, holds: boolean): 
     }
     case "steal": {
       const state = stateOf(rules.stateOf(record, 0));
-      rules.steal(record, 0);
+      rules.steal(record, undefined, 0);
       rules.handOff(record, 0, 0);
       return state;
     }
