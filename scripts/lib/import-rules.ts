@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import path from "node:path";
+import { circlesOf, wayAround } from "./import-circles.ts";
 import { readModule, type ModuleEdge, type SourceModule } from "./module-record.ts";
 
 /** A place in the sources that breaks a rule. */
@@ -45,22 +46,89 @@ const layers: Readonly<Record<string, Layer>> = {
 
 /** No file of `src` may be longer; the aim is 250. */
 export const maxLines = 300;
+/** No line of `src` may be wider, unless it cannot be broken. Prettier leaves long comments and strings as they are. */
+export const maxColumns = 120;
+
+/** What the sources do not keep to yet. The check fails where an exception is no longer needed, so the lists only shrink. */
+export interface Exceptions {
+  /** Circles of imports, each as the files of `src` in it. */
+  readonly circles: readonly (readonly string[])[];
+  /** Layers with lines that are too wide. */
+  readonly wide: readonly string[];
+}
+
+const none: Exceptions = { circles: [], wide: [] };
 
 /** Built-in modules that published code must not need. */
 const refusedBuiltins = new Set(["node:test", "node:sqlite", "node:test/reporters"]);
 
 /** Checks every TypeScript file below `<root>/src`. */
-export function checkImports(root: string): Finding[] {
+export function checkImports(root: string, exceptions = none): Finding[] {
   const source = path.join(root, "src");
   const findings: Finding[] = [];
+  const modules = new Map<string, SourceModule>();
   for (const entry of readdirSync(source, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || !entry.name.endsWith(".ts")) continue;
     const absolute = path.join(entry.parentPath, entry.name);
     const file = path.relative(source, absolute).replaceAll(path.sep, "/");
-    const add = (line: number, message: string): void => void findings.push({ file: `src/${file}`, line, message });
-    checkFile(file, readModule(absolute), add);
+    const module = readModule(absolute);
+    modules.set(file, module);
+    checkFile(file, module, (line, message) => void findings.push({ file: `src/${file}`, line, message }));
   }
+  findings.push(...checkCircles(modules, exceptions.circles), ...checkWidth(modules, exceptions.wide));
   return findings.toSorted((a, b) => a.file.localeCompare(b.file) || a.line - b.line);
+}
+
+type Modules = ReadonlyMap<string, SourceModule>;
+
+/** Refuses files that import each other in a circle, types included: none of them can be read before the others. */
+function checkCircles(modules: Modules, excepted: Exceptions["circles"]): Finding[] {
+  const findings: Finding[] = [];
+  const graph = new Map([...modules].map(([file, { edges }]) => [file, edges.map((edge) => targetOf(file, edge))]));
+  const circles = circlesOf(graph);
+  for (const circle of circles) {
+    if (excepted.some((files) => isPart(circle, files))) continue;
+    const way = wayAround(graph, circle[0] as string);
+    const [file, next] = way as [string, string];
+    const line = modules.get(file)?.edges.find((edge) => targetOf(file, edge) === next)?.line ?? 1;
+    const more = circle.length - (way.length - 1);
+    const message = `imports itself in a circle: ${way.join(" -> ")}${more > 0 ? `, and ${more} files more` : ""}`;
+    findings.push({ file: `src/${file}`, line, message });
+  }
+  for (const files of excepted) {
+    if (circles.some((circle) => isPart(circle, files))) continue;
+    const message = "is in no circle of imports any more: take the exception out";
+    findings.push({ file: `src/${files[0]}`, line: 1, message });
+  }
+  return findings;
+}
+
+function checkWidth(modules: Modules, excepted: Exceptions["wide"]): Finding[] {
+  const findings: Finding[] = [];
+  const wide = new Set<string>();
+  for (const [file, module] of modules) {
+    for (const [i, text] of module.text.split("\n").entries()) {
+      if (!isTooWide(text)) continue;
+      wide.add(layerOf(file));
+      if (excepted.includes(layerOf(file))) continue;
+      findings.push({ file: `src/${file}`, line: i + 1, message: `is wider than ${maxColumns} columns: break it` });
+    }
+  }
+  for (const layer of excepted) {
+    if (wide.has(layer)) continue;
+    findings.push({ file: `src/${layer}`, line: 1, message: "has no wide line any more: take the exception out" });
+  }
+  return findings;
+}
+
+/** Whether a line is too wide, and not because of one word that is: an address in a comment, say. */
+function isTooWide(text: string): boolean {
+  const indent = text.length - text.trimStart().length;
+  return text.length > maxColumns && text.split(/\s+/).every((word) => indent + word.length < maxColumns);
+}
+
+function isPart(circle: readonly string[], files: readonly string[]): boolean {
+  return circle.every((file) => files.includes(file));
 }
 
 type Add = (line: number, message: string) => void;
@@ -86,7 +154,7 @@ function checkRelative(file: string, from: string, layer: Layer, edge: ModuleEdg
   if (!edge.specifier.endsWith(".ts")) {
     add(edge.line, `"${edge.specifier}": a relative import names its file with .ts`);
   }
-  const target = path.posix.join(path.posix.dirname(file), edge.specifier);
+  const target = targetOf(file, edge);
   if (target.startsWith("..")) {
     add(edge.line, `"${edge.specifier}" leaves src`);
     return;
@@ -114,6 +182,11 @@ function checkPackage(from: string, layer: Layer, edge: ModuleEdge, add: Add): v
   } else if (!edge.dynamic) {
     add(edge.line, `the driver "${edge.specifier}" must be loaded with import(), when it is first used`);
   }
+}
+
+/** The file of `src` that a relative import names; for a package, no file at all. */
+function targetOf(file: string, { specifier }: ModuleEdge): string {
+  return specifier.startsWith(".") ? path.posix.join(path.posix.dirname(file), specifier) : specifier;
 }
 
 /** `backends/lmdb/backend.ts` is of layer `backends/lmdb`, `state/store.ts` of layer `state`. */

@@ -14,6 +14,7 @@ export interface ModuleEdge {
 /** What the checks need to know of a source file. */
 export interface SourceModule {
   readonly edges: readonly ModuleEdge[];
+  readonly text: string;
   readonly lines: number;
   /** Lines of top-level statements that the compiler does not erase. */
   readonly runtimeLines: readonly number[];
@@ -46,6 +47,7 @@ export function readModule(file: string): SourceModule {
   }
   return {
     edges,
+    text,
     lines: text.split("\n").length - (text.endsWith("\n") ? 1 : 0),
     runtimeLines: program.body.filter((statement) => !isErased(statement)).map((statement) => lineAt(statement.start)),
   };
