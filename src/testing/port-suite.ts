@@ -1,4 +1,6 @@
 import { conditionCases } from "./port/conditions.ts";
+import { contentionCases } from "./port/contention.ts";
+import { deadlineCases } from "./port/deadlines.ts";
 import { expiryCases } from "./port/expiry.ts";
 import { floorCases } from "./port/floors.ts";
 import { groupCases } from "./port/groups.ts";
@@ -18,6 +20,7 @@ export const portCases: readonly Case[] = [
   ...sessionCases,
   ...recordCases,
   ...conditionCases,
+  ...contentionCases,
   ...groupCases,
   ...expiryCases,
   ...stampCases,
@@ -28,4 +31,5 @@ export const portCases: readonly Case[] = [
   ...sharedCases,
   ...signalCases,
   ...pageCases,
+  ...deadlineCases,
 ];

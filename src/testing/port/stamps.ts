@@ -3,7 +3,7 @@ import { drawId } from "../../base/ids.ts";
 import { keyId, space, type Key } from "../../base/keys.ts";
 import type { Stamp } from "../../port/index.ts";
 import type { Case } from "../suite.ts";
-import { Client, transacts } from "./client.ts";
+import { Client, keeps } from "./client.ts";
 
 const entry: Key = { space: space("cache", "conformance", "entries"), key: "k" };
 const tag = (key: string): Key => ({ space: space("stamp", "conformance", "entries"), key });
@@ -21,7 +21,7 @@ export const stampCases: readonly Case[] = [
   {
     title: "a stamped read sees a record while all of its stamps are current",
     proves: "port: get stamped",
-    when: transacts,
+    when: keeps,
     async run(context) {
       const client = Client.of(context);
       await write(client, [await stampOf(client, "a"), await stampOf(client, "b")]);
@@ -34,7 +34,7 @@ export const stampCases: readonly Case[] = [
   {
     title: "a missing, deleted or expired stamp is not current, and a new one of its key is another",
     proves: "caches: a missing stamp is a miss",
-    when: transacts,
+    when: keeps,
     async run(context) {
       const client = Client.of(context);
       await write(client, [{ key: tag("never"), id: "x" }]);
@@ -54,7 +54,7 @@ export const stampCases: readonly Case[] = [
   {
     title: "each write sets the record's stamps anew",
     proves: "port: set stamps",
-    when: transacts,
+    when: keeps,
     async run(context) {
       const client = Client.of(context);
       const old = await stampOf(client, "a");
@@ -72,7 +72,7 @@ export const stampCases: readonly Case[] = [
   {
     title: "conditions do not ask for stamps",
     proves: "port: Condition",
-    when: transacts,
+    when: keeps,
     async run(context) {
       const client = Client.of(context);
       await write(client, [{ key: tag("never"), id: "x" }]);
@@ -82,7 +82,7 @@ export const stampCases: readonly Case[] = [
   {
     title: "a page shows the stamps that its records were written with",
     proves: "port: Session.page",
-    when: (capabilities) => transacts(capabilities) && capabilities.list,
+    when: (capabilities) => keeps(capabilities) && capabilities.list,
     async run(context) {
       const client = Client.of(context);
       const stamps = [await stampOf(client, "a}"), await stampOf(client, "b: {c} %")];
