@@ -41,7 +41,8 @@ export interface LockRecord {
   readonly marks: Mark[];
 }
 
-export type Acquire = Extract<LockOperation, { op: "acquire" }>;
+/** An acquire, whatever names its lock. */
+export type Acquire = Omit<Extract<LockOperation, { op: "acquire" }>, "lock">;
 
 /** What an acquire would meet. */
 export type Verdict = "granted" | "held" | "fenced";
@@ -103,6 +104,13 @@ export function enqueue(record: LockRecord, op: Acquire, session: string, claimM
   else record.queue[place] = waiter;
 }
 
+/** Whether `op` waits already as it asks to, and nine tenths of its claim are left. */
+export function isWhole(record: LockRecord, op: Acquire, session: string, now: number): boolean {
+  const own = record.queue[indexOf(record.queue, op.owner)];
+  if (own === undefined || own.session !== session || own.claimMs !== op.wait?.claimMs) return false;
+  return own.until - now > 0.9 * own.claimMs && own.mode === op.mode && own.limit === op.limit && own.info === op.info;
+}
+
 /** How many waiters come before `owner`. */
 export function aheadOf(record: LockRecord, owner: string): number {
   const place = indexOf(record.queue, owner);
@@ -138,11 +146,16 @@ export function release(record: LockRecord, owner: string, now: number, markMs: 
   return place >= 0;
 }
 
-/** Ends every hold, or that of `owner` if it is one, and raises the grant above them. Call {@link handOff} after. */
-export function steal(record: LockRecord, owner: string | undefined, least: number): void {
+/**
+ * Ends every hold, or that of `owner`, and raises the grant above them; whether it did, which it does not to a lock that nobody has
+ * touched and for an owner that does not hold it. Call {@link handOff} after.
+ */
+export function steal(record: LockRecord, owner: string | undefined, least: number): boolean {
+  if (record.grant === 0) return false;
   if (owner === undefined) record.holds.length = 0;
-  else if (!keep(record.holds, (hold) => hold.owner !== owner)) return;
+  else if (!keep(record.holds, (hold) => hold.owner !== owner)) return false;
   nextGrant(record, least);
+  return true;
 }
 
 /** Whom {@link handOff} granted the lock: a session to be told. */

@@ -149,7 +149,7 @@ function lockOperation(
   const { record } = lock;
   switch (op.op) {
     case "acquire":
-      return acquire(tx, key, lock, { ...op, lock: undefined as never }, op.session, at);
+      return acquire(tx, key, lock, op, op.session, at);
     case "extend": {
       const hold = holdOf(record, op.owner, op.grant);
       if (!hold) return new Refusal({ ok: false, why: "fenced", at });
