@@ -32,10 +32,7 @@ export const exceptions: Exceptions = {
     ["backends/lmdb/commands.ts", "backends/lmdb/meta.ts"],
     ["backends/redis/connections/attempt.ts", "backends/redis/connections/connection.ts"],
     ["holdfast/examine-target.ts", "holdfast/examine.ts"],
-    ["each/batch.ts", "each/commit.ts", "each/records.ts"],
-    ["each/losses.ts", "each/progress.ts"],
     ["each/context.ts", "each/item-state.ts"],
-    ["each/causes.ts", "each/messages.ts", "each/worker-terms.ts"],
     ["each/hands.ts", "each/lane-commits.ts", "each/lane-host.ts", "each/lane.ts"],
   ],
   wide: [

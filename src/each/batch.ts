@@ -1,6 +1,6 @@
 import type { Fault, Item } from "./item.ts";
-import type { Base, CachedRecord } from "./records.ts";
-import type { Ttl } from "./commit.ts";
+import type { CachedRecord } from "./records.ts";
+import type { Base, Ttl } from "../state/commit.ts";
 
 /** What a batch does with a record. */
 export interface Touch {

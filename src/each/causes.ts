@@ -1,5 +1,10 @@
 import { delay } from "./delay.ts";
-import type { LostProcess } from "./messages.ts";
+
+/** A process that was lost, and how. */
+export interface LostProcess {
+  readonly by: string;
+  readonly how: string;
+}
 
 /** How many are remembered, and how long one is waited for that must come, in ms. */
 const mostKept = 64;

@@ -1,7 +1,7 @@
 import { isAway, isHoldfastError } from "../base/errors.ts";
 import { aloneKey, partitionKey } from "./layout.ts";
-import { fateOf, judge, losses, withLosses, type Finding, type Hold } from "./losses.ts";
-import { checkProgress, type PartitionProgress } from "./progress.ts";
+import { fateOf, judge, losses, withLosses, type Finding } from "./losses.ts";
+import { checkProgress, type Hold, type PartitionProgress } from "./progress.ts";
 import { progressChange, type Destination, type Saved } from "./send-batch.ts";
 import type { WorkerTerms } from "./worker-terms.ts";
 

@@ -1,8 +1,21 @@
 import type { Capabilities, Holdfast, Lease } from "../entries/index.ts";
-import type { Change, Committer, Sent } from "./commit.ts";
+import { sendGroup, type SentGroup, type Step } from "../state/commit.ts";
+
+/** Writes groups of records, all or nothing, under a lease. */
+export interface Committer {
+  /** Most records of a group. */
+  readonly maxSteps: number;
+  /** Sends a group; once `after` has resolved, if that is given. */
+  send(steps: readonly Step[], lease: Lease, after?: Promise<unknown>): SentGroup;
+  /**
+   * Where the store keeps records in several places, so that an item cannot commit together with its progress: sends a group
+   * of records of one tag. What must be so is decided by their versions alone.
+   */
+  readonly sendApart?: ((steps: readonly Step[], lease: Lease) => SentGroup) | undefined;
+}
 
 /** Most records of a group, whatever the store takes: it is held up for so long. */
-const mostChanges = 2048;
+const mostSteps = 2048;
 
 /** How items commit on this store; `keyed`: they have keys. */
 export function committerFor(hf: Holdfast, keyed: boolean): Committer {
@@ -11,13 +24,13 @@ export function committerFor(hf: Holdfast, keyed: boolean): Committer {
   if (way !== "loosely") {
     return {
       // The check of the lease counts as well, where a store takes few.
-      maxChanges: Math.min(capabilities.maxGroup - 1, mostChanges),
-      send: (changes, lease, after) => hf.sendGroup(changes, lease, { after }),
-      ...(way === "apart" && { sendApart: (changes, lease) => hf.sendGroup(changes, lease, { guarded: false }) }),
+      maxSteps: Math.min(capabilities.maxGroup - 1, mostSteps),
+      send: (steps, lease, after) => sendGroup(steps, lease, { after }),
+      ...(way === "apart" && { sendApart: (steps, lease) => sendGroup(steps, lease, { guarded: false }) }),
     };
   }
   const guarded = capabilities.guard !== "none";
-  return { maxChanges: mostChanges, send: (changes, lease) => sendLoosely(changes, guarded ? lease : undefined) };
+  return { maxSteps: mostSteps, send: (steps, lease) => sendLoosely(steps, guarded ? lease : undefined) };
 }
 
 /** What the store leaves open, in words; undefined where commits are exactly once. */
@@ -41,9 +54,9 @@ function wayOf({ transact, guard, exclusion }: Capabilities, keyed: boolean): "t
 }
 
 /** Writes first, progress after them: what a crash leaves is done again. Nothing is checked, nothing is known afterwards. */
-function sendLoosely(changes: readonly Change[], lease: Lease | undefined): Sent {
-  const [progress, ...rest] = changes;
-  const write = async ({ store, key, write: what }: Change): Promise<void> => {
+function sendLoosely(steps: readonly Step[], lease: Lease | undefined): SentGroup {
+  const [progress, ...rest] = steps;
+  const write = async ({ store, key, write: what }: Step): Promise<void> => {
     if (what === "delete") await store.delete(key);
     else if (what) await store.save(key, what.value, typeof what.ttl === "number" ? { ttl: what.ttl } : {});
   };
@@ -52,5 +65,5 @@ function sendLoosely(changes: readonly Change[], lease: Lease | undefined): Sent
     if (!progress || progress.write === undefined || progress.write === "delete") return;
     await progress.store.save(progress.key, progress.write.value, lease ? { lease } : {});
   };
-  return { versions: changes.map(() => undefined), done: run() };
+  return { versions: steps.map(() => undefined), done: run() };
 }

@@ -2,7 +2,7 @@ import { joinSignals, type JoinedSignal } from "../base/aborts.ts";
 import type { Duration } from "../base/durations.ts";
 import { isAway, isHoldfastError } from "../base/errors.ts";
 import type { Lease, StateStore, Verdict } from "../entries/index.ts";
-import type { Ttl } from "./commit.ts";
+import type { Ttl } from "../state/commit.ts";
 import { RunState } from "./item-state.ts";
 import type { Item } from "./item.ts";
 import type { CachedRecord, Records, StoreRecords } from "./records.ts";

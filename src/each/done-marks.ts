@@ -1,8 +1,7 @@
 import { isHoldfastError } from "../base/errors.ts";
 import type { StateStore } from "../entries/index.ts";
-import type { Change } from "./commit.ts";
+import type { Base, Step } from "../state/commit.ts";
 import type { Item } from "./item.ts";
-import type { Base } from "./records.ts";
 
 /** Marks that are removed with one batch, at most. */
 const mostTidied = 256;
@@ -32,7 +31,7 @@ interface Mark {
 
 /** What becomes of a mark with a batch, and where its version is to be noted. */
 export interface MarkChange {
-  readonly change: Change;
+  readonly change: Step;
   sent(version: Base): void;
 }
 

@@ -3,7 +3,7 @@ import { InvalidArgumentError, UnsupportedError } from "../base/errors.ts";
 import { checkKey } from "../base/keys.ts";
 import { tagOf } from "../base/tags.ts";
 import { KEEP, REMOVE, type Verdict } from "../entries/index.ts";
-import type { Ttl } from "./commit.ts";
+import type { Ttl } from "../state/commit.ts";
 import type { ItemState, Run, Use } from "./context.ts";
 import { isKnown, type CachedRecord, type Records, type StoreRecords } from "./records.ts";
 

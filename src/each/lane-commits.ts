@@ -99,7 +99,7 @@ export class LaneCommits {
   get mostTouches(): number {
     const { mostItems } = this.#owner.pass;
     // Progress, dead letters, and in a round of retries a stopped key and a dead letter for each item.
-    return this.#host.committer.maxChanges - 1 - 2 * Math.max(mostDeaths, mostItems < careless ? mostItems : 0);
+    return this.#host.committer.maxSteps - 1 - 2 * Math.max(mostDeaths, mostItems < careless ? mostItems : 0);
   }
 
   /** Whether another item may be started while so many run. */

@@ -1,6 +1,6 @@
 import type { StateStore } from "../entries/index.ts";
 import type { Batch } from "./batch.ts";
-import type { Committer } from "./commit.ts";
+import type { Committer } from "./committer.ts";
 import type { RunHost } from "./context.ts";
 import type { Item } from "./item.ts";
 import type { Lane } from "./lane.ts";

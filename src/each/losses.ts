@@ -1,35 +1,5 @@
 import { isGone, isHere } from "./identity.ts";
-import type { PartitionProgress } from "./progress.ts";
-
-/** Who works on a partition. Stored from before its first handler starts until the partition is given up in good order. */
-export interface Hold {
-  /** Which process of which run. */
-  readonly by: string;
-  /** The process, as labels name it: see `identity`. */
-  readonly who: string;
-  /** What it may be running: pairs of record number and attempt. Absent: anything. */
-  readonly hand?: readonly number[];
-  /** It runs nothing else. */
-  readonly alone?: true;
-}
-
-/** An item that was in the hand of a worker that was lost. It runs alone from then on. */
-export interface Suspect {
-  readonly id: number;
-  /** Its runs that failed or were lost. */
-  readonly attempts: number;
-  /** How often a worker was lost that ran nothing else. */
-  readonly alone: number;
-  /** What is known of the last time. */
-  readonly why?: string;
-}
-
-/** What the workers that were lost leave to whoever takes the partition. */
-export interface Losses {
-  /** Workers lost in a row of which nobody knows what they were running. */
-  readonly lost?: number;
-  readonly suspects?: readonly Suspect[];
-}
+import type { Hold, Losses, PartitionProgress, Suspect } from "./progress.ts";
 
 /** Suspects of a partition that are named; where more would be, all of them start anew. */
 const mostSuspects = 256;

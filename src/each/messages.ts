@@ -1,3 +1,4 @@
+import type { LostProcess } from "./causes.ts";
 import type { FormatName, Source } from "./input/source.ts";
 import type { WorkerEvent, WorkerStats, WorkerTerms } from "./worker-terms.ts";
 
@@ -17,12 +18,6 @@ export type ToWorker =
   | { readonly type: "stop" }
   /** Hold back commits for so long; answered by `held`. */
   | { readonly type: "hold"; readonly ms: number };
-
-/** A process that was lost, and how. */
-export interface LostProcess {
-  readonly by: string;
-  readonly how: string;
-}
 
 /** What a worker process tells. */
 export type FromWorker =

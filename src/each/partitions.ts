@@ -159,7 +159,7 @@ export class Partitions implements Shared {
     let { saved } = commits;
     const { progress, changes } = pass.finish(saved.progress);
     if (progress === saved.progress && changes.length === 0) return saved;
-    const most = committer.maxChanges - 1;
+    const most = committer.maxSteps - 1;
     for (let i = 0; i === 0 || i < changes.length; i += most) {
       const next: PartitionProgress = i + most >= changes.length ? progress : saved.progress;
       const { versions, done } = committer.send(

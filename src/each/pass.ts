@@ -1,6 +1,6 @@
 import type { StateStore } from "../entries/index.ts";
 import type { Batch, Death } from "./batch.ts";
-import type { Change } from "./commit.ts";
+import type { Step } from "../state/commit.ts";
 import type { Item } from "./item.ts";
 import { deadKey, stopKey, type DeadLetter, type StoppedKey } from "./layout.ts";
 import { addCounts, RangeReader, type PartitionProgress, type Position } from "./progress.ts";
@@ -43,7 +43,7 @@ export interface Pass extends Pick<Stopping, "died" | "committed" | "restart"> {
 /** What a commit does to a job's own records. */
 export interface Advance {
   readonly progress: PartitionProgress;
-  readonly changes: readonly Change[];
+  readonly changes: readonly Step[];
 }
 
 /** What every pass is told. */
@@ -55,7 +55,7 @@ export interface PassContext {
 }
 
 /** Writes or removes a record of the job, whatever was there: the lease excludes everybody else. */
-function put(context: PassContext, key: string, value: unknown): Change {
+function put(context: PassContext, key: string, value: unknown): Step {
   return {
     store: context.store,
     key,
@@ -65,7 +65,7 @@ function put(context: PassContext, key: string, value: unknown): Change {
 }
 
 /** The records of a dead letter, which stops its key or does not. */
-function recordDeath(context: PassContext, { item, error }: Death, stops: boolean): Change[] {
+function recordDeath(context: PassContext, { item, error }: Death, stops: boolean): Step[] {
   const { partition, round } = context;
   const { id, offset, key } = item;
   const stopped = stops && key !== undefined;
@@ -213,9 +213,9 @@ export class RetryPass extends Stopping implements Pass {
 
   advance(last: PartitionProgress, batch: Batch): Advance {
     const deaths = new Map(batch.deaths.map((death) => [death.item, death]));
-    const changes = new Map<string, Change>();
+    const changes = new Map<string, Step>();
     let { done, dead, waiting } = last.counts;
-    const add = (change: Change): void => void changes.set(change.key, change);
+    const add = (change: Step): void => void changes.set(change.key, change);
     for (const item of batch.items) {
       if (batch.passed.has(item)) continue; // it waits as before
       const death = deaths.get(item);
@@ -240,7 +240,7 @@ export class RetryPass extends Stopping implements Pass {
   }
 
   finish(last: PartitionProgress): Advance {
-    const changes: Change[] = [];
+    const changes: Step[] = [];
     for (const key of this.#targets.keys.keys()) {
       if (!this.#again.has(key)) changes.push(put(this.#context, stopKey(this.#context.partition, key), undefined));
     }
@@ -253,7 +253,7 @@ export class RetryPass extends Stopping implements Pass {
     return stop !== undefined && stop.id === item.id && stop.dead;
   }
 
-  #moveOn(item: Item, add: (change: Change) => void): void {
+  #moveOn(item: Item, add: (change: Step) => void): void {
     const stop = item.key === undefined ? undefined : this.#targets.keys.get(item.key);
     // An earlier dead letter, which stopped nothing, does not move it back.
     if (!stop || item.id < stop.id) return;

@@ -4,10 +4,10 @@ import { fileURLToPath } from "node:url";
 import { deferred, type Deferred } from "../base/async.ts";
 import { ownEnvironment } from "../base/environment.ts";
 import { HoldfastError, InvalidArgumentError, UnavailableError, type ErrorCode } from "../base/errors.ts";
-import { Causes } from "./causes.ts";
+import { Causes, type LostProcess } from "./causes.ts";
 import type { Crew, CrewReport } from "./crew.ts";
 import { fateOfChild } from "./fate.ts";
-import type { Fault, FromWorker, LostProcess, ToWorker, WorkerReport } from "./messages.ts";
+import type { Fault, FromWorker, ToWorker, WorkerReport } from "./messages.ts";
 import { Silence } from "./silence.ts";
 import type { EachEvent } from "./types.ts";
 

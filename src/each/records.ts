@@ -1,5 +1,5 @@
-import type { Codec, Entry, StateStore, Version } from "../entries/index.ts";
-import type { Batch } from "./batch.ts";
+import type { Codec, Entry, StateStore } from "../entries/index.ts";
+import type { Base } from "../state/commit.ts";
 
 /** Records and characters of values kept in a process, before the older half is dropped. */
 const mostRecords = 4096;
@@ -7,8 +7,10 @@ const mostChars = 4 * 1024 * 1024;
 
 type Payload = string | Uint8Array;
 
-/** The version of a record, stored or of our own write on its way; `null`: there is no record; `undefined`: it was not read. */
-export type Base = Version | null | undefined;
+/** A commit that is still open: what it has read or written must be sent before another builds on it. */
+export interface OpenCommit {
+  seal(): void;
+}
 
 /**
  * A record as this process believes it to be. Belief is enough: every commit checks the versions of what its items read.
@@ -19,7 +21,7 @@ export class CachedRecord {
   readonly key: string;
   /** `undefined`: there is no record. */
   payload: Payload | undefined;
-  /** What to check: see {@link Base}. */
+  /** What to check: the stored version, or that of our own write on its way; `undefined`: it was not read. */
   version: Base;
   /** Raised by every change, so that a handler's read can be told from the present. */
   revision = 0;
@@ -30,10 +32,10 @@ export class CachedRecord {
   pins = 0;
   /** It was forgotten while it was held: what builds on it counts for nothing. */
   dropped = false;
-  /** The open batch that changed it. */
-  writer: Batch | undefined = undefined;
-  /** Open batches that read it. */
-  readers: Batch[] = [];
+  /** The open commit that changed it. */
+  writer: OpenCommit | undefined = undefined;
+  /** Open commits that read it. */
+  readers: OpenCommit[] = [];
 
   constructor(store: StateStore<unknown>, key: string, payload: Payload | undefined, version: Base) {
     this.store = store;
@@ -58,7 +60,9 @@ export interface StoreRecords {
 
 /** Records that handlers have read or written, in two generations: what is not used while one fills up is dropped. */
 export class Records {
-  readonly #stores = new Map<StateStore<unknown>, StoreRecords>();
+  readonly #byStore = new WeakMap<StateStore<unknown>, StoreRecords>();
+  /** Those of them that have records. A store that nobody uses any more, under whatever name, leaves nothing here. */
+  readonly #filled = new Set<StoreRecords>();
   readonly #codec: Codec;
   #count = 0;
   #chars = 0;
@@ -69,9 +73,14 @@ export class Records {
 
   /** The records of `store`. */
   of(store: StateStore<unknown>): StoreRecords {
-    let records = this.#stores.get(store);
-    if (!records) this.#stores.set(store, (records = { store, young: new Map(), old: new Map(), loading: new Map() }));
+    let records = this.#byStore.get(store);
+    if (!records) this.#byStore.set(store, (records = { store, young: new Map(), old: new Map(), loading: new Map() }));
     return records;
+  }
+
+  /** Stores of which there are records here. */
+  get stores(): number {
+    return this.#filled.size;
   }
 
   /** The record if it is here. */
@@ -111,7 +120,7 @@ export class Records {
 
   /** Forgets what nobody holds: others may have changed any of it. */
   forget(): void {
-    for (const records of this.#stores.values()) {
+    for (const records of this.#filled) {
       for (const generation of [records.young, records.old]) {
         for (const [key, { pins }] of generation) if (pins === 0) generation.delete(key);
       }
@@ -151,6 +160,7 @@ export class Records {
   }
 
   #keep(records: StoreRecords, record: CachedRecord): void {
+    this.#filled.add(records);
     records.young.set(record.key, record);
     this.#count++;
     this.#chars += record.key.length + (record.payload?.length ?? 0);
@@ -159,11 +169,12 @@ export class Records {
 
   #age(): void {
     this.#count = this.#chars = 0;
-    for (const records of this.#stores.values()) {
+    for (const records of this.#filled) {
       const pinned = [...records.old.values()].filter((record) => record.pins > 0);
       records.old = records.young;
       records.young = new Map(pinned.map((record) => [record.key, record]));
       this.#count += pinned.length;
+      if (records.old.size === 0 && pinned.length === 0) this.#filled.delete(records);
     }
   }
 }

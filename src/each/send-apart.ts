@@ -34,7 +34,7 @@ export function sendApart(
   const add = (change: MarkChange): void => {
     const tag = tagOf(change.change.key);
     const group = groups.get(tag);
-    if (group && group.length < to.committer.maxChanges) return void group.push(change);
+    if (group && group.length < to.committer.maxSteps) return void group.push(change);
     if (group) full.push(group);
     groups.set(tag, [change]);
   };

@@ -1,11 +1,12 @@
 import type { Lease, StateStore } from "../entries/index.ts";
 import type { Batch, Touch } from "./batch.ts";
-import type { Change, Committer } from "./commit.ts";
+import type { Base, Step } from "../state/commit.ts";
+import type { Committer } from "./committer.ts";
 import { Stage } from "./item.ts";
 import { partitionKey } from "./layout.ts";
 import type { Advance } from "./pass.ts";
 import type { PartitionProgress } from "./progress.ts";
-import type { Base, CachedRecord, Records } from "./records.ts";
+import type { CachedRecord, Records } from "./records.ts";
 
 /** What is stored of a partition, with its version. */
 export interface Saved {
@@ -49,7 +50,7 @@ export function sendBatch(to: Destination, batch: Batch, last: Saved, advance: (
 }
 
 /** What a batch has read or written of a record. */
-export function touchChange({ records }: Destination, record: CachedRecord, { base, write, ttl }: Touch): Change {
+export function touchChange({ records }: Destination, record: CachedRecord, { base, write, ttl }: Touch): Step {
   const at = { store: record.store, key: record.key, base };
   // What was written and removed again must still be absent.
   if (!write || (record.payload === undefined && base === null)) return at;
@@ -58,6 +59,6 @@ export function touchChange({ records }: Destination, record: CachedRecord, { ba
 }
 
 /** Writes the progress of a partition, if it is still as it was. */
-export function progressChange({ store, partition }: Destination, last: Saved, progress: PartitionProgress): Change {
+export function progressChange({ store, partition }: Destination, last: Saved, progress: PartitionProgress): Step {
   return { store, key: partitionKey(partition), base: last.version, write: { value: progress, ttl: undefined } };
 }

@@ -1,7 +1,7 @@
 import type { Batch } from "./batch.ts";
 import { Stage, type Item } from "./item.ts";
-import { isConvicted, losses, withLosses, type Hold, type Suspect } from "./losses.ts";
-import type { PartitionProgress } from "./progress.ts";
+import { isConvicted, losses, withLosses } from "./losses.ts";
+import type { Hold, PartitionProgress, Suspect } from "./progress.ts";
 import type { WorkerTerms } from "./worker-terms.ts";
 
 /** Items that are started together after a worker was lost: at first; and the most whose numbers are recorded before. */

@@ -1,7 +1,7 @@
 import { isAway, isHoldfastError } from "../base/errors.ts";
 import { json, type Holdfast, type Lease, type StateStore } from "../entries/index.ts";
 import type { Batch } from "./batch.ts";
-import type { Committer } from "./commit.ts";
+import type { Committer } from "./committer.ts";
 import { delay } from "./delay.ts";
 import { Feeder } from "./feeder.ts";
 import { StoreHealth } from "./health.ts";

@@ -2,9 +2,8 @@ import { isAway } from "../base/errors.ts";
 import { space } from "../base/keys.ts";
 import { Cache, type CacheOptions } from "../cache/index.ts";
 import { Instance, type CallOptions, type HoldfastEvents } from "../client/index.ts";
-import { Lock, type Lease, type LockOptions } from "../lock/index.ts";
+import { Lock, type LockOptions } from "../lock/index.ts";
 import type { Capabilities, Opened } from "../port/index.ts";
-import { sendGroup, type GroupTerms, type SentGroup, type Step } from "../state/commit.ts";
 import {
   StateStore,
   transact,
@@ -90,11 +89,6 @@ export class Holdfast {
    */
   transact<R>(fn: (tx: Transaction) => R | Promise<R>, options?: TransactOptions): Promise<R> {
     return transact(this.#main, fn, options);
-  }
-
-  /** @internal Sends a group of entries that its caller has prepared, all or nothing, under a lease of this instance. */
-  sendGroup(steps: readonly Step[], lease: Lease, terms?: GroupTerms): SentGroup {
-    return sendGroup(this.#main, steps, lease, terms);
   }
 
   /** Calls `listener` for each event of that name until the returned function is called. */

@@ -1,25 +1,32 @@
 import { ConflictError, FencedError, InvalidArgumentError, UnsupportedError } from "../base/errors.ts";
 import { drawId } from "../base/ids.ts";
 import { keyId } from "../base/keys.ts";
-import { executeWrite, type Instance } from "../client/index.ts";
+import { executeWrite } from "../client/index.ts";
 import type { Operation } from "../port/index.ts";
 import type { Version } from "./entry.ts";
 import { checkGroup } from "./groups.ts";
-import { Host } from "./host.ts";
 import { protectionOf } from "./protection.ts";
+import type { StoreCore } from "./core.ts";
 import { coreOf, type StateStore } from "./store.ts";
 
-/** @internal One entry of a group that its caller has prepared: what must be so, and what becomes of it. */
+// Groups that their caller has prepared. `each` writes by this: it keeps the books of many transactions itself.
+
+/** What must be so of an entry: that it has this version; `null`: that there is none; `undefined`: anything. */
+export type Base = Version | null | undefined;
+
+/** How long a written entry lives: so many ms, what remains (`"keep"`), or as long as its store says (`undefined`). */
+export type Ttl = number | "keep" | undefined;
+
+/** One entry of a group: what must be so, and what becomes of it. */
 export interface Step {
   readonly store: StateStore<unknown>;
   readonly key: string;
-  /** `null`: there is no entry; `undefined`: anything. */
-  readonly base: Version | null | undefined;
-  /** `"keep"` keeps what remains of the ttl, `undefined` takes the store's. Absent: the entry is only checked. */
-  readonly write?: { readonly value: unknown; readonly ttl: number | "keep" | undefined } | "delete";
+  readonly base: Base;
+  /** Absent: the entry is only checked. */
+  readonly write?: { readonly value: unknown; readonly ttl: Ttl } | "delete";
 }
 
-/** @internal How a group is sent. */
+/** How a group is sent. */
 export interface GroupTerms {
   /** `false`: the lease is only looked at here, when the group is sent, since its lock is in another place of the store. */
   readonly guarded?: boolean;
@@ -27,30 +34,30 @@ export interface GroupTerms {
   readonly after?: Promise<unknown> | undefined;
 }
 
-/** @internal A group on its way. */
+/** A group on its way. */
 export interface SentGroup {
   /** The version that each step's entry will have. Known before the outcome, so that a next group can build on this one. */
-  readonly versions: readonly (Version | null | undefined)[];
+  readonly versions: readonly Base[];
   /** Rejects with ConflictError, FencedError, UnavailableError or IndeterminateError. */
   readonly done: Promise<void>;
 }
 
 /**
- * @internal Sends a group of entries, all or nothing, under a lease of the same instance. For those who keep the books of many
- * transactions themselves: nothing is read, and groups that share a key go in the order of the calls.
+ * Sends a group of entries, all or nothing, under a lease. Their stores and the lease's lock are of one instance. Nothing is read,
+ * and groups that share a key go in the order of the calls. Does not throw: what is wrong with a group is its outcome.
  */
-export function sendGroup(
-  instance: Instance,
-  steps: readonly Step[],
-  lease: object,
-  terms: GroupTerms = {},
-): SentGroup {
-  const versions: (Version | null | undefined)[] = [];
+export function sendGroup(steps: readonly Step[], lease: object, terms: GroupTerms = {}): SentGroup {
+  const versions: Base[] = [];
   try {
+    const [first] = steps;
+    if (!first) throw new InvalidArgumentError("a group must name an entry");
+    const core = coreOf(first.store);
+    if (steps.some(({ store }) => coreOf(store).instance !== core.instance))
+      throw new InvalidArgumentError("the stores of a group must be of one instance");
     const keys = new Set(steps.map(({ store, key }) => keyId(coreOf(store).at(key))));
     if (keys.size < steps.length) throw new InvalidArgumentError("a group must not name an entry twice");
     const ops = steps.map((step) => operationOf(step, versions));
-    return { versions, done: send(instance, ops, lease, terms) };
+    return { versions, done: send(core, ops, lease, terms) };
   } catch (error) {
     // Versions that nothing will ever have: what the caller has built on them meanwhile is refused as well.
     return {
@@ -60,12 +67,17 @@ export function sendGroup(
   }
 }
 
-async function send(instance: Instance, ops: readonly Operation[], lease: object, terms: GroupTerms): Promise<void> {
+async function send(
+  core: StoreCore<unknown>,
+  ops: readonly Operation[],
+  lease: object,
+  terms: GroupTerms,
+): Promise<void> {
   const { guarded = true, after } = terms;
   if (after) await after;
+  const { instance, host } = core;
   const { backend } = instance;
   const call = instance.ownCall();
-  const host = Host.of(instance);
   const opened = host.known ?? (await host.ready(call));
   const protecting = protectionOf(lease, instance, opened, call);
   const protection = protecting instanceof Promise ? await protecting : protecting;
@@ -79,7 +91,7 @@ async function send(instance: Instance, ops: readonly Operation[], lease: object
   throw new ConflictError("an entry was changed by another: nothing was written", { backend: backend.name });
 }
 
-function operationOf({ store, key: rawKey, base, write }: Step, versions: (Version | null | undefined)[]): Operation {
+function operationOf({ store, key: rawKey, base, write }: Step, versions: Base[]): Operation {
   const core = coreOf(store);
   const key = core.at(rawKey);
   const condition = base === undefined ? undefined : base === null ? ({ absent: true } as const) : { id: base };

@@ -3,7 +3,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { tagOf } from "../../src/base/tags.ts";
 import { Batch } from "../../src/each/batch.ts";
-import type { Change, Sent } from "../../src/each/commit.ts";
+import type { SentGroup, Step } from "../../src/state/commit.ts";
 import { DoneMarks } from "../../src/each/done-marks.ts";
 import { Item } from "../../src/each/item.ts";
 import { noCounts } from "../../src/each/progress.ts";
@@ -83,17 +83,17 @@ test("marks are removed in groups that the store takes, also where all have one 
   const store = hf.state("marks");
   let now = 0;
   const marks = new DoneMarks(store, 1, 0, () => now);
-  const maxChanges = 10;
-  const sent: (readonly Change[])[] = [];
-  const take = (changes: readonly Change[]): Sent => ({ versions: changes.map(() => "v"), done: Promise.resolve() });
+  const maxSteps = 10;
+  const sent: (readonly Step[])[] = [];
+  const take = (changes: readonly Step[]): SentGroup => ({ versions: changes.map(() => "v"), done: Promise.resolve() });
   const to = {
     store,
     partition: 0,
     lease: await hf.lock("test").acquire("partition/0"),
     records: new Records(json),
-    committer: { maxChanges, send: take },
+    committer: { maxSteps, send: take },
     marks,
-    sendApart: (changes: readonly Change[]): Sent => {
+    sendApart: (changes: readonly Step[]): SentGroup => {
       sent.push(changes);
       return take(changes);
     },
@@ -114,11 +114,11 @@ test("marks are removed in groups that the store takes, also where all have one 
   }
   const position = { id: 1, offset: 0 };
   const progress = { next: position, above: [], end: false, counts: noCounts, round: 0 };
-  const advance = (): { progress: typeof progress; changes: Change[] } => ({ progress, changes: [] });
+  const advance = (): { progress: typeof progress; changes: Step[] } => ({ progress, changes: [] });
   await sendApart(to, batch, { progress, version: null }, advance, Promise.resolve()).done;
   assert.equal(sent.flat().length, 31);
   assert.ok(
-    sent.every((changes) => changes.length <= maxChanges && new Set(changes.map(({ key }) => tagOf(key))).size === 1),
+    sent.every((changes) => changes.length <= maxSteps && new Set(changes.map(({ key }) => tagOf(key))).size === 1),
   );
   const own = sent.filter((changes) => changes.some(({ write }) => write !== "delete"));
   assert.deepEqual(

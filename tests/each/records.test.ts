@@ -109,3 +109,9 @@ test("after its item was handled a run takes no more calls", async (t) => {
   await assert.rejects(state.load("a"), { code: "UNSUPPORTED" });
   await assert.rejects(state.save("a", 1), { code: "UNSUPPORTED" });
 });
+
+test("stores of ever new names leave nothing behind", async (t) => {
+  const { hf, records } = await worldFor(t);
+  for (let i = 0; i < 20_000; i++) records.forWrite(records.of(hf.state(`things of ${i}`)), "a");
+  assert.ok(records.stores <= 2 * 4096 + 1, `${records.stores} stores`);
+});

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isHoldfastError } from "../../src/base/errors.ts";
 import { connect } from "../../src/entries/index.ts";
+import { sendGroup } from "../../src/state/commit.ts";
 
 async function bench() {
   const hf = await connect("memory:");
@@ -12,11 +13,8 @@ async function bench() {
 
 void test("a group's versions are known at once, and the next group can build on them", async () => {
   const { hf, store, lease } = await bench();
-  const first = hf.sendGroup([{ store, key: "a", base: null, write: { value: 1, ttl: undefined } }], lease);
-  const second = hf.sendGroup(
-    [{ store, key: "a", base: first.versions[0], write: { value: 2, ttl: undefined } }],
-    lease,
-  );
+  const first = sendGroup([{ store, key: "a", base: null, write: { value: 1, ttl: undefined } }], lease);
+  const second = sendGroup([{ store, key: "a", base: first.versions[0], write: { value: 2, ttl: undefined } }], lease);
   await Promise.all([first.done, second.done]);
   assert.equal((await store.loadEntry("a"))?.version, second.versions[0]);
   await hf.close();
@@ -25,11 +23,11 @@ void test("a group's versions are known at once, and the next group can build on
 void test("what builds on a group that was refused is refused too, whether the store or the call refused it", async () => {
   const { hf, store, lease } = await bench();
   await store.save("a", 0);
-  const conflicting = hf.sendGroup([{ store, key: "a", base: null, write: { value: 1, ttl: undefined } }], lease);
+  const conflicting = sendGroup([{ store, key: "a", base: null, write: { value: 1, ttl: undefined } }], lease);
   const twice = { store, key: "b", base: null, write: { value: 1, ttl: undefined } } as const;
-  const invalid = hf.sendGroup([twice, twice], lease);
+  const invalid = sendGroup([twice, twice], lease);
   const after = [conflicting, invalid].map(({ versions }, i) =>
-    hf.sendGroup([{ store, key: i === 0 ? "a" : "b", base: versions[0], write: { value: 2, ttl: undefined } }], lease),
+    sendGroup([{ store, key: i === 0 ? "a" : "b", base: versions[0], write: { value: 2, ttl: undefined } }], lease),
   );
   await assert.rejects(conflicting.done, (error) => isHoldfastError(error, "CONFLICT"));
   await assert.rejects(invalid.done, (error) => isHoldfastError(error, "INVALID_ARGUMENT"));
@@ -43,7 +41,7 @@ void test("a group under a lost lease is fenced, and nothing of it is written", 
   const { hf, store, lease } = await bench();
   await hf.lock("partitions").forceRelease("0", "test");
   const steps = ["a", "b"].map((key) => ({ store, key, base: null, write: { value: 1, ttl: undefined } }));
-  await assert.rejects(hf.sendGroup(steps, lease).done, (error) => isHoldfastError(error, "FENCED"));
+  await assert.rejects(sendGroup(steps, lease).done, (error) => isHoldfastError(error, "FENCED"));
   assert.equal((await store.loadMany(["a", "b"])).size, 0);
   await hf.close();
 });

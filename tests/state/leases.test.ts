@@ -119,12 +119,11 @@ void it("a lease that cannot guard is refused also while the update waits for it
 });
 
 void it("a group is never sent unguarded: the lease of another server must be on each entry that it writes", async () => {
-  const { instance, store, far } = stand();
+  const { store, far } = stand();
   const lease = await far.acquire("k");
   const write = { value: 1, ttl: undefined };
   const group = (...keys: readonly string[]): Promise<void> =>
     sendGroup(
-      instance,
       keys.map((key) => ({ store: store as StateStore<unknown>, key, base: undefined, write })),
       lease,
     ).done;

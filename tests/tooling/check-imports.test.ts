@@ -37,6 +37,7 @@ test("imports along the arrows are accepted", () => {
     "holdfast/registry.ts": 'export const lmdb = () => import("../backends/lmdb/backend.ts");\n',
     "entries/lmdb.ts": 'export { s } from "../state/store.ts";\nexport { l } from "../backends/lmdb/backend.ts";\n',
     "each/handler.ts": "export const load = (file: string) => import(file);\n",
+    "each/committer.ts": 'import { sendGroup } from "../state/commit.ts";\n',
     "cli/main.ts": 'import { l } from "../entries/lmdb.ts";\n',
     "testing/kit.ts": 'import { memory } from "../backends/memory/backend.ts";\n',
   });
@@ -46,6 +47,7 @@ test("imports along the arrows are accepted", () => {
 const refused: ReadonlyArray<[what: string, file: string, text: string, message: RegExp]> = [
   ["base reaching up", "base/a.ts", 'import { c } from "../client/c.ts";', /:1 base must not import client/],
   ["a feature using a feature", "state/a.ts", '\nexport * from "../lock/lock.ts";', /:2 state must not import lock/],
+  ["each using more of a feature", "each/a.ts", 'import { s } from "../state/core.ts";', /each must not import state/],
   [
     "a feature naming a feature's type",
     "cache/a.ts",
