@@ -22,28 +22,41 @@ interface Layer {
 }
 
 const features = ["state", "lock", "cache"] as const;
-const backend: Layer = { may: ["base", "backends/common"], types: ["port"] };
+/** The other layer of the same backend. */
+const own = "(own)";
 const feature: Layer = { may: ["base", "client", "codec"], types: ["port"] };
 
 /** The arrows of the architecture: a folder of `src` and what it may import. */
 const layers: Readonly<Record<string, Layer>> = {
   base: { may: [] },
-  port: { may: [], types: ["base"] },
+  url: { may: ["base"] },
+  port: { may: [], types: ["base", "url"] },
   codec: { may: ["base"] },
   client: { may: ["base"], types: ["port"] },
   state: feature,
   lock: feature,
   cache: feature,
-  holdfast: { may: ["base", "client", "codec", ...features], types: ["port"], lazy: ["backends/*"] },
-  "backends/*": backend,
+  // What is known of a backend before it is loaded: no code of the backend, and no driver.
+  "definitions/*": { may: ["base", "url"], types: ["port", own], lazy: [own] },
+  "backends/*": { may: ["base", "url", "backends/common", own], types: ["port"] },
+  // All definitions, and which of them a URL means.
+  backends: { may: ["base", "url", "definitions/*"], types: ["port"] },
+  holdfast: { may: ["base", "url", "client", "codec", ...features, "backends"], types: ["port"] },
   entries: {
-    may: ["base", "port", "client", "codec", ...features, "holdfast", "backends/*", "each", "testing"],
+    may: ["base", "url", "port", "client", "codec", ...features, "holdfast", "backends/*", "each", "testing"],
   },
   // It writes groups of its own making, which no part of the public API does.
   each: { may: ["base", "entries", "state/commit.ts"], computed: true },
-  cli: { may: ["base", "entries"] },
+  cli: { may: ["base", "backends", "entries"] },
   testing: { may: ["base", "client", "codec", ...features, "holdfast", "backends/memory"], types: ["port"] },
 };
+
+/** Files of a backend's folder that say what it is, without its code. */
+const definitionFiles = new Set(["definition.ts", "dependency.ts", "url.ts"]);
+
+/** Layers that are the same for every server, and name none. */
+const serverless = new Set(["base", "url", "port", "codec", "client", ...features]);
+const servers = /\b(?:redis|valkey|keydb|dragonfly|lmdb|memcached?|mongo(?:db)?|postgres(?:ql)?|mysql|mariadb|etcd)\b/i;
 
 /** No file of `src` may be longer; the aim is 250. */
 export const maxLines = 300;
@@ -145,6 +158,12 @@ function checkFile(file: string, module: SourceModule, add: Add): void {
   if (from === "port") {
     for (const line of module.runtimeLines) add(line, "the port holds types only, and this is left after compilation");
   }
+  if (serverless.has(from)) {
+    for (const [i, line] of module.text.split("\n").entries()) {
+      const [name] = servers.exec(line) ?? [];
+      if (name !== undefined) add(i + 1, `${from} knows no server, and names "${name}"`);
+    }
+  }
   for (const edge of module.edges) {
     if (edge.specifier.startsWith(".")) checkRelative(file, from, layer, edge, add);
     else checkPackage(from, layer, edge, add);
@@ -161,13 +180,16 @@ function checkRelative(file: string, from: string, layer: Layer, edge: ModuleEdg
     return;
   }
   const to = layerOf(target);
-  if (to === from || includes(layer.may, to) || layer.may.includes(target)) return;
-  if (includes(layer.types ?? [], to)) {
-    if (!edge.typeOnly) add(edge.line, `${from} may import types of ${to} only: use "import type"`);
+  if (to === from || includes(layer.may, from, to) || layer.may.includes(target)) return;
+  const types = includes(layer.types ?? [], from, to);
+  const lazy = includes(layer.lazy ?? [], from, to);
+  if ((types && edge.typeOnly) || (lazy && edge.dynamic)) return;
+  if (lazy) {
+    add(edge.line, `${from} must load ${to} with import(), when it is first used`);
     return;
   }
-  if (includes(layer.lazy ?? [], to)) {
-    if (!edge.dynamic) add(edge.line, `${from} must load ${to} with import(), when it is first used`);
+  if (types) {
+    add(edge.line, `${from} may import types of ${to} only: use "import type"`);
     return;
   }
   add(edge.line, `${from} must not import ${to}`);
@@ -190,17 +212,22 @@ function targetOf(file: string, { specifier }: ModuleEdge): string {
   return specifier.startsWith(".") ? path.posix.join(path.posix.dirname(file), specifier) : specifier;
 }
 
-/** `backends/lmdb/backend.ts` is of layer `backends/lmdb`, `state/store.ts` of layer `state`. */
+/**
+ * `backends/lmdb/backend.ts` is of layer `backends/lmdb`, `backends/lmdb/definition.ts` of `definitions/lmdb`, `state/store.ts` of
+ * `state`.
+ */
 function layerOf(file: string): string {
-  const parts = file.split("/");
-  if (parts.length === 1) return ".";
-  return parts[0] === "backends" && parts.length > 2 ? `backends/${parts[1]}` : (parts[0] ?? ".");
+  const [folder = "", name = "", ...inside] = file.split("/");
+  if (name === "") return ".";
+  if (folder !== "backends" || inside.length === 0) return folder;
+  return `${inside.length === 1 && definitionFiles.has(inside[0] ?? "") ? "definitions" : folder}/${name}`;
 }
 
 function generic(layer: string): string {
-  return layer.startsWith("backends/") ? "backends/*" : layer;
+  return layer.replace(/\/.*$/, "/*");
 }
 
-function includes(allowed: readonly string[], layer: string): boolean {
-  return allowed.includes(layer) || allowed.includes(generic(layer));
+function includes(allowed: readonly string[], from: string, to: string): boolean {
+  if (allowed.includes(to) || allowed.includes(generic(to))) return true;
+  return allowed.includes(own) && from.includes("/") && from.split("/")[1] === to.split("/")[1];
 }

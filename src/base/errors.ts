@@ -19,7 +19,7 @@ export type ErrorCode =
 
 /** Where an error happened. Never holds a value or a credential. */
 export interface ErrorContext {
-  /** The backend's name, such as `"lmdb"`. */
+  /** The backend's name, such as `"memory"`. */
   readonly backend?: string | undefined;
   /** The caller's key, as given. */
   readonly key?: string | undefined;

@@ -1,5 +1,6 @@
 import { isHoldfastError } from "../base/errors.ts";
-import { redactUrl } from "../base/url-format.ts";
+import { redactUrl } from "../backends/by-url.ts";
+import { definitions } from "../backends/definitions.generated.ts";
 import { examine, type Examined } from "../entries/index.ts";
 import { parse } from "./args.ts";
 import { paintFor } from "./demo/paint.ts";
@@ -31,7 +32,7 @@ export async function doctorCommand(args: readonly string[]): Promise<number> {
   const [url, ...others] = positionals;
   if (url === undefined) throw new UsageError("doctor needs the URL of a store: see holdfast help doctor");
   if (others.length > 0) throw new UsageError(`doctor takes one URL, got ${positionals.length}`);
-  const shown = redactUrl(url);
+  const shown = redactUrl(url, definitions);
   let found: Examined;
   try {
     found = await examine(url, { timeout: values.timeout });

@@ -39,6 +39,7 @@ export type { CallOptions, HoldfastEvents, OperationMessage } from "../client/in
 export type { Codec } from "../codec/index.ts";
 // Not from the index of its folder, which would load more: importing the package is to cost next to nothing.
 export { json } from "../codec/json.ts";
+export { backendOf, type BackendOfOptions } from "../holdfast/backend-of.ts";
 export { connect } from "../holdfast/connect.ts";
 export { examine, type Examined, type ExamineOptions } from "../holdfast/examine.ts";
 export type { Holdfast } from "../holdfast/holdfast.ts";

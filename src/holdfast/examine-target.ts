@@ -17,7 +17,7 @@ const READS = 50;
 /** What `examine` does. */
 export async function examineTarget(target: string | Backend, options: ExamineOptions = {}): Promise<Examined> {
   const timeout = options.timeout === undefined ? DEFAULT_TIMEOUT : toMs(options.timeout, "timeout");
-  const reached = await reach(target, "the first argument", "all");
+  const reached = await reach(target, "the first argument", "all", options.backends);
   const { backend } = reached;
   try {
     const deadline = backend.time.monotonic() + timeout;

@@ -1,10 +1,12 @@
 import type { Duration } from "../base/durations.ts";
-import type { Backend, Examination } from "../port/index.ts";
+import type { Backend, BackendDefinition, Examination } from "../port/index.ts";
 
 /** Options of `examine`. */
 export interface ExamineOptions {
   /** Bounds all of it. Default: `"15s"`. */
   readonly timeout?: Duration | undefined;
+  /** More backends than those of this package, for a URL: as `defineBackend` gave them. */
+  readonly backends?: readonly BackendDefinition[] | undefined;
 }
 
 /** What `examine` found out. */

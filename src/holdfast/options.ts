@@ -1,7 +1,7 @@
 import { toMs, type Duration } from "../base/durations.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import { checkService } from "../base/keys.ts";
-import type { Backend } from "../port/index.ts";
+import type { Backend, BackendDefinition } from "../port/index.ts";
 
 /** Options of `connect`. */
 export interface ConnectOptions {
@@ -20,6 +20,8 @@ export interface ConnectOptions {
    * first call.
    */
   readonly cache?: string | Backend | undefined;
+  /** More backends than those of this package, for URLs: as `defineBackend` gave them. They come before these. Default: none. */
+  readonly backends?: readonly BackendDefinition[] | undefined;
 }
 
 /** Options of `connect`, resolved. Durations in ms. */

@@ -1,16 +1,16 @@
 import { InvalidArgumentError } from "../base/errors.ts";
-import type { Backend } from "../port/index.ts";
+import type { Backend, BackendDefinition, Use } from "../port/index.ts";
 import { openHoldfast, type Holdfast } from "./holdfast.ts";
 import { resolveConnectOptions, type ConnectOptions } from "./options.ts";
-import { backendOf, closeOwn, type Reached, type Use } from "./registry.ts";
+import { closeOwn, findBackend, type Reached } from "./registry.ts";
 
 /** What `connect` does. */
 export async function reachHoldfast(target: string | Backend, options: ConnectOptions | undefined): Promise<Holdfast> {
   const settings = resolveConnectOptions(options);
   const reached: Reached[] = [];
   try {
-    reached.push(await reach(target, "the first argument", "all"));
-    if (options?.cache !== undefined) reached.push(await reach(options.cache, "cache", "cache"));
+    reached.push(await reach(target, "the first argument", "all", options?.backends));
+    if (options?.cache !== undefined) reached.push(await reach(options.cache, "cache", "cache", options.backends));
     return await openHoldfast(reached, settings);
   } catch (error) {
     await closeOwn(reached);
@@ -18,9 +18,14 @@ export async function reachHoldfast(target: string | Backend, options: ConnectOp
   }
 }
 
-/** The backend that is meant. Throws InvalidArgumentError; UnsupportedError for a URL that this version cannot reach. */
-export async function reach(target: unknown, what: string, use: Use): Promise<Reached> {
-  if (typeof target === "string") return { backend: await backendOf(target, use), own: true };
+/** The backend that is meant. Throws InvalidArgumentError. */
+export async function reach(
+  target: unknown,
+  what: string,
+  use: Use,
+  backends: readonly BackendDefinition[] | undefined,
+): Promise<Reached> {
+  if (typeof target === "string") return { backend: await findBackend(target, use, backends), own: true };
   if (isBackend(target)) return { backend: target, own: false };
   throw new InvalidArgumentError(`${what} must be a URL or a backend`);
 }

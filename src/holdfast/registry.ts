@@ -1,48 +1,25 @@
-import { InvalidArgumentError, UnsupportedError } from "../base/errors.ts";
-import type { Backend } from "../port/index.ts";
-import type { Target } from "../base/url-target.ts";
-import { parseUrl } from "../base/url.ts";
+import { InvalidArgumentError } from "../base/errors.ts";
+import { meaningOf } from "../backends/by-url.ts";
+import { definitions as own } from "../backends/definitions.generated.ts";
+import type { Backend, BackendDefinition, Use } from "../port/index.ts";
+import { closingShared } from "./closing.ts";
+import { checkDefinition } from "./definition.ts";
 
-/** What `connect` can reach in this version, as messages show it. */
-const AVAILABLE = ["file:", "memory:", "null:", "redis[s]://", "valkey[s]://"];
-
-/** What a backend is used for, where that is known: a server that holds caches only may lose what it likes. */
-export type Use = "all" | "cache";
-
-/** The backend that a URL means. Loads its module, and no other. No I/O besides. */
-export async function backendOf(url: string, use: Use): Promise<Backend> {
-  const target = parseUrl(url);
-  switch (target.kind) {
-    case "memory": {
-      refuseParams(target);
-      const { memoryBackend } = await import("../backends/memory/index.ts");
-      return memoryBackend({ name: target.name });
-    }
-    case "null": {
-      refuseParams(target);
-      const { nullBackend } = await import("../backends/null/index.ts");
-      return nullBackend();
-    }
-    case "file": {
-      refuseParams(target);
-      const { lmdbBackend } = await import("../backends/lmdb/index.ts");
-      return lmdbBackend({ path: target.path });
-    }
-    case "redis": {
-      const { redisBackend } = await import("../backends/redis/index.ts");
-      return redisBackend(use === "cache" && target.params.get("use") === undefined ? { url, use } : { url });
-    }
-    default:
-      throw new UnsupportedError(
-        `${target.scheme}:// has no backend in this version, which has ${AVAILABLE.join(", ")}`,
-      );
-  }
+/** The backend that a URL means: one of those that are given, or of this package. Loads its module, and no other. No I/O besides. */
+export async function findBackend(
+  text: string,
+  use: Use,
+  given: readonly BackendDefinition[] | undefined,
+): Promise<Backend> {
+  const definitions = given === undefined ? own : [...checkGiven(given), ...own];
+  const { definition, options } = meaningOf(text, definitions, use);
+  return closingShared(await definition.open(options));
 }
 
-function refuseParams({ scheme, params }: Target): void {
-  const [name] = params.names();
-  if (name !== undefined)
-    throw new InvalidArgumentError(`a ${scheme}: URL takes no parameter, got ${JSON.stringify(name)}`);
+function checkGiven(given: readonly BackendDefinition[]): readonly BackendDefinition[] {
+  if (!Array.isArray(given)) throw new InvalidArgumentError("backends must be an array of what defineBackend gave");
+  for (const definition of given) checkDefinition(definition);
+  return given as readonly BackendDefinition[];
 }
 
 /** A backend, and whether it is ours to close. */
@@ -53,5 +30,5 @@ export interface Reached {
 
 /** Closes what is ours. */
 export async function closeOwn(reached: readonly Reached[]): Promise<void> {
-  await Promise.all(reached.map(async ({ backend, own }) => (own ? backend.close() : undefined)));
+  await Promise.all(reached.map(async ({ backend, own: ours }) => (ours ? backend.close() : undefined)));
 }

@@ -12,7 +12,7 @@ import type { Signals } from "./signals.ts";
  * suite in `src/testing`.
  */
 export interface Backend {
-  /** A short name for errors and tables, such as `"lmdb"`. */
+  /** A short name for errors and tables, such as `"memory"`. */
   readonly name: string;
   /** Clocks and timers; the test kit replaces them. */
   readonly time: Time;

@@ -71,7 +71,7 @@ describe("holdfast doctor", () => {
       [["redis://user:top@secret@host"], /two @/],
       [["redis://user:topsecret@localhost/x"], /database/],
       [["redis://:topsecret@localhost?use=nothing"], /use must be/],
-      [["memcached://localhost"], /no backend in this version/],
+      [["other://localhost"], /scheme is unknown/],
     ];
     for (const [args, message] of wrong) {
       const { code, out, err } = await doctor(...args);

@@ -213,16 +213,12 @@ describe("connect", () => {
 
   it("says what is wrong with what it was given", async () => {
     const wrong: [unknown, ConnectOptions | undefined, string, RegExp][] = [
-      [
-        "memcached://secret.host",
-        undefined,
-        "UNSUPPORTED",
-        /memcached:\/\/ has no backend in this version.*file:.*memory:.*null:.*redis/,
-      ],
-      ["postgres://u:secret@host/db", undefined, "UNSUPPORTED", /postgres/],
-      ["etcd://secret@host", undefined, "INVALID_ARGUMENT", /unknown.*known schemes.*file:/],
+      ["other://u:secret@host", undefined, "INVALID_ARGUMENT", /unknown.*schemes are file:, memory:, null:, redis/],
       ["./secret", undefined, "INVALID_ARGUMENT", /no scheme/],
-      ["memory:?secret=1", undefined, "INVALID_ARGUMENT", /no parameter/],
+      ["memory:?secret=1", undefined, "INVALID_ARGUMENT", /a memory: URL takes no parameter, got "secret"/],
+      ["null:?a=secret", undefined, "INVALID_ARGUMENT", /takes no parameter/],
+      ["file:./data?a=secret", undefined, "INVALID_ARGUMENT", /takes no parameter/],
+      ["file:./data?se@cret", undefined, "INVALID_ARGUMENT", /takes no parameter, got "\*\*\*"/],
       [7, undefined, "INVALID_ARGUMENT", /URL or a backend/],
       [null, undefined, "INVALID_ARGUMENT", /URL or a backend/],
       ["memory:", { timeout: "soon" }, "INVALID_ARGUMENT", /timeout/],
@@ -230,7 +226,7 @@ describe("connect", () => {
       ["memory:", { drain: -1 }, "INVALID_ARGUMENT", /drain/],
       ["memory:", { service: "s".repeat(257) }, "INVALID_ARGUMENT", /service/],
       ["memory:", { service: 1 as unknown as string }, "INVALID_ARGUMENT", /service/],
-      ["memory:", { cache: "memcached://secret.host" }, "UNSUPPORTED", /memcached/],
+      ["memory:", { cache: "other://secret.host" }, "INVALID_ARGUMENT", /unknown/],
       ["memory:", { cache: {} as Backend }, "INVALID_ARGUMENT", /cache/],
       ["memory:", "fast" as ConnectOptions, "INVALID_ARGUMENT", /options/],
     ];

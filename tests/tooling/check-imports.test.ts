@@ -34,7 +34,10 @@ test("imports along the arrows are accepted", () => {
     "backends/lmdb/driver.ts": 'export const load = () => import("lmdb");\n',
     "backends/lmdb/backend.ts":
       'import { load } from "./driver.ts";\nimport type { Backend } from "../../port/index.ts";\n',
-    "holdfast/registry.ts": 'export const lmdb = () => import("../backends/lmdb/backend.ts");\n',
+    "backends/lmdb/definition.ts":
+      'import type { Backend } from "../../port/index.ts";\nexport const open = () => import("./backend.ts");\n',
+    "backends/list.ts": 'export { open } from "./lmdb/definition.ts";\n',
+    "holdfast/registry.ts": 'export { open } from "../backends/list.ts";\n',
     "entries/lmdb.ts": 'export { s } from "../state/store.ts";\nexport { l } from "../backends/lmdb/backend.ts";\n',
     "each/handler.ts": "export const load = (file: string) => import(file);\n",
     "each/committer.ts": 'import { sendGroup } from "../state/commit.ts";\n',
@@ -76,11 +79,24 @@ const refused: ReadonlyArray<[what: string, file: string, text: string, message:
   ["a value in the port", "port/a.ts", "export type A = 1;\nexport const a = 1;", /:2 the port holds types only/],
   ["a class in the port", "port/a.ts", "export class A {}", /the port holds types only/],
   [
-    "an eager backend",
+    "a backend beside its definition",
     "holdfast/a.ts",
-    'import { m } from "../backends/memory/m.ts";',
+    'import("../backends/null/m.ts");',
+    /must not import backends\/null/,
+  ],
+  [
+    "an eager backend",
+    "backends/memory/definition.ts",
+    'import { m } from "./m.ts";',
     /must load backends\/memory with import\(\)/,
   ],
+  [
+    "the definition of another backend",
+    "backends/memory/a.ts",
+    'import { d } from "../null/definition.ts";',
+    /backends\/memory must not import definitions\/null/,
+  ],
+  ["the name of a server", "client/a.ts", "\n// As Redis does.", /:2 client knows no server, and names "Redis"/],
   [
     "an eager driver",
     "backends/lmdb/a.ts",
@@ -88,7 +104,7 @@ const refused: ReadonlyArray<[what: string, file: string, text: string, message:
     /driver "lmdb" must be loaded with import\(\)/,
   ],
   ["a driver's types", "backends/lmdb/a.ts", 'import type { Database } from "lmdb";', /driver "lmdb" must be loaded/],
-  ["a package outside a backend", "state/a.ts", 'await import("lmdb");', /only a backend may load a package/],
+  ["a package outside a backend", "state/a.ts", 'await import("zod");', /only a backend may load a package/],
   ["a computed import", "backends/lmdb/a.ts", "export const l = (n: string) => import(n);", /needs a plain string/],
   ["a test runner in published code", "testing/a.ts", 'import { test } from "node:test";', /must not import node:test/],
   ["the command line going inside", "cli/a.ts", 'import { s } from "../state/s.ts";', /cli must not import state/],

@@ -1,4 +1,5 @@
-import { UnavailableError } from "../../base/errors.ts";
+import { driverMissing } from "../common/driver.ts";
+import { dependency } from "./dependency.ts";
 
 /** A key as text, or as its bytes where a range ends behind every text. */
 export type LmdbKey = string | Uint8Array;
@@ -55,14 +56,12 @@ export interface LmdbModule {
   ): LmdbRoot;
 }
 
-/** Loads the driver on first use. */
+/** Loads the driver on first use. Rejects with UnsupportedError. */
 export async function loadDriver(): Promise<LmdbModule> {
   try {
     return (await import("lmdb")) as unknown as LmdbModule;
   } catch (cause) {
-    throw new UnavailableError(
-      "the lmdb backend needs the optional package lmdb, which is not installed or has no binary for this platform: npm install lmdb",
-      { backend: "lmdb", cause },
-    );
+    const why = "which is not installed or has no binary for this platform";
+    throw driverMissing("lmdb", dependency, why, cause);
   }
 }

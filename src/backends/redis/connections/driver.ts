@@ -1,4 +1,5 @@
-import { UnsupportedError } from "../../../base/errors.ts";
+import { driverMissing } from "../../common/driver.ts";
+import { dependency } from "../dependency.ts";
 import type { Arg, Reply } from "../router.ts";
 import { BACKEND } from "./failures.ts";
 
@@ -56,16 +57,11 @@ export async function loadDriver(): Promise<NodeRedisModule> {
   try {
     loaded = await import("redis");
   } catch (cause) {
-    throw new UnsupportedError("the redis backend needs the optional package redis: npm install redis", {
-      backend: BACKEND,
-      cause,
-    });
+    throw driverMissing(BACKEND, dependency, "which is not installed", cause);
   }
   const { createClient } = loaded as Partial<NodeRedisModule>;
   if (typeof createClient !== "function") {
-    throw new UnsupportedError("the package redis that is installed is not the one needed: npm install redis@6", {
-      backend: BACKEND,
-    });
+    throw driverMissing(BACKEND, dependency, "and what is installed is another version of it");
   }
   return { createClient };
 }

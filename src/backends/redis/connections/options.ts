@@ -1,7 +1,7 @@
 import { toMs, type Duration } from "../../../base/durations.ts";
 import { InvalidArgumentError } from "../../../base/errors.ts";
-import { parseUrl } from "../../../base/url.ts";
-import type { Params, RedisTarget } from "../../../base/url-target.ts";
+import { showName, type Params } from "../../../url/params.ts";
+import { parseRedisUrl, type RedisTarget } from "../url.ts";
 import { BACKEND } from "./failures.ts";
 
 /** How a TLS connection is made; as the options of `tls.connect` in Node.js. */
@@ -135,8 +135,7 @@ function databaseOf(client: object | undefined): number {
 }
 
 function redisTarget(url: string): RedisTarget {
-  const target = parseUrl(url);
-  if (target.kind !== "redis") refuse(`a ${target.scheme}: URL is not one of Redis or Valkey`);
+  const target = parseRedisUrl(url);
   refuseUnknown(target.params, target.mode);
   return target;
 }
@@ -144,7 +143,7 @@ function redisTarget(url: string): RedisTarget {
 function refuseUnknown(params: Params, mode: RedisTarget["mode"]): void {
   for (const name of params.names()) {
     if (!(PARAMS as readonly string[]).includes(name)) {
-      refuse(`a redis URL has no parameter ${JSON.stringify(name)}; it has ${PARAMS.join(", ")}`);
+      refuse(`a redis URL has no parameter ${JSON.stringify(showName(name))}; it has ${PARAMS.join(", ")}`);
     }
     if (name.startsWith("sentinel") && mode !== "sentinel") refuse(`${name} is for redis+sentinel:// URLs`);
   }

@@ -61,7 +61,7 @@ void describe("the options of the redis backend", () => {
   void it("are refused where they mean nothing", () => {
     refused({}, /a url or a client/);
     refused({ url: "redis://h", client: {} }, /one of them only/);
-    refused({ url: "file:./x" }, /not one of Redis/);
+    refused({ url: "file:./x" }, /scheme is unknown; the known schemes are redis/);
     refused({ url: "redis://u:s3cret@h?retries=3" }, /no parameter "retries"/);
     refused({ url: "redis://h?maxWaiting=" }, /maxWaiting/);
     refused({ url: "redis://h?maxWaiting=0" }, /maxWaiting/);

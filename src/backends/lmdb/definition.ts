@@ -1,0 +1,21 @@
+import type { BackendDefinition } from "../../port/index.ts";
+import { refuseParams } from "../../url/backend-url.ts";
+import { dependency } from "./dependency.ts";
+import type { LmdbOptions } from "./index.ts";
+import { directoryOf } from "./url.ts";
+
+export const definition: BackendDefinition<LmdbOptions> = {
+  name: "lmdb",
+  schemes: ["file:"],
+  about: "every process of this machine",
+  dependency,
+  fromUrl(url) {
+    const path = directoryOf(url);
+    refuseParams(url);
+    return { path };
+  },
+  async open(options) {
+    const { lmdbBackend } = await import("./index.ts");
+    return lmdbBackend(options);
+  },
+};
