@@ -1,14 +1,14 @@
 import type { Call, Instance } from "../client/index.ts";
 import type { Backend, Opened } from "../port/index.ts";
-import { Running } from "./running.ts";
 import { Lines } from "./lines.ts";
+import { Running } from "./running.ts";
 
 const hosts = new WeakMap<Instance, Host>();
 const lines = new WeakMap<Backend, Lines>();
 
 /** What all stores of one instance share. */
 export class Host {
-  /** Where calls wait for each other, shared by all instances of a backend in this process. */
+  /** Where calls on one key wait for each other. Shared by all instances of a backend in this process. */
   readonly lines: Lines;
   readonly running: Running;
   readonly #instance: Instance;
@@ -31,18 +31,18 @@ export class Host {
     this.running = new Running(instance);
   }
 
-  /** What the backend is, once that is known and no earlier call waits for it: none may overtake another one on its key. */
+  /** The opened backend, once it is open and no earlier call waits for that: no call may overtake another one on its key. */
   get known(): Opened | undefined {
     return this.#waiting === 0 ? (this.#opened ??= this.#instance.known) : undefined;
   }
 
-  /** What the backend is, opening it if need be. Where it is {@link known} there is nothing to wait for. */
+  /** Opens the backend unless it is {@link known}. */
   async ready(call: Call): Promise<Opened> {
     this.#waiting++;
     try {
       return (this.#opened = await this.#instance.opened(call));
     } finally {
-      // Who waited goes on in the next promise callback, and has made its request when this one is over.
+      // The waiting call goes on in the next promise callback, and has made its request before this one runs.
       queueMicrotask(() => queueMicrotask(() => this.#waiting--));
     }
   }

@@ -2,13 +2,13 @@ import { isSameKey, keyId, type Key } from "../base/keys.ts";
 import type { Time } from "../base/time.ts";
 import { Deadlines } from "../client/deadlines.ts";
 import type { Call } from "../client/index.ts";
-import type { Work } from "./job.ts";
 import { Line, type Place } from "./line.ts";
+import type { Work } from "./task.ts";
 
-/** How long it is remembered, in ms, that several wanted a record, and of how many records. */
+/** How long the lines remember, in ms, that several calls wanted a record, and of how many records. */
 const wantedMs = 1_000;
 const mostWanted = 1_000;
-/** Who meets others so often without a break does not try without a turn first, but for one in {@link probeEvery}. */
+/** After so many meetings in a row, calls take a turn at once; one in {@link probeEvery} tries without a turn first. */
 const mostMeetings = 8;
 const probeEvery = 32;
 
@@ -17,9 +17,9 @@ export class Lines {
   readonly #time: Time;
   readonly #deadlines: Deadlines;
   readonly #lines = new Map<string, Line>();
-  /** Records that several wanted lately, where they took turns for them, and until when that is remembered. */
+  /** Records that several calls wanted lately, with the turn that they took for it, and until when that is remembered. */
   readonly #wanted = new Map<string, { readonly turn: Key; readonly until: number }>();
-  /** The turn that was met last, and how often without a break. */
+  /** The turn that was met last, and how often in a row. */
   #met: Key | undefined;
   #meetings = 0;
 
@@ -28,7 +28,7 @@ export class Lines {
     this.#deadlines = new Deadlines(time);
   }
 
-  /** Does the work when its turn comes; at once where nobody is before it. */
+  /** Does the work behind the earlier calls of the same place; at once where there are none. */
   enter<R>(place: Place, work: Work<R>, call: Call, tries = 0): Promise<R> {
     const id = keyId(place.turn);
     let line = this.#lines.get(id);
@@ -42,10 +42,10 @@ export class Lines {
     return line.enter(place, work, call, tries);
   }
 
-  /** The same for work that wants some records. Others that want one of them as well {@link meet} it for a while. */
+  /** The same for work that wants certain records. For a while, other calls that want one of them {@link meet} it. */
   async enterFor<R>(keys: () => Iterable<string>, place: Place, work: Work<R>, call: Call, tries: number): Promise<R> {
     const result = this.enter(place, work, call, tries);
-    // One that met another and finds nobody there is no sign of more to come.
+    // A call that met others but finds the line empty is no sign of more to come.
     const busy = tries > 1 || this.#lines.get(keyId(place.turn))?.isBusy === true;
     if (busy) this.#remember(keys(), place.turn);
     const value = await result;
@@ -53,14 +53,14 @@ export class Lines {
     return value;
   }
 
-  /** The turn that one has to take who is like those before, all of whom met others: to try without would be for nothing. */
+  /** The turn that a call will likely have to take, because the calls before it all met others; undefined to try without. */
   likely(): Key | undefined {
     const turn = this.#met;
     if (!turn || this.#meetings < mostMeetings || !this.#lines.has(keyId(turn))) return undefined;
     return ++this.#meetings % probeEvery === 0 ? undefined : turn;
   }
 
-  /** The turn that others lately had to take for one of these records: to go before them would undo what they do. */
+  /** The turn that others lately took for one of these records: a write without it would make theirs conflict. */
   meet(keys: Iterable<string>): Key | undefined {
     if (this.#wanted.size === 0) return undefined;
     const now = this.#time.monotonic();
@@ -79,7 +79,7 @@ export class Lines {
   #remember(keys: Iterable<string>, turn: Key): void {
     const now = this.#time.monotonic();
     for (const key of keys) {
-      // To the end: the first ones are those that were wanted longest ago.
+      // Moved to the end, so that the first entries are the oldest.
       this.#wanted.delete(key);
       this.#wanted.set(key, { turn, until: now + wantedMs });
     }

@@ -4,10 +4,10 @@ import { refuseForgotten, within, type Call } from "../client/index.ts";
 import type { Opened, StoredRecord } from "../port/index.ts";
 import type { StoreCore } from "./core.ts";
 import { entryOf, type Entry } from "./entry.ts";
-import type { Work } from "./job.ts";
 import { checkFunction, resolveTtl, type UpdateOptions } from "./options.ts";
 import type { Protection } from "./protection.ts";
 import { KEEP, REMOVE, type Verdict } from "./symbols.ts";
+import type { Work } from "./task.ts";
 import { isThenable } from "./thenable.ts";
 import type { Encoded } from "./values.ts";
 import type { View } from "./view.ts";
@@ -37,7 +37,7 @@ export async function modify<T>(
   const opened = host.known ?? (await host.ready(call));
   const protecting = core.protection(options?.lease, opened, call);
   const protection = protecting instanceof Promise ? await protecting : protecting;
-  const terms = { instance, host, opened, protection };
+  const terms = { instance, running: host.running, opened, protection };
   const run = instance.runs.start();
   const own: Change<T> = (current) => within(run, fn, current);
   try {

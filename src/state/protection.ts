@@ -1,9 +1,8 @@
 import { InvalidArgumentError, isHoldfastError, UnsupportedError } from "../base/errors.ts";
 import type { Key } from "../base/keys.ts";
+import { tagOf } from "../base/tags.ts";
 import { gripOf, type Call, type Instance, type LeaseGrip } from "../client/index.ts";
 import type { Group, Guard, Opened, Operation } from "../port/index.ts";
-import { Host } from "./host.ts";
-import { tagOf } from "../base/tags.ts";
 
 /** How long a floor is kept at least, in ms. */
 const keepFloor = 86_400_000;
@@ -29,7 +28,7 @@ export class Protection {
     return { ops: [...keys.map((key) => this.#floor(key)), ...ops] };
   }
 
-  /** Sends something that names the lease, if that is still held; a release waits until it is over. */
+  /** Sends a request that names the lease, if that is still held. A release of the lease waits until the request is over. */
   async send<R>(request: () => R | Promise<R>): Promise<R> {
     this.#grip.assertHeld();
     const settled = this.#grip.begin();
@@ -64,9 +63,7 @@ export class Protection {
     if (!own) {
       throw new InvalidArgumentError(
         "a lease of another server guards only the entry of its own service, name and key",
-        {
-          key: key.key,
-        },
+        { key: key.key },
       );
     }
     return { op: "floor", key, grant, n, keepMs: Math.max(keepFloor, Math.ceil(this.#grip.remainingMs())) };
@@ -74,8 +71,8 @@ export class Protection {
 }
 
 /**
- * What a lease does for a call on `instance`. Throws or rejects with InvalidArgumentError for what cannot guard there, FencedError
- * for a lease that is over, UnsupportedError where the backend has no guarded writes.
+ * How a lease guards a call on `instance`. Throws or rejects with InvalidArgumentError for a lease that cannot guard there,
+ * FencedError for a lease that is over, UnsupportedError where the backend has no guarded writes.
  */
 export function protectionOf(
   lease: unknown,
@@ -95,8 +92,8 @@ export function protectionOf(
 }
 
 async function foreign(grip: LeaseGrip, opened: Opened, call: Call): Promise<Protection> {
-  const host = Host.of(grip.instance);
-  const { domain } = host.known ?? (await host.ready(call));
+  const { instance } = grip;
+  const { domain } = instance.known ?? (await instance.opened(call));
   if (domain === opened.domain) throw new InvalidArgumentError("a lease guards only in the instance that made it");
   return new Protection(grip, opened, true);
 }

@@ -1,7 +1,7 @@
 import { rejected } from "../base/async.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import { refuseForgotten, type Call, type CallOptions, type Instance } from "../client/index.ts";
-import { loadEntries, saveMany } from "./batch.ts";
+import { loadEntries, saveMany } from "./many.ts";
 import { resolveCondition, resolveVersion } from "./conditions.ts";
 import { StoreCore } from "./core.ts";
 import type { Key } from "../base/keys.ts";

@@ -4,10 +4,10 @@ import { tagOf } from "../base/tags.ts";
 import { Diagnostics, refuseForgotten, type CallOptions, type Instance, type Joined, within } from "../client/index.ts";
 import type { Opened } from "../port/index.ts";
 import { Host } from "./host.ts";
-import type { Work } from "./job.ts";
 import type { Found, TransactionTerms } from "./ledger.ts";
 import { checkFunction, type LeaseOption } from "./options.ts";
 import { protectionOf } from "./protection.ts";
+import type { Work } from "./task.ts";
 import { Transaction } from "./transaction.ts";
 
 /** After so many conflicts a transaction takes its turn. */
@@ -82,7 +82,7 @@ export async function runTransaction<R>(
         if (tries >= mostConflicts) turn = turnOf(conflict.key, opened);
       }
     }
-    const terms = { instance, host, opened, protection, joined };
+    const terms = { instance, running: host.running, opened, protection, joined };
     const place = { turn, mixed: true, with: joined ? attempt : (lease ?? instance), terms };
     return await host.lines.enterFor(() => attempt.keys, place, attempt.inTurn(), call, tries);
   } finally {

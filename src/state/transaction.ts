@@ -1,16 +1,22 @@
 import type { Duration } from "../base/durations.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
-import type { Key } from "../base/keys.ts";
-import { executeWrite, type Call, type Instance } from "../client/index.ts";
-import type { Group, Guard, Opened, Operation, Result, StoredRecord } from "../port/index.ts";
+import type { Call, Instance } from "../client/index.ts";
+import type { Group } from "../port/index.ts";
 import type { Entry } from "./entry.ts";
-import { checkGroup } from "./groups.ts";
 import { Host } from "./host.ts";
 import type { Item } from "./items.ts";
 import { Ledger, type Found, type TransactionTerms } from "./ledger.ts";
 import { checkFunction, checkIterable, resolveTtl } from "./options.ts";
 import type { StateStore } from "./store.ts";
 import { KEEP, REMOVE, type Verdict } from "./symbols.ts";
+import {
+  checkedGroupOf,
+  commitItems,
+  groupOf,
+  type Commit,
+  type Committing,
+  type Extra,
+} from "./transaction-commit.ts";
 import type { View } from "./view.ts";
 
 /** How a transaction keeps what it writes. */
@@ -18,24 +24,6 @@ export interface TransactionSaveOptions {
   /** How long the entry lives. Default: the store's; for `update` and `upsert` what remains of it. */
   readonly ttl?: Duration | "never" | undefined;
 }
-
-/** What else goes into a transaction's group. */
-export interface Extra {
-  readonly ops?: readonly Operation[] | undefined;
-  readonly guards?: readonly Guard[] | undefined;
-}
-
-/** What became of a commit. */
-export type Commit =
-  | { readonly ok: true; /** Those of the extra operations. */ readonly results: readonly Result[] }
-  | {
-      readonly ok: false;
-      readonly why: "conflict" | "fenced" | "held";
-      /** What was refused; `undefined` for a guard. */
-      readonly op: Operation | undefined;
-      /** The record that a conflict was with. */
-      readonly current: StoredRecord | undefined;
-    };
 
 /** Tries of an update that other calls of the same transaction undo. */
 const mostTries = 1_000;
@@ -137,64 +125,33 @@ export class Transaction {
   }
 
   /**
-   * @internal Leaves what it wrote to those who come after it, who commit it with what is theirs. Throws as {@link commit} where it
-   * could not be committed by itself, and leaves nothing then.
+   * @internal Leaves its writes in a view, to be committed with those of others. Throws as {@link commit} where they could not be
+   * committed by themselves, and leaves nothing then.
    */
   leave(view: View): void {
     const opened = Host.of(this.#instance).known;
-    if (opened) {
-      this.#checkSizes(opened);
-      checkGroup(this.build(), opened, this.#instance.backend.name);
-    }
+    if (opened) checkedGroupOf(this.#committing(), opened);
     for (const { core, key, write } of this.#ledger.items.values()) {
       if (write !== undefined) view.put(core, key, write, write?.ttl);
     }
   }
 
   /** @internal The group of everything that was read and written, with what else belongs to it. Changes nothing here. */
-  build(extra: Extra = {}): Group {
-    const { protection } = this.#terms;
-    const ops: Operation[] = [];
-    const read: Key[] = [];
-    const written: Key[] = [];
-    for (const item of this.#ledger.items.values()) {
-      const op = item.operation();
-      if (op) ops.push(op);
-      if (item.write !== undefined) written.push(item.key);
-      else if (op) read.push(item.key);
-    }
-    if (extra.ops) ops.push(...extra.ops);
-    const group: Group =
-      protection && ops.length > 0 ? protection.cover(ops, written.length > 0 ? written : read) : { ops };
-    return extra.guards ? { ops: group.ops, guards: [...(group.guards ?? []), ...extra.guards] } : group;
+  build(extra?: Extra): Group {
+    return groupOf(this.#committing(extra));
   }
 
   /**
-   * @internal Sends the group. What the store refuses is the result. Rejects with InvalidArgumentError or UnsupportedError for
-   * what the backend cannot keep or cannot run as one group, before anything is sent, and else as every write does.
+   * @internal Sends the group. A refusal of the store is the result. Rejects with InvalidArgumentError or UnsupportedError for what
+   * the backend cannot keep or cannot run as one group, before anything is sent, and else as every write does.
    */
-  async commit(extra?: Extra, call: Call = this.#terms.call()): Promise<Commit> {
-    const { protection } = this.#terms;
-    const host = Host.of(this.#instance);
-    const opened = host.known ?? (await host.ready(call));
-    this.#checkSizes(opened);
-    const group = this.build(extra);
-    checkGroup(group, opened, this.#instance.backend.name);
-    const [first] = group.ops;
-    // A single record that was only read is what it was at that moment: there is nothing to compare it with.
-    const nothing = !first || (first.op === "check" && group.ops.length === 1 && !group.guards);
-    if (nothing) return { ok: true, results: [] };
-    const send = (): ReturnType<typeof executeWrite> => executeWrite(this.#instance, group, call);
-    const reply = await (protection ? protection.send(send) : send());
-    if (reply.ok) return { ok: true, results: reply.results.slice(reply.results.length - (extra?.ops?.length ?? 0)) };
-    const current = reply.why === "conflict" ? reply.current : undefined;
-    return { ok: false, why: reply.why, op: group.ops[reply.at], current };
+  commit(extra?: Extra, call: Call = this.#terms.call()): Promise<Commit> {
+    return commitItems(this.#committing(extra), call);
   }
 
-  #checkSizes(opened: Opened): void {
-    for (const { core, key, write } of this.#ledger.items.values()) {
-      if (write) core.checkSize(write.payload, key.key, opened);
-    }
+  #committing(extra?: Extra): Committing {
+    const { protection } = this.#terms;
+    return { instance: this.#instance, items: this.#ledger.items, protection, extra };
   }
 
   async #load<T>(store: StateStore<T>, key: string): Promise<T | undefined> {
@@ -234,7 +191,7 @@ export class Transaction {
     checkFunction(fn);
     const ledger = this.#ledger;
     const item = ledger.item(store, key);
-    const told = resolveTtl(options?.ttl, "keep" as const);
+    const ttl = resolveTtl(options?.ttl, "keep" as const);
     for (let tries = 0; tries < mostTries; tries++) {
       const current = await this.#value(item);
       const { revision } = item;
@@ -252,7 +209,7 @@ export class Transaction {
       }
       const encoded = await item.core.values.encode(next, key);
       if (item.revision !== revision) continue;
-      ledger.put(item, encoded, told === "keep" ? item.remainder : told);
+      ledger.put(item, encoded, ttl === "keep" ? item.remainder : ttl);
       return item.entry(item.core.values.reopen(encoded.payload, key));
     }
     throw new InvalidArgumentError("the function of an update must not write the same key itself", { key });

@@ -4,40 +4,40 @@ import type { Key } from "../base/keys.ts";
 import type { Timer } from "../base/time.ts";
 import type { Closing, Instance } from "../client/index.ts";
 import type { LockState, Operation } from "../port/index.ts";
-import type { Queue } from "./queue.ts";
+import type { TaskList } from "./task-list.ts";
 
-/** How long a turn lasts at most, in ms, and a place in the store's queue: one whose process has died is over then. */
+/** How long a turn, or a place in the store's queue, lasts at most, in ms. One whose process has died is over then. */
 const turnTtlMs = 2_000;
-/** How often one asks whether its turn has come, in ms, where the store tells, and where it does not. */
-const askMs = { told: 500, untold: 25 } as const;
-/** Longest pause, in ms, where there are no turns. */
+/** How often a contender asks whether its turn has come, in ms, with and without signals of the store. */
+const askMs = { withSignals: 500, without: 25 } as const;
+/** Longest pause, in ms, where the store has no turns. */
 const longestPauseMs = 20;
 
-/** One who waits in the store's queue. */
-interface Waiter {
+/** An owner id that waits in the store's queue. */
+interface Contender {
   /** Its turn has come. */
   begin(): unknown;
-  /** It may have. */
+  /** Its turn may have come. */
   ask(): unknown;
 }
 
 /** A turn that was taken. */
 export interface Turn {
-  /** Whether somebody else had it meanwhile. */
+  /** Whether another process had the turn meanwhile. */
   readonly waited: boolean;
-  /** Passes it on; harmless when it was over. */
+  /** Passes the turn on. Harmless when it was over. */
   end(): void;
 }
 
 /**
- * Turns of the processes that change the same, first come first served, by a lock of the store that has the records. They are
- * politeness, not exclusion: what is written is checked all the same, so a turn that ended too early costs a conflict. A store that
- * excludes nobody has none; a pause of random length parts those who meet.
+ * Turns of the processes that change the same record, first come first served, by a lock of the store that has the record. A turn
+ * is politeness and no exclusion: every write is checked all the same, so a turn that ends too early costs a conflict. In a store
+ * without exclusion there are no turns; a random pause separates the processes that met.
  */
 export class Turns implements Closing {
   readonly #instance: Instance;
-  /** Those who wait in the store's queue, by their owner ids. */
-  readonly #waiting = new Map<string, Waiter>();
+  /** The contenders in the store's queue, by owner id. */
+  readonly #contenders = new Map<string, Contender>();
   #listening: "no" | "starting" | "live" = "no";
   #unsubscribe: (() => void) | undefined;
 
@@ -55,11 +55,11 @@ export class Turns implements Closing {
   }
 
   /**
-   * Waits for a turn as long as anybody in the queue does, with `ahead` once also if nobody does yet. Where none is to be had, what
-   * comes next does without.
+   * Waits for a turn as long as a task waits in the list; with `ahead`, asks once even if none does. Where no turn can be had, the
+   * next round goes without. Does not reject.
    */
-  async take(lock: Key, queue: Queue, ahead = false): Promise<Turn> {
-    const { capabilities } = queue.terms.opened;
+  async take(lock: Key, list: TaskList, ahead = false): Promise<Turn> {
+    const { capabilities } = list.terms.opened;
     if (capabilities.exclusion === "none") {
       await this.#pause(Math.random() * longestPauseMs);
       return { waited: true, end: () => undefined };
@@ -74,21 +74,21 @@ export class Turns implements Closing {
     const acquire: Operation = { op: "acquire", lock, owner, mode: "exclusive", ttl: turnTtlMs, wait, info: "" };
     let waited = false;
     try {
-      for (let goesOn = ahead || queue.jobs.size > 0; goesOn; goesOn = queue.jobs.size > 0) {
-        // Before it asks: a grant may be told sooner than the refusal that comes before it.
-        const told = this.#told(owner);
+      for (let goesOn = ahead || list.tasks.size > 0; goesOn; goesOn = list.tasks.size > 0) {
+        // Before the request: the signal of a grant may arrive sooner than the refusal that precedes it.
+        const grant = this.#expect(owner);
         const answer = this.#instance.execute({ ops: [acquire] }, this.#instance.ownCall());
-        const reply = answer instanceof Promise ? await queue.ask(answer) : answer;
+        const reply = answer instanceof Promise ? await list.ask(answer) : answer;
         if (reply.ok || reply.why !== "held") break;
         this.#listen();
         waited = true;
-        if (await told.within(waitMs(reply.state, capabilities.push), queue)) break;
+        if (await grant.within(waitMs(reply.state, capabilities.push), list)) break;
       }
     } catch (error) {
-      // A store that is away says so to the records as well.
+      // If the store is away, the round itself says so to the callers.
       if (!isHoldfastError(error)) this.#instance.events.emit("error", { what: "take a turn", error });
     } finally {
-      this.#waiting.delete(owner);
+      this.#contenders.delete(owner);
     }
     return { waited, end };
   }
@@ -97,42 +97,43 @@ export class Turns implements Closing {
     this.#unsubscribe?.();
   }
 
-  #told(owner: string): { within(ms: number, queue: Queue): Promise<boolean> } {
-    let told: boolean | undefined;
-    const waiter: Waiter = { begin: () => (told = true), ask: () => (told ??= false) };
-    this.#waiting.set(owner, waiter);
+  /** Notes signals for an owner from now on. `within` waits for one: true for a grant, false to ask again. */
+  #expect(owner: string): { within(ms: number, list: TaskList): Promise<boolean> } {
+    let granted: boolean | undefined;
+    const contender: Contender = { begin: () => (granted = true), ask: () => (granted ??= false) };
+    this.#contenders.set(owner, contender);
     return {
-      within: async (ms, queue) => {
-        if (told !== undefined) return told;
+      within: async (ms, list) => {
+        if (granted !== undefined) return granted;
         let timer: Timer | undefined;
         const begins = await new Promise<boolean>((resolve) => {
-          waiter.begin = () => resolve(true);
-          waiter.ask = queue.onEmpty = () => resolve(false);
+          contender.begin = () => resolve(true);
+          contender.ask = list.onEmpty = () => resolve(false);
           timer = this.#instance.time.after(ms, () => resolve(false), { ref: true });
         });
-        queue.onEmpty = undefined;
+        list.onEmpty = undefined;
         timer?.clear();
         return begins;
       },
     };
   }
 
-  /** Hears of grants from now on. Until it does, and where that fails, one asks. */
+  /** Listens for grants from now on. Until that works, contenders ask. */
   #listen(): void {
     const { session } = this.#instance;
     if (this.#listening !== "no" || !session.signals) return;
     this.#listening = "starting";
     this.#instance
       .subscribe({ grants: true }, (signal) => {
-        if (signal.type === "granted") this.#waiting.get(signal.owner)?.begin();
-        else if (signal.type === "gap") for (const { ask } of this.#waiting.values()) ask();
+        if (signal.type === "granted") this.#contenders.get(signal.owner)?.begin();
+        else if (signal.type === "gap") for (const { ask } of this.#contenders.values()) ask();
       })
       .then(
         (unsubscribe) => {
           this.#listening = "live";
           this.#unsubscribe = unsubscribe;
-          // What was granted before may have been missed.
-          for (const { ask } of this.#waiting.values()) ask();
+          // The signal of an earlier grant may have been missed.
+          for (const { ask } of this.#contenders.values()) ask();
         },
         (error: unknown) => {
           this.#listening = "no";
@@ -149,14 +150,14 @@ export class Turns implements Closing {
     try {
       await this.#instance.execute({ ops: [{ op: "release", lock, owner }] }, this.#instance.ownCall());
     } catch (error) {
-      // Nobody waits for this: it ends with its ttl.
+      // No caller waits for this: the turn ends with its ttl.
       this.#instance.events.emit("error", { what: "pass a turn on", error });
     }
   }
 }
 
-/** When to ask again, if nothing is told: once whoever has the turn must have ended. */
+/** When to ask again without a signal: at the latest when the present holder of the turn must have ended. */
 function waitMs({ holders }: LockState, push: boolean): number {
   const ends = holders.reduce((least, { remainingMs }) => Math.min(least, remainingMs), Infinity);
-  return Math.min(ends, push ? askMs.told : askMs.untold);
+  return Math.min(ends, push ? askMs.withSignals : askMs.without);
 }

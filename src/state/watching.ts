@@ -2,7 +2,7 @@ import { onAbort } from "../base/aborts.ts";
 import { isHoldfastError, UnsupportedError } from "../base/errors.ts";
 import { bounded, type Call } from "../client/index.ts";
 import type { Signal } from "../port/index.ts";
-import { loadEntries } from "./batch.ts";
+import { loadEntries } from "./many.ts";
 import { resolvePrefix } from "./conditions.ts";
 import type { StoreCore } from "./core.ts";
 import type { Change, Entry } from "./entry.ts";

@@ -7,61 +7,61 @@ import type { Expiring, Deadlines } from "../client/deadlines.ts";
 import type { Call } from "../client/index.ts";
 import type { View } from "./view.ts";
 
-/** What a call does when its turn comes; as often as others undo it. */
+/** What a call does in its round, and again in another one after a conflict. */
 export interface Work<R> {
-  /** The key it is about, for its errors; undefined where there are several. */
+  /** The key for error messages; undefined where the work concerns several keys. */
   readonly key: string | undefined;
-  /** Reads what it is known to need, unless the view knows that. */
+  /** Reads what the work is known to need and the view does not have. */
   prepare?(view: View): void | Promise<void>;
-  /** Runs the caller's function on what the view shows, and at the end puts in what that wrote. */
+  /** Runs the caller's function on what the view shows, and puts what that wrote into the view at the end. */
   play(view: View, call: Call): R | Promise<R>;
 }
 
-/** Who tells when a job's time is over, and knows whether the store was there meanwhile. */
+/** Keeps the deadlines of tasks, and knows whether the store was silent meanwhile. */
 export interface Watch {
   readonly backend: string;
   readonly deadlines: Deadlines;
   readonly time: Time;
   /** Since when the store has owed an answer; undefined where it owes none. */
   readonly askedAt: number | undefined;
-  /** The job is over. */
-  left(job: Job<unknown>): void;
+  /** The task is over. */
+  left(task: Task<unknown>): void;
 }
 
-type Told<R> = { readonly value: R } | { readonly error: unknown };
+type Produced<R> = { readonly value: R } | { readonly error: unknown };
 
-/** One call in a line. Its caller leaves by the result, the signal or the deadline. */
-export class Job<R> implements Expiring, Abortable, Linked<Job<R>> {
+/** One call in a line. Its caller leaves with the result, by the signal or at the deadline. */
+export class Task<R> implements Expiring, Abortable, Linked<Task<R>> {
   readonly work: Work<R>;
   readonly result: Promise<R>;
   readonly signal: AbortSignal | undefined;
-  /** Put off by the time that the function took. */
+  /** By `time.monotonic()`. The time that the function takes is added to it. */
   deadline: number;
   /** No try starts later. */
   readonly triesUntil: number;
-  /** When it came. */
+  /** When the call entered the line. */
   readonly since: number;
-  /** The place in the order of those who came. */
+  /** Its place in the order of arrival. */
   readonly number: number;
   tries: number;
-  /** What its function came to, if what it saw was so. */
-  told: Told<R> | undefined = undefined;
-  /** Whether it is to change anything. */
+  /** The value or error of its function, valid only if what the function saw is still so when the round is written. */
+  produced: Produced<R> | undefined = undefined;
+  /** Whether its function changed anything in the view. */
   wrote = false;
-  /** What it wrote is on its way. */
+  /** Whether its change was sent and has no reply yet. */
   sent = false;
   over = false;
-  /** Kept by the line: whether it waits there. */
+  /** Whether it waits in the list. Kept by the list. */
   queued = false;
   place: number | undefined = undefined;
-  previous: Job<R> | undefined = undefined;
-  next: Job<R> | undefined = undefined;
+  previous: Task<R> | undefined = undefined;
+  next: Task<R> | undefined = undefined;
   #armed = false;
   readonly #watch: Watch;
   #resolve!: (value: R) => void;
   #reject!: (error: unknown) => void;
 
-  /** Its function runs where its caller called, whoever sets it going. */
+  /** Runs the function in the asynchronous context of its caller, whichever call triggers it. */
   #snapshot: (<T>(fn: () => T) => T) | undefined;
   #aborting: AbortWatch | undefined;
 
@@ -80,14 +80,14 @@ export class Job<R> implements Expiring, Abortable, Linked<Job<R>> {
     });
   }
 
-  /** What bounds its requests from now on. */
+  /** The limits of its requests from now on. */
   get call(): Call {
     return { signal: this.signal, deadline: this.deadline };
   }
 
-  /** Whether its function came to an error. */
+  /** Whether its function failed. */
   get failed(): boolean {
-    return this.told !== undefined && "error" in this.told;
+    return this.produced !== undefined && "error" in this.produced;
   }
 
   /** Does its work. */
@@ -96,14 +96,14 @@ export class Job<R> implements Expiring, Abortable, Linked<Job<R>> {
     return this.#snapshot ? this.#snapshot(play) : play();
   }
 
-  /** Its function is to run once more, and may be set going by another call then. Called where the function has run. */
-  anew(): void {
-    this.told = undefined;
+  /** Prepares another try, which another call may trigger. Called in the context in which the function ran. */
+  retry(): void {
+    this.produced = undefined;
     this.wrote = false;
     this.#snapshot ??= AsyncLocalStorage.snapshot();
   }
 
-  /** From now on its signal and its deadline end it; while its function runs, or a request of its own, they do by themselves. */
+  /** Lets its signal and its deadline end it. While its function or a request of its own runs, those watch them instead. */
   arm(): void {
     if (this.#armed || this.over) return;
     if (this.signal?.aborted) return this.abort();
@@ -120,11 +120,11 @@ export class Job<R> implements Expiring, Abortable, Linked<Job<R>> {
     this.#aborting = undefined;
   }
 
-  /** Gives the caller what its function came to. */
+  /** Gives the caller what its function produced. */
   settle(): void {
-    const told = this.told as Told<R>;
-    if ("value" in told) this.#finish(() => this.#resolve(told.value));
-    else this.reject(told.error);
+    const produced = this.produced as Produced<R>;
+    if ("value" in produced) this.#finish(() => this.#resolve(produced.value));
+    else this.reject(produced.error);
   }
 
   reject(error: unknown): void {
@@ -140,13 +140,13 @@ export class Job<R> implements Expiring, Abortable, Linked<Job<R>> {
     if (this.sent && this.wrote) return this.reject(this.#unknown("timed out", undefined));
     const { backend, askedAt, time } = this.#watch;
     const now = time.monotonic();
-    // For most of the time that it has waited the store was silent: that is not because of the others.
-    if (askedAt === undefined || 2 * (now - askedAt) < now - this.since) return this.reject(this.givenUp());
+    // If the store was silent for most of the wait, the store is to blame and not the other callers.
+    if (askedAt === undefined || 2 * (now - askedAt) < now - this.since) return this.reject(this.conflict());
     this.reject(new UnavailableError("timed out: nothing was changed", { backend, key: this.work.key }));
   }
 
-  /** The error of one whose turn did not come, or came to nothing, until its deadline. */
-  givenUp(): ConflictError {
+  /** The error of a task that did not get to run, or met conflicts, until its deadline. */
+  conflict(): ConflictError {
     const { tries } = this;
     const message = "others kept changing what it was to change until the timeout: nothing was written";
     return new ConflictError(message, { backend: this.#watch.backend, key: this.work.key, tries });
@@ -157,11 +157,11 @@ export class Job<R> implements Expiring, Abortable, Linked<Job<R>> {
     return new IndeterminateError(message, { backend: this.#watch.backend, key: this.work.key, cause });
   }
 
-  #finish(tell: () => void): void {
+  #finish(settle: () => void): void {
     if (this.over) return;
     this.over = true;
     this.disarm();
-    this.#watch.left(this as Job<unknown>);
-    tell();
+    this.#watch.left(this as Task<unknown>);
+    settle();
   }
 }
