@@ -1,11 +1,8 @@
 import { nullBackend as makeBackend } from "../backends/null/index.ts";
 import type { Time } from "../base/time.ts";
-import { Cache, type CacheOptions } from "../cache/index.ts";
-import { Instance } from "../client/index.ts";
 import { closingShared } from "../holdfast/closing.ts";
-import { Lock, type LockOptions } from "../lock/index.ts";
+import { BackendCache, BackendLock, BackendStateStore } from "../holdfast/on-backend.ts";
 import type { Backend } from "../port/index.ts";
-import { StateStore, transactionFactory, type StateStoreOptions, type Transaction } from "../state/index.ts";
 
 /**
  * Keeps nothing and grants every lock: to switch a state store, a cache or a lock off. A write succeeds, a read finds nothing,
@@ -19,26 +16,10 @@ export function nullBackend(options?: { readonly time?: Time | undefined }): Bac
 }
 
 /** A state store that accepts every write and keeps nothing. All that is made on one backend is one instance. */
-export class NullStateStore<T = unknown> extends StateStore<T> {
-  /** No I/O. Throws InvalidArgumentError. */
-  constructor(backend: Backend, name: string, options?: StateStoreOptions<T>) {
-    super(Instance.shared(backend), name, options);
-  }
-}
+export class NullStateStore<T = unknown> extends BackendStateStore<T> {}
 
 /** A cache that keeps nothing: every load runs. All that is made on one backend is one instance. */
-export class NullCache<V = unknown> extends Cache<V> {
-  /** No I/O. Throws InvalidArgumentError. */
-  constructor(backend: Backend, name: string, options?: CacheOptions) {
-    super(Instance.shared(backend), name, options);
-  }
-}
+export class NullCache<V = unknown> extends BackendCache<V> {}
 
 /** A lock that is granted to everybody. All that is made on one backend is one instance. */
-export class NullLock extends Lock<Transaction> {
-  /** No I/O. Throws InvalidArgumentError. */
-  constructor(backend: Backend, name: string, options?: LockOptions<Transaction>) {
-    const instance = Instance.shared(backend);
-    super(instance, name, { ...options, transactions: transactionFactory(instance) });
-  }
-}
+export class NullLock extends BackendLock {}

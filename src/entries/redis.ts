@@ -1,10 +1,7 @@
 import { redisBackend, type RedisOptions } from "../backends/redis/index.ts";
-import { Cache, type CacheOptions } from "../cache/index.ts";
-import { Instance } from "../client/index.ts";
 import { closingShared } from "../holdfast/closing.ts";
-import { Lock, type LockOptions } from "../lock/index.ts";
+import { BackendCache, BackendLock, BackendStateStore } from "../holdfast/on-backend.ts";
 import type { Backend } from "../port/index.ts";
-import { StateStore, transactionFactory, type StateStoreOptions, type Transaction } from "../state/index.ts";
 
 export { fromIoredis, type AdaptedClient, type RedisOptions, type RedisTlsOptions } from "../backends/redis/index.ts";
 
@@ -20,29 +17,13 @@ export function redis(options: RedisOptions): Backend {
 }
 
 /** A state store in Redis or Valkey, for every machine. All that is made on one backend is one instance. */
-export class RedisStateStore<T = unknown> extends StateStore<T> {
-  /** No I/O. Throws InvalidArgumentError. */
-  constructor(backend: Backend, name: string, options?: StateStoreOptions<T>) {
-    super(Instance.shared(backend), name, options);
-  }
-}
+export class RedisStateStore<T = unknown> extends BackendStateStore<T> {}
 
 /** A cache in Redis or Valkey, for every machine. All that is made on one backend is one instance. */
-export class RedisCache<V = unknown> extends Cache<V> {
-  /** No I/O. Throws InvalidArgumentError. */
-  constructor(backend: Backend, name: string, options?: CacheOptions) {
-    super(Instance.shared(backend), name, options);
-  }
-}
+export class RedisCache<V = unknown> extends BackendCache<V> {}
 
 /**
  * A lock for every machine: nobody else holds it while the primary lives. A failover can leave two holders, of whom the store
  * refuses the first one's guarded writes. All that is made on one backend is one instance.
  */
-export class RedisLock extends Lock<Transaction> {
-  /** No I/O. Throws InvalidArgumentError. */
-  constructor(backend: Backend, name: string, options?: LockOptions<Transaction>) {
-    const instance = Instance.shared(backend);
-    super(instance, name, { ...options, transactions: transactionFactory(instance) });
-  }
-}
+export class RedisLock extends BackendLock {}

@@ -16,7 +16,7 @@ export function checkDefinition(definition: unknown): void {
       refuse('a scheme is written as "toy://", or as "toy:" where no host follows');
     }
   }
-  if (typeof about !== "string" || about === "") refuse("about must say who shares what it holds");
+  if (about !== undefined && (typeof about !== "string" || about === "")) refuse("about must be text, if there is any");
   if (dependency !== undefined) checkDependency(dependency);
   if (typeof fromUrl !== "function") refuse("fromUrl must be a function");
   if (typeof open !== "function") refuse("open must be a function");

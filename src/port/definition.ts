@@ -14,7 +14,7 @@ export interface BackendDefinition<Options = unknown> {
    */
   readonly schemes: readonly string[];
   /** Who shares what it holds, in a few words, for tables and help. */
-  readonly about: string;
+  readonly about?: string | undefined;
   /** The package of its driver, which the application installs. Undefined for a backend that needs none. */
   readonly dependency?: Dependency | undefined;
   /** The options that a URL of its schemes means. No I/O. Throws InvalidArgumentError. */

@@ -9,7 +9,7 @@ const order = z.object({ sku: z.string().trim(), quantity: z.number().int().defa
 test("a schema of zod types a store, checks what is saved, and gives what is kept", async () => {
   const backend = memory();
   const orders = new MemoryStateStore(backend, "orders", { schema: order });
-  const bare = new MemoryStateStore<unknown>(backend, "orders");
+  const bare = new MemoryStateStore(backend, "orders");
 
   await orders.save("1", { sku: " bolt ", quantity: 2 });
   const loaded: { sku: string; quantity: number } | undefined = await orders.load("1");

@@ -1,10 +1,17 @@
 import { UnsupportedError } from "../../base/errors.ts";
 import type { Dependency } from "../../port/index.ts";
 
-/** How to install a driver in a version that does. */
-function installCommand({ name, range }: Dependency): string {
-  const [major] = /\d+/.exec(range) ?? [];
-  return `npm install ${name}${major === undefined ? "" : `@${major}`}`;
+/**
+ * Loads a driver when it is first needed: `load` is `() => import("its-name")`. Rejects with UnsupportedError, which says how
+ * to install it, where that fails.
+ */
+export async function loadDriver<T>(backend: string, dependency: Dependency, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (cause) {
+    const why = "which is not installed or does not run on this platform";
+    throw driverMissing(backend, dependency, why, cause);
+  }
 }
 
 /** For a driver that could not be loaded, or is not the one that is needed. */
@@ -17,4 +24,10 @@ export function driverMissing(backend: string, dependency: Dependency, why: stri
       cause,
     },
   );
+}
+
+/** How to install a driver in a version that does. */
+function installCommand({ name, range }: Dependency): string {
+  const [major] = /\d+/.exec(range) ?? [];
+  return `npm install ${name}${major === undefined ? "" : `@${major}`}`;
 }

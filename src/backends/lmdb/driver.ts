@@ -1,4 +1,4 @@
-import { driverMissing } from "../common/driver.ts";
+import { loadDriver as load } from "../common/driver.ts";
 import { dependency } from "./dependency.ts";
 
 /** A key as text, or as its bytes where a range ends behind every text. */
@@ -58,10 +58,5 @@ export interface LmdbModule {
 
 /** Loads the driver on first use. Rejects with UnsupportedError. */
 export async function loadDriver(): Promise<LmdbModule> {
-  try {
-    return (await import("lmdb")) as unknown as LmdbModule;
-  } catch (cause) {
-    const why = "which is not installed or has no binary for this platform";
-    throw driverMissing("lmdb", dependency, why, cause);
-  }
+  return (await load("lmdb", dependency, () => import("lmdb"))) as unknown as LmdbModule;
 }

@@ -1,4 +1,4 @@
-import { driverMissing } from "../../common/driver.ts";
+import { driverMissing, loadDriver as load } from "../../common/driver.ts";
 import { dependency } from "../dependency.ts";
 import type { Arg, Reply } from "../router.ts";
 import { BACKEND } from "./failures.ts";
@@ -53,12 +53,7 @@ export interface NodeRedisModule {
 
 /** Loads the driver on first use. Rejects with UnsupportedError. */
 export async function loadDriver(): Promise<NodeRedisModule> {
-  let loaded: unknown;
-  try {
-    loaded = await import("redis");
-  } catch (cause) {
-    throw driverMissing(BACKEND, dependency, "which is not installed", cause);
-  }
+  const loaded: unknown = await load(BACKEND, dependency, () => import("redis"));
   const { createClient } = loaded as Partial<NodeRedisModule>;
   if (typeof createClient !== "function") {
     throw driverMissing(BACKEND, dependency, "and what is installed is another version of it");

@@ -57,6 +57,6 @@ void describe("a process", () => {
   });
 
   void it("is told at once what to install", async () => {
-    assert.match(await output("without-driver.ts"), /UnsupportedError: .*npm install redis at once\n/);
+    assert.match(await output("without-driver.ts"), /UnsupportedError: .*npm install redis@6 at once\n/);
   });
 });

@@ -1,0 +1,11 @@
+export { loadDriver } from "../backends/common/driver.ts";
+export { drawId } from "../base/ids.ts";
+export { keyId, type Kind } from "../base/keys.ts";
+export { systemTime, type Time, type Timer } from "../base/time.ts";
+export { defineBackend, type BackendSource, type DefinedBackend } from "../holdfast/define.ts";
+export { BackendCache, BackendLock, BackendStateStore } from "../holdfast/on-backend.ts";
+export type * from "../port/index.ts";
+export type { Credentials, Host } from "../url/authority.ts";
+export { refuseParams, refuseSeveral, type BackendUrl } from "../url/backend-url.ts";
+export { decodePart, refuseUrl } from "../url/cut.ts";
+export type { Params } from "../url/params.ts";
