@@ -16,7 +16,6 @@ export const exceptions: Exceptions = {
     "backends/null",
     "backends/redis",
     "base",
-    "cache",
     "cli",
     "client",
     "codec",

@@ -1,23 +1,24 @@
-import type { Engine } from "./engine.ts";
+import type { CacheCore } from "./core.ts";
 import type { Handout } from "./isolation.ts";
 import { Load } from "./load.ts";
 import type { BulkLoader, Loader } from "./loaders.ts";
 import { Loads } from "./loads.ts";
 import type { LoadSettings } from "./options.ts";
-import { runLoad, type LoadPlan, type Run } from "./run-load.ts";
+import { fill, type LoadPlan, type LoadFunction } from "./filling.ts";
 import type { StoreCall } from "./store-health.ts";
 
 /**
- * Asks for values that are loaded where they are missing: one run for all who ask for a key at the same time. Keeps nothing but the
- * loads that are on their way: see {@link Loads} for what bounds them. Who waits is held by the load, and let go of by its signal.
+ * Asks for values that are loaded where they are missing: one run for all who ask for a key at the same time. Keeps
+ * nothing but the loads that are on their way: see {@link Loads} for what bounds them. Who waits is held by the load,
+ * and let go of by its signal.
  */
 export class Asking<V> {
-  readonly #engine: Engine<V>;
+  readonly #core: CacheCore<V>;
   readonly #loads: Loads<V>;
 
-  constructor(engine: Engine<V>) {
-    this.#engine = engine;
-    this.#loads = new Loads(engine.instance);
+  constructor(core: CacheCore<V>) {
+    this.#core = core;
+    this.#loads = new Loads(core.instance);
   }
 
   /** Nobody joins the loads of these keys, or of all keys, that are on their way now. */
@@ -32,20 +33,26 @@ export class Asking<V> {
     call: StoreCall,
     signal: AbortSignal | undefined,
   ): Promise<Handout<V> | undefined> {
-    const engine = this.#engine;
+    const core = this.#core;
     const running = this.#loads.get(key);
     if (running) {
-      engine.counts.shared++;
+      core.counts.shared++;
       return running.join(key, signal);
     }
-    let found = engine.read("getOrSet", key, call);
+    let found = core.read("getOrSet", key, call);
     if (found && !(found instanceof Promise)) {
-      const value = engine.decode("getOrSet", key, found);
-      if (value) return engine.hit(key, value);
+      const value = core.decode("getOrSet", key, found);
+      if (value) return core.hit(key, value);
       found = undefined;
     }
-    const run = single(key, loader);
-    const load = this.#start({ operation: "getOrSet", keys: [key], found: [found], run, entry, call });
+    const load = this.#start({
+      operation: "getOrSet",
+      keys: [key],
+      found: [found],
+      loader: single(key, loader),
+      entry,
+      call,
+    });
     return load.join(key, signal);
   }
 
@@ -65,10 +72,10 @@ export class Asking<V> {
       if (running) loads.set(key, running);
       else own.push(key);
     }
-    this.#engine.counts.shared += loads.size;
+    this.#core.counts.shared += loads.size;
     if (own.length > 0) {
-      const found = own.map((key) => this.#engine.read("getOrSetMany", key, call));
-      const load = this.#start({ operation: "getOrSetMany", keys: own, found, run: loader, entry, call });
+      const found = own.map((key) => this.#core.read("getOrSetMany", key, call));
+      const load = this.#start({ operation: "getOrSetMany", keys: own, found, loader, entry, call });
       for (const key of own) loads.set(key, load);
     }
     const handouts = await Promise.all(keys.map(async (key) => loads.get(key)?.join(key, signal)));
@@ -82,16 +89,16 @@ export class Asking<V> {
 
   /** An instance that closes waits for it, unless it is the loader that closes it. */
   #start(plan: LoadPlan<V>): Load<V> {
-    const { instance, name } = this.#engine;
+    const { instance, name } = this.#core;
     const load = new Load<V>(instance.runs, name, plan.keys);
     this.#loads.start(load, plan.keys);
-    void runLoad(this.#engine, this.#loads, load, plan);
+    void fill(this.#core, this.#loads, load, plan);
     return load;
   }
 }
 
 /** A loader of one key as one of several: an undefined is as good as a missing key. */
-function single<V>(key: string, loader: Loader<V, V | undefined>): Run<V> {
+function single<V>(key: string, loader: Loader<V, V | undefined>): LoadFunction<V> {
   return async (_, { signal, set, skip, stale }) => {
     const value = await loader({
       key,

@@ -1,8 +1,8 @@
 import type { StoredRecord } from "../port/index.ts";
 
 /**
- * A deleted entry leaves a record with no value, whose id starts with a character that no drawn id has: a load elsewhere that
- * found no entry must not bring back what was deleted while it ran.
+ * A deleted entry leaves a record with no value, whose id starts with a character that no drawn id has: a load
+ * elsewhere that found no entry must not bring back what was deleted while it ran.
  */
 export const DELETED = "!";
 /** How long that record stays. A load that ran for longer and had found nothing is not kept. */

@@ -1,6 +1,6 @@
 /**
- * What became of a load: its value was kept; the loader said `skip` or gave undefined; a change that came while it ran won; the
- * store or the value failed, or the store is away; the loader failed.
+ * What became of a load: its value was kept; the loader said `skip` or gave undefined; a change that came while it ran
+ * won; the store or the value failed, or the store is away; the loader failed.
  */
 export type LoadOutcome = "kept" | "skipped" | "superseded" | "unkept" | "failed";
 
@@ -10,7 +10,10 @@ export interface CacheEvents {
   readonly hit: { readonly key: string };
   /** None was found, or it could not be read. */
   readonly miss: { readonly key: string };
-  /** A loader ran for this key. `durationMs` is the loader's own time. Told once the entry is written, after callers have the value. */
+  /**
+   * A loader ran for this key. `durationMs` is the loader's own time. Told once the entry is written, after callers
+   * have the value.
+   */
   readonly load: { readonly key: string; readonly durationMs: number; readonly outcome: LoadOutcome };
   /** The cache went on without its store or without a value. The instance tells it as `cacheError` too. */
   readonly error: { readonly operation: string; readonly key?: string | undefined; readonly error: unknown };

@@ -2,12 +2,15 @@ import { orAborted } from "../base/aborts.ts";
 import { deferred, type Deferred } from "../base/async.ts";
 import { within, type Run, type Runs } from "../client/index.ts";
 import type { Handout } from "./isolation.ts";
-import { Waiting } from "./rings.ts";
+import { LoadNode } from "./rings.ts";
 
-/** One run of a loader, for one key or several, and all who wait for it. What it holds goes with it: nothing outlives a load. */
+/**
+ * One run of a loader, for one key or several, and all who wait for it. What it holds goes with it: nothing outlives a
+ * load.
+ */
 export class Load<V> {
   readonly #controller = new AbortController();
-  readonly #waits: Waiting;
+  readonly #node: LoadNode;
   readonly #run: Run;
   readonly #givenUp = deferred<never>();
   readonly #values = new Map<string, Deferred<Handout<V> | undefined>>();
@@ -17,8 +20,8 @@ export class Load<V> {
 
   /** Starts a run, which is over by {@link end}. `cache` is the name that an error says. */
   constructor(runs: Runs, cache: string, keys: readonly string[]) {
-    this.#waits = new Waiting(cache, keys);
-    this.#run = runs.start(this.#waits);
+    this.#node = new LoadNode(cache, keys);
+    this.#run = runs.start(this.#node);
     this.#givenUp.promise.catch(() => undefined);
     for (const key of keys) {
       const value = deferred<Handout<V> | undefined>();
@@ -35,12 +38,12 @@ export class Load<V> {
   }
 
   /**
-   * Waits for the value of a key, undefined where there is none. Rejects with the signal's reason when the caller gives up, and
-   * with LoadDeadlockError where the caller is a loader that this load waits for.
+   * Waits for the value of a key, undefined where there is none. Rejects with the signal's reason when the caller gives
+   * up, and with LoadDeadlockError where the caller is a loader that this load waits for.
    */
   async join(key: string, signal: AbortSignal | undefined): Promise<Handout<V> | undefined> {
     const { promise } = this.#values.get(key) as Deferred<Handout<V> | undefined>;
-    const leave = this.#waits.join(key);
+    const leave = this.#node.join(key);
     this.#waiting++;
     try {
       return await (signal ? orAborted(promise, signal) : promise);
@@ -52,7 +55,7 @@ export class Load<V> {
 
   /** Throws LoadDeadlockError where {@link join} would. */
   refuseRing(key: string): void {
-    this.#waits.refuseRing(key);
+    this.#node.refuseRing(key);
   }
 
   /** Runs the loader, until it ends or the load is given up: what it gives then is dropped. */
@@ -60,7 +63,7 @@ export class Load<V> {
     try {
       return await Promise.race([within(this.#run, loader), this.#givenUp.promise]);
     } finally {
-      this.#waits.end();
+      this.#node.end();
     }
   }
 
@@ -80,7 +83,10 @@ export class Load<V> {
     this.#open.clear();
   }
 
-  /** Gives the load up: its waiters get `reason`, and so does the loader's signal. Nothing happens once all values are known. */
+  /**
+   * Gives the load up: its waiters get `reason`, and so does the loader's signal. Nothing happens once all values are
+   * known.
+   */
   giveUp(reason: unknown): void {
     if (this.#open.size === 0) return;
     this.fail(reason);

@@ -11,11 +11,20 @@ export interface LateOptions {
 /** What a loader is given. */
 export interface LoadContext<V> {
   readonly key: string;
-  /** Aborts when every caller who waits for this load has given up, when `loadTimeout` is over, and when the instance closes. */
+  /**
+   * Aborts when every caller who waits for this load has given up, when `loadTimeout` is over, and when the instance
+   * closes.
+   */
   readonly signal: AbortSignal;
-  /** The value that was there and is no longer current, where the store still has it: invalidated by a tag or by `clear`. */
+  /**
+   * The value that was there and is no longer current, where the store still has it: invalidated by a tag or by
+   * `clear`.
+   */
   readonly stale: V | undefined;
-  /** Sets the ttl of the entry and adds tags to it, 64 in all, both checked at once. May be called until the loader has returned. */
+  /**
+   * Sets the ttl of the entry and adds tags to it, 64 in all, both checked at once. May be called until the loader has
+   * returned.
+   */
   readonly set: (options: LateOptions) => void;
   /** The value is returned to all who wait, and not kept. */
   readonly skip: () => void;

@@ -5,9 +5,9 @@ import type { Load } from "./load.ts";
 /**
  * The loads of a cache that are on their way, by key. An instance that closes gives them up at last.
  *
- * What bounds it: a load is here until its loader has ended, or `loadTimeout` has ended it, and its entry is written or dropped. So
- * there are no more than loaders that run, and the writes that `WritesBehind` holds. A key is here no longer than its load.
- * Without `loadTimeout` a loader that never settles stays, as its own promise does.
+ * What bounds it: a load is here until its loader has ended, or `loadTimeout` has ended it, and its entry is written or
+ * dropped. So there are no more than loaders that run, and the writes that `WritesBehind` holds. A key is here no
+ * longer than its load. Without `loadTimeout` a loader that never settles stays, as its own promise does.
  */
 export class Loads<V> {
   readonly #instance: Instance;

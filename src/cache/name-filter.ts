@@ -3,8 +3,8 @@ const bitCount = 2 ** 26;
 const hashes = 4;
 
 /**
- * A set of names in a fixed number of bytes (8 MiB), whatever their number. It may say of a name that is not in it that it is, and of
- * few while they are fewer than ten millions; never the other way round.
+ * A set of names in a fixed number of bytes (8 MiB), whatever their number. It may say of a name that is not in it that
+ * it is, and of few while they are fewer than ten millions; never the other way round.
  */
 export class NameFilter {
   /** Which names are taken for others differs from one filter to the next. */

@@ -24,25 +24,26 @@ export interface CacheOptions {
    */
   readonly ttl?: Duration | "never" | undefined;
   /**
-   * What keeps callers from changing each other's values. `"freeze"` (the default): plain objects and arrays are frozen,
-   * deeply, and may be shared; a value that holds a Map, a Set, a Date, bytes or an instance of a class cannot be frozen, so
-   * each caller gets a copy of its own. `"clone"`: always a copy of its own. `"reference"`: all who wait for one load get the
-   * loader's object itself.
+   * What keeps callers from changing each other's values. `"freeze"` (the default): plain objects and arrays are
+   * frozen, deeply, and may be shared; a value that holds a Map, a Set, a Date, bytes or an instance of a class cannot
+   * be frozen, so each caller gets a copy of its own. `"clone"`: always a copy of its own. `"reference"`: all who wait
+   * for one load get the loader's object itself.
    */
   readonly isolate?: Isolate | undefined;
   /**
-   * Most entries in this process, where the data is kept in it (Memory): the one that was not used for longest makes room.
-   * Default: 10,000. What a server or a file holds is bounded by the entries' ttl.
+   * Most entries in this process, where the data is kept in it (Memory): the one that was not used for longest makes
+   * room. Default: 10,000. What a server or a file holds is bounded by the entries' ttl.
    */
   readonly maxItems?: number | undefined;
   /**
-   * How long a call waits for the store, unless the call says otherwise: reads are a miss then, changes reject. Shorter than that
-   * of other calls, since a cache can do without its store. Default: `"1s"`, or that of `connect` where it is shorter.
+   * How long a call waits for the store, unless the call says otherwise: reads are a miss then, changes reject. Shorter
+   * than that of other calls, since a cache can do without its store. Default: `"1s"`, or that of `connect` where it is
+   * shorter.
    */
   readonly timeout?: Duration | undefined;
   /**
-   * How long a loader may run, unless the call says otherwise. Then all who wait get LoadTimeoutError, the loader's signal aborts,
-   * the key is free and what the loader gives later is dropped. Default: no limit.
+   * How long a loader may run, unless the call says otherwise. Then all who wait get LoadTimeoutError, the loader's
+   * signal aborts, the key is free and what the loader gives later is dropped. Default: no limit.
    */
   readonly loadTimeout?: Duration | undefined;
   /** How values are stored. Default: `json`. */
@@ -55,6 +56,26 @@ export interface SetOptions extends CallOptions {
   readonly ttl?: Duration | "never" | undefined;
   /** Names to invalidate it by: at most 64, non-empty strings of at most 1,023 bytes of UTF-8. Default: none. */
   readonly tags?: readonly string[] | undefined;
+}
+
+/** One entry for `setMany`. */
+export interface SetEntry<V> {
+  readonly key: string;
+  readonly value: V;
+  /** How long it lives. Default: what the call says, else the cache. */
+  readonly ttl?: Duration | "never" | undefined;
+  /** Its tags, in place of the call's; see {@link SetOptions.tags}. Default: the call's. */
+  readonly tags?: readonly string[] | undefined;
+}
+
+/** An entry as `getEntry` shows it. */
+export interface CacheEntry<V> {
+  readonly key: string;
+  readonly value: V;
+  /** When it ends, in milliseconds since 1970 by the store's clock. Absent for one that does not. */
+  readonly expiresAt?: number;
+  /** What it can be invalidated by. */
+  readonly tags: readonly string[];
 }
 
 /** Options of `getOrSet` and `getOrSetMany`. Of callers who share a load, those of the first decide. */
@@ -111,23 +132,28 @@ export function resolveCacheOptions(options: CacheOptions = {}, longest = Infini
   };
 }
 
-/** Throws InvalidArgumentError where neither the call nor the cache says how long an entry lives. */
-export function resolveSetOptions(options: SetOptions | undefined, cache: CacheSettings): EntrySettings {
-  return { ttl: ttlOf(options, cache), tags: checkEntryTags(options?.tags ?? []) };
+/** What holds for the entries of a call that do not say otherwise; the ttl may be unknown still. */
+export function resolveDefaults(
+  options: SetOptions | undefined,
+  cache: CacheSettings,
+): { readonly ttl: number | undefined; readonly tags: readonly string[] } {
+  const ttl = options?.ttl === undefined ? cache.ttl : toMsOrNever(options.ttl, "ttl");
+  return { ttl, tags: checkEntryTags(options?.tags ?? []) };
 }
 
-/** As {@link resolveSetOptions}, for a load. */
+/** How an entry is loaded. Throws InvalidArgumentError where neither the call nor the cache says how long it lives. */
 export function resolveLoadOptions(options: GetOrSetOptions | undefined, cache: CacheSettings): LoadSettings {
   const own = options?.loadTimeout;
   return {
-    ttl: ttlOf(options, cache),
+    ttl: ttlOf(options?.ttl, cache.ttl),
     tags: checkEntryTags(options?.tags ?? []),
     loadTimeout: own === undefined ? cache.loadTimeout : toMs(own, "loadTimeout"),
   };
 }
 
-function ttlOf(options: SetOptions | undefined, cache: CacheSettings): number {
-  const ttl = options?.ttl === undefined ? cache.ttl : toMsOrNever(options.ttl, "ttl");
+/** A ttl in ms, `Infinity` for never. Throws InvalidArgumentError where none is known. */
+export function ttlOf(own: Duration | "never" | undefined, fallback: number | undefined): number {
+  const ttl = own === undefined ? fallback : toMsOrNever(own, "ttl");
   if (ttl !== undefined) return ttl;
   throw new InvalidArgumentError('ttl is required: give one to the cache or to the call, or "never"');
 }

@@ -12,8 +12,8 @@ const TAGS_PER_ENTRY = 10;
 const PAGE = 1000;
 
 /**
- * Bounds what one cache keeps in this process, where the backend's data is in it. Entries, what is left of deleted ones, and
- * versions of tags are bounded apart, so that none of them crowds out another.
+ * Bounds what one cache keeps in this process, where the backend's data is in it. Entries, what is left of deleted
+ * ones, and versions of tags are bounded apart, so that none of them crowds out another.
  */
 export class ProcessLimit {
   readonly entries: RecentKeys;
@@ -49,7 +49,7 @@ export class ProcessLimit {
     for (const space of [entries, stamps]) {
       let cursor: string | undefined;
       do {
-        const page = await instance.page({ space, prefix: "", limit: PAGE, cursor }, call);
+        const page = await instance.page({ space, prefix: "", limit: PAGE, cursor, keysOnly: true }, call);
         for (const record of page.records) {
           const { key } = record;
           if (space === stamps && !isTagStamp(key)) continue;

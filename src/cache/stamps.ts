@@ -2,7 +2,7 @@ import { UnavailableError } from "../base/errors.ts";
 import { drawId } from "../base/ids.ts";
 import { space, type Key, type Space } from "../base/keys.ts";
 import type { Call, Instance, Reply } from "../client/index.ts";
-import type { Operation, StoredRecord } from "../port/index.ts";
+import type { ListedRecord, Operation, StoredRecord } from "../port/index.ts";
 
 type SetOperation = Extract<Operation, { op: "set" }>;
 
@@ -39,7 +39,9 @@ export function isTagStamp(stamp: string): boolean {
   return stamp.startsWith(TAG_PREFIX);
 }
 
-/** The stamps of one cache, as records in its store. Bounded: each has a ttl unless an entry that never ends bears it. */
+/**
+ * The stamps of one cache, as records in its store. Bounded: each has a ttl unless an entry that never ends bears it.
+ */
 export class StampRecords {
   readonly space: Space;
   readonly #instance: Instance;
@@ -63,18 +65,35 @@ export class StampRecords {
   }
 
   /**
-   * Lets stamps live at least as long as an entry of `ttl` that bears them. A stamp that changed stays as it is.
+   * Lets stamps live at least as long as the entries that bear them, whose ttl in ms each has. A stamp that changed
+   * stays as it is.
    */
-  async outlive(stamps: readonly StampRecord[], ttl: number, call: Call): Promise<void> {
-    const needed = this.#instance.time.wall() + ttl + MARGIN_MS;
-    const short = stamps.filter(({ expiresAt }) => expiresAt !== undefined && expiresAt < needed);
-    // Twice as long as needed, so that not every write arms it.
-    const life = ttl === Infinity ? undefined : Math.max(SHORTEST_MS, 2 * ttl + MARGIN_MS);
-    await Promise.all(
-      short.map(async ({ key, id }) =>
-        this.#instance.execute({ ops: [{ op: "set", key, id, value: "", if: { id }, ttl: life }] }, call),
-      ),
-    );
+  async outlive(ttls: ReadonlyMap<StampRecord, number>, call: Call): Promise<void> {
+    const now = this.#instance.time.wall();
+    const arming: Promise<unknown>[] = [];
+    for (const [{ key, id, expiresAt }, ttl] of ttls) {
+      if (expiresAt === undefined || expiresAt >= now + ttl + MARGIN_MS) continue;
+      // Twice as long as needed, so that not every write arms it.
+      const life = ttl === Infinity ? undefined : Math.max(SHORTEST_MS, 2 * ttl + MARGIN_MS);
+      arming.push(this.#arm({ op: "set", key, id, value: "", if: { id }, ttl: life }, call));
+    }
+    await Promise.all(arming);
+  }
+
+  /** The names of the stamps that a record bears. */
+  namesOf(stamps: ListedRecord["stamps"] = []): string[] {
+    return stamps.map(({ key }) => key.slice(this.space.id.length));
+  }
+
+  /** The tags among them, in the order in which they were given. */
+  tagsOf(stamps: ListedRecord["stamps"]): string[] {
+    return this.namesOf(stamps)
+      .filter(isTagStamp)
+      .map((name) => name.slice(TAG_PREFIX.length));
+  }
+
+  async #arm(set: SetOperation, call: Call): Promise<void> {
+    await this.#instance.execute({ ops: [set] }, call);
   }
 
   #make(name: string): SetOperation {

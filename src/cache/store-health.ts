@@ -36,11 +36,12 @@ interface Outage {
 }
 
 /**
- * Whether the store of an instance's caches answers. Once a read got no answer the caches go on without it. A call that comes then
- * has it asked again, in the background, by one request at a time and at most once in the cache's `timeout`; an answer ends the outage.
+ * Whether the store of an instance's caches answers. Once a read got no answer the caches go on without it. A call that
+ * comes then has it asked again, in the background, by one request at a time and at most once in the cache's `timeout`;
+ * an answer ends the outage.
  *
- * It is judged by what is read: where a store answers and refuses to write (its memory is full), or only writes take too long,
- * its entries are still worth having. It holds one record for an outage, whatever is asked meanwhile.
+ * It is judged by what is read: where a store answers and refuses to write (its memory is full), or only writes take
+ * too long, its entries are still worth having. It holds one record for an outage, whatever is asked meanwhile.
  */
 export class StoreHealth {
   readonly #instance: Instance;
@@ -74,7 +75,9 @@ export class StoreHealth {
     if (!outage.probing && this.#instance.time.monotonic() >= outage.again) void this.#probe(outage);
   }
 
-  /** A read failed; or something that is no plain read, which says that the store is away only where it was too late. */
+  /**
+   * A read failed; or something that is no plain read, which says that the store is away only where it was too late.
+   */
   failed(patient: Patient, key: string, call: StoreCall, error: unknown, plain: boolean): void {
     if (this.#outage || call.since < this.#endedAt || !isAway(error)) return;
     const now = this.#instance.time.monotonic();
@@ -95,7 +98,9 @@ export class StoreHealth {
     void this.#probe(outage);
   }
 
-  /** Waits until the store was asked again, if it is away, for what must not be skipped. Rejects with UnavailableError. */
+  /**
+   * Waits until the store was asked again, if it is away, for what must not be skipped. Rejects with UnavailableError.
+   */
   async asked(patient: Patient, call: Call): Promise<void> {
     const outage = this.#outage;
     if (!outage) return;

@@ -1,21 +1,17 @@
 import { drawId } from "../base/ids.ts";
-import { InvalidArgumentError } from "../base/errors.ts";
-import { space, utf8Length, type Key, type Space } from "../base/keys.ts";
-import { executeWrite, type Call, type Instance } from "../client/index.ts";
-import type { Capabilities, Condition, Group, Opened, Operation, StoredRecord } from "../port/index.ts";
+import { space, type Key, type Space } from "../base/keys.ts";
+import type { Call, Instance, Reply } from "../client/index.ts";
+import type { Condition, ListedRecord, Opened, Operation, StoredRecord } from "../port/index.ts";
 import { DELETED, DELETED_MARGIN_MS, DELETED_MS, isDeleted } from "./deleted.ts";
+import { EntryWriter } from "./entry-writer.ts";
 import type { CacheSettings } from "./options.ts";
-import { ProcessLimit } from "./process-limit.ts";
 import { Renewals } from "./renewals.ts";
-import { CACHE_STAMP, EPOCH_STAMP, isTagStamp, recordOf, StampRecords, tagStamp, type StampRecord } from "./stamps.ts";
+import { Room, type TierEvents } from "./room.ts";
+import { CACHE_STAMP, EPOCH_STAMP, recordOf, StampRecords, tagStamp, type StampRecord } from "./stamps.ts";
 import { Sweeper } from "./sweeper.ts";
-import type { Entry, Found, Ground, Kept, Stamps, Terms, Tier } from "./tier.ts";
+import type { Entry, EntryWrite, Found, Ground, Kept, Shown, Stamps, Tier } from "./tier.ts";
 
-/** What the tier tells its cache of. */
-export interface TierEvents {
-  evicted(key: string): void;
-  failed(operation: string, key: string | undefined, error: unknown): void;
-}
+type GetOperation = Extract<Operation, { op: "get" }>;
 
 /** The store of the backend as a tier. */
 export class StoreTier implements Tier {
@@ -24,25 +20,23 @@ export class StoreTier implements Tier {
   readonly #stamps: StampRecords;
   readonly #renewals: Renewals;
   readonly #sweeper: Sweeper;
-  readonly #maxItems: number;
-  readonly #events: TierEvents;
-  #limit: ProcessLimit | undefined;
+  readonly #room: Room;
+  readonly #writer: EntryWriter;
 
   constructor(instance: Instance, name: string, settings: CacheSettings, events: TierEvents) {
     this.#instance = instance;
     this.#space = space("cache", settings.service, name);
-    this.#stamps = new StampRecords(instance, settings.service, name, (stamp) => this.#useStamp(stamp));
+    this.#stamps = new StampRecords(instance, settings.service, name, (stamp) => this.#room.usedStamp(stamp));
+    this.#room = new Room(instance, this.#space, this.#stamps.space, settings.maxItems, events);
+    this.#writer = new EntryWriter(instance, this.#space, this.#stamps, this.#room);
     this.#sweeper = new Sweeper(instance, this.#space, this.#stamps.space, (error) =>
       events.failed("sweep", undefined, error),
     );
     this.#renewals = new Renewals(instance, this.#stamps, this.#sweeper);
-    this.#maxItems = settings.maxItems;
-    this.#events = events;
   }
 
   get inProcess(): boolean {
-    const { known } = this.#instance;
-    return known !== undefined && isInProcess(known);
+    return this.#room.inProcess;
   }
 
   peek(key: string): Found | undefined {
@@ -55,6 +49,18 @@ export class StoreTier implements Tier {
     const reply = this.#instance.execute({ ops: [this.#get(key, true)] }, call);
     if (reply instanceof Promise) return reply.then((later) => this.#found(key, recordOf(later)));
     return this.#found(key, recordOf(reply));
+  }
+
+  async has(key: string, call: Call): Promise<boolean> {
+    const get = { ...this.#get(key, true), keyOnly: true };
+    return this.#found(key, recordOf(await this.#instance.execute({ ops: [get] }, call))) !== undefined;
+  }
+
+  async show(key: string, call: Call): Promise<Shown | undefined> {
+    const record = recordOf(await this.#instance.execute({ ops: [this.#get(key, "show")] }, call));
+    if (!this.#found(key, record)) return undefined;
+    const { value, expiresAt, stamps } = record as ListedRecord;
+    return { value, expiresAt, tags: this.#stamps.tagsOf(stamps) };
   }
 
   async prepare(keys: readonly string[], tags: readonly string[], call: Call): Promise<Ground> {
@@ -70,7 +76,7 @@ export class StoreTier implements Tier {
       if (record && !isDeleted(record)) stale.set(key, record);
     };
     // Known from here on, so that what is loaded can be sent at once.
-    const ready = this.#ensureLimit(call);
+    const ready = this.#room.ready(call);
     const [stamps] = await Promise.all([this.#readStamps(tags, call), ready, ...keys.map(look)]);
     return { since, sinceWall, tags, stamps, conditions, stale };
   }
@@ -90,52 +96,86 @@ export class StoreTier implements Tier {
     return { ...ground, late: { stamps, checks: [{ op: "check", key: epoch.key, if: { id: epoch.id } }] } };
   }
 
-  keep(ground: Ground, entries: readonly Entry[], ttl: number, call: Call): Promise<readonly Kept[]> {
-    const { stamps, late, conditions } = ground;
-    const checks = late?.checks ?? [];
+  // Sends the entries before it returns.
+  async keep(ground: Ground, entries: readonly Entry[], ttl: number, call: Call): Promise<readonly Kept[]> {
+    const { stamps: read, late, conditions } = ground;
     const { time } = this.#instance;
     // By the clock that went further: the monotonic one stands still while the machine sleeps.
     const passed = Math.max(time.monotonic() - ground.since, time.wall() - ground.sinceWall);
-    const tooLate = passed > DELETED_MS - DELETED_MARGIN_MS;
-    const bears = [stamps.cache, ...stamps.tags, ...(late?.stamps ?? [])];
-    return this.#write(entries, bears, ttl, call, (key, limit) => {
-      const condition = conditions.get(key);
-      // An absent entry may have been there and been deleted meanwhile, and what is left of that be gone as well.
-      const forgotten = tooLate || (limit !== undefined && limit.forgotAt >= ground.since);
-      if (!condition || (forgotten && "absent" in condition)) return undefined;
-      return { checks, if: condition };
+    // An absent entry may have been there and been deleted meanwhile, and what is left of that be gone as well.
+    const forgotten = passed > DELETED_MS - DELETED_MARGIN_MS || this.#room.forgotAt >= ground.since;
+    const stamps = [read.cache, ...read.tags, ...(late?.stamps ?? [])];
+    const checks = late?.checks;
+    const writes = entries.map((entry) => {
+      const condition = conditions.get(entry.key);
+      const lost = !condition || (forgotten && "absent" in condition);
+      return lost ? undefined : { entry, stamps, ttl, checks, if: condition };
     });
+    const kept = await this.#writer.write(writes, call);
+    if (ttl === Infinity) this.#sweeper.remind();
+    return kept;
   }
 
-  async write(entries: readonly Entry[], terms: Terms, call: Call): Promise<readonly Kept[]> {
+  async write(entries: readonly EntryWrite[], call: Call): Promise<readonly Kept[]> {
     const { capabilities } = await this.#opened(call);
     for (const entry of entries) {
-      const error = this.#tooLarge(entry, capabilities);
+      const error = this.#writer.tooLarge(entry, capabilities);
       if (error) throw error;
     }
-    const [{ cache, tags }] = await Promise.all([this.#readStamps(terms.tags, call), this.#ensureLimit(call)]);
-    return this.#write(entries, [cache, ...tags], terms.ttl, call, () => ({ checks: [] }));
+    const names = [...new Set(entries.flatMap(({ tags }) => tags))];
+    const [{ cache, tags: read }] = await Promise.all([this.#readStamps(names, call), this.#room.ready(call)]);
+    const byTag = new Map(names.map((name, i) => [name, read[i] as StampRecord]));
+    const bears = (tags: readonly string[]): StampRecord[] => [
+      cache,
+      ...tags.map((tag) => byTag.get(tag) as StampRecord),
+    ];
+    const writes = entries.map((entry) => ({ entry, stamps: bears(entry.tags), ttl: entry.ttl }));
+    const kept = await this.#writer.write(writes, call);
+    if (entries.some(({ ttl }) => ttl === Infinity)) this.#sweeper.remind();
+    return kept;
+  }
+
+  async touch(key: string, ttl: number, call: Call): Promise<boolean> {
+    const look = { ...this.#get(key, "show"), keyOnly: true };
+    const record = recordOf(await this.#instance.execute({ ops: [look] }, call));
+    if (!this.#found(key, record)) return false;
+    const { id, stamps } = record as ListedRecord;
+    const at = { op: "touch", key: this.#key(key), if: { id }, stamped: true } as const;
+    const touch: Operation = ttl === Infinity ? at : { ...at, ttl };
+    const [reply, bears] = await Promise.all([
+      this.#instance.execute({ ops: [touch] }, call),
+      this.#stamps.read(this.#stamps.namesOf(stamps), call),
+    ]);
+    // What has come in its place has an end of its own: it was touched before that.
+    if (!reply.ok) return reply.why === "conflict" && reply.current !== undefined && !isDeleted(reply.current);
+    if (reply.results[0] !== true) return false;
+    await this.#stamps.outlive(new Map(bears.map((stamp) => [stamp, ttl])), call);
+    if (ttl === Infinity) this.#sweeper.remind();
+    return true;
   }
 
   async remove(key: string, call: Call): Promise<boolean> {
+    return (await this.#delete({ ...this.#get(key, true), keyOnly: true }, key, call)) !== undefined;
+  }
+
+  take(key: string, call: Call): Promise<Found | undefined> {
+    return this.#delete(this.#get(key, true), key, call);
+  }
+
+  /** Leaves a record that says that the entry was deleted; what there was. */
+  async #delete(get: GetOperation, key: string, call: Call): Promise<Found | undefined> {
     const mark: Operation = { op: "set", key: this.#key(key), id: DELETED + drawId(), value: "", ttl: DELETED_MS };
-    const limit = await this.#ensureLimit(call);
-    const reply = this.#instance.execute({ ops: [this.#get(key, true), mark] }, call);
+    const ready = this.#room.ready(call);
+    if (ready) await ready;
+    const reply: Reply | Promise<Reply> = this.#instance.execute({ ops: [get, mark] }, call);
     // At once in this process: what is written, deleted and discarded is counted in the order in which it was done.
     const record = recordOf(reply instanceof Promise ? await reply : reply);
-    if (limit) {
-      limit.entries.delete(key);
-      const oldest = limit.deleted.use(key);
-      if (oldest !== undefined) {
-        limit.forgotAt = this.#instance.time.monotonic();
-        void this.#discard(this.#key(oldest));
-      }
-    }
-    return record !== undefined && !isDeleted(record);
+    this.#room.deleted(key);
+    return record && !isDeleted(record) ? record : undefined;
   }
 
   async invalidate(tags: readonly string[], call: Call): Promise<void> {
-    await this.#ensureLimit(call);
+    await this.#room.ready(call);
     await this.#renewals.tags(tags, call);
   }
 
@@ -143,74 +183,8 @@ export class StoreTier implements Tier {
     await this.#renewals.cache(call);
   }
 
-  /** Sends the entries before it returns, by a session that is known to be open and bounded. */
-  async #write(
-    entries: readonly Entry[],
-    stamps: readonly StampRecord[],
-    ttl: number,
-    call: Call,
-    terms: (
-      key: string,
-      limit: ProcessLimit | undefined,
-    ) => { checks: readonly Operation[]; if?: Condition } | undefined,
-  ): Promise<readonly Kept[]> {
-    const limit = this.#limit;
-    const { capabilities } = this.#instance.known as Opened;
-    const bears = stamps.map(({ key, id }) => ({ key, id }));
-    const armed = this.#stamps.outlive(stamps, ttl, call);
-    const writes = entries.map(async (entry): Promise<Kept> => {
-      const { key, payload } = entry;
-      const error = this.#tooLarge(entry, capabilities);
-      if (error) return { error };
-      const how = terms(key, limit);
-      if (!how) return { kept: false };
-      const set: Operation = {
-        op: "set",
-        key: this.#key(key),
-        id: drawId(),
-        value: payload,
-        if: how.if,
-        ttl: ttl === Infinity ? undefined : ttl,
-        stamps: bears,
-      };
-      const outcome = this.#set({ ops: [...how.checks, set] }, call);
-      const kept = outcome instanceof Promise ? await outcome : outcome;
-      if (limit && "kept" in kept && kept.kept) {
-        limit.deleted.delete(key);
-        void this.#evict(limit.entries.use(key));
-      }
-      return kept;
-    });
-    const [kept] = await Promise.all([Promise.all(writes), armed]);
-    if (ttl === Infinity) this.#sweeper.remind();
-    return kept;
-  }
-
-  #tooLarge({ key, payload }: Entry, { maxValue }: Capabilities): InvalidArgumentError | undefined {
-    // Three bytes a unit at most: counted only where that leaves it open.
-    if (payload.length * 3 <= maxValue) return undefined;
-    const bytes = typeof payload === "string" ? utf8Length(payload) : payload.byteLength;
-    if (bytes <= maxValue) return undefined;
-    const backend = this.#instance.backend.name;
-    const message = `the value is ${bytes} bytes, and ${backend} takes at most ${maxValue}`;
-    return new InvalidArgumentError(message, { backend, key });
-  }
-
   async #opened(call: Call): Promise<Opened> {
     return this.#instance.known ?? this.#instance.opened(call);
-  }
-
-  #set(group: Group, call: Call): Kept | Promise<Kept> {
-    try {
-      const reply = executeWrite(this.#instance, group, call);
-      if (!(reply instanceof Promise)) return { kept: reply.ok };
-      return reply.then(
-        ({ ok }) => ({ kept: ok }),
-        (error: unknown) => ({ error }),
-      );
-    } catch (error) {
-      return { error };
-    }
   }
 
   async #readStamps(tags: readonly string[], call: Call): Promise<Stamps> {
@@ -218,7 +192,7 @@ export class StoreTier implements Tier {
     return { cache: cache as StampRecord, epoch: epoch as StampRecord, tags: rest };
   }
 
-  #get(key: string, stamped: boolean): Operation {
+  #get(key: string, stamped: boolean | "show"): GetOperation {
     return { op: "get", key: this.#key(key), stamped };
   }
 
@@ -228,41 +202,7 @@ export class StoreTier implements Tier {
 
   #found(key: string, record: StoredRecord | undefined): Found | undefined {
     if (!record || isDeleted(record)) return undefined;
-    if (this.#limit) void this.#evict(this.#limit.entries.use(key));
+    this.#room.used(key);
     return record;
   }
-
-  /** What bounds this cache, where its data is in this process. */
-  async #ensureLimit(call: Call): Promise<ProcessLimit | undefined> {
-    if (this.#limit) return this.#limit;
-    if (!isInProcess(await this.#opened(call))) return undefined;
-    return (this.#limit = await ProcessLimit.of(this.#instance, this.#space, this.#stamps.space, this.#maxItems, call));
-  }
-
-  #useStamp(stamp: string): void {
-    // Without the stamp of the cache every entry would be gone, so it is never the one that makes room.
-    if (!this.#limit || !isTagStamp(stamp)) return;
-    const oldest = this.#limit.stamps.use(stamp);
-    if (oldest !== undefined) void this.#discard({ space: this.#stamps.space, key: oldest });
-  }
-
-  async #evict(key: string | undefined): Promise<void> {
-    if (key !== undefined && (await this.#discard(this.#key(key)))) this.#events.evicted(key);
-  }
-
-  /** Whether there was something to discard. */
-  async #discard(key: Key): Promise<boolean> {
-    try {
-      const reply = await this.#instance.execute({ ops: [{ op: "delete", key }] }, this.#instance.ownCall());
-      return reply.ok && reply.results[0] === true;
-    } catch (error) {
-      this.#events.failed("evict", key.space === this.#space ? key.key : undefined, error);
-      return false;
-    }
-  }
-}
-
-/** Whether the data is in this process and worth bounding: Null keeps none. */
-function isInProcess({ capabilities }: Opened): boolean {
-  return capabilities.shared === "process" && capabilities.reads !== "eventual";
 }

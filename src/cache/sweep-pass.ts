@@ -4,12 +4,14 @@ import type { ListedRecord, Operation, StoredRecord } from "../port/index.ts";
 import { NameFilter } from "./name-filter.ts";
 import { isTagStamp, recordOf } from "./stamps.ts";
 
-/** Records of a step, least and most; how many bytes and stamps of them make the next step smaller. */
+/** Records of a step, least and most; how many stamps of them make the next step smaller. */
 const smallest = 16;
 const largest = 256;
-const mostBytes = 1024 * 1024;
 const mostStamps = 1024;
-/** How long the version of a tag that no entry bears stays, in ms: a write that read it before may still come, and the next passes see that. */
+/**
+ * How long the version of a tag that no entry bears stays, in ms: a write that read it before may still come, and the
+ * next passes see that.
+ */
 const unusedMs = 3 * 24 * 60 * 60_000;
 
 /** What a step of a pass came to. */
@@ -22,8 +24,8 @@ export interface Step {
 }
 
 /**
- * One way through a cache, in bounded steps. Removes the entries whose stamps are not current: an entry whose id is another by then
- * stays. What it saw of tags tells which versions no entry bears any more.
+ * One way through a cache, in bounded steps. Removes the entries whose stamps are not current: an entry whose id is
+ * another by then stays. What it saw of tags tells which versions no entry bears any more.
  */
 export class SweepPass {
   readonly #instance: Instance;
@@ -38,7 +40,9 @@ export class SweepPass {
     this.#stamps = stamps;
   }
 
-  /** Removes what is stale of some entries, and sees to it that the stamps of those that never end do not end either. */
+  /**
+   * Removes what is stale of some entries, and sees to it that the stamps of those that never end do not end either.
+   */
   async entries(cursor: string | undefined): Promise<Step> {
     const page = await this.#page(this.#entries, cursor);
     const names = new Set<string>();
@@ -65,23 +69,27 @@ export class SweepPass {
       ...stale.map(({ key, id }) => this.#do({ op: "delete", key: { space: this.#entries, key }, if: { id } })),
       ...[...lasting].map(([name, { id }]) => this.#arm(name, id, undefined)),
     ]);
-    this.#fit(page.records, names.size);
+    this.#fit(names.size);
     return { cursor: page.cursor, changed: stale.length, seen: page.records.length };
   }
 
-  /** Gives an end to versions of tags that would stay for ever and that no entry bears, after {@link entries} has seen all of these. */
+  /**
+   * Gives an end to versions of tags that would stay for ever and that no entry bears, after {@link entries} has seen
+   * all of these.
+   */
   async tags(cursor: string | undefined): Promise<Step> {
     const page = await this.#page(this.#stamps, cursor);
     const unused = page.records.filter(
       ({ key, expiresAt }) => isTagStamp(key) && expiresAt === undefined && !this.#borne.has(key),
     );
     const armed = await Promise.all(unused.map(({ key, id }) => this.#arm(key, id, unusedMs)));
-    this.#fit([], 0);
+    this.#fit(0);
     return { cursor: page.cursor, changed: armed.filter(Boolean).length, seen: page.records.length };
   }
 
   #page(space: Space, cursor: string | undefined) {
-    return this.#instance.page({ space, prefix: "", limit: this.#limit, cursor }, this.#instance.ownCall());
+    const query = { space, prefix: "", limit: this.#limit, cursor, keysOnly: true };
+    return this.#instance.page(query, this.#instance.ownCall());
   }
 
   async #read(names: readonly string[]): Promise<ReadonlyMap<string, StoredRecord | undefined>> {
@@ -109,11 +117,9 @@ export class SweepPass {
     return keyId.slice(this.#stamps.id.length);
   }
 
-  /** Makes the next step as large as this one's records suggest: what is read at once is bounded in bytes as well. */
-  #fit(records: readonly ListedRecord[], stamps: number): void {
-    let bytes = 0;
-    for (const { value } of records) bytes += value.length;
-    const large = bytes > mostBytes || stamps > mostStamps;
+  /** Makes the next step as large as this one's stamps suggest: what is read at once is bounded. */
+  #fit(stamps: number): void {
+    const large = stamps > mostStamps;
     this.#limit = large ? Math.max(smallest, this.#limit / 2) : Math.min(largest, this.#limit * 2);
   }
 }

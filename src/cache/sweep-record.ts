@@ -1,8 +1,8 @@
 /** How far a sweep is: what its record in the store says. */
 export type SweepState =
   /**
-   * One is under way. `by` is who makes it, "" for nobody: it was handed on. `due` is the id of the mark that it answers, if there was one;
-   * `cursor` is where it is, absent at its beginning.
+   * One is under way. `by` is who makes it, "" for nobody: it was handed on. `due` is the id of the mark that it
+   * answers, if there was one; `cursor` is where it is, absent at its beginning.
    */
   | {
       readonly state: "running";

@@ -1,27 +1,20 @@
-import { drawId } from "../base/ids.ts";
-import type { Key, Space } from "../base/keys.ts";
+import type { Space } from "../base/keys.ts";
 import type { Timer } from "../base/time.ts";
 import type { Instance } from "../client/index.ts";
-import type { Capabilities, Operation, StoredRecord } from "../port/index.ts";
+import type { Capabilities } from "../port/index.ts";
+import { SweepBook, type Claim } from "./sweep-book.ts";
 import { SweepPass, type Step } from "./sweep-pass.ts";
-import { readSweep, writeSweep, type SweepState } from "./sweep-record.ts";
-import { recordOf } from "./stamps.ts";
-
-/** The records that instances agree by, beside the stamps: how far the sweep is, and the mark that one is due. */
-const PROGRESS = "s";
-const DUE = "d";
-const RECORD_MS = 30 * 24 * 60 * 60_000;
 
 /** How often an instance looks whether a sweep is due that nobody makes, while entries that never end are written. */
 const LOOK_MS = 30_000;
 /** When a sweeper that could not ask its store tries again. */
 const RETRY_MS = 5_000;
-/** A sweep is due after so long without one: for what was written late, and for tags that nothing bears any more. */
-const DAILY_MS = 24 * 60 * 60_000;
-/** How often who sweeps says so, and how long it may say nothing until another goes on. */
+/** How often who sweeps says so. */
 const BEAT_MS = 5_000;
-const SILENCE_MS = 60_000;
-/** Between two steps: at least so long, and so many times as long as the step took, where it found nothing and where it found much. */
+/**
+ * Between two steps: at least so long, and so many times as long as the step took, where it found nothing and where it
+ * found much.
+ */
 const PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 5_000;
 const PAUSES = 4;
@@ -35,15 +28,10 @@ export function canSweep({ list, reads }: Capabilities): boolean {
   return list && reads !== "eventual";
 }
 
-interface Claim {
-  readonly due: string | undefined;
-  readonly cursor: string | undefined;
-}
-
 /**
- * Gives back what entries take that are absent, for a clear or a tag ended them, and stay stored, for they never expire. It runs in the
- * background, a bounded step at a time, in one instance of those that share the cache; another one goes on when that has died.
- * Nothing depends on it but space: what it does is right whoever else does it too.
+ * Gives back what entries take that are absent, for a clear or a tag ended them, and stay stored, for they never
+ * expire. It runs in the background, a bounded step at a time, in one instance of those that share the cache; another
+ * one goes on when that has died. Nothing depends on it but space: what it does is right whoever else does it too.
  */
 export class Sweeper {
   readonly #instance: Instance;
@@ -51,13 +39,11 @@ export class Sweeper {
   readonly #stamps: Space;
   /** Told of what failed; it is tried again. */
   readonly #failed: (error: unknown) => void;
-  readonly #by = drawId();
+  readonly #book: SweepBook;
   /** An invalidation left something behind that has not been marked. */
   #dirty = false;
   #working: Promise<void> | undefined;
   #nextLook = Number.NEGATIVE_INFINITY;
-  /** The beat of the one who sweeps, and when it was first seen. */
-  #seen: { readonly id: string; readonly at: number } | undefined;
   #timer: Timer | undefined;
   #closing = false;
   #wake: () => void = () => undefined;
@@ -68,6 +54,7 @@ export class Sweeper {
     this.#entries = entries;
     this.#stamps = stamps;
     this.#failed = failed;
+    this.#book = new SweepBook(instance, stamps);
   }
 
   /** An invalidation ended entries that would stay stored for long. */
@@ -124,7 +111,7 @@ export class Sweeper {
   async #mark(): Promise<void> {
     this.#dirty = false;
     try {
-      await this.#do({ op: "set", key: this.#key(DUE), id: drawId(), value: "", ttl: RECORD_MS });
+      await this.#book.mark();
     } catch (error) {
       this.#dirty = true;
       throw error;
@@ -136,59 +123,34 @@ export class Sweeper {
   /** Takes the sweep that is due if nobody makes it. */
   async #claim(): Promise<Claim | undefined> {
     if (this.#closing) return undefined;
-    const { time } = this.#instance;
-    const [due, progress] = await Promise.all([this.#get(DUE), this.#get(PROGRESS)]);
-    const last = readSweep(progress?.value);
-    let claim: Claim;
-    if (last?.state === "running") {
-      if (last.by !== "" && last.by !== this.#by && !this.#isSilent(progress as StoredRecord)) {
-        this.#lookLater(SILENCE_MS);
-        return undefined;
-      }
-      claim = { due: last.due, cursor: last.cursor };
-    } else {
-      const daily = last !== undefined && time.wall() - last.at > DAILY_MS;
-      if (!due && !daily) {
-        if (!last) await this.#write({ state: "done", at: time.wall() }, progress);
-        return undefined;
-      }
-      claim = { due: due?.id, cursor: undefined };
-    }
-    return (await this.#write({ state: "running", by: this.#by, ...claim }, progress)) ? claim : undefined;
-  }
-
-  /** Whether who sweeps has said nothing for too long, as far as was seen from here. */
-  #isSilent({ id }: StoredRecord): boolean {
-    const now = this.#instance.time.monotonic();
-    if (this.#seen?.id !== id) this.#seen = { id, at: now };
-    return now - this.#seen.at >= SILENCE_MS;
+    const claim = await this.#book.claim();
+    if (!claim || !("lookAfterMs" in claim)) return claim;
+    this.#lookLater(claim.lookAfterMs);
+    return undefined;
   }
 
   /** Whether it went through: not if another one has taken over, or the instance closes. */
-  async #sweep({ due, cursor }: Claim): Promise<boolean> {
+  async #sweep(claim: Claim): Promise<boolean> {
     const pass = new SweepPass(this.#instance, this.#entries, this.#stamps);
-    if (!(await this.#steps(due, cursor, (at) => pass.entries(at)))) return false;
-    if (cursor === undefined) {
-      // Only who has seen all entries knows which tags they bear; those that were written meanwhile are seen by a second way.
+    if (!(await this.#steps(claim, (at) => pass.entries(at)))) return false;
+    if (claim.cursor === undefined) {
+      // Only who has seen all entries knows which tags they bear; those that were written meanwhile are seen by a
+      // second way.
       let ended = 0;
       const tags = async (at: string | undefined): Promise<Step> => {
         const step = await pass.tags(at);
         ended += step.changed;
         return step;
       };
-      if (!(await this.#steps(due, undefined, tags, false))) return false;
-      if (ended > 0 && !(await this.#steps(due, undefined, (at) => pass.entries(at)))) return false;
+      if (!(await this.#steps(claim, tags, false))) return false;
+      if (ended > 0 && !(await this.#steps(claim, (at) => pass.entries(at)))) return false;
     }
-    // A mark that is another by now is answered by the next pass.
-    if (due !== undefined) await this.#do({ op: "delete", key: this.#key(DUE), if: { id: due } });
-    const own = await this.#own();
-    return own !== undefined && this.#write({ state: "done", at: this.#instance.time.wall() }, own);
+    return this.#book.done(claim);
   }
 
   /** Goes from step to step. `keeps` says whether who takes over may go on at the cursor. */
   async #steps(
-    due: string | undefined,
-    from: string | undefined,
+    { due, cursor: from }: Claim,
     step: (cursor: string | undefined) => Promise<Step>,
     keeps = true,
   ): Promise<boolean> {
@@ -202,49 +164,14 @@ export class Sweeper {
       const now = time.monotonic();
       if (this.#closing || now - beat >= BEAT_MS) {
         beat = now;
-        const own = await this.#own();
-        const by = this.#closing ? "" : this.#by;
-        if (!own || !(await this.#write({ state: "running", by, due, cursor: keeps ? cursor : undefined }, own)))
-          return false;
-        if (this.#closing) return false;
+        const goesOn = !this.#closing;
+        if (!(await this.#book.beat({ due, cursor: keeps ? cursor : undefined }, goesOn)) || !goesOn) return false;
       }
       const times = changed * 2 > seen ? SHORT_PAUSES : PAUSES;
       if (cursor !== undefined)
         await this.#pause(Math.min(Math.max(PAUSE_MS, times * (now - start)), LONGEST_PAUSE_MS));
     } while (cursor !== undefined);
     return true;
-  }
-
-  /** The record of the sweep as long as it is this one's. */
-  async #own(): Promise<StoredRecord | undefined> {
-    const record = await this.#get(PROGRESS);
-    const sweep = readSweep(record?.value);
-    return sweep?.state === "running" && sweep.by === this.#by ? record : undefined;
-  }
-
-  /** Whether it was written: not if it is another by now. */
-  #write(sweep: SweepState, before: StoredRecord | undefined): Promise<boolean> {
-    return this.#do({
-      op: "set",
-      key: this.#key(PROGRESS),
-      id: drawId(),
-      value: writeSweep(sweep),
-      if: before ? { id: before.id } : { absent: true },
-      ttl: RECORD_MS,
-    });
-  }
-
-  async #get(name: string): Promise<StoredRecord | undefined> {
-    const op: Operation = { op: "get", key: this.#key(name) };
-    return recordOf(await this.#instance.execute({ ops: [op] }, this.#instance.ownCall()));
-  }
-
-  async #do(op: Operation): Promise<boolean> {
-    return (await this.#instance.execute({ ops: [op] }, this.#instance.ownCall())).ok;
-  }
-
-  #key(name: string): Key {
-    return { space: this.#stamps, key: name };
   }
 
   #lookLater(ms: number): void {

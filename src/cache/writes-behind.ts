@@ -8,7 +8,7 @@ const MOST_WAITING = 1_024;
 /** Most bytes of values that wait, a character counted as one. */
 const MOST_WAITING_BYTES = 16 * 1024 * 1024;
 
-interface Waiting {
+interface HeldBack {
   readonly entries: readonly Entry[];
   readonly bytes: number;
   readonly start: () => void;
@@ -16,15 +16,16 @@ interface Waiting {
 }
 
 /**
- * Writes of a cache that no caller waits for. Each goes to the client before it returns, whose order of the calls on a key it then
- * has, or waits for its turn. At most 256 entries are on their way, each until the cache's timeout; at most 1,024 of 16 MiB wait, or one
- * load of more: beyond that the oldest are dropped, so a store that stalls costs memory for so many and no more.
+ * Writes of a cache that no caller waits for. Each goes to the client before it returns, whose order of the calls on a
+ * key it then has, or waits for its turn. At most 256 entries are on their way, each until the cache's timeout; at most
+ * 1,024 of 16 MiB wait, or one load of more: beyond that the oldest are dropped, so a store that stalls costs memory
+ * for so many and no more.
  */
 export class WritesBehind {
   readonly #backend: string;
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new Set<HeldBack>();
   /** The last one that waits with a key. */
-  readonly #byKey = new Map<string, Waiting>();
+  readonly #byKey = new Map<string, HeldBack>();
   #sent = 0;
   #entries = 0;
   #bytes = 0;
@@ -37,7 +38,7 @@ export class WritesBehind {
   run<T>(entries: readonly Entry[], send: () => Promise<T>): Promise<T> {
     if (this.#sent < MOST_SENT && this.#waiting.size === 0) return this.#send(entries.length, send);
     return new Promise<T>((resolve, reject) => {
-      const write: Waiting = {
+      const write: HeldBack = {
         entries,
         bytes: entries.reduce((sum, { payload }) => sum + payload.length, 0),
         start: () => resolve(this.#send(entries.length, send)),
@@ -69,21 +70,21 @@ export class WritesBehind {
     }
   }
 
-  #add(write: Waiting): void {
+  #add(write: HeldBack): void {
     this.#waiting.add(write);
     this.#entries += write.entries.length;
     this.#bytes += write.bytes;
     for (const { key } of write.entries) this.#byKey.set(key, write);
   }
 
-  #take(write: Waiting): void {
+  #take(write: HeldBack): void {
     this.#waiting.delete(write);
     this.#entries -= write.entries.length;
     this.#bytes -= write.bytes;
     for (const { key } of write.entries) if (this.#byKey.get(key) === write) this.#byKey.delete(key);
   }
 
-  #takeOldest(): Waiting | undefined {
+  #takeOldest(): HeldBack | undefined {
     const [oldest] = this.#waiting;
     if (oldest) this.#take(oldest);
     return oldest;

@@ -1,3 +1,4 @@
+export { allOrBatchError } from "./batches.ts";
 export { checkSignal, refuseForgotten, timeoutMs, type Call, type CallOptions } from "./calls.ts";
 export { Diagnostics, type OperationMessage, type Source } from "./diagnostics.ts";
 export type { HoldfastEvents } from "./events.ts";

@@ -143,10 +143,14 @@ export function* batchesOf(requests: readonly Request[]): Generator<Request[], v
   if (batch.length > 0) yield batch;
 }
 
-/** Where a group that is a single read is found by equal ones; `undefined` for any other. */
+/**
+ * Where a group that is a single read is found by equal ones; `undefined` for any other, and for one that gives less than the record
+ * or more than it: these are rare, and join nothing.
+ */
 export function readSlotOf({ ops, guards }: Group): "read" | "stamped" | undefined {
   const op = ops[0] as Operation;
-  return op.op !== "get" || ops.length > 1 || guards ? undefined : op.stamped === true ? "stamped" : "read";
+  if (op.op !== "get" || ops.length > 1 || guards || op.keyOnly || op.stamped === "show") return undefined;
+  return op.stamped ? "stamped" : "read";
 }
 
 /** A text up to this length is taken for the longest it can be, for a batch of these is small however it is counted. */

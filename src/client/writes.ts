@@ -7,8 +7,10 @@ import type { Reader, Reply } from "./requests.ts";
 /**
  * Runs a group of record writes; where its reply was lost, finds out what became of it, never writing twice in silence.
  *
- * Writes on `{ id }` are sent once more; others are not (a late first copy could overwrite a newer value, or apply after a delete).
- * They applied now, or a record bears this very write's id, is success. All else stays IndeterminateError.
+ * Writes on `{ id }` are sent once more; others are not (a late first copy could overwrite a newer value, or apply after a
+ * delete). They applied now, or a record bears this very write's id, is success. All else stays IndeterminateError. A touch leaves
+ * the id as it is, so it is sent again only beside a write that does not: alone, its late first copy could end what a later touch
+ * was to keep.
  */
 export function executeWrite(instance: Instance, group: Group, call: Call): Reply | Promise<Reply> {
   return instance.execute(group, call, new PlainWrite(instance, group, call));
@@ -42,18 +44,19 @@ class PlainWrite extends Write<Reply> {
 async function recover(instance: Instance, group: Group, call: Call, error: unknown): Promise<Reply> {
   if (!isHoldfastError(error, "INDETERMINATE")) throw error;
   if (call.signal?.aborted || instance.time.monotonic() >= call.deadline) throw error;
-  const again = group.ops.every((op) =>
-    op.op === "set" || op.op === "delete" ? op.if !== undefined && "id" in op.if : true,
-  );
-  const applied: Reply = { ok: true, results: group.ops.map((op) => (op.op === "delete" ? true : undefined)) };
-  const own = group.ops.find((op): op is SetOperation => op.op === "set");
+  const again = canRepeat(group);
+  const results = group.ops.map(({ op }) => (op === "delete" || op === "touch" ? true : undefined));
+  const applied: Reply = { ok: true, results };
+  // What a take gave is lost with the reply: to know that it took effect is not enough.
+  const takes = group.ops.some((op) => op.op === "delete" && op.take);
+  const own = takes ? undefined : group.ops.find((op): op is SetOperation => op.op === "set");
   let refused: Operation | undefined;
   try {
     if (again) {
       const reply = await instance.execute(group, call);
       if (reply.ok) return reply;
       refused = reply.why === "conflict" ? group.ops[reply.at] : undefined;
-      if (refused?.op === "set" && reply.why === "conflict" && reply.current?.id === refused.id) return applied;
+      if (own && refused?.op === "set" && reply.why === "conflict" && reply.current?.id === refused.id) return applied;
     }
     // What refused it may be another record of the group, or a lease that is over by now.
     if (own && refused?.op !== "set") {
@@ -68,6 +71,13 @@ async function recover(instance: Instance, group: Group, call: Call, error: unkn
     });
   }
   throw error;
+}
+
+/** Whether a second copy of a group does nothing where the first took effect, and the first nothing where the second did. */
+function canRepeat({ ops }: Group): boolean {
+  const changes = ops.filter((op) => op.op === "set" || op.op === "delete");
+  if (!changes.every(({ if: when }) => when !== undefined && "id" in when)) return false;
+  return changes.length > 0 || !ops.some(({ op }) => op === "touch");
 }
 
 type SetOperation = Extract<Operation, { op: "set" }>;

@@ -24,6 +24,7 @@ export type {
   BulkLoadContext,
   BulkLoader,
   Cache,
+  CacheEntry,
   CacheEvents,
   CacheOptions,
   CacheStats,
@@ -33,6 +34,7 @@ export type {
   LoadContext,
   Loader,
   LoadOutcome,
+  SetEntry,
   SetOptions,
 } from "../cache/index.ts";
 export type { CallOptions, HoldfastEvents, OperationMessage } from "../client/index.ts";
@@ -48,7 +50,11 @@ export type { Backend, Capabilities, Examination, Fact, Finding, RoundTrips } fr
 export { KEEP, REMOVE } from "../state/symbols.ts";
 export type {
   Change,
+  ClearOptions,
+  CountOptions,
+  DeleteManyOptions,
   DeleteOptions,
+  EndOptions,
   Entry,
   EntryPage,
   If,
@@ -66,10 +72,14 @@ export type {
   StandardSchema,
   StateStore,
   StateStoreOptions,
+  TakeOptions,
+  TouchOptions,
   Transaction,
   TransactionSaveOptions,
+  TransactionUpsertOptions,
   TransactOptions,
   UpdateOptions,
+  UpsertOptions,
   Verdict,
   Version,
   WatchOptions,

@@ -9,13 +9,14 @@ import {
   type Reply,
   type Source,
 } from "../client/index.ts";
-import type { Condition, Group, Opened, Operation, Payload, Result, StoredRecord } from "../port/index.ts";
+import type { Condition, Group, Opened, Operation, Payload, Result, StoredRecord, Ttl } from "../port/index.ts";
 import { entryOf, type Entry, type Version } from "./entry.ts";
 import { Host } from "./host.ts";
 import { resolveOptions, type StateStoreOptions } from "./options.ts";
 import { protectionOf, type Protection } from "./protection.ts";
 import { Put, Single } from "./put.ts";
 import { Values, type Encoded } from "./values.ts";
+import type { View } from "./view.ts";
 
 type SetOperation = Extract<Operation, { op: "set" }>;
 
@@ -97,6 +98,15 @@ export class StoreCore<T> {
     return this.passed(reply, key.key) as StoredRecord | undefined;
   }
 
+  /** Has a view know the record of a key. */
+  show(view: View, key: Key, call: Call, protection: Protection | undefined): void | Promise<void> {
+    if (view.knows(key)) return undefined;
+    const reading = this.read(key, call, protection);
+    if (reading instanceof Promise) return reading.then((record) => view.found(key, record));
+    view.found(key, reading);
+    return undefined;
+  }
+
   /** The value of a key: one promise, for there may be thousands on their way. */
   load(key: Key, call: Call): Promise<T | undefined> {
     const reply = this.instance.execute({ ops: [{ op: "get", key }] }, call);
@@ -139,7 +149,7 @@ export class StoreCore<T> {
     key: Key,
     encoded: Encoded,
     condition: Condition | undefined,
-    ttl: number | undefined,
+    ttl: Ttl | undefined,
     call: Call,
   ): Promise<Version> {
     const group = new Single(this.set(key, encoded, condition, ttl));
@@ -148,12 +158,7 @@ export class StoreCore<T> {
   }
 
   /** The operation that stores an encoded value. */
-  set(
-    key: Key,
-    { id, payload }: Encoded,
-    condition: Condition | undefined,
-    ttl: number | "keep" | undefined,
-  ): SetOperation {
+  set(key: Key, { id, payload }: Encoded, condition: Condition | undefined, ttl: Ttl | undefined): SetOperation {
     return new Put(key, id, payload, condition, ttl);
   }
 
@@ -206,9 +211,10 @@ export class StoreCore<T> {
     return value instanceof Promise ? value.then((late) => entryOf(record, late)) : entryOf(record, value);
   }
 
-  /** When something written now expires, by this machine's clock. */
-  expiry(ttl: number | undefined): number | undefined {
-    return ttl === undefined ? undefined : this.instance.time.wall() + ttl;
+  /** When something written now expires, by this machine's clock unless it was told. */
+  expiry(ttl: Exclude<Ttl, "keep"> | undefined): number | undefined {
+    if (ttl === undefined) return undefined;
+    return typeof ttl === "number" ? this.instance.time.wall() + ttl : ttl.at;
   }
 
   conflict(key: string, why: string): ConflictError {

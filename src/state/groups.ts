@@ -9,19 +9,22 @@ export function checkGroup(group: Group, opened: Opened, backend: string): void 
   if (refusal) throw refusal;
 }
 
-/** Why the backend cannot run a group as one atomic step; undefined where it can. */
-export function refusalOf({ ops }: Group, { capabilities }: Opened, backend: string): UnsupportedError | undefined {
+/** Why the backend cannot run a group as one atomic step; undefined where it can. `more` keys are still to come to it. */
+export function refusalOf(
+  { ops, guards = [] }: Group,
+  { capabilities }: Opened,
+  backend: string,
+  more = 0,
+): UnsupportedError | undefined {
   const { transact, maxGroup } = capabilities;
-  if (ops.length > maxGroup) {
-    return new UnsupportedError(
-      `${backend} writes at most ${maxGroup} records at once, and this transaction has ${ops.length}`,
-      {
-        backend,
-      },
-    );
+  // Mostly there are too few operations to have too many keys.
+  if (ops.length + guards.length + more > maxGroup) {
+    const written = new Set(ops.map((op) => keyId(addressOf(op))));
+    const all = new Set([...written, ...guards.map(({ lock }) => keyId(lock))]).size + more;
+    if (all > maxGroup) return tooMany(backend, maxGroup, written.size, all - written.size);
   }
   if (transact === "full" || ops.length < 2) return undefined;
-  const keys: Key[] = ops.map((op) => ("key" in op ? op.key : op.lock));
+  const keys = ops.map(addressOf);
   if (transact === "slot") {
     const first = tagOf((keys[0] as Key).key);
     const other = keys.find(({ key }) => tagOf(key) !== first);
@@ -33,4 +36,14 @@ export function refusalOf({ ops }: Group, { capabilities }: Opened, backend: str
     return new UnsupportedError(`${backend} cannot write several records at once`, { backend });
   }
   return undefined;
+}
+
+function tooMany(backend: string, most: number, records: number, leases: number): UnsupportedError {
+  const under = leases > 0 ? ` under a lease on ${leases}` : "";
+  const message = `${backend} writes at most ${most} keys at once, and this transaction has ${records}${under}`;
+  return new UnsupportedError(message, { backend });
+}
+
+function addressOf(op: Group["ops"][number]): Key {
+  return "key" in op ? op.key : op.lock;
 }

@@ -1,6 +1,10 @@
 export { Entry, type Change, type Version } from "./entry.ts";
 export type {
+  ClearOptions,
+  CountOptions,
+  DeleteManyOptions,
   DeleteOptions,
+  EndOptions,
   EntryPage,
   If,
   IfVersion,
@@ -14,10 +18,14 @@ export type {
   SaveOptions,
   SaveTerms,
   StateStoreOptions,
+  TakeOptions,
+  TouchOptions,
   UpdateOptions,
+  UpsertOptions,
   WatchOptions,
 } from "./options.ts";
 export type { SchemaIssue, SchemaResult, StandardSchema } from "./standard-schema.ts";
+export type { TransactionUpsertOptions } from "./item-changes.ts";
 export { StateStore } from "./store.ts";
 export { KEEP, REMOVE, type Verdict } from "./symbols.ts";
 export { transact, type TransactOptions } from "./transact.ts";

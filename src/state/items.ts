@@ -1,11 +1,11 @@
 import type { Key } from "../base/keys.ts";
-import type { Operation, StoredRecord } from "../port/index.ts";
+import type { Operation, StoredRecord, Ttl } from "../port/index.ts";
 import type { StoreCore } from "./core.ts";
 import { Entry } from "./entry.ts";
 import type { Encoded } from "./values.ts";
 
 /** A write that a transaction holds back; `null` deletes. */
-export type Write = (Encoded & { readonly ttl: number | "keep" | undefined }) | null;
+export type Write = (Encoded & { readonly ttl: Ttl | undefined }) | null;
 
 /** What a transaction knows of one key: the record as it was read, if it was, and what is to become of it. */
 export class Item<T> {
@@ -40,8 +40,10 @@ export class Item<T> {
 
   /** The value as the transaction sees it, as a copy. */
   value(): T | undefined | Promise<T> {
-    if (this.write) return this.core.values.reopen(this.write.payload, this.key.key);
-    return this.write === null || !this.record ? undefined : this.core.values.decode(this.record);
+    const { write, record } = this;
+    // What is only to end at another time was not encoded here.
+    if (write && write.id !== record?.id) return this.core.values.reopen(write.payload, this.key.key);
+    return write === null || !record ? undefined : this.core.values.decode(record);
   }
 
   /** The entry as the transaction sees it. */
@@ -53,7 +55,7 @@ export class Item<T> {
   }
 
   /** How long a value written now lives, where nothing else is told: what remains of the one that it replaces. */
-  get remainder(): number | "keep" | undefined {
+  get remainder(): Ttl | undefined {
     if (this.write) return this.write.ttl;
     return this.write === undefined && this.record ? "keep" : this.core.ttl;
   }
@@ -62,6 +64,7 @@ export class Item<T> {
   operation(): Operation | undefined {
     const { key, write, record, read } = this;
     const seen = !read ? undefined : record ? { id: record.id } : ({ absent: true } as const);
+    if (write && write.id === record?.id && write.ttl !== "keep") return { op: "touch", key, if: seen, ttl: write.ttl };
     if (write) return this.core.set(key, write, seen, write.ttl);
     if (write === undefined || (read && !record)) return seen && { op: "check", key, if: seen };
     return { op: "delete", key, if: seen };

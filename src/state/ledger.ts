@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "../base/errors.ts";
 import { keyId, type Key } from "../base/keys.ts";
 import type { Call, Instance } from "../client/index.ts";
-import type { Opened, StoredRecord } from "../port/index.ts";
+import type { Opened, StoredRecord, Ttl } from "../port/index.ts";
 import { Host } from "./host.ts";
 import { Item } from "./items.ts";
 import type { Protection } from "./protection.ts";
@@ -82,7 +82,7 @@ export class Ledger {
   }
 
   /** Holds a write back; `null` deletes. */
-  put<T>(item: Item<T>, encoded: Encoded | null | Promise<Encoded>, ttl: number | "keep" | undefined): void {
+  put<T>(item: Item<T>, encoded: Encoded | null | Promise<Encoded>, ttl: Ttl | undefined): void {
     if (!(encoded instanceof Promise) && !item.writing) return this.#apply(item, encoded, ttl);
     // In the order of the calls, however long a schema takes.
     const writing: Promise<void> = Promise.all([encoded, item.writing]).then(([late]) => {
@@ -149,7 +149,7 @@ export class Ledger {
     return host.known ?? host.ready(this.#terms.call());
   }
 
-  #apply<T>(item: Item<T>, encoded: Encoded | null, ttl: number | "keep" | undefined): void {
+  #apply<T>(item: Item<T>, encoded: Encoded | null, ttl: Ttl | undefined): void {
     item.write = encoded && { ...encoded, ttl };
     item.revision++;
   }

@@ -1,16 +1,25 @@
 import { InvalidArgumentError, UnsupportedError } from "../base/errors.ts";
-import type { Call, CallOptions } from "../client/index.ts";
+import { refuseForgotten, type Call, type CallOptions } from "../client/index.ts";
+import type { Page, Query } from "../port/index.ts";
 import { resolvePrefix } from "./conditions.ts";
 import type { StoreCore } from "./core.ts";
 import type { Entry } from "./entry.ts";
-import { resolveLimit, type EntryPage, type ListOptions, type ListPageOptions } from "./options.ts";
+import {
+  resolveLimit,
+  type ClearOptions,
+  type CountOptions,
+  type EntryPage,
+  type ListOptions,
+  type ListPageOptions,
+} from "./options.ts";
 import { whenAll } from "./thenable.ts";
 
 /** Entries of a page, unless told. */
 const pageSize = 100;
 const largestPage = 1_000;
-/** Entries that a listing holds in memory at a time. */
+/** Entries, and keys without values, that a listing holds in memory at a time. */
 const stride = 256;
+const keyStride = 1_000;
 
 /** One page of the entries. */
 export async function listPage<T>(core: StoreCore<T>, options: ListPageOptions | undefined): Promise<EntryPage<T>> {
@@ -57,6 +66,68 @@ export async function* pages<T>(
   } while (cursor !== undefined);
 }
 
+/** All keys, page by page. Each page has the call's timeout for itself. */
+export async function* listKeys<T>(
+  core: StoreCore<T>,
+  options: ListOptions | undefined,
+): AsyncGenerator<string, void, undefined> {
+  const prefix = resolvePrefix(options?.prefix);
+  let left = resolveLimit(options?.limit, Infinity, Number.MAX_SAFE_INTEGER);
+  for await (const page of keyPages(core, prefix, options, (read) => core.observe("keys", read))) {
+    for (const key of page) {
+      options?.signal?.throwIfAborted();
+      yield key;
+      if (--left === 0) return;
+    }
+  }
+}
+
+/** How many keys there are. */
+export async function count<T>(core: StoreCore<T>, options: CountOptions | undefined): Promise<number> {
+  let found = 0;
+  for await (const page of keyPages(core, resolvePrefix(options?.prefix), options)) found += page.length;
+  return found;
+}
+
+/** Deletes what is there, page by page; how many entries that were. */
+export async function clear<T>(core: StoreCore<T>, options: ClearOptions | undefined): Promise<number> {
+  refuseForgotten(options, "lease");
+  const prefix = resolvePrefix(options?.prefix);
+  const call = core.instance.call(options);
+  const opened = core.host.known ?? (await core.host.ready(call));
+  const protection = await core.protection(options?.lease, opened, call);
+  let deleted = 0;
+  for await (const page of keyPages(core, prefix, options)) {
+    const own = core.instance.call(options);
+    const deletes = page.map(async (key) => {
+      const reply = await core.write({ op: "delete", key: core.at(key) }, own, protection);
+      return core.passed(reply, key) === true;
+    });
+    const outcomes = await Promise.allSettled(deletes);
+    for (const outcome of outcomes) {
+      if (outcome.status === "rejected") throw outcome.reason;
+      if (outcome.value) deleted++;
+    }
+  }
+  return deleted;
+}
+
+/** The keys of a listing; `observe` runs the reading of each page. */
+async function* keyPages<T>(
+  core: StoreCore<T>,
+  prefix: string,
+  options: CallOptions | undefined,
+  observe: (read: () => Promise<Page>) => Promise<Page> = async (read) => read(),
+): AsyncGenerator<readonly string[], void, undefined> {
+  let cursor: string | undefined;
+  do {
+    const query = { space: core.space, prefix, cursor, limit: keyStride, keysOnly: true };
+    const page = await observe(() => request(core, query, core.instance.call(options)));
+    cursor = page.cursor;
+    yield page.records.map(({ key }) => key);
+  } while (cursor !== undefined);
+}
+
 async function readPage<T>(
   core: StoreCore<T>,
   prefix: string,
@@ -64,13 +135,14 @@ async function readPage<T>(
   limit: number,
   call: Call,
 ): Promise<EntryPage<T>> {
-  const { instance, host, space } = core;
-  const { capabilities } = host.known ?? (await host.ready(call));
-  if (!capabilities.list) {
-    const { name } = instance.backend;
-    throw new UnsupportedError(`${name} cannot list its entries`, { backend: name });
-  }
-  const page = await instance.page({ space, prefix, cursor, limit }, call);
+  const page = await request(core, { space: core.space, prefix, cursor, limit }, call);
   const entries = await whenAll(page.records, (record) => core.entry(record, call));
   return page.cursor === undefined ? { entries } : { entries, cursor: page.cursor };
+}
+
+async function request<T>({ instance, host }: StoreCore<T>, query: Query, call: Call): Promise<Page> {
+  const { capabilities } = host.known ?? (await host.ready(call));
+  if (capabilities.list) return instance.page(query, call);
+  const { name } = instance.backend;
+  throw new UnsupportedError(`${name} cannot list its entries`, { backend: name });
 }

@@ -1,17 +1,10 @@
-import {
-  BatchError,
-  InvalidArgumentError,
-  isHoldfastError,
-  UnavailableError,
-  type BatchOutcome,
-} from "../base/errors.ts";
-import { refuseForgotten, type Call, type CallOptions } from "../client/index.ts";
-import type { Operation } from "../port/index.ts";
+import { InvalidArgumentError } from "../base/errors.ts";
+import { allOrBatchError, refuseForgotten, type Call, type CallOptions } from "../client/index.ts";
+import type { Operation, Ttl } from "../port/index.ts";
 import { resolveCondition } from "./conditions.ts";
 import type { StoreCore } from "./core.ts";
 import type { Entry, Version } from "./entry.ts";
-import { checkIterable, resolveTtl, type SaveEntry, type SaveManyOptions } from "./options.ts";
-import type { Protection } from "./protection.ts";
+import { checkIterable, resolveEnd, type DeleteManyOptions, type SaveEntry, type SaveManyOptions } from "./options.ts";
 import { whenAll } from "./thenable.ts";
 
 type SetOperation = Extract<Operation, { op: "set" }>;
@@ -33,6 +26,28 @@ export async function loadEntries<T>(
   return new Map(entries.map((entry) => [entry.key, entry]));
 }
 
+/** Deletes entries independently of each other, in one request; how many there were. */
+export async function deleteMany<T>(
+  core: StoreCore<T>,
+  keys: Iterable<string>,
+  options: DeleteManyOptions | undefined,
+): Promise<number> {
+  refuseForgotten(options, "lease");
+  const { host, source } = core;
+  const call = core.instance.call(options);
+  checkIterable(keys, "keys");
+  const addresses = Array.from(new Set(keys), (key) => core.at(key));
+  const opened = host.known ?? (await host.ready(call));
+  const protecting = core.protection(options?.lease, opened, call);
+  const protection = protecting instanceof Promise ? await protecting : protecting;
+  const ops = addresses.map((key) => ({ op: "delete", key }) as const);
+  // Before anything is sent: one that the lease does not cover refuses all.
+  for (const op of ops) protection?.cover([op], [op.key]);
+  const deletes = ops.map((op) => async () => core.passed(await core.write(op, call, protection), op.key.key));
+  const deleted = await allOrBatchError(deletes, call, source.backend, "deleted");
+  return deleted.filter((was) => was === true).length;
+}
+
 /** Saves entries independently of each other, in one request. */
 export async function saveMany<T>(
   core: StoreCore<T>,
@@ -42,7 +57,7 @@ export async function saveMany<T>(
   refuseForgotten(options, "lease");
   const { host } = core;
   const call = core.instance.call(options);
-  const ttl = resolveTtl(options?.ttl, core.ttl);
+  const ttl = resolveEnd(options, core.ttl);
   checkIterable(entries, "entries");
   const preparing = whenAll(entries, (entry) => prepare(core, entry, ttl, call));
   const sets = preparing instanceof Promise ? await preparing : preparing;
@@ -52,17 +67,17 @@ export async function saveMany<T>(
   // Before anything is sent: one bad entry refuses all.
   for (const op of sets) core.checkSize(op.value, op.key.key, opened);
   for (const op of sets) protection?.cover([op], [op.key]);
-  const outcomes = await Promise.all(sets.map((op) => saveOne(core, op, call, protection)));
-  if (outcomes.every((outcome) => outcome.ok)) return sets.map((op) => op.id);
-  throw failure(core, outcomes, call);
+  const saves = sets.map((op) => async (): Promise<Version> => {
+    core.passed(await core.write(op, call, protection), op.key.key);
+    return op.id;
+  });
+  return allOrBatchError(saves, call, core.source.backend, "saved");
 }
-
-type Saved = { readonly ok: true; readonly value: Version } | { readonly ok: false; readonly error: unknown };
 
 function prepare<T>(
   core: StoreCore<T>,
   entry: readonly [string, T] | SaveEntry<T>,
-  storeTtl: number | undefined,
+  ttlOfAll: Exclude<Ttl, "keep"> | undefined,
   call: Call,
 ): SetOperation | Promise<SetOperation> {
   if (typeof entry !== "object" || entry === null)
@@ -71,7 +86,7 @@ function prepare<T>(
   refuseForgotten(terms, "if");
   const key = core.at(terms.key);
   const condition = resolveCondition(terms.if, key.key);
-  const ttl = resolveTtl(terms.ttl, storeTtl);
+  const ttl = resolveEnd(terms, ttlOfAll);
   const encoded = core.encode(terms.value, key.key, call);
   if (encoded instanceof Promise) return encoded.then((late) => core.set(key, late, condition, ttl));
   return core.set(key, encoded, condition, ttl);
@@ -79,37 +94,4 @@ function prepare<T>(
 
 function isPair<T>(entry: readonly [string, T] | SaveEntry<T>): entry is readonly [string, T] {
   return Array.isArray(entry);
-}
-
-async function saveOne<T>(
-  core: StoreCore<T>,
-  op: SetOperation,
-  call: Call,
-  protection: Protection | undefined,
-): Promise<Saved> {
-  try {
-    core.passed(await core.write(op, call, protection), op.key.key);
-    return { ok: true, value: op.id };
-  } catch (error) {
-    return { ok: false, error };
-  }
-}
-
-/** What a batch that did not wholly succeed rejects with: the caller's own reason if nothing of it was sent. */
-function failure<T>(core: StoreCore<T>, outcomes: readonly Saved[], call: Call): unknown {
-  const aborted = call.signal?.aborted === true;
-  if (aborted && outcomes.every((outcome) => !outcome.ok && outcome.error === call.signal?.reason))
-    return call.signal?.reason;
-  const { backend } = core.source;
-  const told = outcomes.map((outcome): BatchOutcome<Version> => {
-    if (outcome.ok) return outcome;
-    const { error } = outcome;
-    if (isHoldfastError(error)) return { ok: false, error };
-    return {
-      ok: false,
-      error: new UnavailableError("ended before it was sent: nothing was written", { backend, cause: error }),
-    };
-  });
-  const failed = told.filter((outcome) => !outcome.ok).length;
-  return new BatchError(`${failed} of ${told.length} entries were not saved`, { backend, outcomes: told });
 }

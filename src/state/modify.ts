@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from "../base/errors.ts";
 import type { Key } from "../base/keys.ts";
 import { refuseForgotten, within, type Call } from "../client/index.ts";
-import type { Opened, StoredRecord } from "../port/index.ts";
+import type { Opened, StoredRecord, Ttl } from "../port/index.ts";
 import type { StoreCore } from "./core.ts";
 import { entryOf, type Entry } from "./entry.ts";
-import { checkFunction, resolveTtl, type UpdateOptions } from "./options.ts";
+import { checkFunction, checkKeepTtl, resolveEnd, type UpsertOptions } from "./options.ts";
 import type { Protection } from "./protection.ts";
 import { KEEP, REMOVE, type Verdict } from "./symbols.ts";
 import type { Work } from "./task.ts";
@@ -24,7 +24,7 @@ export async function modify<T>(
   core: StoreCore<T>,
   rawKey: string,
   fn: Change<T>,
-  options: UpdateOptions | undefined,
+  options: UpsertOptions | undefined,
   creates: boolean,
 ): Promise<Entry<T> | undefined> {
   refuseForgotten(options, "lease");
@@ -33,7 +33,12 @@ export async function modify<T>(
   instance.assertTaking();
   const call = instance.call(options);
   const key = core.at(rawKey);
-  const ttl = resolveTtl(options?.ttl, "keep" as const);
+  const told = resolveEnd(options, "keep" as const);
+  const ends = {
+    existing: checkKeepTtl(options) ? "keep" : told,
+    created: told === "keep" ? core.ttl : told,
+    creates,
+  } as const;
   const opened = host.known ?? (await host.ready(call));
   const protecting = core.protection(options?.lease, opened, call);
   const protection = protecting instanceof Promise ? await protecting : protecting;
@@ -42,10 +47,18 @@ export async function modify<T>(
   const own: Change<T> = (current) => within(run, fn, current);
   try {
     const place = { turn: { space: core.turns, key: rawKey }, mixed: false, with: options?.lease ?? instance, terms };
-    return await host.lines.enter(place, new Update(core, key, own, ttl, creates, opened, protection, call), call);
+    return await host.lines.enter(place, new Update(core, key, own, ends, opened, protection, call), call);
   } finally {
     instance.runs.end(run);
   }
+}
+
+/** How long what is written lives. */
+interface Ends {
+  readonly existing: Ttl | undefined;
+  readonly created: Ttl | undefined;
+  /** Whether an entry is created where there is none. */
+  readonly creates: boolean;
 }
 
 /** One change of one entry. */
@@ -53,8 +66,7 @@ class Update<T> implements Work<Entry<T> | undefined> {
   readonly #core: StoreCore<T>;
   readonly #key: Key;
   readonly #fn: Change<T>;
-  readonly #ttl: number | "keep" | undefined;
-  readonly #creates: boolean;
+  readonly #ends: Ends;
   readonly #opened: Opened;
   readonly #protection: Protection | undefined;
   readonly #call: Call;
@@ -63,8 +75,7 @@ class Update<T> implements Work<Entry<T> | undefined> {
     core: StoreCore<T>,
     key: Key,
     fn: Change<T>,
-    ttl: number | "keep" | undefined,
-    creates: boolean,
+    ends: Ends,
     opened: Opened,
     protection: Protection | undefined,
     call: Call,
@@ -72,8 +83,7 @@ class Update<T> implements Work<Entry<T> | undefined> {
     this.#core = core;
     this.#key = key;
     this.#fn = fn;
-    this.#ttl = ttl;
-    this.#creates = creates;
+    this.#ends = ends;
     this.#opened = opened;
     this.#protection = protection;
     this.#call = call;
@@ -84,17 +94,12 @@ class Update<T> implements Work<Entry<T> | undefined> {
   }
 
   prepare(view: View): void | Promise<void> {
-    const key = this.#key;
-    if (view.knows(key)) return undefined;
-    const reading = this.#core.read(key, this.#call, this.#protection);
-    if (reading instanceof Promise) return reading.then((record) => view.found(key, record));
-    view.found(key, reading);
-    return undefined;
+    return this.#core.show(view, this.#key, this.#call, this.#protection);
   }
 
   play(view: View): Entry<T> | undefined | Promise<Entry<T> | undefined> {
     const record = view.look(this.#key);
-    if (!record && !this.#creates) return undefined;
+    if (!record && !this.#ends.creates) return undefined;
     const decoding = record && this.#core.value(record, this.#call);
     if (!(decoding instanceof Promise)) return this.#decide(view, record, decoding);
     return decoding.then((current) => this.#decide(view, record, current));
@@ -137,8 +142,7 @@ class Update<T> implements Work<Entry<T> | undefined> {
     const core = this.#core;
     const key = this.#key;
     core.checkSize(encoded.payload, key.key, this.#opened);
-    const ttl = this.#ttl === "keep" && !record ? core.ttl : this.#ttl;
-    const left = view.put(core, key, encoded, ttl) as StoredRecord;
+    const left = view.put(core, key, encoded, record ? this.#ends.existing : this.#ends.created) as StoredRecord;
     return entryOf(left, core.values.reopen(encoded.payload, key.key));
   }
 }

@@ -2,6 +2,7 @@ import { toMsOrNever, type Duration } from "../base/durations.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import type { CallOptions } from "../client/index.ts";
 import { json, type Codec } from "../codec/index.ts";
+import type { Ttl } from "../port/index.ts";
 import type { Entry, Version } from "./entry.ts";
 import type { StandardSchema } from "./standard-schema.ts";
 
@@ -50,12 +51,21 @@ export interface LeaseOption {
 /** Options of `loadEntry`. */
 export interface LoadEntryOptions extends CallOptions, LeaseOption {}
 
-/** What becomes of one entry on `save`. */
-export interface SaveTerms {
+/** When an entry ends. */
+export interface EndOptions {
+  /** How long the entry lives from now on: milliseconds, a string such as `"5m"`, or `"never"`. */
+  readonly ttl?: Duration | "never" | undefined;
+  /**
+   * When it expires, by the store's clock: a Date, or milliseconds since 1970. One that is past is written and has expired. Not
+   * together with `ttl`: InvalidArgumentError.
+   */
+  readonly expiresAt?: Date | number | undefined;
+}
+
+/** What becomes of one entry on `save`. Without `ttl` and `expiresAt` it lives as long as the store says. */
+export interface SaveTerms extends EndOptions {
   /** Writes only if there is no entry, or if it is of that version still; else ConflictError. */
   readonly if?: If;
-  /** How long the entry lives. Default: the store's. */
-  readonly ttl?: Duration | "never" | undefined;
 }
 
 /** Options of `save`. */
@@ -67,16 +77,43 @@ export interface SaveEntry<T> extends SaveTerms {
   readonly value: T;
 }
 
-/** Options of `saveMany`. */
-export interface SaveManyOptions extends CallOptions, LeaseOption {
-  /** How long the entries live. Default: the store's. */
-  readonly ttl?: Duration | "never" | undefined;
+/** Options of `saveMany`. `ttl` and `expiresAt` are of the entries that say neither. */
+export interface SaveManyOptions extends CallOptions, LeaseOption, EndOptions {}
+
+/**
+ * Options of `update`. Without `ttl` and `expiresAt` what remains of the entry's life stays; one that `upsert` creates lives as
+ * long as the store says.
+ */
+export interface UpdateOptions extends CallOptions, LeaseOption, EndOptions {}
+
+/** Options of `upsert`. */
+export interface UpsertOptions extends UpdateOptions {
+  /** Whether `ttl` or `expiresAt` is of a new entry only: one that is there keeps what remains of its life. Default: false. */
+  readonly keepTtl?: boolean | undefined;
 }
 
-/** Options of `update` and `upsert`. */
-export interface UpdateOptions extends CallOptions, LeaseOption {
-  /** How long the entry lives from now on. Default: what remains of it; the store's for one that `upsert` creates. */
-  readonly ttl?: Duration | "never" | undefined;
+/** Options of `take`. */
+export interface TakeOptions extends CallOptions, LeaseOption {}
+
+/** Options of `touch`. */
+export interface TouchOptions extends CallOptions, LeaseOption {
+  /** Only if the entry is of that version still; else, also if it is missing, ConflictError. */
+  readonly if?: IfVersion;
+}
+
+/** Options of `deleteMany`. */
+export interface DeleteManyOptions extends CallOptions, LeaseOption {}
+
+/** Options of `clear`. */
+export interface ClearOptions extends CallOptions, LeaseOption {
+  /** Only keys that start with it. Default: all of the store. */
+  readonly prefix?: string | undefined;
+}
+
+/** Options of `count`. */
+export interface CountOptions extends CallOptions {
+  /** Only keys that start with it. Default: all of the store. */
+  readonly prefix?: string | undefined;
 }
 
 /** Options of `delete`. */
@@ -85,11 +122,11 @@ export interface DeleteOptions extends CallOptions, LeaseOption {
   readonly if?: IfVersion;
 }
 
-/** Options of `list`. */
+/** Options of `list` and `keys`. */
 export interface ListOptions extends CallOptions {
   /** Only keys that start with it. */
   readonly prefix?: string | undefined;
-  /** At most so many entries. Default: all. */
+  /** At most so many entries or keys. Default: all. */
   readonly limit?: number | undefined;
 }
 
@@ -147,11 +184,39 @@ export function resolveOptions<T>(options: StateStoreOptions<T> = {}): ResolvedS
 }
 
 /** A ttl in ms, `undefined` for none, or `fallback` where none is told. */
-export function resolveTtl<F>(ttl: Duration | "never" | undefined, fallback: F): number | undefined | F {
+function resolveTtl<F>(ttl: Duration | "never" | undefined, fallback: F): number | undefined | F {
   if (ttl === undefined) return fallback;
   const ms = toMsOrNever(ttl, "ttl");
   return ms === Infinity ? undefined : ms;
 }
+
+/** A ttl in ms that must be told, `undefined` for none. Throws InvalidArgumentError. */
+export function requireTtl(ttl: Duration | "never"): number | undefined {
+  const ms = resolveTtl(ttl, null);
+  if (ms !== null) return ms;
+  throw new InvalidArgumentError('ttl is required: milliseconds, a string such as "5m", or "never"');
+}
+
+/** When an entry ends, for the port; `fallback` where that is not told. Throws InvalidArgumentError. */
+export function resolveEnd<F>(terms: EndOptions | undefined, fallback: F): Exclude<Ttl, "keep"> | undefined | F {
+  const expiresAt = terms?.expiresAt;
+  if (expiresAt === undefined) return resolveTtl(terms?.ttl, fallback);
+  if (terms?.ttl !== undefined)
+    throw new InvalidArgumentError("ttl and expiresAt exclude each other: give one of them");
+  const at: unknown = expiresAt instanceof Date ? expiresAt.getTime() : expiresAt;
+  if (typeof at === "number" && at > 0 && at <= latestMs) return { at: Math.ceil(at) };
+  throw new InvalidArgumentError("expiresAt must be a Date, or milliseconds since 1970");
+}
+
+/** Whether `ttl` is of a new entry only. Throws InvalidArgumentError for what is neither true nor false. */
+export function checkKeepTtl(options: UpsertOptions | undefined): boolean {
+  const keepTtl: unknown = options?.keepTtl ?? false;
+  if (typeof keepTtl === "boolean") return keepTtl;
+  throw new InvalidArgumentError("keepTtl must be true or false");
+}
+
+/** The last moment that a Date can tell. */
+const latestMs = 8.64e15;
 
 /** A count within bounds, or `fallback` where none is told. */
 export function resolveLimit(limit: number | undefined, fallback: number, most: number): number {

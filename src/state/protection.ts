@@ -22,6 +22,11 @@ export class Protection {
     this.#byFloor = byFloor;
   }
 
+  /** How many keys it adds to a group, at most: a floor is beside the key that it is of. */
+  get keys(): number {
+    return this.#byFloor ? 0 : this.#grip.locks.length;
+  }
+
   /** The operations as a group under the lease; `keys` are those that it must cover. Guards and floors come first. */
   cover(ops: readonly Operation[], keys: readonly Key[]): Group {
     if (!this.#byFloor) return { guards: this.#guards(keys), ops };

@@ -1,5 +1,5 @@
 import type { Key } from "../base/keys.ts";
-import type { Condition, Group, Operation, Payload } from "../port/index.ts";
+import type { Condition, Group, Operation, Payload, Ttl } from "../port/index.ts";
 import type { Version } from "./entry.ts";
 
 type SetOperation = Extract<Operation, { op: "set" }>;
@@ -15,9 +15,9 @@ export class Put implements SetOperation {
   readonly id: Version;
   readonly value: Payload;
   readonly if: Condition | undefined;
-  readonly ttl: number | "keep" | undefined;
+  readonly ttl: Ttl | undefined;
 
-  constructor(key: Key, id: Version, value: Payload, when: Condition | undefined, ttl: number | "keep" | undefined) {
+  constructor(key: Key, id: Version, value: Payload, when: Condition | undefined, ttl: Ttl | undefined) {
     this.key = key;
     this.id = id;
     this.value = value;

@@ -176,7 +176,7 @@ export class Round {
     // A task that failed has nothing that could be committed with it.
     const joined = tasks.some(({ failed }) => failed) ? undefined : list.terms.joined;
     // Each task could be written by itself, but not all together.
-    if ((tasks.length > 1 || looking) && refusalOf({ ops }, opened, list.backend)) {
+    if ((tasks.length > 1 || looking) && refusalOf({ ops }, opened, list.backend, protection?.keys)) {
       list.most = Math.ceil(tasks.length / 2);
       return this.#retry(tasks, "again");
     }

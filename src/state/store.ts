@@ -1,17 +1,16 @@
-import { rejected } from "../base/async.ts";
+import type { Duration } from "../base/durations.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
-import { refuseForgotten, type Call, type CallOptions, type Instance } from "../client/index.ts";
-import { loadEntries, saveMany } from "./many.ts";
-import { resolveCondition, resolveVersion } from "./conditions.ts";
+import type { CallOptions, Instance } from "../client/index.ts";
+import { deleteMany, loadEntries, saveMany } from "./many.ts";
 import { StoreCore } from "./core.ts";
-import type { Key } from "../base/keys.ts";
-import type { Condition } from "../port/index.ts";
 import type { Change, Entry, Version } from "./entry.ts";
-import { list, listPage } from "./listing.ts";
+import { clear, count, list, listKeys, listPage } from "./listing.ts";
 import { modify } from "./modify.ts";
 import {
   checkFunction,
-  resolveTtl,
+  type ClearOptions,
+  type CountOptions,
+  type DeleteManyOptions,
   type DeleteOptions,
   type EntryPage,
   type ListOptions,
@@ -21,11 +20,15 @@ import {
   type SaveManyOptions,
   type SaveOptions,
   type StateStoreOptions,
+  type TakeOptions,
+  type TouchOptions,
   type UpdateOptions,
+  type UpsertOptions,
   type WatchOptions,
 } from "./options.ts";
+import { has, load, loadEntry, remove, save, touch } from "./single-key.ts";
 import { KEEP, type Verdict } from "./symbols.ts";
-import type { Encoded } from "./values.ts";
+import { take } from "./taking.ts";
 import { watch } from "./watching.ts";
 
 /** Set by the class, which alone can look inside. */
@@ -71,8 +74,8 @@ export class StateStore<T> {
    * cannot read; it stays as it is.
    */
   load(key: string, options?: CallOptions): Promise<T | undefined> {
-    if (!this.#core.observed) return this.#load(key, options);
-    return this.#core.observe("load", () => this.#load(key, options));
+    const core = this.#core;
+    return core.observed ? core.observe("load", () => load(core, key, options)) : load(core, key, options);
   }
 
   /**
@@ -80,7 +83,7 @@ export class StateStore<T> {
    * server keeps then refuses every lease before this one.
    */
   loadEntry(key: string, options?: LoadEntryOptions): Promise<Entry<T> | undefined> {
-    return this.#core.observe("loadEntry", () => this.#loadEntry(key, options));
+    return this.#core.observe("loadEntry", () => loadEntry(this.#core, key, options));
   }
 
   /** The values of those keys that have an entry, in one request. */
@@ -94,14 +97,20 @@ export class StateStore<T> {
     return this.#core.observe("loadEntries", () => loadEntries(this.#core, keys, options));
   }
 
+  /** Whether there is an entry. Its value does not travel, and is not looked at. */
+  has(key: string, options?: CallOptions): Promise<boolean> {
+    return this.#core.observe("has", () => has(this.#core, key, options));
+  }
+
   /**
    * Writes an entry, and gives its version. The value is taken as it is now: what becomes of it later does not matter. Rejects
    * with ConflictError (`if` does not hold), FencedError (`lease` is over) or UnsupportedValueError, and has then written
    * nothing.
    */
   save(key: string, value: T, options?: SaveOptions): Promise<Version> {
-    if (!this.#core.observed) return this.#save(key, value, options);
-    return this.#core.observe("save", () => this.#save(key, value, options));
+    const core = this.#core;
+    if (!core.observed) return save(core, key, value, options);
+    return core.observe("save", () => save(core, key, value, options));
   }
 
   /**
@@ -130,18 +139,71 @@ export class StateStore<T> {
     });
   }
 
-  /** As `update`, but `fn` is also called for a missing key, with `undefined`, and may create it. */
+  /**
+   * As `update`, but `fn` is also called for a missing key, with `undefined`, and may create it. With `keepTtl`, `ttl` is of an
+   * entry that it creates; one that is there keeps what remains of its life.
+   */
   upsert(
     key: string,
     fn: (current: T | undefined) => T | Verdict | Promise<T | Verdict>,
-    options?: UpdateOptions,
+    options?: UpsertOptions,
   ): Promise<Entry<T> | undefined> {
     return this.#core.observe("upsert", () => modify(this.#core, key, fn, options, true));
   }
 
   /** Deletes an entry; whether there was one. With `if`, ConflictError unless there is one of that version. */
   delete(key: string, options?: DeleteOptions): Promise<boolean> {
-    return this.#core.observe("delete", () => this.#delete(key, options));
+    return this.#core.observe("delete", () => remove(this.#core, key, options));
+  }
+
+  /**
+   * Deletes entries independently of each other, in one request; how many there were. Bad input refuses all of them; otherwise
+   * BatchError tells what became of each key, in their order, each once, and what was deleted stays so.
+   */
+  deleteMany(keys: Iterable<string>, options?: DeleteManyOptions): Promise<number> {
+    return this.#core.observe("deleteMany", () => deleteMany(this.#core, keys, options));
+  }
+
+  /**
+   * Deletes an entry and gives it, or `undefined` where there is none: of all who take it at the same time, one gets it. It is
+   * deleted on the condition that it still is what was read; a conflict tries again until the timeout, then ConflictError with the
+   * number of `tries`. Rejects with FencedError (`lease` is over), and with CorruptValueError or SchemaVersionError for an entry
+   * that this code cannot read, which stays.
+   */
+  take(key: string, options?: TakeOptions): Promise<Entry<T> | undefined> {
+    return this.#core.observe("take", () => take(this.#core, key, options));
+  }
+
+  /**
+   * Gives an entry another life, counted from now: `ttl` in milliseconds, as a string such as `"5m"`, or `"never"`. Whether there
+   * was one. Its value and its version stay, so conditions on it still hold. With `if`, ConflictError unless there is one of that
+   * version. Watchers may be told. A write whose reply was lost is IndeterminateError: it is not sent again.
+   */
+  touch(key: string, ttl: Duration | "never", options?: TouchOptions): Promise<boolean> {
+    return this.#core.observe("touch", () => touch(this.#core, key, ttl, options));
+  }
+
+  /**
+   * Deletes every entry, or those of a prefix, page by page; how many there were. What was there when it was called is gone or was
+   * written anew since; what is written meanwhile may be deleted. The timeout is that of one page. An error leaves the rest as it
+   * is: call it again. UnsupportedError where the backend cannot list.
+   */
+  clear(options?: ClearOptions): Promise<number> {
+    return this.#core.observe("clear", () => clear(this.#core, options));
+  }
+
+  /** The keys of all entries, as `list` without the values, which do not travel. */
+  keys(options?: ListOptions): AsyncIterable<string> {
+    return listKeys(this.#core, options);
+  }
+
+  /**
+   * How many entries there are; no values travel. No snapshot: it counts what a listing shows, so one that comes or goes meanwhile
+   * may count or not, and one that the store shows twice counts twice. The timeout is that of one page. UnsupportedError where the
+   * backend cannot list.
+   */
+  count(options?: CountOptions): Promise<number> {
+    return this.#core.observe("count", () => count(this.#core, options));
   }
 
   /**
@@ -165,82 +227,5 @@ export class StateStore<T> {
    */
   watch(options?: WatchOptions): Promise<AsyncIterable<Change<T>>> {
     return this.#core.observe("watch", () => watch(this.#core, options));
-  }
-
-  // What follows sends its request before it first waits, where it can: calls on one key keep their order.
-
-  #load(rawKey: string, options: CallOptions | undefined): Promise<T | undefined> {
-    const core = this.#core;
-    try {
-      const call = core.instance.call(options);
-      const key = core.at(rawKey);
-      if (core.host.known) return core.load(key, call);
-      return core.host.ready(call).then(() => core.load(key, call));
-    } catch (error) {
-      return rejected(error);
-    }
-  }
-
-  async #loadEntry(rawKey: string, options: LoadEntryOptions | undefined): Promise<Entry<T> | undefined> {
-    refuseForgotten(options, "lease");
-    const core = this.#core;
-    const call = core.instance.call(options);
-    const key = core.at(rawKey);
-    const opened = core.host.known ?? (await core.host.ready(call));
-    const protecting = core.protection(options?.lease, opened, call);
-    const protection = protecting instanceof Promise ? await protecting : protecting;
-    const record = await core.read(key, call, protection);
-    return record && core.entry(record, call);
-  }
-
-  #save(rawKey: string, value: T, options: SaveOptions | undefined): Promise<Version> {
-    const core = this.#core;
-    try {
-      refuseForgotten(options, "lease", "if");
-      const call = core.instance.call(options);
-      const key = core.at(rawKey);
-      const condition = resolveCondition(options?.if, rawKey);
-      const ttl = resolveTtl(options?.ttl, core.ttl);
-      const encoded = core.encode(value, rawKey, call);
-      const { known } = core.host;
-      if (!known || options?.lease !== undefined || encoded instanceof Promise)
-        return this.#saveLater(key, encoded, condition, ttl, options?.lease, call);
-      core.checkSize(encoded.payload, rawKey, known);
-      return core.save(key, encoded, condition, ttl, call);
-    } catch (error) {
-      return rejected(error);
-    }
-  }
-
-  async #saveLater(
-    key: Key,
-    encoding: Encoded | Promise<Encoded>,
-    condition: Condition | undefined,
-    ttl: number | undefined,
-    lease: unknown,
-    call: Call,
-  ): Promise<Version> {
-    const core = this.#core;
-    const encoded = encoding instanceof Promise ? await encoding : encoding;
-    const opened = core.host.known ?? (await core.host.ready(call));
-    core.checkSize(encoded.payload, key.key, opened);
-    const protecting = core.protection(lease, opened, call);
-    if (!protecting) return core.save(key, encoded, condition, ttl, call);
-    const protection = protecting instanceof Promise ? await protecting : protecting;
-    core.passed(await core.write(core.set(key, encoded, condition, ttl), call, protection), key.key);
-    return encoded.id;
-  }
-
-  async #delete(rawKey: string, options: DeleteOptions | undefined): Promise<boolean> {
-    const core = this.#core;
-    refuseForgotten(options, "lease", "if");
-    const call = core.instance.call(options);
-    const key = core.at(rawKey);
-    const condition = resolveVersion(options?.if, rawKey);
-    const opened = core.host.known ?? (await core.host.ready(call));
-    const protecting = core.protection(options?.lease, opened, call);
-    const protection = protecting instanceof Promise ? await protecting : protecting;
-    const reply = await core.write({ op: "delete", key, if: condition }, call, protection);
-    return core.passed(reply, rawKey) as boolean;
   }
 }

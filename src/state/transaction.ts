@@ -5,10 +5,12 @@ import type { Group } from "../port/index.ts";
 import type { Entry } from "./entry.ts";
 import { Host } from "./host.ts";
 import type { Item } from "./items.ts";
+import { modifyItem, takeItem, touchItem, valueOf, type TransactionUpsertOptions } from "./item-changes.ts";
 import { Ledger, type Found, type TransactionTerms } from "./ledger.ts";
-import { checkFunction, checkIterable, resolveTtl } from "./options.ts";
+import { checkFunction, checkIterable, requireTtl, resolveEnd, type EndOptions } from "./options.ts";
 import type { StateStore } from "./store.ts";
-import { KEEP, REMOVE, type Verdict } from "./symbols.ts";
+import type { Change } from "./modify.ts";
+import { KEEP, type Verdict } from "./symbols.ts";
 import {
   checkedGroupOf,
   commitItems,
@@ -19,14 +21,11 @@ import {
 } from "./transaction-commit.ts";
 import type { View } from "./view.ts";
 
-/** How a transaction keeps what it writes. */
-export interface TransactionSaveOptions {
-  /** How long the entry lives. Default: the store's; for `update` and `upsert` what remains of it. */
-  readonly ttl?: Duration | "never" | undefined;
-}
-
-/** Tries of an update that other calls of the same transaction undo. */
-const mostTries = 1_000;
+/**
+ * How a transaction keeps what it writes. Without `ttl` and `expiresAt`, what `save` writes lives as long as the store says; for
+ * `update` and `upsert` what remains of the entry's life stays.
+ */
+export type TransactionSaveOptions = EndOptions;
 
 /**
  * Reads and writes of several entries that take effect together or not at all. Its writes are held back and its reads see
@@ -68,7 +67,7 @@ export class Transaction {
   save<T>(store: StateStore<T>, key: string, value: T, options?: TransactionSaveOptions): void {
     refuseTerms(options);
     const item = this.#ledger.item(store, key);
-    const ttl = resolveTtl(options?.ttl, item.core.ttl);
+    const ttl = resolveEnd(options, item.core.ttl);
     this.#ledger.put(item, item.core.values.encode(value, key), ttl);
   }
 
@@ -88,7 +87,7 @@ export class Transaction {
     store: StateStore<T>,
     key: string,
     fn: (current: T | undefined) => T | Verdict | Promise<T | Verdict>,
-    options?: TransactionSaveOptions,
+    options?: TransactionUpsertOptions,
   ): Promise<Entry<T> | undefined> {
     return this.#ledger.track(this.#modify(store, key, fn, fn, options));
   }
@@ -96,6 +95,19 @@ export class Transaction {
   /** Deletes an entry, if there is one, when the transaction commits. There is nothing to await. */
   delete<T>(store: StateStore<T>, key: string): void {
     this.#ledger.put(this.#ledger.item(store, key), null, undefined);
+  }
+
+  /** Deletes an entry when the transaction commits, and gives it, or `undefined` where there is none. */
+  take<T>(store: StateStore<T>, key: string): Promise<Entry<T> | undefined> {
+    return this.#ledger.track(this.#take(store, key));
+  }
+
+  /**
+   * Gives an entry another life when the transaction commits, counted from then: `ttl` in milliseconds, as a string such as
+   * `"5m"`, or `"never"`. Whether there is one. Its value and its version stay.
+   */
+  touch<T>(store: StateStore<T>, key: string, ttl: Duration | "never"): Promise<boolean> {
+    return this.#ledger.track(this.#touch(store, key, ttl));
   }
 
   /** @internal Resolves when no call of the transaction is under way, and takes no more; rejects if one failed. */
@@ -155,64 +167,44 @@ export class Transaction {
   }
 
   async #load<T>(store: StateStore<T>, key: string): Promise<T | undefined> {
-    return this.#value(this.#ledger.item(store, key));
-  }
-
-  async #value<T>(item: Item<T>): Promise<T | undefined> {
-    for (let wait = this.#ledger.ready(item); wait; wait = this.#ledger.ready(item)) await wait;
-    return item.value();
+    return valueOf(this.#ledger, this.#ledger.item(store, key));
   }
 
   async #loadEntry<T>(store: StateStore<T>, key: string): Promise<Entry<T> | undefined> {
     const item = this.#ledger.item(store, key);
-    const value = await this.#value(item);
+    const value = await valueOf(this.#ledger, item);
     return item.exists ? item.entry(value as T) : undefined;
   }
 
-  async #loadMany<T>(store: StateStore<T>, keys: Iterable<string>): Promise<Map<string, T>> {
-    checkIterable(keys, "keys");
-    const items = Array.from(new Set(keys), (key) => this.#ledger.item(store, key));
-    const values = await Promise.all(items.map((item) => this.#value(item)));
-    const found = new Map<string, T>();
-    for (const [i, value] of values.entries()) {
-      if (value !== undefined) found.set((items[i] as Item<T>).key.key, value);
-    }
-    return found;
+  async #take<T>(store: StateStore<T>, key: string): Promise<Entry<T> | undefined> {
+    return takeItem(this.#ledger, this.#ledger.item(store, key));
+  }
+
+  async #touch<T>(store: StateStore<T>, key: string, ttl: Duration | "never"): Promise<boolean> {
+    return touchItem(this.#ledger, this.#ledger.item(store, key), requireTtl(ttl));
   }
 
   async #modify<T>(
     store: StateStore<T>,
     key: string,
     fn: unknown,
-    change: (current: T | undefined) => T | Verdict | Promise<T | Verdict>,
-    options: TransactionSaveOptions | undefined,
+    change: Change<T>,
+    options: TransactionUpsertOptions | undefined,
   ): Promise<Entry<T> | undefined> {
     refuseTerms(options);
     checkFunction(fn);
-    const ledger = this.#ledger;
-    const item = ledger.item(store, key);
-    const ttl = resolveTtl(options?.ttl, "keep" as const);
-    for (let tries = 0; tries < mostTries; tries++) {
-      const current = await this.#value(item);
-      const { revision } = item;
-      const next = await change(current);
-      if (item.revision !== revision) continue;
-      if (next === KEEP) return item.exists ? item.entry((await item.value()) as T) : undefined;
-      if (next === REMOVE) {
-        if (item.exists) ledger.put(item, null, undefined);
-        return undefined;
-      }
-      if (next === undefined) {
-        throw new InvalidArgumentError("the function returned undefined: return the new value, KEEP or REMOVE", {
-          key,
-        });
-      }
-      const encoded = await item.core.values.encode(next, key);
-      if (item.revision !== revision) continue;
-      ledger.put(item, encoded, ttl === "keep" ? item.remainder : ttl);
-      return item.entry(item.core.values.reopen(encoded.payload, key));
+    return modifyItem(this.#ledger, this.#ledger.item(store, key), change, options);
+  }
+
+  async #loadMany<T>(store: StateStore<T>, keys: Iterable<string>): Promise<Map<string, T>> {
+    checkIterable(keys, "keys");
+    const items = Array.from(new Set(keys), (key) => this.#ledger.item(store, key));
+    const values = await Promise.all(items.map((item) => valueOf(this.#ledger, item)));
+    const found = new Map<string, T>();
+    for (const [i, value] of values.entries()) {
+      if (value !== undefined) found.set((items[i] as Item<T>).key.key, value);
     }
-    throw new InvalidArgumentError("the function of an update must not write the same key itself", { key });
+    return found;
   }
 }
 

@@ -1,11 +1,11 @@
 import { keyId, type Key } from "../base/keys.ts";
-import type { Condition, Operation, StoredRecord } from "../port/index.ts";
+import type { Condition, Operation, StoredRecord, Ttl } from "../port/index.ts";
 import { Put } from "./put.ts";
 import type { Encoded } from "./values.ts";
 
 /** What knows when something written now expires. */
 interface Expiry {
-  expiry(ttl: number | undefined): number | undefined;
+  expiry(ttl: Exclude<Ttl, "keep"> | undefined): number | undefined;
 }
 
 /** What is known of one key. */
@@ -22,7 +22,7 @@ class Seen {
   written = false;
   /** What is on its way to the store; `undefined` where nothing is. One who looks meanwhile may leave something else already. */
   sent: { readonly record: StoredRecord | undefined } | undefined = undefined;
-  ttl: number | "keep" | undefined = undefined;
+  ttl: Ttl | undefined = undefined;
   /** Whether those who look now have looked at it. */
   used = false;
 
@@ -89,8 +89,11 @@ export class View {
     if (!seen.written) seen.record = record;
   }
 
-  /** Leaves a record, or none, and gives it; `"keep"` keeps what remains of the ttl. */
-  put(store: Expiry, key: Key, encoded: Encoded | null, ttl: number | "keep" | undefined): StoredRecord | undefined {
+  /**
+   * Leaves a record, or none, and gives it; `"keep"` keeps what remains of the ttl. One of the version that the store has is that
+   * record with another end.
+   */
+  put(store: Expiry, key: Key, encoded: Encoded | null, ttl: Ttl | undefined): StoredRecord | undefined {
     const seen = this.#at(key);
     const { record } = seen;
     if (!seen.written || ttl !== "keep") seen.ttl = ttl;
@@ -126,7 +129,8 @@ export class View {
       if (changed) one.sent = { record };
       const seen: Condition | undefined = known ? (base ? { id: base.id } : { absent: true }) : undefined;
       (changed ? written : read).push(key);
-      if (changed && record) ops.push(new Put(key, record.id, record.value, seen, ttl));
+      if (changed && record && record.id === base?.id && ttl !== "keep") ops.push({ op: "touch", key, if: seen, ttl });
+      else if (changed && record) ops.push(new Put(key, record.id, record.value, seen, ttl));
       else if (changed && (base || !known)) ops.push({ op: "delete", key, if: seen });
       else if (seen) ops.push({ op: "check", key, if: seen });
     }

@@ -1,5 +1,6 @@
 import { awayCases } from "./cache/away.ts";
 import { changeCases } from "./cache/changes.ts";
+import { entryCases } from "./cache/entries.ts";
 import { failureCases } from "./cache/failures.ts";
 import { loaderCases } from "./cache/loaders.ts";
 import { loadCases } from "./cache/loads.ts";
@@ -14,6 +15,7 @@ export const cacheCases: readonly Case[] = [
   ...loadCases,
   ...loaderCases,
   ...changeCases,
+  ...entryCases,
   ...awayCases,
   ...failureCases,
   ...signalCases,

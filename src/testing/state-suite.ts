@@ -4,9 +4,11 @@ import { conditionCases } from "./state/conditions.ts";
 import { crowdCases } from "./state/crowds.ts";
 import { expiryCases } from "./state/expiry.ts";
 import { guardedCases } from "./state/guarded.ts";
+import { keyCases } from "./state/keys.ts";
 import { signalCases } from "./state/signals.ts";
 import { transactionRefusalCases } from "./state/refusals.ts";
 import { schemaCases } from "./state/schemas.ts";
+import { takeCases } from "./state/taking.ts";
 import { transactionCases } from "./state/transactions.ts";
 import { turnCases } from "./state/turns.ts";
 import { updateCases } from "./state/updates.ts";
@@ -21,6 +23,8 @@ export const stateCases: readonly Case[] = [
   ...updateCases,
   ...crowdCases,
   ...expiryCases,
+  ...keyCases,
+  ...takeCases,
   ...guardedCases,
   ...transactionCases,
   ...turnCases,

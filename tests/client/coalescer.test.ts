@@ -266,6 +266,25 @@ void test("a read joins none that a write has lined up behind", async () => {
   await Promise.all(replies);
 });
 
+void test("a read of less or of more than the record is joined with no other", async () => {
+  const { batches, coalescer, call } = harness();
+  const key = { space: records, key: "a" };
+  const kinds: readonly Operation[] = [
+    { op: "get", key },
+    { op: "get", key, keyOnly: true },
+    { op: "get", key, stamped: true },
+    { op: "get", key, stamped: "show" },
+    { op: "get", key, stamped: true, keyOnly: true },
+  ];
+  const replies = [...kinds, ...kinds].map((op) => coalescer.execute({ ops: [op] }, call()));
+  await turnOfTheLoop();
+  const [{ groups }] = batches as [Batch];
+  const sent = kinds.map((kind) => groups.filter(({ ops }) => ops[0] === kind).length);
+  assert.deepEqual(sent.slice(1, 2).concat(sent.slice(3)), [2, 2, 2], "each by itself");
+  allOk(batchAt(batches, 0));
+  await Promise.all(replies);
+});
+
 void test("equal reads that all give up while they wait leave nothing behind", async () => {
   const { batches, coalescer, call } = harness();
   const controller = new AbortController();

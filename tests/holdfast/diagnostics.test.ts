@@ -27,10 +27,22 @@ describe("diagnostics", () => {
       const orders = hf.state<string>("orders");
       await orders.save("42", "value");
       await assert.rejects(orders.save("42", "value", { if: { absent: true } }), { code: "CONFLICT" });
+      await orders.touch("42", "1h");
+      await orders.has("42");
+      await orders.count();
+      for await (const key of orders.keys()) assert.equal(key, "42");
+      await orders.take("42");
+      await orders.deleteMany(["42"]);
+      await orders.clear();
       const prices = hf.cache<string>("prices", { ttl: "5m" });
       await prices.set("k", "value");
       await prices.get("k");
       await prices.invalidateTags(["t"]);
+      await prices.getEntry("k");
+      await prices.touch("k", "1h");
+      await prices.hasMany(["k"]);
+      await prices.take("k");
+      await prices.deleteMany(["k"]);
       await assert.rejects(
         prices.getOrSet("other", async () => Promise.reject(new Error("a value"))),
         /a value/,
@@ -46,6 +58,10 @@ describe("diagnostics", () => {
     for (const expected of [
       "holdfast:state save orders ok",
       "holdfast:state save orders CONFLICT",
+      ...["touch", "has", "count", "keys", "take", "deleteMany", "clear"].map(
+        (call) => `holdfast:state ${call} orders ok`,
+      ),
+      ...["getEntry", "touch", "hasMany", "take", "deleteMany"].map((call) => `holdfast:cache ${call} prices ok`),
       "holdfast:cache set prices ok",
       "holdfast:cache get prices ok",
       "holdfast:cache invalidateTags prices ok",

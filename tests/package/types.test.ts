@@ -10,7 +10,7 @@ const everything = publicSpecifiers()
   .join("");
 
 const typed = `
-import { connect, type Entry, type Lease, type StateStore } from "holdfast";
+import { connect, type Cache, type CacheEntry, type Entry, type Lease, type StateStore } from "holdfast";
 import { memory, MemoryLock, MemoryStateStore } from "holdfast/memory";
 
 interface Order { readonly sku: string; readonly paid: boolean }
@@ -22,13 +22,27 @@ export async function use(): Promise<string> {
   const order: Order | undefined = await orders.load("42");
   const updated: Entry<Order> | undefined = await orders.update("42", (current) => ({ ...current, paid: true }));
   const ran: number = await hf.lock("orders").run("42", async (lease: Lease) => Number(lease.fence), { ttl: "10s" });
+  const taken: Entry<Order> | undefined = await orders.take("42", { timeout: "1s" });
+  const there: [boolean, boolean, number] = [await orders.has("42"), await orders.touch("42", "1h"), await orders.clear()];
+  await orders.save("42", { sku: "a", paid: true }, { expiresAt: new Date() });
+  await orders.upsert("42", (current) => current ?? { sku: "a", paid: true }, { ttl: "1m", keepTtl: true });
+  for await (const key of orders.keys({ prefix: "4" })) key.trim();
+  const moved = await hf.transact(async (tx) => (await tx.touch(orders, "42", "never")) && (await tx.take(orders, "42")));
+  const cache: Cache<number> = hf.cache<number>("prices", { ttl: "5m" });
+  await cache.setMany([["btc", 1], { key: "eth", value: 2, ttl: "never", tags: ["t"] }]);
+  const entry: CacheEntry<number> | undefined = await cache.getEntry("btc");
+  const set: Set<string> = await cache.hasMany(["btc"]);
+  // @ts-expect-error: an update of what is there keeps its ttl unless told
+  await orders.update("42", (current) => current, { keepTtl: true });
+  // @ts-expect-error: an entry of another type
+  await cache.setMany([{ key: "eth", value: "2" }]);
   const price: number = await hf.cache<number>("prices", { ttl: "5m" }).getOrSet("btc", ({ signal }) => (signal.aborted ? 0 : 1));
   // @ts-expect-error: a value of another type
   await orders.save("42", { sku: 1 });
   // @ts-expect-error: no such option
   await hf.lock("orders").tryAcquire("42", { timeToLive: 1 });
   await hf.close();
-  return version + String(order?.sku) + String(updated?.version) + String(ran + price);
+  return version + String([taken, there, moved, entry?.expiresAt, set.size]) + String(order?.sku) + String(updated?.version) + String(ran + price);
 }
 
 export function wire(): [MemoryStateStore<Order>, MemoryLock] {

@@ -88,6 +88,48 @@ void describe("a write whose reply was lost", () => {
     assert.notEqual(again, version);
   });
 
+  void it("of a touch is indeterminate, and it is not sent again: a late copy could end what was to stay", async () => {
+    for (const first of ["lost", "dropped"] as const) {
+      for (const conditional of [false, true]) {
+        const { line, store, version } = await stand();
+        line.next(first);
+        await assert.rejects(store.touch("k", "1h", conditional ? { if: { version } } : {}), indeterminate);
+        assert.deepEqual(fates(line), [`touch ${first}`]);
+      }
+    }
+  });
+
+  void it("of a touch beside a write of a transaction counts once", async () => {
+    for (const first of ["lost", "dropped"] as const) {
+      const line = new FaultyLine();
+      const instance = line.instance();
+      const [store, near] = [line.store<number>({}, instance), line.near<number>()];
+      await near.saveMany([
+        ["a", 1],
+        ["b", 1],
+      ]);
+      line.next("ok", "ok", first);
+      await transact(instance, async (tx) => {
+        await tx.touch(store, "a", "1h");
+        await tx.update(store, "b", (n) => n + 1);
+      });
+      assert.deepEqual(fates(line), ["get ok", "get ok", `touch ${first}`, "touch ok"]);
+      assert.ok((await near.loadEntry("a"))?.expiresAt);
+      assert.equal(await near.load("b"), 2);
+    }
+  });
+
+  void it("of a take is indeterminate where it took effect, and sent once more where it did not", async () => {
+    const { line, store, near } = await stand();
+    line.next("ok", "dropped");
+    assert.equal((await store.take("k"))?.value, 1);
+    assert.deepEqual([fates(line), await near.load("k")], [["get ok", "delete dropped", "delete ok"], undefined]);
+    await near.save("k", 2);
+    line.next("ok", "lost");
+    await assert.rejects(store.take("k"), indeterminate);
+    assert.deepEqual([fates(line), await near.load("k")], [["get ok", "delete lost", "delete ok"], undefined]);
+  });
+
   void it("of an update counts once", async () => {
     for (const first of ["lost", "dropped"] as const) {
       const { line, store, near } = await stand();

@@ -5,7 +5,7 @@ import { decodeWith, encodeWith } from "../codec/index.ts";
 import type { Payload } from "../port/index.ts";
 import type { CacheEvents, CacheStats } from "./events.ts";
 import { isolated, type Handout } from "./isolation.ts";
-import type { CacheSettings } from "./options.ts";
+import type { CacheEntry, CacheSettings } from "./options.ts";
 import { StoreHealth, type Patient, type StoreCall } from "./store-health.ts";
 import { StoreTier } from "./store-tier.ts";
 import type { Found, Kept, Tier } from "./tier.ts";
@@ -14,7 +14,7 @@ import { WritesBehind } from "./writes-behind.ts";
 type Counts = { -readonly [Name in keyof CacheStats]: number };
 
 /** What the calls of a cache have in common: its tier, its values, its counts, and how it fails open. */
-export class Engine<V> implements Patient {
+export class CacheCore<V> implements Patient {
   readonly instance: Instance;
   readonly name: string;
   readonly settings: CacheSettings;
@@ -59,8 +59,8 @@ export class Engine<V> implements Patient {
   }
 
   /**
-   * Resolves a call's options: checks them and starts its clock. Throws its signal's reason when that is aborted. A call for several
-   * callers is `shared`: the signal of one does not end it.
+   * Resolves a call's options: checks them and starts its clock. Throws its signal's reason when that is aborted. A
+   * call for several callers is `shared`: the signal of one does not end it.
    */
   call(options: CallOptions | undefined, shared = false): StoreCall {
     const own = checkSignal(options?.signal);
@@ -71,7 +71,10 @@ export class Engine<V> implements Patient {
     return { signal, since, timeout, deadline: since + timeout };
   }
 
-  /** Reads an entry; a store that fails is one without it, and one that is away is not asked. Rejects when the caller has given up. */
+  /**
+   * Reads an entry; a store that fails is one without it, and one that is away is not asked. Rejects when the caller
+   * has given up.
+   */
   read(operation: string, key: string, call: StoreCall): Found | undefined | Promise<Found | undefined> {
     if (this.skips(1)) return undefined;
     this.behind.flush(key);
@@ -80,6 +83,31 @@ export class Engine<V> implements Patient {
       return found instanceof Promise
         ? found.catch((error: unknown) => this.#unread(operation, key, call, error))
         : found;
+    } catch (error) {
+      return this.#unread(operation, key, call, error);
+    }
+  }
+
+  /** As {@link read}, of whether there is an entry. */
+  async has(operation: string, key: string, call: StoreCall): Promise<boolean> {
+    return (await this.#ask(operation, key, call, async () => this.tier.has(key, call))) === true;
+  }
+
+  /** As {@link read}, of the value with all that is known of the entry; counted as a hit or a miss. */
+  async entry(operation: string, key: string, call: StoreCall): Promise<CacheEntry<V> | undefined> {
+    const shown = await this.#ask(operation, key, call, async () => this.tier.show(key, call));
+    const handout = this.value(operation, key, shown);
+    if (!handout || !shown) return undefined;
+    const { expiresAt, tags } = shown;
+    const value = handout.take();
+    return expiresAt === undefined ? { key, value, tags } : { key, value, expiresAt, tags };
+  }
+
+  async #ask<T>(operation: string, key: string, call: StoreCall, ask: () => Promise<T>): Promise<T | undefined> {
+    if (this.skips(1)) return undefined;
+    this.behind.flush(key);
+    try {
+      return await ask();
     } catch (error) {
       return this.#unread(operation, key, call, error);
     }
@@ -106,7 +134,9 @@ export class Engine<V> implements Patient {
     this.events.emit("storeUp", { durationMs, skipped: this.counts.skipped - this.#skippedBefore });
   }
 
-  /** The value of an entry for those who asked for it, counted as a hit; a miss where there is none or it is unreadable. */
+  /**
+   * The value of an entry for those who asked for it, counted as a hit; a miss where there is none or it is unreadable.
+   */
   value(operation: string, key: string, found: Found | undefined): Handout<V> | undefined {
     const handout = found && this.decode(operation, key, found);
     if (handout) return this.hit(key, handout);
@@ -149,7 +179,10 @@ export class Engine<V> implements Patient {
     return "kept" in outcome && outcome.kept;
   }
 
-  /** What a failed call comes to: its error if the caller has given up, else nothing found and an event. `keys`: what it was about. */
+  /**
+   * What a failed call comes to: its error if the caller has given up, else nothing found and an event. `keys`: what it
+   * was about.
+   */
   failOpen(operation: string, keys: readonly string[], call: StoreCall, error: unknown): undefined {
     return this.#fail(operation, keys, call, error, false);
   }

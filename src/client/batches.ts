@@ -1,0 +1,46 @@
+import { BatchError, isHoldfastError, UnavailableError, type BatchOutcome } from "../base/errors.ts";
+import type { Call } from "./calls.ts";
+
+/** What became of one part of a batch. */
+export type Settled<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
+
+/** The values of a batch whose parts do not depend on each other. Rejects with {@link batchError} unless all succeed. */
+export async function allOrBatchError<T>(
+  parts: readonly (() => T | Promise<T>)[],
+  call: Call,
+  backend: string,
+  what: string,
+): Promise<T[]> {
+  const outcomes = await Promise.all(parts.map(settle));
+  const values = outcomes.flatMap((outcome) => (outcome.ok ? [outcome.value] : []));
+  if (values.length < outcomes.length) throw batchError(outcomes, call, backend, what);
+  return values;
+}
+
+async function settle<T>(part: () => T | Promise<T>): Promise<Settled<T>> {
+  try {
+    return { ok: true, value: await part() };
+  } catch (error) {
+    return { ok: false, error };
+  }
+}
+
+/**
+ * What a batch that did not wholly succeed rejects with: BatchError, or the caller's own reason if nothing of it was sent. `what`
+ * says what was to be done, such as `"saved"`.
+ */
+function batchError(outcomes: readonly Settled<unknown>[], call: Call, backend: string, what: string): unknown {
+  const reason: unknown = call.signal?.aborted ? call.signal.reason : undefined;
+  if (reason !== undefined && outcomes.every((outcome) => !outcome.ok && outcome.error === reason)) return reason;
+  const told = outcomes.map((outcome): BatchOutcome<unknown> => {
+    if (outcome.ok) return outcome;
+    const { error } = outcome;
+    if (isHoldfastError(error)) return { ok: false, error };
+    return {
+      ok: false,
+      error: new UnavailableError("ended before it was sent: nothing was changed", { backend, cause: error }),
+    };
+  });
+  const failed = told.filter((outcome) => !outcome.ok).length;
+  return new BatchError(`${failed} of ${told.length} entries were not ${what}`, { backend, outcomes: told });
+}

@@ -1,0 +1,64 @@
+import type { Key } from "../base/keys.ts";
+import { refuseForgotten, type Call } from "../client/index.ts";
+import type { StoreCore } from "./core.ts";
+import type { Entry } from "./entry.ts";
+import type { TakeOptions } from "./options.ts";
+import type { Protection } from "./protection.ts";
+import type { Work } from "./task.ts";
+import type { View } from "./view.ts";
+
+/**
+ * Deletes an entry on the condition that it still is what was read, and gives it. An entry that this code cannot read is not
+ * deleted, so it is read first; and a reply that was lost can be asked for again, for a version is never there twice.
+ */
+export async function take<T>(
+  core: StoreCore<T>,
+  rawKey: string,
+  options: TakeOptions | undefined,
+): Promise<Entry<T> | undefined> {
+  refuseForgotten(options, "lease");
+  const { instance, host } = core;
+  const call = instance.call(options);
+  const key = core.at(rawKey);
+  const opened = host.known ?? (await host.ready(call));
+  const protecting = core.protection(options?.lease, opened, call);
+  const protection = protecting instanceof Promise ? await protecting : protecting;
+  const terms = { instance, running: host.running, opened, protection };
+  const place = { turn: { space: core.turns, key: rawKey }, mixed: false, with: options?.lease ?? instance, terms };
+  return host.lines.enter(place, new Taking(core, key, protection, call), call);
+}
+
+/** Takes one entry, in line with those who update it. */
+class Taking<T> implements Work<Entry<T> | undefined> {
+  readonly #core: StoreCore<T>;
+  readonly #key: Key;
+  readonly #protection: Protection | undefined;
+  readonly #call: Call;
+
+  constructor(core: StoreCore<T>, key: Key, protection: Protection | undefined, call: Call) {
+    this.#core = core;
+    this.#key = key;
+    this.#protection = protection;
+    this.#call = call;
+  }
+
+  get key(): string {
+    return this.#key.key;
+  }
+
+  prepare(view: View): void | Promise<void> {
+    return this.#core.show(view, this.#key, this.#call, this.#protection);
+  }
+
+  play(view: View): Entry<T> | undefined | Promise<Entry<T> | undefined> {
+    const record = view.look(this.#key);
+    if (!record) return undefined;
+    const reading = this.#core.entry(record, this.#call);
+    return reading instanceof Promise ? reading.then((entry) => this.#taken(view, entry)) : this.#taken(view, reading);
+  }
+
+  #taken(view: View, entry: Entry<T>): Entry<T> {
+    view.put(this.#core, this.#key, null, undefined);
+    return entry;
+  }
+}
