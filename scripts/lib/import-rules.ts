@@ -38,7 +38,7 @@ const layers: Readonly<Record<string, Layer>> = {
   cache: feature,
   // What is known of a backend before it is loaded: no code of the backend, and no driver.
   "definitions/*": { may: ["base", "url"], types: ["port", own], lazy: [own] },
-  "backends/*": { may: ["base", "url", "backends/common", own], types: ["port"] },
+  "backends/*": { may: ["base", "url", "backends/common", "backends/store", own], types: ["port"] },
   // All definitions, and which of them a URL means.
   backends: { may: ["base", "url", "definitions/*"], types: ["port"] },
   holdfast: { may: ["base", "url", "client", "codec", ...features, "backends"], types: ["port"] },

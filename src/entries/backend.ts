@@ -1,4 +1,6 @@
 export { loadDriver } from "../backends/common/driver.ts";
+export { storeBackend, StoreFailure, type StoreBackendOptions } from "../backends/store/index.ts";
+export type * from "../backends/store/store.ts";
 export { drawId } from "../base/ids.ts";
 export { keyId, type Kind } from "../base/keys.ts";
 export { systemTime, type Time, type Timer } from "../base/time.ts";

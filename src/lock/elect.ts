@@ -1,41 +1,34 @@
-import { joinSignals } from "../base/aborts.ts";
+import { joinSignals, onAbort } from "../base/aborts.ts";
 import { isAway, UnavailableError } from "../base/errors.ts";
-import type { LockHost } from "./host.ts";
+import { runUnder, type Gate } from "./gate.ts";
 import type { Lease } from "./lease.ts";
-import type { LockSpace } from "./lock-space.ts";
 import type { Terms } from "./options.ts";
-import { runUnder } from "./under-lease.ts";
 
 const firstPauseMs = 100;
 const longestPauseMs = 5_000;
 
-/** The function that a leader runs. */
+/** What a leader runs. */
 export type LeaderFunction<R> = (lease: Lease, signal: AbortSignal) => R | PromiseLike<R>;
 
 /** Campaigns until `fn` has finished as the leader, or the signal, or the end of the instance; see `Lock.elect`. */
-export async function elect<R>(
-  locks: LockSpace,
-  name: string,
-  fn: LeaderFunction<R>,
-  terms: Terms,
-): Promise<R | undefined> {
-  const { host } = locks;
+export async function elect<R>(gate: Gate, name: string, fn: LeaderFunction<R>, terms: Terms): Promise<R | undefined> {
+  const { table } = gate;
   const { signal } = terms;
-  const isOver = (): boolean => signal?.aborted === true || !host.isTaking();
+  const isOver = (): boolean => signal?.aborted === true || !table.isTaking();
   for (let pauseMs = firstPauseMs; !isOver();) {
     let lease: Lease;
     try {
-      lease = (await locks.enter(name, { terms, mode: "exclusive", limit: undefined, quiet: false })) as Lease;
+      lease = (await gate.enter(name, { terms, mode: "exclusive", limit: undefined, quiet: false })) as Lease;
     } catch (error) {
       if (isOver()) break;
       if (!isAway(error)) throw error;
-      host.report("campaign for an election", error);
-      await host.pause(pauseMs, { ref: true, signal, drains: true });
+      table.report("campaign for an election", error);
+      await pause(gate, pauseMs, signal);
       pauseMs = Math.min(2 * pauseMs, longestPauseMs);
       continue;
     }
     pauseMs = firstPauseMs;
-    const led = await lead(host, lease, fn, signal);
+    const led = await lead(gate, lease, fn, signal);
     if (led) return led.value;
   }
   return undefined;
@@ -43,35 +36,48 @@ export async function elect<R>(
 
 /** Leads once: the function's value, or undefined if the lease was lost meanwhile, or the signal ended it. */
 async function lead<R>(
-  host: LockHost,
+  gate: Gate,
   lease: Lease,
   fn: LeaderFunction<R>,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly value: R } | undefined> {
-  const { draining, instance } = host;
+  const { campaigning, instance } = gate.table;
   const lost = lease.signal;
   const closing = new AbortController();
   const resigned = joinSignals(closing.signal, signal);
   const over = joinSignals(lost, resigned.signal);
-  const leading = {
-    drain(): void {
-      closing.abort(new UnavailableError("this instance is closing", { backend: instance.backend.name }));
-    },
+  const end = (): void => {
+    closing.abort(new UnavailableError("this instance is closing", { backend: instance.backend.name }));
   };
-  draining.add(leading);
-  if (!host.isTaking()) leading.drain();
+  campaigning.add(end);
+  if (!gate.table.isTaking()) end();
   try {
-    const value = await runUnder(host, lease, async (held) => fn(held, over.signal));
+    const value = await runUnder(gate.table, lease, async (held) => fn(held, over.signal));
     return lost.aborted ? undefined : { value };
   } catch (error) {
     if (over.signal.aborted && error === over.signal.reason) return undefined;
     if (!lost.aborted) throw error;
-    // The function was aborted, and how it stopped is not what the caller waits for.
-    if (error !== lost.reason) host.report("lead after a lost election", error);
+    // It was told to stop, and how it did so is not what the caller waits for.
+    if (error !== lost.reason) gate.table.report("lead after a lost election", error);
     return undefined;
   } finally {
     over.end();
     resigned.end();
-    draining.delete(leading);
+    campaigning.delete(end);
   }
+}
+
+/** Ends early when the signal does, or the instance begins to close. Keeps the process alive: the caller waits. */
+async function pause(gate: Gate, ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      timer.clear();
+      gate.table.campaigning.delete(done);
+      unheard();
+      resolve();
+    };
+    const timer = gate.table.time.after(ms, done, { ref: true });
+    gate.table.campaigning.add(done);
+    const unheard = onAbort(signal, done);
+  });
 }

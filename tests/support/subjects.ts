@@ -4,6 +4,7 @@ import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { limitedBackend } from "./limited.ts";
 import { redisSubject } from "./redis/subjects.ts";
+import { storeSubjects } from "../backends/store/subjects.ts";
 import { reachBackends } from "../../scripts/lib/backends.ts";
 import { lmdbBackend } from "../../src/backends/lmdb/index.ts";
 import { memoryBackend, MemoryServer } from "../../src/backends/memory/index.ts";
@@ -98,6 +99,7 @@ export const subjects: readonly Subject[] = [
   memoryReal,
   limited,
   nothing,
+  ...storeSubjects,
   ...(present.some(({ backend }) => backend === "lmdb") ? [lmdb] : []),
   ...present.flatMap(({ backend, server }) => (server === undefined ? [] : [redisSubject(backend, server)])),
 ];

@@ -12,10 +12,13 @@ export const sharedCases: readonly Case[] = [
     );
     let inside = 0;
     let most = 0;
+    const together = deferred<void>();
     const once = async (): Promise<void> => {
       most = Math.max(most, ++inside);
       assert.ok(inside <= 3, `${inside} at a time`);
-      await bench.calm();
+      if (inside > 1) together.resolve();
+      // A slow store lets the next one in later than a few turns of the loop.
+      await Promise.race([together.promise, bench.pass(4)]);
       inside--;
     };
     await bench.settle(Promise.all(pools.flatMap((pool) => Array.from({ length: 6 }, () => pool.run(once)))), 400);
@@ -106,7 +109,10 @@ export const sharedCases: readonly Case[] = [
     assert.equal(lossOf((terms[0] as (typeof terms)[number]).lease), "forced");
     stop.abort();
     assert.deepEqual(await bench.settle(Promise.all(elections)), [undefined, undefined]);
-    assert.equal((await bench.state("leader", "once")).holders.length, 0);
+    // Who waited leaves the queue in the background, and may have been granted the lock before.
+    const held = async (): Promise<number> => (await bench.state("leader", "once")).holders.length;
+    for (let i = 0; i < 40 && (await held()) > 0; i++) await bench.pass(1 / 8);
+    assert.equal(await held(), 0);
   }),
 
   benchCase("a leader that finishes gives its value, one that fails its error", "locks 10: elect", async (bench) => {

@@ -1,0 +1,203 @@
+import { CorruptValueError } from "../../base/errors.ts";
+import { keyId, type Key } from "../../base/keys.ts";
+import type { ListedRecord } from "../../port/index.ts";
+import { emptyLock, endOf, handOff, type HandedOff, type LockRecord } from "../common/lock-rules.ts";
+import type { Fence, SetOn, Shown, View, Written } from "../common/view.ts";
+import { decodeLock, decodeRow, encodeLock, encodeRow, type Row, type StoredRow } from "./content.ts";
+import type { Cell, Change, Check, Transaction } from "./store.ts";
+
+/**
+ * How long the last grant of a lock that nobody uses is kept: by so much a clock may be set back, and grants still
+ * rise.
+ */
+const keepGrantMs = 24 * 3_600_000;
+
+/**
+ * Thrown by a view that does not know the time, or was not asked for what is needed: the group needs a read. Made
+ * once: it costs nothing.
+ */
+export const needsRead = new Error("needs a read");
+
+/** A lock whose holder was granted it in passing: to be told. */
+export interface Passed extends HandedOff {
+  readonly lock: Key;
+}
+
+/**
+ * Cells at one moment, as records and locks, and what groups make of them. Where `now` is undefined, because the
+ * cells come from memory and nobody knows the server's time, whoever asks for it throws {@link needsRead}.
+ */
+export class CellView implements View<Key, Written, StoredRow> {
+  readonly renewsClaims = false;
+  readonly passed: Passed[] = [];
+  /** Cells that were asked for and not read: stamps. */
+  readonly missing = new Set<string>();
+  readonly #cells: ReadonlyMap<string, Cell | undefined>;
+  readonly #now: number | undefined;
+  readonly #rows = new Map<string, Row>();
+  readonly #locks = new Map<string, LockRecord>();
+  readonly #changed = new Set<string>();
+  #timed = false;
+  #ends = Infinity;
+
+  constructor(cells: ReadonlyMap<string, Cell | undefined>, now: number | undefined) {
+    this.#cells = cells;
+    this.#now = now;
+  }
+
+  get now(): number {
+    if (this.#now === undefined) throw needsRead;
+    this.#timed = true;
+    return this.#now;
+  }
+
+  get wall(): number {
+    return this.now;
+  }
+
+  get hasChanged(): boolean {
+    return this.#changed.size > 0;
+  }
+
+  find({ space, key }: Key): StoredRow | undefined {
+    const row = this.#row(space.id + key);
+    const { record } = row;
+    return record && this.#isLive(record.until) ? record : undefined;
+  }
+
+  idOf(found: StoredRow): string {
+    return found.id;
+  }
+
+  endOf(found: StoredRow): number {
+    return found.until;
+  }
+
+  current(_: Key, found: StoredRow): StoredRow | undefined {
+    let current = true;
+    for (const [cell, id] of found.stamps ?? []) {
+      if (!this.#cells.has(cell)) {
+        this.missing.add(cell);
+        continue;
+      }
+      const { record } = this.#row(cell);
+      if (!record || record.id !== id || !this.#isLive(record.until)) current = false;
+    }
+    if (this.missing.size > 0) throw needsRead;
+    return current ? found : undefined;
+  }
+
+  show({ key }: Key, { id, value, until, stamps }: StoredRow, as?: Shown): ListedRecord {
+    const own = as?.keyOnly ? "" : typeof value === "string" ? value : new Uint8Array(value);
+    const record = until === Infinity ? { key, id, value: own } : { key, id, value: own, expiresAt: until };
+    if (as?.stamped !== "show" || !stamps) return record;
+    return { ...record, stamps: stamps.map(([stamp, current]) => ({ key: stamp, id: current })) };
+  }
+
+  put({ key, id, value, stamps }: SetOn<Key, Written>, end: number): void {
+    const kept = stamps?.length ? stamps.map((one) => [keyId(one.key), one.id] as const) : undefined;
+    this.#change(key, { id, value, until: end, stamps: kept });
+  }
+
+  touch(key: Key, end: number): void {
+    const { record } = this.#row(keyId(key));
+    if (record) this.#change(key, { ...record, until: end });
+  }
+
+  remove(key: Key): void {
+    if (this.#row(keyId(key)).record) this.#change(key, undefined);
+  }
+
+  floor(key: Key): Fence | undefined {
+    const { floor } = this.#row(keyId(key));
+    return floor && this.#isLive(floor.until) ? floor : undefined;
+  }
+
+  raiseFloor(key: Key, { grant, n }: Fence, keepMs: number): void {
+    const cell = keyId(key);
+    const row = this.#row(cell);
+    row.floor = { grant, n, until: Math.max(row.floor?.until ?? 0, this.now + keepMs) };
+    this.#changed.add(cell);
+  }
+
+  lock(key: Key): LockRecord {
+    const cell = keyId(key);
+    let lock = this.#locks.get(cell);
+    if (lock) return lock;
+    const found = this.#cells.get(cell);
+    this.#locks.set(cell, (lock = found ? decoded(decodeLock, found, cell) : emptyLock()));
+    // Whatever of it has not ended may be why a group does what it does.
+    for (const one of lock.holds) this.#isLive(one.until);
+    for (const one of lock.queue) this.#isLive(one.until);
+    for (const one of lock.marks) this.#isLive(one.until);
+    return lock;
+  }
+
+  leastGrant(): number {
+    return Math.floor(this.now * 1_000);
+  }
+
+  saveLock(key: Key, lock: LockRecord): void {
+    for (const granted of handOff(lock, this.now, this.leastGrant())) this.passed.push({ ...granted, lock: key });
+    this.#changed.add(keyId(key));
+  }
+
+  /**
+   * What the store is to do. With `guessed` the cells come from memory, and the time is a moment that has passed.
+   * With `alone` nothing is compared but what changes: the store can do no more.
+   */
+  transaction({ guessed, alone }: { readonly guessed: boolean; readonly alone: boolean }): Transaction {
+    const changes: Change[] = [];
+    for (const key of this.#changed)
+      changes.push({ key, revision: this.#cells.get(key)?.revision, ...this.#content(key) });
+    const checks: Check[] = [];
+    if (!alone) {
+      for (const [key, cell] of this.#cells)
+        if (!this.#changed.has(key)) checks.push({ key, revision: cell?.revision });
+    }
+    const notBefore = guessed && this.#timed ? this.#now : undefined;
+    return { checks, changes, notBefore, notAfter: this.#ends === Infinity ? undefined : this.#ends };
+  }
+
+  #content(cell: string): Pick<Change, "content" | "until"> {
+    const lock = this.#locks.get(cell);
+    if (lock) return { content: encodeLock(lock), until: Math.max(endOf(lock), this.now + keepGrantMs) };
+    const row = this.#row(cell);
+    if (row.floor && !this.#isLive(row.floor.until)) row.floor = undefined;
+    if (row.record && !this.#isLive(row.record.until)) row.record = undefined;
+    const { record, floor } = row;
+    if (!record && !floor) return { content: undefined, until: Infinity };
+    return { content: encodeRow(row), until: Math.max(record?.until ?? 0, floor?.until ?? 0) };
+  }
+
+  #change(key: Key, record: StoredRow | undefined): void {
+    const cell = keyId(key);
+    this.#row(cell).record = record;
+    this.#changed.add(cell);
+  }
+
+  #row(cell: string): Row {
+    let row = this.#rows.get(cell);
+    if (row) return row;
+    const found = this.#cells.get(cell);
+    row = found ? decoded(decodeRow, found, cell) : { record: undefined, floor: undefined };
+    this.#rows.set(cell, row);
+    return row;
+  }
+
+  /** Whether what ends then has not ended; if so, the group counts on it. */
+  #isLive(end: number): boolean {
+    if (end === Infinity) return true;
+    if (end <= this.now) return false;
+    if (end < this.#ends) this.#ends = end;
+    return true;
+  }
+}
+
+function decoded<T>(decode: (content: Uint8Array) => T, { content }: Cell, cell: string): T {
+  try {
+    return decode(content);
+  } catch (error) {
+    throw new CorruptValueError(`what is stored in the cell ${JSON.stringify(cell)} cannot be read`, { cause: error });
+  }
+}

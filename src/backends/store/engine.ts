@@ -1,0 +1,298 @@
+import { InvalidArgumentError } from "../../base/errors.ts";
+import type { Time } from "../../base/time.ts";
+import { Attempt, decideAll, type Decided, type Moment, type Prepared } from "./attempt.ts";
+import type { Task } from "./call.ts";
+import type { Passed } from "./cell-view.ts";
+import { stampOf } from "./content.ts";
+import { failureOf, mayHaveBeenSent } from "./failure.ts";
+import { Known } from "./known.ts";
+import { Marks } from "./marks.ts";
+import { partedByCells, partedByKeys } from "./parted.ts";
+import { Requests } from "./requests.ts";
+import { StoreClock } from "./store-clock.ts";
+import type { Answer, Cell, Revision, Store } from "./store.ts";
+
+/** Most groups that are taken up at once. */
+const mostTaken = 512;
+/** Most groups of one cell that are committed together. */
+const mostTogether = 256;
+/** How long a lease must last yet when a commit is sent that nobody compares with a clock, in ms. */
+const marginMs = 10;
+/** Longest pause after a conflict, in ms: of who lets others go on, and of who asks for something. */
+const longestPause = { urgent: 4, other: 64 };
+
+export interface EngineOptions {
+  readonly name: string;
+  readonly store: Store;
+  readonly time: Time;
+  /** Called with the locks that were passed on, once that is done. */
+  readonly onPassed: (passed: readonly Passed[]) => void;
+}
+
+/**
+ * Reads what groups are about, decides them here, and commits if nothing has changed meanwhile. Groups of one turn of
+ * the loop share a read and a commit, whatever sessions they come from; groups that write the same cell are decided
+ * in turn and committed together, or one after the other.
+ */
+export class Engine {
+  readonly #name: string;
+  readonly #store: Store;
+  readonly #time: Time;
+  readonly onPassed: EngineOptions["onPassed"];
+  readonly #alone: boolean;
+  readonly #mostRead: number;
+  readonly #timed: boolean;
+  readonly #maxContent: number;
+  readonly #known: Known;
+  readonly clock: StoreClock;
+  readonly #requests: Requests;
+  readonly #marks = new Marks();
+  #pending: Task[] = [];
+  #scheduled = false;
+
+  constructor({ name, store, time, onPassed }: EngineOptions) {
+    const { declares } = store;
+    this.#name = name;
+    this.#store = store;
+    this.#time = time;
+    this.onPassed = onPassed;
+    this.#alone = store.atomic === "one";
+    this.#mostRead = Math.max(declares.mostRead ?? 256, declares.mostCells ?? 64);
+    this.#timed = declares.timed === true;
+    this.#maxContent = declares.maxContent;
+    this.#known = new Known(time);
+    this.clock = new StoreClock(time, declares.clock);
+    this.#requests = new Requests(time, () => this.#schedule());
+  }
+
+  /** Takes up groups; each ends by its outcome. */
+  enter(tasks: readonly Task[]): void {
+    for (const task of tasks) this.#pending.push(task);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#pending.length === 0) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      if (!this.#requests.hasRoom) return this.#prune();
+      const attempts = this.#take();
+      if (attempts.length > 0) this.#start(attempts);
+      this.#schedule();
+    });
+  }
+
+  /** Forgets groups that have ended, while there is no room for others. */
+  #prune(): void {
+    if (this.#pending.length > mostTaken) this.#pending = this.#pending.filter((task) => !task.outcome);
+  }
+
+  /** Takes groups whose cells no other attempt changes. */
+  #take(): Attempt[] {
+    const pending = this.#pending.splice(0, mostTaken);
+    const attempts: Attempt[] = [];
+    const alone = new Map<string, Attempt>();
+    for (const task of pending) {
+      if (task.outcome) continue;
+      const [cell] = task.cells;
+      const other = task.writes && task.cells.length === 1 ? alone.get(cell as string) : undefined;
+      if (other && other.tasks.length < mostTogether) {
+        other.tasks.push(task);
+        continue;
+      }
+      const mark = task.writes ? this.#marks.take(task) : "free";
+      if (mark === "waits") continue;
+      const attempt = new Attempt(task, mark === "held");
+      attempts.push(attempt);
+      if (mark === "held" && task.cells.length === 1) alone.set(cell as string, attempt);
+    }
+    return attempts;
+  }
+
+  /** Others may change its cells from now on. */
+  #free(attempt: Attempt): void {
+    if (!attempt.held) return;
+    attempt.held = false;
+    const waiting = this.#marks.free(attempt.first);
+    if (waiting.length > 0) this.#pending = [...waiting, ...this.#pending];
+    this.#schedule();
+  }
+
+  #start(attempts: readonly Attempt[]): void {
+    const toRead: Attempt[] = [];
+    const prepared: Prepared[] = [];
+    for (const attempt of attempts) {
+      const moment = this.#guess(attempt);
+      const decided = moment && this.#decide(attempt, moment);
+      if (!decided) toRead.push(attempt);
+      else this.#answer(decided, true, prepared);
+    }
+    if (prepared.length > 0) this.#commit(prepared);
+    for (const some of partedByKeys(toRead, this.#mostRead)) this.#read(some);
+  }
+
+  /** What this process wrote last, where every cell of a group that writes is known and it was not refused yet. */
+  #guess(attempt: Attempt): Moment | undefined {
+    if (!attempt.writes || attempt.tasks.some(({ tries }) => tries > 0)) return undefined;
+    const cells = this.#known.find(attempt.cells);
+    if (!cells) return undefined;
+    const { clock } = this.#store.declares;
+    return { cells, now: clock === "client" || this.#timed ? this.clock.passed() : undefined, guessed: true };
+  }
+
+  #read({ attempts, keys }: { readonly attempts: readonly Attempt[]; readonly keys: readonly string[] }): void {
+    const asked = this.#time.monotonic();
+    const deadline = latest(attempts);
+    this.#requests.send(
+      deadline,
+      async () => this.#store.read(keys, { deadline }),
+      (reply) => {
+        const cells = new Map<string, Cell | undefined>();
+        for (const [i, key] of keys.entries()) cells.set(key, reply.cells[i]);
+        const now = this.clock.read(reply.now, asked);
+        const prepared: Prepared[] = [];
+        for (const attempt of attempts) {
+          const decided = this.#decide(attempt, { cells, now, guessed: false });
+          if (decided) this.#answer(decided, false, prepared);
+        }
+        if (prepared.length > 0) this.#commit(prepared);
+      },
+      (error) => {
+        for (const attempt of attempts) this.#fail(attempt, error, false);
+      },
+    );
+  }
+
+  #decide(attempt: Attempt, moment: Moment): Decided | undefined {
+    const again = (tasks: readonly Task[]): void => this.enter(tasks);
+    return decideAll(attempt, moment, { mono: this.#time.monotonic(), backend: this.#name, again });
+  }
+
+  /** Answers what changes nothing, and prepares the rest. */
+  #answer(decided: Decided, guessed: boolean, prepared: Prepared[]): void {
+    const { attempt, view, outcomes } = decided;
+    if (!view.hasChanged) {
+      this.#free(attempt);
+      for (const { task, outcome } of outcomes) task.settle(outcome);
+      return;
+    }
+    const transaction = view.transaction({ guessed: guessed && this.#timed, alone: this.#alone });
+    const { notAfter, changes } = transaction;
+    const sizes = changes.map(({ content }) => content?.byteLength ?? 0);
+    if (Math.max(...sizes) > this.#maxContent) {
+      return this.#fail(attempt, tooLarge(this.#name, this.#maxContent), false);
+    }
+    if (!this.#timed && notAfter !== undefined && this.clock.notYet() + marginMs >= notAfter) {
+      return this.#again(attempt, marginMs / 2);
+    }
+    prepared.push({ ...decided, transaction, bytes: sizes.reduce((sum, size) => sum + size, 0) });
+  }
+
+  /** Sends, at once: nothing comes between the decision, which asked whether the groups are wanted, and the request. */
+  #commit(all: readonly Prepared[]): void {
+    for (const prepared of partedByCells(all)) {
+      const deadline = latest(prepared.map(({ attempt }) => attempt));
+      for (const { outcomes } of prepared) for (const { task } of outcomes) task.sent = true;
+      this.#requests.send(
+        deadline,
+        async () =>
+          this.#store.commit(
+            prepared.map(({ transaction }) => transaction),
+            { deadline },
+          ),
+        (answers) => {
+          for (const [i, one] of prepared.entries())
+            this.#answered(one, answers[i] ?? new Error("the store gave no answer"));
+        },
+        (error) => {
+          for (const one of prepared) this.#lost(one, error);
+        },
+      );
+    }
+  }
+
+  #answered(prepared: Prepared, answer: Answer): void {
+    if (answer instanceof Error) return this.#lost(prepared, answer);
+    const { attempt, transaction, view, outcomes } = prepared;
+    if (answer === false) {
+      for (const { key } of transaction.changes) this.#known.wasWrong(key);
+      for (const { task, outcome } of outcomes) {
+        task.sent = false;
+        task.tries++;
+        // Whoever was granted something confirms what others wait behind.
+        if (outcome.ok && task.group.ops.some(({ op }) => op === "acquire")) task.urgent = true;
+      }
+      return this.#again(attempt, this.#pauseMs(attempt));
+    }
+    this.#remember(transaction.changes, answer === true ? [] : answer);
+    this.#free(attempt);
+    if (view.passed.length > 0) this.onPassed(view.passed);
+    for (const { task, outcome } of outcomes) task.settle(outcome);
+  }
+
+  #remember(changes: Prepared["transaction"]["changes"], revisions: readonly (Revision | undefined)[]): void {
+    for (const [i, { key, content }] of changes.entries()) {
+      const revision = revisions[i];
+      if (!content) this.#known.wrote(key, undefined);
+      else if (revision !== undefined) this.#known.wrote(key, { content, revision });
+      else this.#known.forget(key);
+    }
+  }
+
+  /** A commit failed. Where it may have taken effect, a look at what it wrote may tell. */
+  #lost(prepared: Prepared, error: unknown): void {
+    const { attempt, transaction, outcomes } = prepared;
+    for (const { key } of transaction.changes) this.#known.forget(key);
+    const sent = error === undefined || mayHaveBeenSent(error);
+    const look = transaction.changes.find(({ content }) => content);
+    if (!sent || !look || error === undefined) return this.#fail(attempt, error, sent);
+    const deadline = attempt.deadline;
+    const unknown = (): void => this.#fail(attempt, error, true);
+    this.#requests.send(
+      deadline,
+      async () => this.#store.read([look.key], { deadline }),
+      ({ cells: [cell] }) => {
+        if (!cell || stampOf(cell.content) !== stampOf(look.content as Uint8Array)) return unknown();
+        this.#free(attempt);
+        if (prepared.view.passed.length > 0) this.onPassed(prepared.view.passed);
+        for (const { task, outcome } of outcomes) task.settle(outcome);
+      },
+      unknown,
+    );
+  }
+
+  /** Ends the groups of an attempt; without an error it was too late. */
+  #fail(attempt: Attempt, error: unknown, sent: boolean): void {
+    this.#free(attempt);
+    const told = failureOf(error ?? new Error("the server did not reply in time"), this.#name);
+    for (const task of attempt.tasks) task.fail(told, sent);
+  }
+
+  /** Takes up the groups of an attempt once more, after a pause. */
+  #again(attempt: Attempt, pauseMs: number): void {
+    this.#free(attempt);
+    const tasks = attempt.tasks.filter((task) => !task.outcome);
+    if (tasks.length === 0) return;
+    if (pauseMs === 0) this.enter(tasks);
+    else this.#time.after(pauseMs, () => this.enter(tasks), { ref: true });
+  }
+
+  /** Random, so that those who met do not meet again. */
+  #pauseMs({ tasks }: Attempt): number {
+    const urgent = tasks.some((task) => task.urgent);
+    const tries = Math.max(...tasks.map((task) => task.tries));
+    if (urgent && tries < 4) return 0;
+    return Math.random() * Math.min(2 ** Math.min(tries, 8), urgent ? longestPause.urgent : longestPause.other);
+  }
+}
+
+function latest(attempts: readonly Attempt[]): number {
+  return Math.max(...attempts.map(({ deadline }) => deadline));
+}
+
+function tooLarge(backend: string, most: number): InvalidArgumentError {
+  return new InvalidArgumentError(`what is to be stored under one key is more than the ${most} bytes that may be`, {
+    backend,
+  });
+}

@@ -1,0 +1,43 @@
+import { isHoldfastError, UnavailableError } from "../../base/errors.ts";
+
+/** The server could not be asked, or did not answer. */
+export class StoreFailure extends Error {
+  static {
+    Object.defineProperty(StoreFailure.prototype, "name", {
+      value: "StoreFailure",
+      writable: true,
+      configurable: true,
+    });
+  }
+  /** Whether what was asked may have taken effect, or may yet. */
+  readonly sent: boolean;
+  /**
+   * Whether the server was reached and refuses such requests for now, as one that is out of memory or read-only does.
+   */
+  readonly refused: boolean;
+
+  constructor(
+    message: string,
+    options: { readonly sent: boolean; readonly refused?: boolean | undefined; readonly cause?: unknown },
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.sent = options.sent;
+    this.refused = options.refused === true;
+  }
+}
+
+/** Whether what failed so may have taken effect. */
+export function mayHaveBeenSent(error: unknown): boolean {
+  return !(error instanceof StoreFailure) || error.sent;
+}
+
+/** What a caller is told of it. */
+export function failureOf(error: unknown, backend: string): Error {
+  if (isHoldfastError(error)) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new UnavailableError(message, {
+    backend,
+    cause: error,
+    refused: error instanceof StoreFailure && error.refused,
+  });
+}

@@ -1,0 +1,16 @@
+/*
+ * A backend on anything that can compare and set. Who is who, from the port down:
+ *
+ *   backend      the port: sessions; what is refused (`refusal`) and promised (`promises`); `pages`; `signal-hub`
+ *   call         the groups of one `execute`, each a task that ends by its outcome or its deadline
+ *   engine       takes tasks up (`marks`: no two that change one cell at once), reads, decides, commits, tries again
+ *   attempt      tasks that are decided together, by `decide` of `common` on a `cell-view`
+ *   cell-view    cells at one moment as records and locks, and the transaction that makes of them what was decided
+ *   content      what is in a cell
+ *   known        what this process wrote last, which is tried first
+ *   store-clock  what is known of the clock that ends leases
+ *   requests     the requests that are open: bounded, each with an end
+ *   store        the small port below: what a server must do
+ */
+export { storeBackend, type StoreBackendOptions } from "./backend.ts";
+export { StoreFailure } from "./failure.ts";

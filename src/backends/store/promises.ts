@@ -1,0 +1,30 @@
+import type { Capabilities } from "../../port/index.ts";
+import type { Store } from "./store.ts";
+
+/** What a value leaves for what is stored beside it, in bytes: its version, its stamps, its fence. */
+const headBytes = 4_096;
+
+/** What a backend on this store promises. */
+export function capabilitiesOf(store: Store): Capabilities {
+  const { exclusion, fence, reads, durability, ttlGranularity, shared, clock, maxContent, mostCells } = store.declares;
+  const any = store.atomic === "any";
+  const tells = store.messages !== undefined || store.watch !== undefined;
+  return {
+    exclusion,
+    fence,
+    guard: any ? "atomic" : "floor",
+    reads,
+    transact: any ? "full" : "none",
+    durability,
+    clock,
+    ttlGranularity,
+    maxValue: maxContent - headBytes,
+    push: tells,
+    watch: store.watch ? (store.declares.watch ?? "lossy") : "none",
+    list: store.scan !== undefined,
+    batchRoundTrips: 2,
+    shared,
+    stamps: any ? "atomic" : "apart",
+    maxGroup: any ? (mostCells ?? 64) : 64,
+  };
+}

@@ -1,0 +1,172 @@
+import { InvalidArgumentError, UnavailableError, UnsupportedError } from "../../base/errors.ts";
+import { drawId } from "../../base/ids.ts";
+import { spaceOfId, utf8Length, type Key, type Space } from "../../base/keys.ts";
+import type { Signal, Signals, Subscription } from "../../port/index.ts";
+import type { Passed } from "./cell-view.ts";
+import { failureOf } from "./failure.ts";
+import { contentOf, textOf } from "./content.ts";
+import type { Limit, Message, Messages, Store } from "./store.ts";
+
+/** Longest message to a topic, in bytes. */
+const maxMessage = 32 * 1024;
+/** For how long a message is kept that goes through a cell, in ms. */
+const keptMs = 60_000;
+
+type Listener = (signal: Signal) => void;
+
+/** How messages go: the store's own way, or through cells that are watched. */
+export function messagesOf(store: Store, wall: () => number): Messages | undefined {
+  const { messages, watch } = store;
+  if (messages) return messages;
+  if (!watch) return undefined;
+  return {
+    async tell(all, limit) {
+      const changes = all.map(({ topic, body }) => {
+        const key = `${cellOf(topic)}${drawId()}`;
+        return { key, revision: undefined, content: contentOf(body), until: wall() + keptMs };
+      });
+      await store.commit(
+        changes.map((change) => ({ checks: [], changes: [change] })),
+        limit,
+      );
+    },
+    async hear(topic, listener) {
+      return watch.call(store, cellOf(topic), (key) => {
+        if (key === undefined) listener(undefined);
+        else void readMessage(store, key, listener);
+      });
+    },
+  };
+}
+
+async function readMessage(store: Store, key: string, listener: (body: string | undefined) => void): Promise<void> {
+  try {
+    const { cells } = await store.read([key], { deadline: Infinity });
+    const [cell] = cells;
+    if (cell) listener(textOf(cell.content));
+  } catch {
+    // What it said is lost.
+    listener(undefined);
+  }
+}
+
+/** No space's id begins with it, and no topic's is the beginning of another's. */
+const cellOf = (topic: string): string => `!${topic.length}:${topic}`;
+const grantsTopic = (session: string): string => `g${session}`;
+const topicOf = (topic: string): string => `t${topic}`;
+
+/** Has the sessions told whose waiters were granted a lock. Best effort: who is not told asks in time. */
+export function tellPassed(messages: Messages, passed: readonly Passed[], limit: Limit): void {
+  const all = passed.map(({ lock, owner, grant, session }): Message => {
+    return { topic: grantsTopic(session), body: JSON.stringify([lock.space.id, lock.key, owner, grant]) };
+  });
+  messages.tell(all, limit).catch(() => undefined);
+}
+
+/** The wake-up channel of one session. */
+export class SignalHub implements Signals {
+  readonly #backend: string;
+  readonly #store: Store;
+  readonly #messages: Messages;
+  readonly #session: string;
+  readonly #open: () => Promise<unknown>;
+  readonly #limit: () => Limit;
+  readonly #stops = new Set<() => void>();
+  #ended = false;
+
+  constructor(options: {
+    readonly backend: string;
+    readonly store: Store;
+    readonly messages: Messages;
+    readonly session: string;
+    readonly open: () => Promise<unknown>;
+    readonly limit: () => Limit;
+  }) {
+    this.#backend = options.backend;
+    this.#store = options.store;
+    this.#messages = options.messages;
+    this.#session = options.session;
+    this.#open = options.open;
+    this.#limit = options.limit;
+  }
+
+  async subscribe(to: Subscription, listener: Listener): Promise<() => void> {
+    this.#assertOpen();
+    await this.#open();
+    let live = true;
+    // In a microtask of its own: one at a time, and never inside of what it is told of.
+    const tell: Listener = (signal) => queueMicrotask(() => live && listener(signal));
+    const leave = await this.#asked(async () => this.#listen(to, tell));
+    const stop = (): void => {
+      if (!live) return;
+      live = false;
+      leave();
+      this.#stops.delete(stop);
+    };
+    this.#stops.add(stop);
+    if (this.#ended) stop();
+    return stop;
+  }
+
+  async publish(topic: string, body: string): Promise<void> {
+    this.#assertOpen();
+    if (utf8Length(body) > maxMessage) {
+      throw new InvalidArgumentError(`a message is at most ${maxMessage} bytes`, { backend: this.#backend });
+    }
+    await this.#open();
+    await this.#asked(async () => this.#messages.tell([{ topic: topicOf(topic), body }], this.#limit()));
+  }
+
+  end(): void {
+    this.#ended = true;
+    for (const stop of [...this.#stops]) stop();
+  }
+
+  async #listen(to: Subscription, tell: Listener): Promise<() => void> {
+    if ("grants" in to) {
+      return this.#messages.hear(grantsTopic(this.#session), (body) => tell(grantedOf(body) ?? { type: "gap" }));
+    }
+    if ("topic" in to) {
+      return this.#messages.hear(topicOf(to.topic), (body) =>
+        tell(body === undefined ? { type: "gap" } : { type: "message", body }),
+      );
+    }
+    return this.#watch(to.changes, to.prefix, tell);
+  }
+
+  async #watch(space: Space, prefix: string, tell: Listener): Promise<() => void> {
+    const store = this.#store;
+    if (!store.watch)
+      throw new UnsupportedError(`${this.#backend} does not tell of changes`, { backend: this.#backend });
+    return store.watch(space.id + prefix, (cell) => {
+      tell(
+        cell === undefined ? { type: "gap" } : { type: "changed", key: { space, key: cell.slice(space.id.length) } },
+      );
+    });
+  }
+
+  async #asked<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      throw failureOf(error, this.#backend);
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#ended) throw new UnavailableError("the backend is closed", { backend: this.#backend });
+  }
+}
+
+/** Undefined for what is no message of ours, and where something was missed. */
+function grantedOf(body: string | undefined): Signal | undefined {
+  if (body === undefined) return undefined;
+  try {
+    const [id, key, owner, grant] = JSON.parse(body) as [string, string, string, number];
+    const space = spaceOfId(id);
+    const lock: Key | undefined = space && { space, key };
+    return lock && { type: "granted", lock, owner, grant };
+  } catch {
+    return undefined;
+  }
+}
