@@ -20,7 +20,7 @@ for (const [title, url] of [
 }
 rmSync(folder, { recursive: true });
 // What Redis promises depends on its settings, so these are those of a server that is set right.
-const promises = { exclusion: "primary", durability: "disk" } as const;
+const promises = { exclusion: "primary", durability: "disk", stamps: "atomic" } as const;
 const instead = { "an acknowledged write survives": "what the server's settings say, but not every failover" };
 for (const [title, topology] of [
   ["`redis://`, `redis+sentinel://`", "single"],

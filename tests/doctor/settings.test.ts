@@ -131,7 +131,7 @@ describe("a backend does not open on", () => {
 describe("a backend opens", () => {
   it("on settings that are right, and declares what they promise", async () => {
     const traits = await check(fakeRouter("single", {}));
-    assert.deepEqual(traits.promises, { exclusion: "primary", durability: "disk" });
+    assert.deepEqual(traits.promises, { exclusion: "primary", durability: "disk", stamps: "atomic" });
     assert.deepEqual([traits.flavour, traits.version, traits.configurable], ["Redis", "7.2.4", true]);
   });
 
@@ -141,7 +141,7 @@ describe("a backend opens", () => {
       info: { aof_enabled: "0" },
     };
     const { promises } = await check(fakeRouter("single", account), { use: "cache" });
-    assert.deepEqual(promises, { exclusion: "advisory", durability: "none" });
+    assert.deepEqual(promises, { exclusion: "advisory", durability: "none", stamps: "atomic" });
   });
 
   it("with a promise as weak as its weakest server's", async () => {
@@ -152,7 +152,7 @@ describe("a backend opens", () => {
   it("where CONFIG and INFO are forbidden, and promises no more than is known", async () => {
     const account: Account = { info: { maxmemory_policy: undefined, aof_enabled: undefined }, config: "forbidden" };
     const traits = await check(fakeRouter("single", account));
-    assert.deepEqual(traits.promises, { exclusion: "primary", durability: "none" });
+    assert.deepEqual(traits.promises, { exclusion: "primary", durability: "none", stamps: "atomic" });
     assert.equal(traits.configurable, false);
   });
 

@@ -1,4 +1,5 @@
-import type { Result } from "../../port/index.ts";
+import type { Group, Operation, Result } from "../../port/index.ts";
+import type { Touch } from "./encode.ts";
 import type { Places } from "./places.ts";
 import { decodeRecord, type NamedStamp } from "./record.ts";
 import type { Reply, Router } from "./router.ts";
@@ -10,6 +11,8 @@ export interface Doubt {
   readonly results: Result[];
   readonly place: number;
   readonly stamps: readonly NamedStamp[];
+  /** What it is where they are not. */
+  readonly otherwise: Result;
 }
 
 /**
@@ -35,7 +38,32 @@ export async function settleDoubts(router: Router, places: Places, doubts: reado
       }
     }),
   );
-  for (const { results, place, stamps } of doubts) {
-    if (!stamps.every(({ name, id }) => ids.get(name) === id)) results[place] = undefined;
+  for (const { results, place, stamps, otherwise } of doubts) {
+    if (!stamps.every(({ name, id }) => ids.get(name) === id)) results[place] = otherwise;
   }
+}
+
+/** Whether a group must know of stamps before it is sent: a touch of a record that is not current must not take effect. */
+export function looksFirst({ ops }: Group): boolean {
+  return ops.some(isStampedTouch);
+}
+
+/** What is read for it. */
+export function readsOf({ ops }: Group): Group {
+  return { ops: ops.filter(isStampedTouch).map(({ key }) => ({ op: "get", key, stamped: true, keyOnly: true })) };
+}
+
+/** The group with what the results of {@link readsOf} tell. */
+export function withLook(group: Group, results: readonly Result[]): Group {
+  let at = 0;
+  const ops = group.ops.map((op) => {
+    if (!isStampedTouch(op)) return op;
+    const touch: Touch = { ...op, stamped: false, stale: results[at++] === undefined };
+    return touch;
+  });
+  return { ...group, ops };
+}
+
+function isStampedTouch(op: Operation): op is Touch {
+  return op.op === "touch" && op.stamped === true;
 }

@@ -1,6 +1,6 @@
 import type { ExecuteCall, Group, LockOperation, Operation, Outcome, Result } from "../../port/index.ts";
 import type { Alarm, Due } from "../common/alarm.ts";
-import { settleDoubts, type Doubt } from "./apart.ts";
+import { looksFirst, readsOf, settleDoubts, withLook, type Doubt } from "./apart.ts";
 import type { Learned } from "./decode.ts";
 import type { Encoding } from "./encode.ts";
 import { failedBy, late, notSent, refusalOf, severalSlots, unclaimed } from "./outcomes.ts";
@@ -29,14 +29,14 @@ export interface BatchContext {
 export class Batch implements Learned, Due {
   readonly deadline: number;
   place: number | undefined;
-  readonly #groups: readonly Group[];
+  #groups: readonly Group[];
   readonly #call: ExecuteCall;
   readonly #settle: (outcomes: readonly Outcome[]) => void;
   readonly #alarm: Alarm<Batch>;
   /** A group that is on its way has none yet. */
   readonly #outcomes: (Outcome | undefined)[] = [];
-  /** Groups whose node is waited for. */
-  readonly #absent = new Set<number>();
+  /** Groups that wait for their node, or for a look at their stamps: they were not sent. */
+  readonly #unsent = new Set<number>();
   /** What was sent. */
   readonly #parts: Part[] = [];
   /** Of the reply that is being read. */
@@ -89,8 +89,8 @@ export class Batch implements Learned, Due {
     this.#context?.learned(op as LockOperation, outcome, turnMs);
   }
 
-  stamped(member: number, results: Result[], place: number, stamps: readonly NamedStamp[]): void {
-    (this.#doubts ??= []).push({ member, results, place, stamps });
+  stamped(member: number, results: Result[], place: number, stamps: readonly NamedStamp[], otherwise?: false): void {
+    (this.#doubts ??= []).push({ member, results, place, stamps, otherwise });
   }
 
   /** Sorts groups into parts and sends these; on a cluster those whose node is not there wait for it. */
@@ -98,6 +98,7 @@ export class Batch implements Learned, Due {
     const { encoding, places } = context;
     const plan = new Plan(encoding, places);
     let absent: Map<number, number[]> | undefined;
+    let looking: number[] | undefined;
     const refused: number[] = [];
     for (const i of members) {
       const group = this.#groups[i] as Group;
@@ -110,16 +111,41 @@ export class Batch implements Learned, Due {
         const waiting = absent.get(slot);
         if (waiting) waiting.push(i);
         else absent.set(slot, [i]);
-      } else if (this.#call.claim(i)) plan.add(group, i, slot);
+      } else if (encoding.stampsApart && looksFirst(group)) (looking ??= []).push(i);
+      else if (this.#call.claim(i)) plan.add(group, i, slot);
       else refused.push(this.#refuse(i, unclaimed()));
     }
-    this.#waitsFor += plan.parts.length + (absent?.size ?? 0);
+    this.#waitsFor += plan.parts.length + (absent?.size ?? 0) + (looking ? 1 : 0);
     this.#tell(refused);
     for (const part of plan.parts) {
       this.#parts.push(part);
       void this.#exchange(part, context);
     }
     for (const [slot, waiting] of absent ?? []) void this.#await(slot, waiting, context);
+    if (looking) void this.#lookFirst(looking, context);
+  }
+
+  /** Has stamps that are elsewhere looked at before the groups that ask for them are sent. */
+  async #lookFirst(looking: readonly number[], context: BatchContext): Promise<void> {
+    for (const i of looking) this.#unsent.add(i);
+    const reads = looking.map((i) => readsOf(this.#groups[i] as Group));
+    const call = { deadline: this.deadline, claim: () => true };
+    const outcomes = await new Promise<readonly Outcome[]>((settle) => {
+      new Batch(this.#alarm, reads, call, settle).send(context);
+    });
+    if (this.#over) return;
+    const members: number[] = [];
+    for (const [at, i] of looking.entries()) {
+      const outcome = outcomes[at] as Outcome;
+      this.#unsent.delete(i);
+      if (outcome.ok) {
+        this.#groups = this.#groups.with(i, withLook(this.#groups[i] as Group, outcome.results));
+        members.push(i);
+      } else this.#refuse(i, outcome.why === "failed" ? notSent(outcome.error) : outcome);
+    }
+    this.#tell(looking);
+    this.#dispatch(context, members);
+    this.#done();
   }
 
   async #await(slot: number, waiting: readonly number[], context: BatchContext): Promise<void> {
@@ -127,11 +153,11 @@ export class Batch implements Learned, Due {
     const { admitted, leave } = room.enter(waiting.length);
     const members = waiting.slice(0, admitted);
     this.#tell(waiting.slice(admitted).map((i) => this.#refuse(i, notSent(room.full()))));
-    for (const i of members) this.#absent.add(i);
+    for (const i of members) this.#unsent.add(i);
     try {
       if (admitted > 0) await places.ready(slot, this.#call.deadline);
       if (this.#over) return;
-      for (const i of members) this.#absent.delete(i);
+      for (const i of members) this.#unsent.delete(i);
       this.#dispatch(context, members);
     } catch (error) {
       this.#fail(members, failedBy(error));
@@ -217,7 +243,7 @@ export class Batch implements Learned, Due {
     this.#alarm.delete(this);
     if (this.#waitsFor > 0) this.#giveUp();
     this.#settle(
-      this.#groups.map((_, i) => this.#outcomes[i] ?? late(this.#context !== undefined && !this.#absent.has(i))),
+      this.#groups.map((_, i) => this.#outcomes[i] ?? late(this.#context !== undefined && !this.#unsent.has(i))),
     );
   }
 }

@@ -6,10 +6,11 @@ import type { ServerTraits } from "./settings/index.ts";
 /** What the backend promises on servers so arranged, whose settings leave so much; `watches`: they tell of changes. */
 export function capabilitiesOf(
   topology: Topology,
-  { exclusion, durability }: ServerTraits["promises"],
+  { exclusion, durability, stamps }: ServerTraits["promises"],
   watches: boolean,
 ): Capabilities {
   const isCluster = topology === "cluster";
+  const isApart = isCluster || stamps === "apart";
   return {
     exclusion,
     fence: "clock",
@@ -23,9 +24,9 @@ export function capabilitiesOf(
     push: true,
     watch: watches ? "lossy" : "none",
     list: true,
-    batchRoundTrips: isCluster ? 2 : 1,
+    batchRoundTrips: isApart ? 2 : 1,
     shared: "network",
-    stamps: isCluster ? "apart" : "atomic",
+    stamps: isApart ? "apart" : "atomic",
     maxGroup,
   };
 }

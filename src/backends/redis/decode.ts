@@ -1,27 +1,29 @@
 import type { Group, Holding, LockState, Operation, Outcome, Result } from "../../port/index.ts";
+import type { Layout } from "./layout.ts";
 import { failedWithin, foreign, notSent, unreadable } from "./outcomes.ts";
-import { decodeRecord, stampsOf, type NamedStamp } from "./record.ts";
+import type { Encoding } from "./encode.ts";
+import { decodeRecord, stampsOf, withStamps, type NamedStamp } from "./record.ts";
 import type { Reply } from "./router.ts";
 
 /** What is learned of a group beside its outcome. */
 export interface Learned {
   /** An acquire that waits was refused, or granted or released: whoever waits has to be looked after. */
   lock(op: Operation, outcome: Outcome, turnMs: number): void;
-  /** The result at `place` is one only if these stamps are current. */
-  stamped(member: number, results: Result[], place: number, stamps: readonly NamedStamp[]): void;
+  /** The result at `place` is one only if these stamps are current, and `otherwise` if not. */
+  stamped(member: number, results: Result[], place: number, stamps: readonly NamedStamp[], otherwise?: false): void;
 }
 
 /** Reads the flat reply of the script, group by group. */
 export class ReplyReader {
   readonly #reply: readonly Reply[];
   readonly #learned: Learned;
-  readonly #stampsApart: boolean;
+  readonly #encoding: Encoding;
   #at = 0;
   #member = 0;
 
-  constructor(reply: readonly Reply[], stampsApart: boolean, learned: Learned) {
+  constructor(reply: readonly Reply[], encoding: Encoding, learned: Learned) {
     this.#reply = reply;
-    this.#stampsApart = stampsApart;
+    this.#encoding = encoding;
     this.#learned = learned;
   }
 
@@ -71,7 +73,6 @@ export class ReplyReader {
     const outcome: Outcome = { ok: true, results };
     for (const op of ops) {
       switch (op.op) {
-        case "touch":
         case "check":
         case "set":
         case "floor":
@@ -79,19 +80,31 @@ export class ReplyReader {
           break;
         case "get": {
           const bytes = this.#reply[this.#at++] as Buffer | null;
-          const record = bytes === null ? undefined : decodeRecord(op.key.key, bytes);
-          results.push(record);
-          if (bytes === null) break;
-          if (record === undefined) return this.#corrupt(ops, op);
-          if (op.stamped === true && this.#stampsApart) {
-            const stamps = stampsOf(bytes);
-            if (stamps.length > 0) this.#learned.stamped(this.#member, results, results.length - 1, stamps);
+          if (bytes === null) {
+            results.push(undefined);
+            break;
           }
+          const record = readResult(op, bytes, this.#encoding.layout);
+          if (record === undefined) return this.#corrupt(ops, op);
+          results.push(record);
+          if (op.stamped) this.#doubt(results, bytes);
           break;
         }
-        case "delete":
+        case "touch":
           results.push(this.#reply[this.#at++] === 1);
           break;
+        case "delete": {
+          const given = this.#reply[this.#at++] as Buffer | number | null;
+          if (given === null || typeof given === "number") {
+            results.push(op.take ? undefined : given === 1);
+            break;
+          }
+          const record = decodeRecord(op.key.key, given, !op.take);
+          if (record === undefined) return this.#corrupt(ops, op);
+          results.push(op.take ? record : true);
+          if (op.stamped) this.#doubt(results, given, op.take ? undefined : false);
+          break;
+        }
         case "acquire":
         case "extend":
           results.push({ grant: this.#reply[this.#at++] as number });
@@ -116,14 +129,30 @@ export class ReplyReader {
     return outcome;
   }
 
+  /** The last result is one only if its stamps are current, where the script does not look at them. */
+  #doubt(results: Result[], bytes: Buffer, otherwise?: false): void {
+    const stamps = this.#encoding.stampsApart ? stampsOf(bytes) : [];
+    if (stamps.length > 0) this.#learned.stamped(this.#member, results, results.length - 1, stamps, otherwise);
+  }
+
   /** A read found what is no record: the values that the other operations gave are stepped over. */
   #corrupt(ops: readonly Operation[], found: Operation): Outcome {
     for (let i = ops.indexOf(found) + 1; i < ops.length; i++) {
       const name = ops[i]?.op;
       if (name !== "check" && name !== "set" && name !== "floor") this.#at++;
     }
-    return { ok: false, why: "failed", sent: ops.length > 1, error: foreign(found) };
+    const sent = ops.length > 1 || found.op === "delete";
+    return { ok: false, why: "failed", sent, error: foreign(found) };
   }
+}
+
+/** A read for a page: it shows the stamps, whether or not they are current. */
+export type ListedGet = Extract<Operation, { op: "get" }> & { readonly listed?: boolean };
+
+/** What a `get` gives of the bytes that are there; undefined if they are no record. */
+export function readResult({ key, keyOnly, stamped, listed }: ListedGet, bytes: Buffer, layout: Layout): Result {
+  const record = decodeRecord(key.key, bytes, keyOnly);
+  return record !== undefined && (stamped === "show" || listed) ? withStamps(record, bytes, layout) : record;
 }
 
 /** A state as `stateOf` in `lua/lock-state.ts` tells it. */

@@ -1,13 +1,18 @@
 import type { Key } from "../../base/keys.ts";
-import type { Condition, Group, Operation } from "../../port/index.ts";
+import type { Condition, Group, Operation, Ttl } from "../../port/index.ts";
 import type { Layout } from "./layout.ts";
 import { encodeRecord, joined } from "./record.ts";
 import type { Arg } from "./router.ts";
 
+/** A touch whose stamps are elsewhere: they were looked at before it is sent, and `stale` if they are not current. */
+export type Touch = Extract<Operation, { op: "touch" }> & { readonly stale?: boolean };
 type Acquire = Extract<Operation, { op: "acquire" }>;
 
 /** Longest time that is told to the server, in ms: some thirty years. */
 const longest = 1_000_000_000_000;
+
+/** The last moment that a record's end can be, in ms since 1970: 13 digits. */
+const latest = 9_999_999_999_999;
 
 /** What the arguments of a call depend on. */
 export interface Encoding {
@@ -77,17 +82,27 @@ export class Arguments {
         args.push("e", op.owner, String(op.grant), time(op.ttl));
         return true;
       case "get":
-        if (op.stamped !== true || stampsApart) return false;
+        if (op.keyOnly) args.push("h", op.stamped && !stampsApart ? "s" : "");
+        else if (op.stamped && !stampsApart) args.push("v");
+        else return false;
         keys.push(layout.name(op.key));
-        args.push("v");
+        return true;
+      case "touch":
+        if (op.if !== undefined || (op as Touch).stale) return false;
+        keys.push(layout.name(op.key));
+        args.push("u", op.stamped ? "s" : "", endOf(op.ttl));
+        return true;
+      case "delete":
+        if (op.if !== undefined) return false;
+        keys.push(layout.name(op.key));
+        args.push("d", givenBy(op, stampsApart));
         return true;
       case "set": {
-        if (op.ttl === "keep" || typeof op.ttl === "object" || (op.if === undefined) === (op.ttl === undefined))
-          return false;
+        if (op.ttl === "keep" || (op.if === undefined) === (op.ttl === undefined)) return false;
         const encoded = encodeRecord(op.id, op.value, op.stamps, layout, op.ttl !== undefined);
         keys.push(layout.name(op.key));
         if (op.ttl === undefined) args.push("c", conditionOf(op.if), joined(encoded));
-        else args.push("p", time(op.ttl), encoded.head, encoded.tail);
+        else args.push("p", endOf(op.ttl), encoded.head, encoded.tail);
         this.bytes += op.value.length;
         return true;
       }
@@ -114,12 +129,13 @@ export class Arguments {
     const { args, keys } = this;
     const { layout, stampsApart } = this.#encoding;
     switch (op.op) {
-      case "touch":
-        throw new Error("touch is not written yet");
-      case "get":
+      case "get": {
+        const stamped = op.stamped && !stampsApart;
         keys.push(layout.name(op.key));
-        args.push(op.stamped === true && !stampsApart ? "V" : "R");
+        if (op.keyOnly) args.push("H", stamped ? "s" : "");
+        else args.push(stamped ? "V" : "R");
         break;
+      }
       case "check":
         keys.push(layout.name(op.key));
         args.push("C", conditionOf(op.if));
@@ -127,16 +143,22 @@ export class Arguments {
       case "set": {
         const ends = op.ttl !== undefined && op.ttl !== "keep";
         const { head, tail } = encodeRecord(op.id, op.value, op.stamps, layout, ends);
-        const ttl = op.ttl === undefined ? "" : op.ttl === "keep" ? "k" : time(op.ttl as number);
         keys.push(layout.name(op.key));
-        args.push("S", conditionOf(op.if), ttl, head, tail);
+        args.push("S", conditionOf(op.if), endOf(op.ttl), head, tail);
         this.bytes += op.value.length;
         break;
       }
-      case "delete":
+      case "touch":
         keys.push(layout.name(op.key));
-        args.push("D", conditionOf(op.if));
+        args.push("U", conditionOf(op.if), op.stamped ? "s" : (op as Touch).stale ? "n" : "", endOf(op.ttl));
         break;
+      case "delete": {
+        const given = givenBy(op, stampsApart);
+        keys.push(layout.name(op.key));
+        if (given === "") args.push("D", conditionOf(op.if));
+        else args.push("M", conditionOf(op.if), given);
+        break;
+      }
       case "floor":
         keys.push(layout.floor(op.key));
         args.push("F", String(op.grant), String(op.n), time(op.keepMs));
@@ -159,7 +181,7 @@ export class Arguments {
         break;
       case "steal":
         this.#lock(op.lock, true);
-        args.push("T");
+        args.push("T", op.owner === undefined ? "" : `=${op.owner}`);
         break;
       case "inspect":
         this.#lock(op.lock, true);
@@ -178,6 +200,21 @@ export class Arguments {
 
 function conditionOf(condition: Condition | undefined): string {
   return condition === undefined ? "" : "id" in condition ? `=${condition.id}` : "-";
+}
+
+/** What a delete is to give, as `readGiven` in `lua/base.ts` has it. */
+function givenBy({ take, stamped }: Extract<Operation, { op: "delete" }>, stampsApart: boolean): string {
+  if (!stamped) return take ? "t" : "";
+  if (stampsApart) return take ? "t" : "h";
+  return take ? "T" : "c";
+}
+
+/** When a record ends, as the script is told it. */
+function endOf(ttl: Ttl | undefined): string {
+  if (typeof ttl === "number") return time(ttl);
+  if (ttl === undefined) return "";
+  if (ttl === "keep") return "k";
+  return `@${String(Math.min(Math.max(Math.ceil(ttl.at), 0), latest)).padStart(13, "0")}`;
 }
 
 /** Whole milliseconds. */

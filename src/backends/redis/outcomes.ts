@@ -5,14 +5,14 @@ import {
   UnavailableError,
   UnsupportedError,
 } from "../../base/errors.ts";
-import { utf8Length } from "../../base/keys.ts";
-import type { Group, Operation, Outcome, Payload } from "../../port/index.ts";
+import { keyId, utf8Length } from "../../base/keys.ts";
+import type { Group, Guard, Operation, Outcome, Payload } from "../../port/index.ts";
 import { passes } from "./connections/failures.ts";
 import { isForbiddenInScript, RedisFailure } from "./router.ts";
 
 export type Failed = Extract<Outcome, { why: "failed" }>;
 
-/** Most operations and guards of a group: what one of them holds the server up. */
+/** Most keys of a group, its guards' locks included: what one of them holds the server up. */
 export const maxGroup = 256;
 /** Largest value, in bytes. */
 export const maxValue = 64 * 1024 * 1024;
@@ -96,8 +96,8 @@ export function severalSlots(): UnsupportedError {
 
 /** What is wrong with a group, if anything. */
 export function refusalOf({ ops, guards }: Group): InvalidArgumentError | undefined {
-  if (ops.length + (guards?.length ?? 0) > maxGroup) {
-    return new InvalidArgumentError(`a group may hold at most ${maxGroup} operations`, { backend });
+  if (ops.length + (guards?.length ?? 0) > maxGroup && keysOf(ops, guards ?? []) > maxGroup) {
+    return new InvalidArgumentError(`a group may have at most ${maxGroup} keys`, { backend });
   }
   for (const op of ops) {
     if (op.op === "set" && isTooLarge(op.value)) {
@@ -108,6 +108,11 @@ export function refusalOf({ ops, guards }: Group): InvalidArgumentError | undefi
     }
   }
   return undefined;
+}
+
+function keysOf(ops: readonly Operation[], guards: readonly Guard[]): number {
+  const keys = ops.map((op) => ("key" in op ? op.key : op.lock));
+  return new Set([...keys, ...guards.map(({ lock }) => lock)].map(keyId)).size;
 }
 
 /** Counts only where the length leaves it open. */

@@ -1,12 +1,23 @@
 import { createHash } from "node:crypto";
 import { InvalidArgumentError } from "../../base/errors.ts";
-import { keyId, type Key, type Space } from "../../base/keys.ts";
+import type { Key, Space } from "../../base/keys.ts";
 import type { Time } from "../../base/time.ts";
-import type { Group, ListedRecord, LockState, Outcome, Page, Query, StoredRecord } from "../../port/index.ts";
+import type {
+  Group,
+  ListedRecord,
+  LockState,
+  Operation,
+  Outcome,
+  Page,
+  Query,
+  Result,
+  StoredRecord,
+} from "../../port/index.ts";
 import type { BatchContext } from "./batch.ts";
+import type { ListedGet } from "./decode.ts";
 import { inOrder, readDistribution, type Distribution } from "./distribution.ts";
 import { failedBy, foreign } from "./outcomes.ts";
-import { decodeRecord, stampsOf } from "./record.ts";
+import { decodeRecord, withStamps } from "./record.ts";
 import type { Node, Reply } from "./router.ts";
 import { before } from "./signals/before.ts";
 
@@ -17,6 +28,7 @@ const smallStep = 16;
 const largeStep = 1_000;
 /** Records that are read at once, and bytes of them after which a page is full. */
 const chunk = 128;
+const keysChunk = 1_024;
 const mostBytes = 8 * 1024 * 1024;
 
 /** What a page is read with. */
@@ -40,9 +52,10 @@ interface Position {
 
 /** One page of a space; see the port. Rejects with a HoldfastError. */
 export async function readPage(context: PageContext, query: Query, deadline: number): Promise<Page> {
-  const { limit } = query;
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) {
-    throw new InvalidArgumentError(`limit must be an integer from 1 to 1000, got ${limit}`, { backend: "redis" });
+  const { limit, keysOnly } = query;
+  const most = keysOnly ? 10_000 : 1_000;
+  if (!Number.isInteger(limit) || limit < 1 || limit > most) {
+    throw new InvalidArgumentError(`limit must be an integer from 1 to ${most}, got ${limit}`, { backend: "redis" });
   }
   const from = query.cursor === undefined ? undefined : parse(query.cursor, query);
   try {
@@ -128,14 +141,15 @@ class Listing {
   async #show(
     names: readonly string[],
   ): Promise<{ readonly records: ListedRecord[]; readonly left: readonly string[] }> {
-    const { limit, space } = this.#query;
+    const { limit, space, keysOnly } = this.#query;
     const records: ListedRecord[] = [];
     let bytes = 0;
     let at = 0;
     while (at < names.length && at < limit && bytes < mostBytes) {
-      const some = names.slice(at, Math.min(at + chunk, limit));
+      const some = names.slice(at, Math.min(at + (keysOnly ? keysChunk : chunk), limit));
       at += some.length;
       if (holdsLocks(space)) records.push(...(await this.#inUse(some)));
+      else if (keysOnly) records.push(...(await this.#heads(some)));
       else bytes += await this.#read(some, records);
     }
     return { records, left: names.slice(at) };
@@ -143,14 +157,32 @@ class Listing {
 
   /** The locks that are held or waited for. */
   async #inUse(names: readonly string[]): Promise<readonly StoredRecord[]> {
-    const locks = names.map((name) => this.#keyOf(name)).filter((key) => key !== undefined);
-    const outcomes = await this.#context.run(locks.map((lock) => ({ ops: [{ op: "inspect", lock }] })));
+    const locks = this.#keysOf(names);
+    const states = await this.#ask(locks.map((lock) => ({ op: "inspect", lock })));
     return locks.flatMap(({ key }, i) => {
-      const outcome = outcomes[i];
-      if (!outcome?.ok) throw outcome?.why === "failed" ? outcome.error : foreign(undefined);
-      const { holders, waiting } = outcome.results[0] as LockState;
+      const { holders, waiting } = states[i] as LockState;
       return holders.length + waiting > 0 ? [{ key, id: "", value: "" }] : [];
     });
+  }
+
+  /** The records that are there, without their values. */
+  async #heads(names: readonly string[]): Promise<readonly ListedRecord[]> {
+    const reads = this.#keysOf(names).map((key): ListedGet => ({ op: "get", key, keyOnly: true, listed: true }));
+    const heads = await this.#ask(reads);
+    return (heads as (ListedRecord | undefined)[]).filter((head) => head !== undefined);
+  }
+
+  /** The results of operations, each by itself. */
+  async #ask(ops: readonly Operation[]): Promise<readonly Result[]> {
+    const outcomes = await this.#context.run(ops.map((op) => ({ ops: [op] })));
+    return outcomes.map((outcome) => {
+      if (!outcome.ok) throw outcome.why === "failed" ? outcome.error : foreign(undefined);
+      return outcome.results[0];
+    });
+  }
+
+  #keysOf(names: readonly string[]): readonly Key[] {
+    return names.map((name) => this.#keyOf(name)).filter((key) => key !== undefined);
   }
 
   /** Adds the records that are there; their bytes. */
@@ -172,21 +204,12 @@ class Listing {
           if (bytes === null || key === undefined) continue;
           const record = decodeRecord(key.key, bytes);
           if (record === undefined) throw foreign({ op: "get", key });
-          records.push(this.#listed(record, bytes));
+          records.push(withStamps(record, bytes, this.#context.encoding.layout));
           size += bytes.length;
         }
       }),
     );
     return size;
-  }
-
-  #listed(record: StoredRecord, bytes: Buffer): ListedRecord {
-    const { layout } = this.#context.encoding;
-    const stamps = stampsOf(bytes).map(({ name, id }) => {
-      const key = layout.parse(name);
-      return { key: key ? keyId(key) : name, id };
-    });
-    return stamps.length > 0 ? { ...record, stamps } : record;
   }
 
   #cursor({ print, passes, node, scan, found }: Position): string {

@@ -1,9 +1,9 @@
 import type { Group, Operation, Outcome } from "../../port/index.ts";
-import { ReplyReader, type Learned } from "./decode.ts";
+import { readResult, ReplyReader, type Learned } from "./decode.ts";
 import { Arguments, type Encoding } from "./encode.ts";
 import { script, scriptSha } from "./lua/script.ts";
 import { foreign, notSent } from "./outcomes.ts";
-import { decodeRecord, encodeRecord, encodeText, isPlainText, joined, stampsOf } from "./record.ts";
+import { encodeRecord, encodeText, isPlainText, joined, stampsOf } from "./record.ts";
 import type { Arg, Errand, Lane, Reply } from "./router.ts";
 
 /** Most operations in one command. */
@@ -43,11 +43,11 @@ type Set = Extract<Operation, { op: "set" }>;
 /** Groups that are one plain read each: one MGET. */
 export class Reads extends Part {
   readonly #names: string[] = [];
-  readonly #stampsApart: boolean;
+  readonly #encoding: Encoding;
 
   constructor(route: string, encoding: Encoding) {
     super(route);
-    this.#stampsApart = encoding.stampsApart;
+    this.#encoding = encoding;
   }
 
   add(member: number, name: string): void {
@@ -73,10 +73,10 @@ export class Reads extends Part {
 
   #outcome(place: number, op: Get, bytes: Buffer | null, learned: Learned): Outcome {
     if (bytes === null) return { ok: true, results: [undefined] };
-    const record = decodeRecord(op.key.key, bytes);
+    const record = readResult(op, bytes, this.#encoding.layout);
     if (record === undefined) return notSent(foreign(op));
     const results = [record];
-    if (op.stamped === true && this.#stampsApart) {
+    if (op.stamped && this.#encoding.stampsApart) {
       const stamps = stampsOf(bytes);
       if (stamps.length > 0) learned.stamped(place, results, 0, stamps);
     }
@@ -146,7 +146,7 @@ export class Scripted extends Part {
   }
 
   read(reply: Reply, groups: readonly Group[], learned: Learned, outcomes: (Outcome | undefined)[]): void {
-    const reader = new ReplyReader(reply as readonly Reply[], this.#encoding.stampsApart, learned);
+    const reader = new ReplyReader(reply as readonly Reply[], this.#encoding, learned);
     for (const place of this.members) outcomes[place] = reader.next(groups[place] as Group, place);
   }
 }

@@ -27,7 +27,7 @@ export class Plan {
     const { guards, ops } = group;
     const op = ops[0];
     if (op !== undefined && ops.length === 1 && (guards === undefined || guards.length === 0)) {
-      if (op.op === "get" && (op.stamped !== true || stampsApart)) {
+      if (op.op === "get" && !op.keyOnly && (!op.stamped || stampsApart)) {
         const name = layout.name(op.key);
         this.#reads(slot, name).add(i, name);
         return;

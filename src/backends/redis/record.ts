@@ -1,4 +1,5 @@
-import type { Payload, Stamp, StoredRecord } from "../../port/index.ts";
+import { keyId } from "../../base/keys.ts";
+import type { ListedRecord, Payload, Stamp, StoredRecord } from "../../port/index.ts";
 import type { Layout } from "./layout.ts";
 
 /*
@@ -70,14 +71,14 @@ export function joined({ head, tail }: Encoded): string | Buffer {
   return typeof tail === "string" ? head + tail : Buffer.concat([Buffer.from(head), tail]);
 }
 
-/** The record under `key`; undefined for bytes that are none. */
-export function decodeRecord(key: string, bytes: Buffer): StoredRecord | undefined {
+/** The record under `key`; undefined for bytes that are none. Of `keyOnly` the value is "": the bytes may end before it. */
+export function decodeRecord(key: string, bytes: Buffer, keyOnly = false): StoredRecord | undefined {
   const flags = (bytes[0] ?? 0) - base;
   const size = (bytes[1] ?? 0) - 32;
   let at = 2 + size;
   if (flags < 0 || flags > 15 || size < 0 || at > bytes.length) return undefined;
   const id = utf8Slice.call(bytes, 2, at);
-  if (flags === 0) return { key, id, value: utf8Slice.call(bytes, at, bytes.length) };
+  if (flags === 0) return { key, id, value: keyOnly ? "" : utf8Slice.call(bytes, at, bytes.length) };
   let expiresAt: number | undefined;
   if (at + (flags & hasEnd ? 13 : 0) + (flags & hasStamps ? 6 : 0) > bytes.length) return undefined;
   if (flags & hasEnd) {
@@ -86,9 +87,23 @@ export function decodeRecord(key: string, bytes: Buffer): StoredRecord | undefin
   }
   if (flags & hasStamps) at += 6 + Number(latin1Slice.call(bytes, at, at + 6));
   if (!(at <= bytes.length) || Number.isNaN(expiresAt)) return undefined;
-  const value =
-    flags & isBytes ? new Uint8Array(bytes.subarray(at)) : bytes.toString(flags & isUtf16 ? "utf16le" : "utf8", at);
+  const value = keyOnly ? "" : valueOf(flags, bytes, at);
   return expiresAt === undefined ? { key, id, value } : { key, id, value, expiresAt };
+}
+
+function valueOf(flags: number, bytes: Buffer, at: number): Payload {
+  return flags & isBytes
+    ? new Uint8Array(bytes.subarray(at))
+    : bytes.toString(flags & isUtf16 ? "utf16le" : "utf8", at);
+}
+
+/** A record that {@link decodeRecord} has read, with its stamps if it has any. */
+export function withStamps(record: StoredRecord, bytes: Buffer, layout: Layout): ListedRecord {
+  const stamps = stampsOf(bytes).map(({ name, id }) => {
+    const key = layout.parse(name);
+    return { key: key ? keyId(key) : name, id };
+  });
+  return stamps.length > 0 ? { ...record, stamps } : record;
 }
 
 /** A stamp that a record names: its physical key, and the id that must be there. */

@@ -57,15 +57,54 @@ if not more or more < 0 or more > 65535 then
 end
 `;
 
-/** Makes `ends` the moment when what `lasts` so many ms from now ends, as 13 digits. */
+/**
+ * Makes `ends` the moment when what `lasts` so many ms from now ends, as 13 digits. After '@' stands the moment itself; one that is past
+ * is ''.
+ */
 export const endTtl = `
 if not endings then endings = {} end
 ends = endings[lasts]
 if not ends then
-  ends = floor(now / 1000) + lasts
-  if ends > 9999999999999 then ends = 9999999999999 end
-  ends = digits(ends)
+  if byte(lasts) == 64 then
+    ends = sub(lasts, 2)
+    if tonumber(ends) * 1000 <= now then ends = '' end
+  else
+    ends = floor(now / 1000) + lasts
+    if ends > 9999999999999 then ends = 9999999999999 end
+    ends = digits(ends)
+  end
   endings[lasts] = ends
+end
+`;
+
+/** Makes `head` what is stored under `key` up to where its value begins, or more; '' for a key that is not there. */
+export const readHead = `
+head = call('GETRANGE', key, 0, 84)
+local flags = byte(head)
+if flags and flags >= 72 and flags <= 79 then
+  local at = byte(head, 2) - 30
+  if flags % 8 >= 4 then at = at + 13 end
+  local size = tonumber(sub(head, at + 1, at + 6))
+  if size and at + 6 + size > #head then head = call('GETRANGE', key, 0, at + 5 + size) end
+end
+`;
+
+/** Gives the record of `key`, which begins with `head`, the end `ends`: 13 digits, '' for one that is past, nil for never. */
+export const moveEnd = `
+local flags, at = byte(head), byte(head, 2) - 30
+if ends == '' then
+  call('DEL', key)
+elseif ends and flags % 8 >= 4 then
+  call('SETRANGE', key, at, ends)
+  applying, wrote = true, true
+  call('PEXPIREAT', key, ends)
+elseif ends or flags % 8 >= 4 then
+  local whole = call('GET', key)
+  if ends then
+    call('SET', key, char(flags + 4) .. sub(whole, 2, at) .. ends .. sub(whole, at + 1), 'PXAT', ends)
+  else
+    call('SET', key, char(flags - 4) .. sub(whole, 2, at) .. sub(whole, at + 14))
+  end
 end
 `;
 
@@ -97,5 +136,27 @@ if not isCurrent then
     end
     return true
   end
+end
+`;
+
+/**
+ * Makes `given` what a delete of `key` gives, by `mode`: 't' the record, 'h' its head, 'T' the record if its stamps are current, 'c'
+ * whether they are, as 1 or 0. False for what is not there; nil for what is no record.
+ */
+export const readGiven = `
+local head
+if mode == 'h' or mode == 'c' then
+  ${readHead}
+else
+  head = call('GET', key) or ''
+end
+local flags = byte(head)
+if not flags or flags >= 64 and flags <= 79 then
+  given = head ~= '' and head
+  if given and (mode == 'c' or mode == 'T') then
+    ${defineCurrent}
+    if not isCurrent(head) then given = false end
+  end
+  if mode == 'c' then given = given and 1 or 0 end
 end
 `;

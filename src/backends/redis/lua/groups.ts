@@ -52,6 +52,7 @@ end
 check.l = function(key, stored)
   conclude(1, release(key, args[a + 1], nil, stored))
 end
+check.u, check.d = foreign, foreign
 check.e = function(key, stored)
   conclude(1, extend(key, args[a + 1], tonumber(args[a + 2]), args[a + 3], nil, stored))
 end

@@ -95,15 +95,22 @@ check.L = function(i, key)
   return release(key, args[i + 1], tonumber(args[i + 2]))
 end
 
-width.T = 1
+width.T = 2
 check.T = function(i, key)
   local lock = look(load(key))
   local before = stateOf(lock, 0, waitingFor(lock))
+  local owner = args[i + 1]
+  local at = owner == '' and 1 or find(lock.holds, 5, sub(owner, 2))
   n = n + 1
   out[n] = before
-  if #lock.holds == 0 then return end
+  if not lock.holds[at] then return end
   return function()
-    lock.holds, lock.waiting = {}, nil
+    if owner == '' then
+      lock.holds = {}
+    else
+      for _ = 1, 5 do table.remove(lock.holds, at) end
+    end
+    lock.waiting = nil
     nextGrant()
     settle(lock)
     save(lock)

@@ -1,4 +1,4 @@
-import { defineCurrent, draw, endTtl, stampGrant } from "./base.ts";
+import { defineCurrent, draw, endTtl, moveEnd, readGiven, readHead, stampGrant } from "./base.ts";
 import { quickAcquire, quickRelease } from "./queued.ts";
 
 /**
@@ -63,7 +63,7 @@ elseif letter == 'p' then
   step = 4
   local lasts, ends = args[a + 1]
   ${endTtl}
-  call('SET', key, args[a + 2] .. ends .. args[a + 3], 'PXAT', ends)
+  if ends == '' then call('DEL', key) else call('SET', key, args[a + 2] .. ends .. args[a + 3], 'PXAT', ends) end
   slow = false
 elseif letter == 'c' then
   -- Compares and sets: '-' for absent or '=' and the id, record.
@@ -86,8 +86,49 @@ elseif letter == 'v' then
   n = n + 1
   out[n] = record and isCurrent(record) and record
   slow = false
+elseif letter == 'h' or letter == 'u' then
+  -- Reads a record without its value: 's' if its stamps are to be current. Touches one: the same, ttl.
+  step = letter == 'h' and 2 or 3
+  local head
+  ${readHead}
+  local there = head ~= ''
+  if there and args[a + 1] == 's' then
+    ${defineCurrent}
+    there = isCurrent(head)
+  end
+  if letter == 'h' then
+    n = n + 1
+    out[n] = there and head
+    slow = false
+  elseif not there then
+    n = n + 1
+    out[n] = 0
+    slow = false
+  elseif byte(head) >= 64 and byte(head) <= 79 then
+    local lasts, ends = args[a + 2]
+    if lasts ~= '' then
+      ${endTtl}
+    end
+    ${moveEnd}
+    n = n + 1
+    out[n] = 1
+    slow = false
+  end
+elseif letter == 'd' then
+  -- Deletes: what to give, as readGiven has it.
+  step = 2
+  local mode, given = args[a + 1]
+  if mode ~= '' then
+    ${readGiven}
+  end
+  if mode == '' or given ~= nil then
+    local count = call('DEL', key)
+    n = n + 1
+    if given == nil then out[n] = count else out[n] = given end
+    slow = false
+  end
 end
 `;
 
 /** How far each of them reaches, for when it has failed. */
-export const quickSteps = "{ a = 2, l = 2, e = 4, p = 4, c = 3, v = 1 }";
+export const quickSteps = "{ a = 2, l = 2, e = 4, p = 4, c = 3, v = 1, h = 2, u = 3, d = 2 }";

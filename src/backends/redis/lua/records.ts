@@ -1,4 +1,4 @@
-import { defineCurrent, endTtl } from "./base.ts";
+import { defineCurrent, endTtl, moveEnd, readGiven, readHead } from "./base.ts";
 
 /**
  * Records, as `record.ts` writes them: flags, length of the id, id, the moment it ends (13 digits, with flag 4), stamps (with flag
@@ -25,6 +25,14 @@ check.V = function(i, key)
   out[n] = record and isCurrent(record) and record
 end
 
+width.H = 2
+check.H = function(i, key)
+  local head
+  ${readHead}
+  n = n + 1
+  out[n] = head ~= '' and (args[i + 1] == '' or isCurrent(head)) and head
+end
+
 width.C = 2
 check.C = function(i, key)
   if not holds(call('GETRANGE', key, 0, 65), args[i + 1]) then return nil, CONFLICT, call('GET', key) end
@@ -47,7 +55,29 @@ check.S = function(i, key)
     ${endTtl}
   end
   if not ends then return function() call('SET', key, head .. tail) end end
+  if ends == '' then return function() call('DEL', key) end end
   return function() call('SET', key, head .. ends .. tail, 'PXAT', ends) end
+end
+
+width.U = 4
+check.U = function(i, key)
+  local condition, stamped, lasts = args[i + 1], args[i + 2], args[i + 3]
+  local head, ends
+  ${readHead}
+  if condition ~= '' and not holds(head, condition) then return nil, CONFLICT, call('GET', key) end
+  n = n + 1
+  if head == '' or stamped == 'n' or stamped == 's' and not isCurrent(head) then
+    out[n] = 0
+    return
+  end
+  if byte(head) < 64 or byte(head) > 79 then foreign() end
+  if lasts ~= '' then
+    ${endTtl}
+  end
+  out[n] = 1
+  return function()
+    ${moveEnd}
+  end
 end
 
 width.D = 2
@@ -59,6 +89,19 @@ check.D = function(i, key)
   n = n + 1
   local place = n
   return function() out[place] = call('DEL', key) end
+end
+
+width.M = 3
+check.M = function(i, key)
+  local condition, mode, given = args[i + 1], args[i + 2]
+  if condition ~= '' and not holds(call('GETRANGE', key, 0, 65), condition) then
+    return nil, CONFLICT, call('GET', key)
+  end
+  ${readGiven}
+  if given == nil then foreign() end
+  n = n + 1
+  out[n] = given
+  return function() call('DEL', key) end
 end
 
 width.F = 4

@@ -27,7 +27,7 @@ export interface ServerTraits {
   /** Of the primary, or of the cluster's oldest one. */
   readonly version: string;
   /** What the settings leave of the promises. */
-  readonly promises: Pick<Capabilities, "exclusion" | "durability">;
+  readonly promises: Pick<Capabilities, "exclusion" | "durability" | "stamps">;
   /** Whether a script may use keys that it was not given. */
   readonly undeclaredKeys: boolean;
   /** Why changes cannot be told whatever is set; undefined where they can. */
@@ -75,14 +75,16 @@ export function judgeServer(server: ServerInfo, topology: Topology, terms: Setti
 export function traitsOf(servers: readonly ServerInfo[]): ServerTraits {
   const oldest = servers.toSorted((a, b) => (a.level ?? 0) - (b.level ?? 0))[0];
   const kept = new Set(servers.map(durabilityOf));
+  const undeclaredKeys = servers.every(({ flavour }) => flavour !== "Dragonfly");
   return {
     flavour: oldest?.flavour ?? "Redis",
     version: oldest?.version ?? "",
     promises: {
       exclusion: servers.some(evicts) ? "advisory" : "primary",
       durability: kept.has("none") ? "none" : kept.has("process") ? "process" : "disk",
+      stamps: undeclaredKeys ? "atomic" : "apart",
     },
-    undeclaredKeys: servers.every(({ flavour }) => flavour !== "Dragonfly"),
+    undeclaredKeys,
     mute: servers.map(muteOf).find((why) => why !== undefined),
     configurable: servers.every(({ configurable }) => configurable),
   };

@@ -24,6 +24,7 @@ export function trials(key: string, channel: string): readonly (readonly string[
     ["GET", key],
     ["MGET", key],
     ["GETRANGE", key, "0", "1"],
+    ["SETRANGE", key, "0", "1"],
     ["HSET", key, "f", "1"],
     ["HGET", key, "f"],
     ["HMGET", key, "f"],
