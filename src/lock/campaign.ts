@@ -3,89 +3,45 @@ import { drawId } from "../base/ids.ts";
 import type { Key } from "../base/keys.ts";
 import type { Expiring } from "../client/deadlines.ts";
 import type { Reply } from "../client/index.ts";
-import type { Granted, Group, LockMode, LockState } from "../port/index.ts";
+import type { Granted, Group, LockState } from "../port/index.ts";
+import type { Ask, Candidate } from "./candidate.ts";
 import { Claim, claimMs } from "./claim.ts";
+import type { Contender } from "./contenders.ts";
+import type { LockHost } from "./host.ts";
 import { marginMs, momentOf, passedMs, type Moment } from "./margin.ts";
 import { releaseInBackground } from "./releasing.ts";
-import type { LockTable } from "./table.ts";
 import { Trouble } from "./trouble.ts";
 
-/** What to ask the store for. */
-export interface Ask {
-  readonly mode: LockMode;
-  readonly limit: number | undefined;
-  readonly ttlMs: number;
-  readonly info: string;
-  /** Whether to queue if the lock is not free. */
-  readonly waits: boolean;
-  readonly timeoutMs: number;
-  /** Whether an exclusive grant that is told may be a lease for its claim, before an `acquire` has confirmed it. */
-  readonly startsClaimed?: boolean | undefined;
-}
-
-/** What the store granted to a campaign. */
-export interface Won {
-  readonly owner: string;
-  readonly grant: number;
-  /** Before the grant. */
-  readonly sent: Moment;
-  readonly ask: Ask;
-  /** The grant was told and not confirmed: it ends with its claim, unless it is extended. */
-  readonly claimed: boolean;
-  /** Set if an earlier request may yet arrive: the release must refuse the owner for that long. */
-  readonly markMs: number | undefined;
-}
-
-/** On whose behalf a campaign asks. */
-export interface Candidate {
-  /** Whether anybody still wants the lock. */
-  readonly wanted: boolean;
-  /** What to ask for now. Called only while it is wanted. */
-  ask(): Ask;
-  /** The lock is held from now on, and the campaign over. */
-  won(won: Won): void;
-  /** The lock was not free. With `ask.waits` the campaign goes on, else it asks on behalf of the next. */
-  refused(state: LockState, ask: Ask): void;
-  /** The store refuses to be asked for now. With `ask.waits` the campaign goes on. */
-  troubled(error: unknown): void;
-  /** The store could not be asked for this. The campaign is over. */
-  failed(error: unknown, ask: Ask): void;
-  /** The grant of a try came when it had ended already. The campaign is over. */
-  late(error: Error, ask: Ask): void;
-  /** Nobody wanted the lock any more. The campaign is over. */
-  left(): void;
-}
-
-/** The error of a try whose grant came when it had ended already. */
+/** The error of a try whose grant arrived when it had ended already. */
 export function tooLate(backend: string, key: string): UnavailableError {
   return new UnavailableError("the store answered after the ttl had passed: nothing is held", { backend, key });
 }
 
-/** One contender for one lock: an owner id of its own, from its first request until it is granted or gives up. */
-export class Campaign implements Expiring {
+/** One contender for one lock, under an owner id, from its first request until it is granted or gives up. */
+export class Campaign implements Contender, Expiring {
   readonly lock: Key;
-  /** Absent in the schedule unless a wake-up is planned. */
+  /** When it asks again, by `time.monotonic()`; Infinity if no wake-up is planned, and then it is not in the schedule. */
   deadline = Infinity;
   owner: string;
-  readonly #table: LockTable;
+  readonly #host: LockHost;
   readonly #candidate: Candidate;
   #phase: "idle" | "asking" | "waiting" | "over" = "idle";
-  /** In the store's queue, as far as known. */
+  /** Whether the store knows the owner, as far as known here. */
   #queued = false;
-  /** The last request, for the store's queue keeps its mode and limit. */
+  /** The last request: the store's queue keeps its mode and limit. */
   #asked: Ask | undefined;
-  /** Set once the reply to a request of this owner was lost: a late copy of it may take effect until the owner is refused. */
+  /** Set once the reply to a request of this owner was lost. A late copy of it may take effect until the owner is refused. */
   #markMs: number | undefined;
-  /** The shortest ttl of such a request: a grant that is asked to last longer would be cut to it. */
+  /** The shortest ttl of such a request: it would cut a grant that lasts longer. */
   #lateMs = Infinity;
-  /** Woken while a request was under way, and the grant that it was told of. */
+  /** Whether it was woken while a request was under way, and the grant that was announced meanwhile. */
   #again = false;
-  #told: number | undefined;
+  #announced: number | undefined;
   #claim = new Claim();
   readonly #trouble = new Trouble();
 
-  constructor(table: LockTable, lock: Key, candidate: Candidate, owner = drawId()) {
-    this.#table = table;
+  constructor(host: LockHost, lock: Key, candidate: Candidate, owner = drawId()) {
+    this.#host = host;
     this.lock = lock;
     this.#candidate = candidate;
     this.owner = owner;
@@ -101,15 +57,14 @@ export class Campaign implements Expiring {
     this.#request();
   }
 
-  /** Something may have changed: asks now. */
+  /** Something may have changed: asks the store now. */
   wake(): void {
     if (this.#phase === "asking") this.#again = true;
     else if (this.#phase === "waiting") this.#request();
   }
 
-  /** The store has granted the lock to this owner, for its claim. */
   granted(grant: number | undefined): void {
-    if (this.#phase === "asking") this.#told = grant;
+    if (this.#phase === "asking") this.#announced = grant;
     else if (this.#phase === "waiting" && this.#begin(grant)) return;
     this.wake();
   }
@@ -120,7 +75,7 @@ export class Campaign implements Expiring {
     this.wake();
   }
 
-  /** Nobody wants the lock any more: leaves no ghost. A request under way is undone when its fate is known. */
+  /** The lock is not wanted any more: leaves the store's queue. A request under way is undone once its outcome is known. */
   quit(): void {
     if (this.#phase !== "asking") this.#leave();
   }
@@ -134,17 +89,17 @@ export class Campaign implements Expiring {
     }
   }
 
-  /** Sends a request; true if it was answered at once, and is to be followed by another. */
+  /** Sends a request. True if it was answered at once and another one is to follow. */
   #send(ask: Ask): boolean {
     const differs = this.#queued && (ask.mode !== this.#asked?.mode || ask.limit !== this.#asked.limit);
     if (differs || ask.ttlMs > this.#lateMs) this.#startOver();
     this.#phase = "asking";
     this.#again = false;
-    this.#told = undefined;
-    // The grant may be told sooner than the refusal that comes before it: they have different ways.
-    if (ask.waits) this.#table.expect(this);
+    this.#announced = undefined;
+    // The signal of a grant may arrive sooner than the refusal that precedes it.
+    if (ask.waits) this.#host.contenders.expect(this);
     this.#asked = ask;
-    const { time, instance } = this.#table;
+    const { time, instance } = this.#host;
     const sent = momentOf(time);
     this.#claim.asked(sent);
     let reply: Reply | Promise<Reply>;
@@ -155,8 +110,8 @@ export class Campaign implements Expiring {
       return false;
     }
     if (!(reply instanceof Promise)) return this.#settle(reply, ask, sent);
-    // An instance that closes waits for what becomes of it: it may have to be undone.
-    this.#table.background(
+    // A close waits for the reply, for the grant may have to be undone.
+    this.#host.background(
       reply.then(
         (settled) => {
           if (this.#settle(settled, ask, sent)) this.#request();
@@ -173,7 +128,7 @@ export class Campaign implements Expiring {
     return { ops: [{ op: "acquire", lock: this.lock, owner: this.owner, mode, limit, ttl, wait, info }] };
   }
 
-  /** Takes a reply; true if it is to ask again at once. */
+  /** Takes a reply. True to ask again at once. */
   #settle(reply: Reply, ask: Ask, sent: Moment): boolean {
     this.#phase = "idle";
     this.#trouble.over();
@@ -185,16 +140,17 @@ export class Campaign implements Expiring {
     this.#queued ||= ask.waits;
     this.#claim.refused(sent, reply.state);
     this.#candidate.refused(reply.state, ask);
-    if (!ask.waits || this.#again) return !this.#begin(this.#told);
+    if (!ask.waits || this.#again) return !this.#begin(this.#announced);
     if (this.#candidate.wanted) this.#wait(reply.state);
     else this.#leave();
     return false;
   }
 
-  /** Takes a grant; true if it is to ask again at once. */
+  /** Takes a grant. True to ask again at once. */
   #granted({ grant }: Granted, ask: Ask, sent: Moment): boolean {
-    const { time, instance } = this.#table;
-    this.#queued = true; // whatever happens now, the owner is to be released
+    const { time, instance } = this.#host;
+    // From now on the owner must be released, whatever happens.
+    this.#queued = true;
     if (passedMs(sent, momentOf(time)) >= ask.ttlMs - marginMs(ask.ttlMs)) {
       // It may have ended already: not a lease.
       this.#startOver();
@@ -212,13 +168,13 @@ export class Campaign implements Expiring {
     return false;
   }
 
-  /** Begins under a grant that was told, without asking for it; whether it does. */
+  /** Begins a lease under a grant that was announced, without an `acquire` that confirms it. False if that is not possible. */
   #begin(grant: number | undefined): boolean {
     if (grant === undefined || !this.#candidate.wanted) return false;
     const asked = this.#asked as Ask;
     const ask = this.#candidate.ask();
     if (!ask.startsClaimed || asked.mode !== ask.mode || asked.limit !== ask.limit) return false;
-    const sent = this.#claim.begins(grant, momentOf(this.#table.time));
+    const sent = this.#claim.begins(grant, momentOf(this.#host.time));
     if (!sent) return false;
     this.#end();
     this.#candidate.won({ owner: this.owner, grant, sent, ask: asked, claimed: true, markMs: this.#markMs });
@@ -228,7 +184,7 @@ export class Campaign implements Expiring {
   /** Gives the owner up and goes on under a new one. */
   #startOver(): void {
     this.#release();
-    this.#table.dismiss(this);
+    this.#host.contenders.delete(this);
     this.owner = drawId();
     this.#queued = false;
     this.#claim = new Claim();
@@ -238,20 +194,17 @@ export class Campaign implements Expiring {
 
   #wait(state: LockState): void {
     this.#phase = "waiting";
-    this.#table.enlist(this);
-    const { time } = this.#table;
+    this.#host.contenders.add(this);
+    const { time } = this.#host;
     const holderEnds = state.holders.reduce((least, one) => Math.min(least, one.remainingMs), Infinity);
-    this.#sleep(Math.min(time.monotonic() + holderEnds, this.#table.nextRefresh()));
-    this.#table.listen(this.onListening);
+    this.#sleep(Math.min(time.monotonic() + holderEnds, this.#host.contenders.nextRefresh()));
+    this.#host.contenders.listen(this);
   }
 
-  /** A grant given before it was listened for may have been missed. */
-  readonly onListening = (): void => this.wake();
-
   #sleep(until: number | undefined): void {
-    if (this.deadline !== Infinity) this.#table.schedule.delete(this);
+    if (this.deadline !== Infinity) this.#host.schedule.delete(this);
     this.deadline = until ?? Infinity;
-    if (until !== undefined) this.#table.schedule.add(this);
+    if (until !== undefined) this.#host.schedule.add(this);
   }
 
   #fail(error: unknown, ask: Ask, sent: Moment): void {
@@ -262,13 +215,13 @@ export class Campaign implements Expiring {
       this.#lateMs = Math.min(this.#lateMs, ask.ttlMs);
     }
     if (ask.waits && isRefusal(error)) {
-      if (this.#trouble.isNews()) this.#table.report("wait for a lock", error);
+      if (this.#trouble.isNews()) this.#host.report("wait for a lock", error);
       this.#candidate.troubled(error);
     }
     if (!this.#candidate.wanted) return this.#leave();
     const known = this.#queued || this.#markMs !== undefined;
-    const now = this.#table.time.monotonic();
-    const pauseMs = this.#table.isOpen() ? this.#trouble.pause(error, ask, known, sent.mono, now) : undefined;
+    const now = this.#host.time.monotonic();
+    const pauseMs = this.#host.isOpen() ? this.#trouble.pause(error, ask, known, sent.mono, now) : undefined;
     if (pauseMs !== undefined) {
       this.#phase = "waiting";
       this.#sleep(now + pauseMs);
@@ -289,12 +242,12 @@ export class Campaign implements Expiring {
   #release(): void {
     if (!this.#queued && this.#markMs === undefined) return;
     const heldMs = this.#asked?.ttlMs;
-    releaseInBackground(this.#table, [this.lock], this.owner, { heldMs, markMs: this.#markMs });
+    releaseInBackground(this.#host, [this.lock], this.owner, { heldMs, markMs: this.#markMs });
   }
 
   #end(): void {
     this.#phase = "over";
     this.#sleep(undefined);
-    this.#table.dismiss(this);
+    this.#host.contenders.delete(this);
   }
 }

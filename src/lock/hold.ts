@@ -5,8 +5,8 @@ import { fenceOf } from "./holder.ts";
 import type { Terms } from "./options.ts";
 import { persist } from "./persist.ts";
 import type { ReleaseResult } from "./releasing.ts";
+import type { Losing, Tenant } from "./tenant.ts";
 import type { Tenure } from "./tenure.ts";
-import type { Losing, Turn } from "./turn.ts";
 
 const messages: Readonly<Record<LeaseLostReason, string>> = {
   expired: "the lease ended before it was released or renewed",
@@ -15,17 +15,17 @@ const messages: Readonly<Record<LeaseLostReason, string>> = {
   closed: "the instance was closed",
 };
 
-/** One turn under a tenure, the inside of a lease: what those who write under it are given, and how it ends. */
-export class Hold implements LeaseGrip, Turn {
+/** The inside of a lease, a tenant of its tenure: what guards a write under the lease, and how the lease ends. */
+export class Hold implements LeaseGrip, Tenant {
   readonly tenure: Tenure;
-  /** Local hand-offs of the grant before it. */
+  /** How often the grant was handed on in this process before. */
   readonly n: number;
   readonly terms: Terms;
   /** By `time.monotonic()`. */
   readonly since: number;
-  /** What a renewal arms. */
+  /** The ttl that a renewal arms. */
   ttlMs: number;
-  /** Set while the user's function runs or the lease is in use: the lease, as long as it is held strongly. */
+  /** The lease, until {@link weaken} lets go of it. */
   handle: object | undefined;
   #phase: "held" | "leaving" | "over" = "held";
   #lost: LeaseLostError | undefined;
@@ -44,11 +44,11 @@ export class Hold implements LeaseGrip, Turn {
   }
 
   get instance(): Instance {
-    return this.tenure.table.instance;
+    return this.tenure.host.instance;
   }
 
   get exclusive(): boolean {
-    return this.tenure.mode === "exclusive";
+    return this.tenure.exclusive;
   }
 
   get lock(): string {
@@ -71,7 +71,7 @@ export class Hold implements LeaseGrip, Turn {
     return fenceOf(this.tenure.grant, this.n);
   }
 
-  /** Made on first use: most leases are short and nobody listens. */
+  /** Made on first use: most leases are short, and their signals are not used. */
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();
@@ -116,22 +116,23 @@ export class Hold implements LeaseGrip, Turn {
     };
   }
 
-  /** Arms the ttl anew; `ttlMs` is also what later renewals arm. Rejects with LeaseLostError. */
+  /** Arms the ttl anew; later renewals arm `ttlMs` too. Rejects with LeaseLostError. */
   async extend(ttlMs: number | undefined): Promise<void> {
     this.assertHeldOrLost();
     if (ttlMs !== undefined) this.ttlMs = ttlMs;
     const settled = this.begin();
     const { tenure, terms } = this;
-    const { table } = tenure;
-    const deadline = table.time.monotonic() + terms.timeoutMs;
-    const until = (): number => Math.min(deadline, table.time.monotonic() + tenure.remainingMs());
+    const { host } = tenure;
+    const deadline = host.time.monotonic() + terms.timeoutMs;
+    const until = (): number => Math.min(deadline, host.time.monotonic() + tenure.remainingMs());
     try {
-      await persist(table, { until }, async () => {
+      await persist(host, { until }, async () => {
         this.assertHeldOrLost();
         return tenure.extend(this.ttlMs, terms.timeoutMs);
       });
     } finally {
-      settled(false); // the tenure itself knows what is in doubt
+      // The tenure itself knows which extensions are in doubt.
+      settled(false);
     }
   }
 
@@ -159,8 +160,8 @@ export class Hold implements LeaseGrip, Turn {
     const settled = new Promise<void>((resolve) => {
       this.#onSettled = resolve;
     });
-    const { time } = this.tenure.table;
-    // What is still under way then may take effect later.
+    const { time } = this.tenure.host;
+    // An operation still under way then may take effect later.
     const timer = time.after(
       this.terms.timeoutMs,
       () => {
@@ -176,19 +177,19 @@ export class Hold implements LeaseGrip, Turn {
     return this.tenure.free(this);
   }
 
-  /** The lease is lost: its signal aborts, its operations are refused. Called by the tenure. */
+  /** The lease is lost: its signal aborts, and operations that name it are refused. Called by the tenure. */
   lose(why: LeaseLostReason, losing?: Losing): void {
-    const { name, locks, table, keys } = this.tenure;
+    const { name, locks, host, keys } = this.tenure;
     this.#phase = "over";
     const message = losing?.reason === undefined ? messages[why] : `${messages[why]}: ${losing.reason}`;
-    const backend = table.instance.backend.name;
+    const backend = host.instance.backend.name;
     this.#lost = new LeaseLostError(message, { why, backend, key: locks[0]?.key, cause: losing?.cause });
     this.#controller?.abort(this.#lost);
     this.handle = undefined;
-    table.instance.events.emit("leaseLost", { lock: name, keys, owner: `${this.tenure.owner}/${this.n}`, why });
+    host.instance.events.emit("leaseLost", { lock: name, keys, owner: `${this.tenure.owner}/${this.n}`, why });
   }
 
-  /** The lease was collected: it ends once the operations that name it are over. */
+  /** The lease was collected as garbage: it ends once the operations that name it are over. */
   forget(): void {
     if (this.#phase !== "held") return;
     if (this.#operations > 0) this.#onSettled = () => this.forget();
@@ -196,8 +197,8 @@ export class Hold implements LeaseGrip, Turn {
   }
 
   /**
-   * Holds the lease weakly from now on: one that its owner forgot is collected and ends. Done when it is first renewed, since
-   * until then it would live all the same, and most leases are over by then.
+   * Refers to the lease weakly from now on, so that a lease that the application forgot is collected and ends. Done at the first
+   * renewal: before that the lease would not end anyway, and most leases are over by then.
    */
   weaken(): void {
     if (!this.handle) return;

@@ -1,5 +1,4 @@
 export type { LeaderFunction } from "./elect.ts";
-export type { TryRun } from "./gate.ts";
 export { Holder } from "./holder.ts";
 export { Lease } from "./lease.ts";
 export { Lock, type Keys, type LockOptions } from "./lock.ts";
@@ -7,3 +6,4 @@ export type { AcquireDefaults, AcquireOptions } from "./options.ts";
 export type { ReleaseResult } from "./releasing.ts";
 export type { RunOnceContext, RunOnceOptions, RunOnceResult } from "./run-options.ts";
 export { SharedLock, type ReadWriteLock, type Semaphore } from "./shared.ts";
+export type { TryRun } from "./under-lease.ts";

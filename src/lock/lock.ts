@@ -11,18 +11,19 @@ import {
   type TransactionFactory,
 } from "../client/index.ts";
 import { elect, type LeaderFunction } from "./elect.ts";
-import { Gate, leaseOf, runUnder, tryRunUnder, type TryRun } from "./gate.ts";
 import type { Holder } from "./holder.ts";
+import { LockHost } from "./host.ts";
 import type { Lease } from "./lease.ts";
+import { LockSpace } from "./lock-space.ts";
 import { inspect, list, steal } from "./looking.ts";
 import { defaultTerms, termsOf, type AcquireDefaults, type AcquireOptions, type Terms } from "./options.ts";
+import { Refusal, timeoutError } from "./refusal.ts";
 import { RunLog } from "./run-log.ts";
 import { RunOnce } from "./run-once.ts";
 import { runOnceTerms, type RunOnceContext, type RunOnceOptions, type RunOnceResult } from "./run-options.ts";
 import { Several } from "./several.ts";
 import { checkPermits, SharedLock, type ReadWriteLock, type Semaphore } from "./shared.ts";
-import { LockTable } from "./table.ts";
-import { Refusal, timeoutError } from "./waiter.ts";
+import { leaseOf, runUnder, tryRunUnder, type TryRun } from "./under-lease.ts";
 
 /** What a lock is made with; the rest are defaults of its calls. */
 export interface LockOptions<Tx = unknown> extends AcquireDefaults {
@@ -42,10 +43,10 @@ export class Lock<Tx = unknown> {
   /** The name that its users agree on. */
   readonly name: string;
   readonly #instance: Instance;
-  readonly #table: LockTable;
-  readonly #locks: Gate;
-  readonly #once: Gate;
-  readonly #shared: Gate;
+  readonly #host: LockHost;
+  readonly #locks: LockSpace;
+  readonly #once: LockSpace;
+  readonly #shared: LockSpace;
   readonly #results: Space;
   readonly #source: Source;
   readonly #terms: Terms;
@@ -61,10 +62,10 @@ export class Lock<Tx = unknown> {
     this.#terms = defaultTerms(options, instance.timeout);
     this.#tryTerms = { ...this.#terms, waitMs: 0 };
     this.#transactions = options?.transactions;
-    this.#table = LockTable.of(instance);
-    this.#locks = new Gate(this.#table, lockSpace);
-    this.#once = new Gate(this.#table, space("once", service, name));
-    this.#shared = new Gate(this.#table, space("shared", service, name));
+    this.#host = LockHost.of(instance);
+    this.#locks = new LockSpace(this.#host, lockSpace);
+    this.#once = new LockSpace(this.#host, space("once", service, name));
+    this.#shared = new LockSpace(this.#host, space("shared", service, name));
     this.#results = space("result", service, name);
     this.#source = { name, service, backend: instance.backend.name };
   }
@@ -105,7 +106,7 @@ export class Lock<Tx = unknown> {
   ): Promise<TryRun<R, Holder>> {
     return diagnostics.observe(this.#source, "tryRun", async () => {
       checkFunction(fn);
-      return tryRunUnder(this.#table, this.#try(keys, options), fn);
+      return tryRunUnder(this.#host, this.#try(keys, options), fn);
     });
   }
 
@@ -127,7 +128,7 @@ export class Lock<Tx = unknown> {
     return diagnostics.observe(this.#source, "runOnce", async () => {
       checkFunction(fn);
       const terms = runOnceTerms(checkKey(id, "id"), options, termsOf(options, this.#terms));
-      const log = new RunLog(this.#table, this.#results, id, terms.timeoutMs);
+      const log = new RunLog(this.#host, this.#results, id, terms.timeoutMs);
       return new RunOnce(this.#once, log, fn, terms, this.#transactions).result();
     });
   }
@@ -136,7 +137,7 @@ export class Lock<Tx = unknown> {
   inspect(key: string, options?: CallOptions): Promise<Holder | undefined> {
     return diagnostics.observe(this.#source, "inspect", async () => {
       const lock = this.#lock(key);
-      return inspect(this.#table, lock, this.#instance.call(options));
+      return inspect(this.#host, lock, this.#instance.call(options));
     });
   }
 
@@ -147,7 +148,7 @@ export class Lock<Tx = unknown> {
   list(options?: CallOptions): AsyncIterableIterator<Holder> {
     checkSignal(options?.signal);
     const call = (): Call => this.#instance.call(options);
-    return list(this.#table, this.#locks.space, call, (read) => diagnostics.observe(this.#source, "list", read));
+    return list(this.#host, this.#locks.space, call, (read) => diagnostics.observe(this.#source, "list", read));
   }
 
   /**
@@ -159,7 +160,7 @@ export class Lock<Tx = unknown> {
     return diagnostics.observe(this.#source, "forceRelease", async () => {
       const lock = this.#lock(key);
       if (typeof reason !== "string" || reason === "") throw new InvalidArgumentError("reason must say why");
-      return steal(this.#table, lock, reason, this.#instance.call(options));
+      return steal(this.#host, lock, reason, this.#instance.call(options));
     });
   }
 
@@ -197,7 +198,7 @@ export class Lock<Tx = unknown> {
 
   async #run<R>(keys: Keys, fn: (lease: Lease) => R | PromiseLike<R>, options: AcquireOptions | undefined): Promise<R> {
     checkFunction(fn);
-    return runUnder(this.#table, await this.#acquire(keys, options), fn);
+    return runUnder(this.#host, await this.#acquire(keys, options), fn);
   }
 
   /** Not async: one promise less for each lease. */
@@ -229,11 +230,11 @@ export class Lock<Tx = unknown> {
 
   async #enterSeveral(locks: readonly Key[], terms: Terms, quiet: boolean): Promise<Lease | Refusal> {
     this.#locks.admit(terms);
-    const deadline = this.#table.time.monotonic() + terms.timeoutMs;
-    await this.#table.learn({ signal: terms.signal, deadline });
+    const deadline = this.#host.time.monotonic() + terms.timeoutMs;
+    await this.#host.learn({ signal: terms.signal, deadline });
     // The instance may have begun to close meanwhile.
     this.#locks.admit(terms);
-    const outcome = await new Several(this.#table, locks, terms).take();
+    const outcome = await new Several(this.#host, locks, terms).take();
     if (quiet || !(outcome instanceof Refusal)) return outcome;
     const key = outcome.holder?.key ?? (locks[0] as Key).key;
     throw timeoutError(outcome, key, terms.waitMs, this.#instance.backend.name);

@@ -1,21 +1,23 @@
-import { onAbort } from "../base/aborts.ts";
 import { isRefusal } from "../base/errors.ts";
-import type { LockTable } from "./table.ts";
+import type { LockHost } from "./host.ts";
 
 const firstPauseMs = 20;
 const longestPauseMs = 500;
 
-/** How a request is made again. */
+/** For how long a request is repeated. */
 export interface Persistence {
-  /** Until when it is, by `time.monotonic()`. Asked before each pause. */
+  /** When to stop, by `time.monotonic()`. Called before each pause. */
   until(): number;
   /** Ends the pauses. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Makes a request, again while the store refuses such ones for now, with pauses. Rejects with the last error, or the signal's reason. */
+/**
+ * Sends a request, and repeats it with pauses while the store refuses such requests for now. Rejects with the last error, or the
+ * signal's reason.
+ */
 export async function persist<R>(
-  table: LockTable,
+  host: LockHost,
   { until, signal }: Persistence,
   request: () => R | Promise<R>,
 ): Promise<R> {
@@ -23,23 +25,9 @@ export async function persist<R>(
     try {
       return await request();
     } catch (error) {
-      if (!isRefusal(error) || !table.isOpen() || table.time.monotonic() + pauseMs >= until()) throw error;
+      if (!isRefusal(error) || !host.isOpen() || host.time.monotonic() + pauseMs >= until()) throw error;
     }
-    await pause(table, pauseMs, signal);
+    await host.pause(pauseMs, { ref: true, signal });
     signal?.throwIfAborted();
   }
-}
-
-/** Ends early when the signal aborts. */
-async function pause(table: LockTable, ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      timer.clear();
-      unheard();
-      resolve();
-    };
-    const timer = table.time.after(ms, done, { ref: true });
-    const unheard = onAbort(signal, done);
-    if (signal?.aborted) done();
-  });
 }

@@ -1,26 +1,40 @@
-import type { LocalQueue } from "./queue.ts";
+import type { Key } from "../base/keys.ts";
+import type { LockHost } from "./host.ts";
+import type { LocalQueue } from "./local-queue.ts";
 
-/** Spaces that are kept though nobody wants a lock in them: an application has a few. */
+/** How many spaces are kept even if no lock of them is in use: an application has a few. */
 const leastSpaces = 64;
 
 /** The local queues of one space, by key. */
 export class Queues extends Map<string, LocalQueue> {
-  /** Its space was forgotten while it was empty: who needs it asks for another. */
+  /** Whether its space was forgotten while it was empty: ask {@link QueueSpaces} for another. */
   gone = false;
 }
 
-/** The local queues of an instance. */
+/** The local queues of one instance, by space and key. */
 export class QueueSpaces {
   readonly #spaces = new Map<string, Queues>();
   #most = leastSpaces;
 
-  /** How many spaces are remembered: those that are in use, and as many again or 64. */
+  static readonly #all = new WeakMap<LockHost, QueueSpaces>();
+
+  static of(host: LockHost): QueueSpaces {
+    let spaces = QueueSpaces.#all.get(host);
+    if (!spaces) QueueSpaces.#all.set(host, (spaces = new QueueSpaces(host)));
+    return spaces;
+  }
+
+  private constructor(host: LockHost) {
+    host.draining.add(this);
+  }
+
+  /** How many spaces are kept: those in use, and as many again or 64. */
   get size(): number {
     return this.#spaces.size;
   }
 
-  /** Those of a space, made where there are none. */
-  of(spaceId: string): Queues {
+  /** The queues of a space. */
+  in(spaceId: string): Queues {
     let queues = this.#spaces.get(spaceId);
     if (!queues) {
       if (this.#spaces.size >= this.#most) this.#prune();
@@ -29,14 +43,14 @@ export class QueueSpaces {
     return queues;
   }
 
-  /** Those of a space, if there are any. */
-  find(spaceId: string): Queues | undefined {
-    return this.#spaces.get(spaceId);
+  /** The queue of a lock, if the lock is in use in this instance. */
+  find({ space, key }: Key): LocalQueue | undefined {
+    return this.#spaces.get(space.id)?.get(key);
   }
 
-  /** Every queue, for a loop that changes them. */
-  toArray(): LocalQueue[] {
-    return [...this.#spaces.values()].flatMap((queues) => [...queues.values()]);
+  /** The instance closes. */
+  drain(): void {
+    for (const queue of [...this.#spaces.values()].flatMap((queues) => [...queues.values()])) queue.close();
   }
 
   #prune(): void {

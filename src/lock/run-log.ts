@@ -3,10 +3,10 @@ import { drawId } from "../base/ids.ts";
 import type { Key, Space } from "../base/keys.ts";
 import { executeWrite, gripOf, type Call, type OpenTransaction, type TransactionFactory } from "../client/index.ts";
 import type { Group, StoredRecord } from "../port/index.ts";
+import type { LockHost } from "./host.ts";
 import type { Lease } from "./lease.ts";
 import { persist } from "./persist.ts";
 import { readRecord, writeRecord, type RunRecord } from "./run-record.ts";
-import type { LockTable } from "./table.ts";
 
 /** A record, and for how long it is kept. */
 export interface Noted {
@@ -17,19 +17,19 @@ export interface Noted {
 /** What is stored of the runs of one id. It is written under the lease of the run only. */
 export class RunLog {
   readonly id: string;
-  readonly #table: LockTable;
+  readonly #host: LockHost;
   readonly #key: Key;
   readonly #timeoutMs: number;
 
-  constructor(table: LockTable, results: Space, id: string, timeoutMs: number) {
+  constructor(host: LockHost, results: Space, id: string, timeoutMs: number) {
     this.id = id;
-    this.#table = table;
+    this.#host = host;
     this.#key = { space: results, key: id };
     this.#timeoutMs = timeoutMs;
   }
 
   async read(signal: AbortSignal | undefined): Promise<RunRecord | undefined> {
-    const reply = await this.#table.instance.execute({ ops: [{ op: "get", key: this.#key }] }, this.call(signal));
+    const reply = await this.#host.instance.execute({ ops: [{ op: "get", key: this.#key }] }, this.call(signal));
     return readRecord(this.id, reply.ok ? (reply.results[0] as StoredRecord | undefined) : undefined);
   }
 
@@ -37,7 +37,7 @@ export class RunLog {
   write(lease: Lease, noted: Noted, transaction?: OpenTransaction): Promise<void> {
     return this.#under(lease, noted, async (group) => {
       if (transaction) return transaction.commit(group, this.call());
-      const reply = await executeWrite(this.#table.instance, group, this.call());
+      const reply = await executeWrite(this.#host.instance, group, this.call());
       if (!reply.ok) throw new FencedError("the lease was lost: the run was not recorded", this.context());
     });
   }
@@ -59,12 +59,12 @@ export class RunLog {
 
   /** The limits of a request that starts now. */
   call(signal?: AbortSignal): Call {
-    return { signal, deadline: this.#table.time.monotonic() + this.#timeoutMs };
+    return { signal, deadline: this.#host.time.monotonic() + this.#timeoutMs };
   }
 
   /** Where an error happened. */
   context(): { key: string; backend: string } {
-    return { key: this.id, backend: this.#table.instance.backend.name };
+    return { key: this.id, backend: this.#host.instance.backend.name };
   }
 
   /** Sends the group that writes the record while the lease is held. */
@@ -78,13 +78,13 @@ export class RunLog {
       ops: [{ op: "set", key: this.#key, id: drawId(), value: writeRecord(record), ttl }],
     };
     const settled = grip.begin();
-    const { time } = this.#table;
+    const { time } = this.#host;
     const deadline = time.monotonic() + this.#timeoutMs;
     // What has run is to be recorded while that can be.
     const until = (): number => (record.state === "running" ? deadline : time.monotonic() + grip.remainingMs());
     let indeterminate = false;
     try {
-      return await persist(this.#table, { until }, async () => {
+      return await persist(this.#host, { until }, async () => {
         grip.assertHeld();
         return send(group);
       });

@@ -12,10 +12,11 @@ import {
 import { drawId } from "../base/ids.ts";
 import type { Instance, OpenTransaction, TransactionFactory } from "../client/index.ts";
 import type { Capabilities } from "../port/index.ts";
-import { runUnder, type Gate } from "./gate.ts";
 import type { Lease } from "./lease.ts";
+import type { LockSpace } from "./lock-space.ts";
 import type { Terms } from "./options.ts";
 import { persist } from "./persist.ts";
+import { Refusal, timeoutError } from "./refusal.ts";
 import type { RunLog } from "./run-log.ts";
 import type { RunOnceContext, RunOnceResult, RunOnceTerms } from "./run-options.ts";
 import {
@@ -29,7 +30,7 @@ import {
   type RunRecord,
 } from "./run-record.ts";
 import { factoryOf, Writes } from "./run-writes.ts";
-import { Refusal, timeoutError } from "./waiter.ts";
+import { runUnder } from "./under-lease.ts";
 
 /** How long what is known of unfinished runs is kept at least, in ms: their attempts are counted that long. */
 const keepAttemptsMs = 30 * 86_400_000;
@@ -41,7 +42,7 @@ type Look<R> =
 
 /** One call of `runOnce`. */
 export class RunOnce<R, Tx> {
-  readonly #gate: Gate;
+  readonly #locks: LockSpace;
   readonly #instance: Instance;
   readonly #log: RunLog;
   readonly #terms: RunOnceTerms<R, Tx>;
@@ -49,14 +50,14 @@ export class RunOnce<R, Tx> {
   readonly #transactions: TransactionFactory<Tx> | undefined;
 
   constructor(
-    gate: Gate,
+    locks: LockSpace,
     log: RunLog,
     fn: (context: RunOnceContext<Tx>) => R | PromiseLike<R>,
     terms: RunOnceTerms<R, Tx>,
     transactions: TransactionFactory<Tx> | undefined,
   ) {
-    this.#gate = gate;
-    this.#instance = gate.table.instance;
+    this.#locks = locks;
+    this.#instance = locks.host.instance;
     this.#log = log;
     this.#fn = fn;
     this.#terms = terms;
@@ -65,7 +66,7 @@ export class RunOnce<R, Tx> {
 
   /** The stored result, or that of a run of its own. */
   async result(): Promise<RunOnceResult<R>> {
-    this.#gate.admit(this.#terms);
+    this.#locks.admit(this.#terms);
     const { time } = this.#instance;
     const since = time.monotonic();
     const { stored, first, before } = await this.#look(since + this.#terms.waitMs);
@@ -95,14 +96,14 @@ export class RunOnce<R, Tx> {
   }
 
   async #lookUntil(until: number, signal: AbortSignal | undefined): Promise<Look<R>> {
-    const { guard, transact } = await this.#gate.table.learn(this.#log.call(signal));
+    const { guard, transact } = await this.#locks.host.learn(this.#log.call(signal));
     if (guard !== "atomic" || transact === "none") {
       throw new UnsupportedError(
         "runOnce needs a backend that checks a lease and writes in one step",
         this.#log.context(),
       );
     }
-    return persist(this.#gate.table, { signal, until: () => until }, async () => {
+    return persist(this.#locks.host, { signal, until: () => until }, async () => {
       const before = await this.#log.read(signal);
       const stored = this.#stored(before);
       if (stored) return { stored };
@@ -111,7 +112,7 @@ export class RunOnce<R, Tx> {
   }
 
   #enter(terms: Terms): Promise<Lease | Refusal> {
-    return this.#gate.enter(this.#log.id, { terms, mode: "exclusive", limit: undefined, quiet: true });
+    return this.#locks.enter(this.#log.id, { terms, mode: "exclusive", limit: undefined, quiet: true });
   }
 
   #notFree(refusal: Refusal): Error {
@@ -120,11 +121,11 @@ export class RunOnce<R, Tx> {
 
   /** Under the lease nobody else runs it. `waited` is set for a call that was not the first. */
   #under(lease: Lease, waited: { readonly before: RunRecord | undefined } | undefined): Promise<RunOnceResult<R>> {
-    const { table } = this.#gate;
+    const { host } = this.#locks;
     const { signal } = this.#terms;
     const until = (): number => this.#instance.time.monotonic() + lease.remainingMs;
-    return runUnder(table, lease, async () => {
-      const last = await persist(table, { signal, until }, async () => this.#log.read(signal));
+    return runUnder(host, lease, async () => {
+      const last = await persist(host, { signal, until }, async () => this.#log.read(signal));
       const stored = this.#stored(last);
       if (stored) return stored;
       if (last?.state === "failed") {
@@ -169,7 +170,7 @@ export class RunOnce<R, Tx> {
     } finally {
       over.end();
     }
-    const { maxValue } = this.#gate.table.capabilities as Capabilities;
+    const { maxValue } = this.#locks.host.capabilities as Capabilities;
     await this.#finish(lease, began, value, completed(this.#log.id, began, value, maxValue), transaction.opened);
     return value;
   }
@@ -257,7 +258,7 @@ export class RunOnce<R, Tx> {
       await this.#log.write(lease, { record, keepMs });
     } catch (noting) {
       // The caller gets the run's own error; to later calls this looks like a crash.
-      if (!isHoldfastError(noting, "FENCED")) this.#gate.table.report("record that a run failed", noting);
+      if (!isHoldfastError(noting, "FENCED")) this.#locks.host.report("record that a run failed", noting);
     }
   }
 

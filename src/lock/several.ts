@@ -1,38 +1,40 @@
 import { onAbort } from "../base/aborts.ts";
 import { deferred } from "../base/async.ts";
-import { isHoldfastError, isRefusal, type LeaseLostError } from "../base/errors.ts";
+import { isHoldfastError, isRefusal } from "../base/errors.ts";
 import { drawId } from "../base/ids.ts";
 import type { Key } from "../base/keys.ts";
 import type { Expiring } from "../client/deadlines.ts";
 import type { Reply } from "../client/index.ts";
 import type { Granted, LockState, Operation } from "../port/index.ts";
+import { tooLate } from "./campaign.ts";
+import type { Ask } from "./candidate.ts";
 import { Hold } from "./hold.ts";
 import { holderOf } from "./holder.ts";
+import type { LockHost } from "./host.ts";
 import { isOfThisProcess, writeInfo } from "./info.ts";
 import { Lease } from "./lease.ts";
 import { momentOf, type Moment } from "./margin.ts";
 import { askMs, type Terms } from "./options.ts";
-import { tooLate, type Ask } from "./campaign.ts";
 import { persist } from "./persist.ts";
+import { Refusal } from "./refusal.ts";
 import { releaseInBackground } from "./releasing.ts";
 import { Single } from "./single.ts";
-import type { LockTable } from "./table.ts";
+import type { Tenant } from "./tenant.ts";
 import { Tenure } from "./tenure.ts";
-import type { Turn } from "./turn.ts";
-import { Refusal } from "./waiter.ts";
 
 /** Byte order of UTF-8, the same for every caller: who takes locks in one order never waits in a circle. */
 function byBytes(a: Key, b: Key): number {
   return Buffer.compare(Buffer.from(a.key), Buffer.from(b.key));
 }
 
-/** A lock that is held while the others are gathered: it is renewed, and its loss is noted. */
-class Part implements Turn {
+/** The tenant of a lock that is held while the others are gathered. The lock is renewed meanwhile. */
+class Part implements Tenant {
   readonly n = 0;
   readonly terms: Terms;
   readonly since: number;
   readonly ttlMs: number;
-  lost: LeaseLostError | undefined;
+  readonly lost = undefined;
+  readonly doubtful = false;
   readonly weaken = (): undefined => undefined;
   readonly lose = (): undefined => undefined;
 
@@ -43,58 +45,63 @@ class Part implements Turn {
   }
 }
 
-/** One call that wants several locks together. It ends with its wait or its signal; what is under way then is undone later. */
+/** One call that wants several locks together. It ends with its wait or its signal. Requests under way then are undone later. */
 export class Several implements Expiring {
   deadline = Infinity;
-  readonly #table: LockTable;
+  readonly #host: LockHost;
   readonly #locks: readonly Key[];
   readonly #terms: Terms;
   readonly #outcome = deferred<Lease | Refusal>();
   #owner = drawId();
   #held: Tenure[] = [];
   #current: Single | undefined;
-  /** Who was in the way when all were asked for together. */
+  /** Who held one of them when all were asked for together. */
   #refused = new Refusal(undefined, false);
-  /** Nobody wants them any more. */
+  /** Whether they are not wanted any more. */
   #over = false;
 
-  constructor(table: LockTable, locks: readonly Key[], terms: Terms) {
-    this.#table = table;
+  constructor(host: LockHost, locks: readonly Key[], terms: Terms) {
+    this.#host = host;
     this.#locks = locks;
     this.#terms = terms;
   }
 
-  /** A lease on all of them, or a refusal that names who is in the way. */
+  /** A lease on all of them, or a refusal that says who holds one of them. */
   async take(): Promise<Lease | Refusal> {
     const { waitMs, signal } = this.#terms;
-    const { schedule, time, instance, gathering } = this.#table;
+    const { schedule, time, instance, draining } = this.#host;
     signal?.throwIfAborted();
     if (waitMs > 0 && waitMs < Infinity) {
       this.deadline = time.monotonic() + waitMs;
       schedule.add(this);
     }
     const unheard = onAbort(signal, () => this.#abort());
-    gathering.add(this);
-    this.#table.waiting();
-    // An instance that closes waits for what becomes of it: it may have to be undone.
-    this.#table.background(this.#run());
+    draining.add(this);
+    this.#host.waiting();
+    // A close waits for the outcome, for it may have to be undone.
+    this.#host.background(this.#run());
     try {
       const outcome = await this.#outcome.promise;
-      // A lease that came while the instance began to close is released with the others; a wait that it cut short is no refusal.
+      // A wait that the close cut short is no refusal. A lease that came meanwhile is released with the others.
       if (outcome instanceof Refusal) instance.assertTaking();
       return outcome;
     } finally {
-      gathering.delete(this);
-      this.#table.waited();
+      draining.delete(this);
+      this.#host.waited();
       schedule.delete(this);
       unheard();
     }
   }
 
-  /** The wait is over: called by the schedule, and when the instance closes. */
+  /** The instance closes. */
+  drain(): void {
+    this.expire();
+  }
+
+  /** The wait is over. */
   expire(): void {
     this.#over = true;
-    // What a single one was refused for last is what this is refused for.
+    // The last refusal of the current one becomes the refusal of this call.
     if (this.#current) this.#current.stop();
     else this.#outcome.resolve(this.#refused);
   }
@@ -105,14 +112,14 @@ export class Several implements Expiring {
     this.#current?.stop();
   }
 
-  /** Settles the outcome, if nothing has done so before, and leaves nothing behind that is no lease. */
+  /** Settles the outcome unless it is settled, and releases what did not become a lease. */
   async #run(): Promise<void> {
-    const { instance } = this.#table;
+    const { instance } = this.#host;
     try {
       let outcome = await this.#takeTogether();
       for (let tries = 1; !outcome && !this.#over; tries++) {
         this.#letGo();
-        // Replies were lost or late; without `wait` nothing else would end this.
+        // Replies were lost or late. Without `wait`, nothing else would end this.
         if (this.#terms.waitMs === 0 && tries > 2) throw tooLate(instance.backend.name, (this.#locks[0] as Key).key);
         this.#owner = drawId();
         outcome = (await this.#gather()) ?? (await this.#complete());
@@ -125,9 +132,9 @@ export class Several implements Expiring {
     }
   }
 
-  /** One group without waiting; undefined if they are to be taken one by one. */
+  /** Asks for all in one group, without waiting. Undefined if they are to be taken one by one. */
   async #takeTogether(): Promise<Lease | Refusal | undefined> {
-    const { capabilities, instance, time } = this.#table;
+    const { capabilities, instance, time } = this.#host;
     if (capabilities?.transact !== "full" || this.#locks.length > capabilities.maxGroup) return undefined;
     const terms = this.#terms;
     const ttl = askMs(terms);
@@ -139,11 +146,11 @@ export class Several implements Expiring {
     try {
       reply = await instance.execute({ ops }, { signal: undefined, deadline: sent.mono + terms.timeoutMs });
     } catch (error) {
-      // One by one each waits for the store.
+      // Taken one by one, each waits for the store.
       if (isRefusal(error) && terms.waitMs > 0) return undefined;
       if (!isHoldfastError(error, "INDETERMINATE")) throw error;
-      // One by one they are replayed; this owner is refused from now on.
-      releaseInBackground(this.#table, this.#locks, owner, { markMs: ttl });
+      // They are asked for again one by one, under another owner. This one is refused from now on.
+      releaseInBackground(this.#host, this.#locks, owner, { markMs: ttl });
       return undefined;
     }
     if (reply.ok) {
@@ -155,7 +162,7 @@ export class Several implements Expiring {
     return terms.waitMs > 0 ? undefined : this.#refused;
   }
 
-  /** Takes them one by one; a refusal if that took too long. */
+  /** Takes them one by one. A refusal if that took too long. */
   async #gather(): Promise<Refusal | undefined> {
     const { label, timeoutMs, waitMs } = this.#terms;
     const info = writeInfo(0, label);
@@ -163,7 +170,7 @@ export class Several implements Expiring {
     for (const lock of [...this.#locks].sort(byBytes)) {
       if (this.#over) return this.#refused;
       const ask: Ask = { mode: "exclusive", limit: undefined, ttlMs, info, waits: waitMs > 0, timeoutMs };
-      const single = new Single(this.#table, lock, this.#owner, ask);
+      const single = new Single(this.#host, lock, this.#owner, ask);
       this.#current = single;
       const result = await single.run();
       this.#current = undefined;
@@ -177,7 +184,7 @@ export class Several implements Expiring {
   #hold(lock: Key, owner: string, grant: number, sent: Moment, markMs?: number): void {
     const ttlMs = askMs(this.#terms);
     const granting = {
-      table: this.#table,
+      host: this.#host,
       locks: [lock],
       mode: "exclusive" as const,
       owner,
@@ -185,15 +192,16 @@ export class Several implements Expiring {
       sent,
       ttlMs,
       markMs,
+      info: writeInfo(0, this.#terms.label),
     };
-    const tenure = new Tenure(granting, writeInfo(0, this.#terms.label));
+    const tenure = new Tenure(granting);
     tenure.serve(new Part(this.#terms, sent.mono));
     this.#held.push(tenure);
   }
 
-  /** Raises every grant to one maximum; undefined if one of them was lost meanwhile, or nobody wants them any more. */
+  /** Raises all grants to the highest one. Undefined if one was lost meanwhile, or they are not wanted any more. */
   async #complete(): Promise<Lease | undefined> {
-    const { instance, time } = this.#table;
+    const { instance, time } = this.#host;
     const owner = this.#owner;
     const held = this.#held;
     if (this.#over || held.some((tenure) => tenure.owner !== owner || !tenure.check())) return undefined;
@@ -203,7 +211,7 @@ export class Several implements Expiring {
     const call = { signal: undefined, deadline: sent.mono + this.#terms.timeoutMs };
     const raise = async ({ locks, grant: from }: Tenure): Promise<Reply> => {
       const ops: Operation[] = [{ op: "extend", lock: locks[0] as Key, owner, grant: from, ttl, raise: grant }];
-      return persist(this.#table, { until: () => call.deadline }, () => instance.execute({ ops }, call));
+      return persist(this.#host, { until: () => call.deadline }, () => instance.execute({ ops }, call));
     };
     for (const tenure of held) tenure.dissolve();
     try {
@@ -214,27 +222,26 @@ export class Several implements Expiring {
       throw error;
     }
     const markMs = Math.max(...held.map((tenure) => tenure.markMs ?? 0)) || undefined;
-    const tenure = new Tenure(
-      { table: this.#table, locks: this.#locks, mode: "exclusive", owner, grant, sent, ttlMs: ttl, markMs },
-      writeInfo(0, this.#terms.label),
-    );
+    const info = writeInfo(0, this.#terms.label);
+    const granting = { host: this.#host, locks: this.#locks, owner, grant, sent, ttlMs: ttl, markMs, info };
+    const tenure = new Tenure({ ...granting, mode: "exclusive" });
     this.#held = [tenure];
     if (this.#over || !tenure.check()) return undefined;
     const hold = new Hold(tenure, 0, this.#terms, sent.mono);
     tenure.serve(hold);
     this.#held = [];
     const lease = new Lease(hold);
-    // Before anything can end the wait, for then nobody would have it.
+    // Resolved here, before anything can end the wait: else the lease would be held by nobody.
     this.#outcome.resolve(lease);
     return lease;
   }
 
-  /** Releases what was gathered and became no lease. */
+  /** Releases what was gathered and did not become a lease. */
   #letGo(): void {
     for (const tenure of this.#held.splice(0)) {
       tenure.dissolve();
       const { locks, owner, markMs } = tenure;
-      releaseInBackground(this.#table, locks, owner, { heldMs: askMs(this.#terms), markMs });
+      releaseInBackground(this.#host, locks, owner, { heldMs: askMs(this.#terms), markMs });
     }
   }
 }

@@ -1,11 +1,12 @@
 import { InvalidArgumentError } from "../base/errors.ts";
 import type { LockMode } from "../port/index.ts";
 import { Diagnostics, type Source } from "../client/index.ts";
-import { type Gate, leaseOf, runUnder, tryRunUnder, type TryRun } from "./gate.ts";
 import type { Holder } from "./holder.ts";
 import type { Lease } from "./lease.ts";
+import type { LockSpace } from "./lock-space.ts";
 import { termsOf, type AcquireOptions, type Terms } from "./options.ts";
-import type { Refusal } from "./waiter.ts";
+import type { Refusal } from "./refusal.ts";
+import { leaseOf, runUnder, tryRunUnder, type TryRun } from "./under-lease.ts";
 
 const diagnostics = new Diagnostics("lock");
 
@@ -13,7 +14,7 @@ const diagnostics = new Diagnostics("lock");
 export class SharedLock {
   /** The name that its users agree on. */
   readonly name: string;
-  readonly #gate: Gate;
+  readonly #locks: LockSpace;
   readonly #source: Source;
   readonly #mode: LockMode;
   readonly #limit: number | undefined;
@@ -21,9 +22,9 @@ export class SharedLock {
   readonly #tryTerms: Terms;
 
   /** @internal */
-  constructor(gate: Gate, source: Source, name: string, mode: LockMode, limit: number | undefined, terms: Terms) {
+  constructor(locks: LockSpace, source: Source, name: string, mode: LockMode, limit: number | undefined, terms: Terms) {
     this.name = name;
-    this.#gate = gate;
+    this.#locks = locks;
     this.#source = source;
     this.#mode = mode;
     this.#limit = limit;
@@ -44,14 +45,14 @@ export class SharedLock {
   /** As `Lock.run`. */
   run<R>(fn: (lease: Lease) => R | PromiseLike<R>, options?: AcquireOptions): Promise<R> {
     return diagnostics.observe(this.#source, "run", async () =>
-      runUnder(this.#gate.table, await this.#lease(options), fn),
+      runUnder(this.#locks.host, await this.#lease(options), fn),
     );
   }
 
   /** As `Lock.tryRun`. */
   tryRun<R>(fn: (lease: Lease) => R | PromiseLike<R>, options?: AcquireOptions): Promise<TryRun<R, Holder>> {
     return diagnostics.observe(this.#source, "tryRun", async () =>
-      tryRunUnder(this.#gate.table, this.#try(options), fn),
+      tryRunUnder(this.#locks.host, this.#try(options), fn),
     );
   }
 
@@ -65,7 +66,7 @@ export class SharedLock {
   }
 
   async #enter(terms: Terms, quiet: boolean): Promise<Lease | Refusal> {
-    return this.#gate.enter(this.name, { terms, mode: this.#mode, limit: this.#limit, quiet });
+    return this.#locks.enter(this.name, { terms, mode: this.#mode, limit: this.#limit, quiet });
   }
 }
 

@@ -1,10 +1,11 @@
 import { deferred } from "../base/async.ts";
 import type { Key } from "../base/keys.ts";
 import type { LockState } from "../port/index.ts";
-import { Campaign, type Ask, type Candidate, type Won } from "./campaign.ts";
-import type { LockTable } from "./table.ts";
+import { Campaign } from "./campaign.ts";
+import type { Ask, Candidate, Won } from "./candidate.ts";
+import type { LockHost } from "./host.ts";
 
-/** What became of a {@link Single}: granted, or the last state that refused it. */
+/** The result of a {@link Single}: granted, or the state that came with the last refusal. */
 export type SingleResult = { readonly won: Won } | { readonly won: undefined; readonly state: LockState | undefined };
 
 /** A campaign for one lock on behalf of one caller, under an owner that the caller chose. */
@@ -17,18 +18,18 @@ export class Single implements Candidate {
   /** Why the store could not be asked last, if it could not. */
   #trouble: { readonly error: unknown } | undefined;
 
-  constructor(table: LockTable, lock: Key, owner: string, ask: Ask) {
+  constructor(host: LockHost, lock: Key, owner: string, ask: Ask) {
     this.#ask = ask;
-    this.#campaign = new Campaign(table, lock, this, owner);
+    this.#campaign = new Campaign(host, lock, this, owner);
   }
 
-  /** Asks, and waits if that was asked for. Rejects if the store could not be asked. */
+  /** Asks, and waits if the terms say so. Rejects if the store could not be asked. */
   run(): Promise<SingleResult> {
     this.#campaign.start();
     return this.#result.promise;
   }
 
-  /** Gives up. What is granted all the same is released. */
+  /** Gives up. A grant that arrives later is released. */
   stop(): void {
     this.wanted = false;
     if (this.#trouble) this.#result.reject(this.#trouble.error);

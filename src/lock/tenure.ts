@@ -1,63 +1,61 @@
-import { isHoldfastError, LeaseLostError, type LeaseLostReason } from "../base/errors.ts";
+import { LeaseLostError, type LeaseLostReason } from "../base/errors.ts";
 import type { Key } from "../base/keys.ts";
 import type { Linked } from "../base/linked-list.ts";
 import type { Expiring } from "../client/deadlines.ts";
-import type { Reply } from "../client/index.ts";
-import type { Group, LockMode } from "../port/index.ts";
-import type { Hold } from "./hold.ts";
+import { Extensions } from "./extensions.ts";
+import type { Granting } from "./granting.ts";
+import type { LockHost } from "./host.ts";
 import { writeInfo } from "./info.ts";
 import { Life } from "./life.ts";
 import { momentOf, type Moment } from "./margin.ts";
 import { releaseInBackground, releaseLocks, type ReleaseResult } from "./releasing.ts";
-import type { LockTable } from "./table.ts";
-import type { Granting, Home, Losing, Turn } from "./turn.ts";
+import type { Losing, Tenant } from "./tenant.ts";
 
-/** Shortest pause before a renewal that failed is tried again, in ms. */
-const shortestRetryMs = 20;
+/** Where a tenure goes when its tenant leaves: the local queue. */
+export interface Handover {
+  /**
+   * Hands the tenure on to a waiter of this process. False if it is to be released instead. `now` is `time.monotonic()`, and
+   * `remainingMs` what is left then: the caller has looked at both clocks, and each look costs as much as a step of the hand-off.
+   */
+  pass(tenure: Tenure, previous: Tenant, now: number, remainingMs: number): boolean;
+  /** The tenure is over: lost, or being released. */
+  ended(tenure: Tenure): void;
+}
 
-/** A grant of the store, held by this instance: its local deadline, its renewal, the turns served under it, its end. */
+/** A grant that this instance holds: its local deadline, its renewal, its tenants one after another, its end. */
 export class Tenure implements Expiring, Linked<Tenure> {
-  readonly table: LockTable;
+  readonly host: LockHost;
   readonly locks: readonly Key[];
-  readonly mode: LockMode;
   readonly owner: string;
   readonly grant: number;
-  /** The turn being served; absent between two turns while the store is asked. */
-  current: Turn | undefined;
-  /** When it is next looked after; see {@link Expiring}. */
+  /** See {@link Granting.markMs}. */
+  readonly markMs: number | undefined;
+  /** Absent between two tenants, while the store is asked. */
+  current: Tenant | undefined;
+  /** When {@link expire} is due; see {@link Expiring}. */
   deadline = Infinity;
   previous: Tenure | undefined;
   next: Tenure | undefined;
-  readonly #home: Home | undefined;
-  /** See {@link Granting.markMs}. */
-  readonly markMs: number | undefined;
+  readonly #granting: Granting;
+  readonly #handover: Handover | undefined;
   readonly #life: Life;
+  readonly #extensions: Extensions;
   #claimed: boolean;
   #scheduled = false;
   #over = false;
-  #renewing = false;
-  #retryAt = 0;
-  /** Extensions whose fate is open: the store may hold on longer than known here. */
-  #open = 0;
-  /** Extensions under way, and the longest ttl that they arm. */
-  #extending = 0;
-  #extendingMs = 0;
-  /** What the store tells of the holder. */
-  #told: string;
 
-  constructor(granting: Granting, told: string) {
-    const { sent, ttlMs } = granting;
-    this.table = granting.table;
+  constructor(granting: Granting, handover?: Handover) {
+    this.host = granting.host;
     this.locks = granting.locks;
-    this.mode = granting.mode;
     this.owner = granting.owner;
     this.grant = granting.grant;
-    this.#home = granting.home;
     this.markMs = granting.markMs;
-    this.#told = told;
-    this.#life = new Life(this.table.time, sent, ttlMs, granting.renewAt);
+    this.#granting = granting;
+    this.#handover = handover;
+    this.#life = new Life(this.host.time, granting.sent, granting.ttlMs, granting.renewAt);
+    this.#extensions = new Extensions(granting, this.#life);
     this.#claimed = granting.renewAt !== undefined;
-    this.table.tenures.append(this);
+    this.host.held.append(this);
   }
 
   /** The lock's name. */
@@ -74,34 +72,34 @@ export class Tenure implements Expiring, Linked<Tenure> {
     return this.locks.map((lock) => lock.key);
   }
 
-  /** Whether it lasts for a claim only, until it is first extended. */
+  get exclusive(): boolean {
+    return this.#granting.mode === "exclusive";
+  }
+
+  /** Whether it lasts for a claim only. Its first extension ends that. */
   get claimed(): boolean {
     return this.#claimed;
   }
 
-  get over(): boolean {
-    return this.#over;
-  }
-
-  /** The reply to an extension was lost: what comes next needs a new grant, which a late copy of it does not concern. */
+  /** Whether the reply to an extension was lost: the next holder needs a new grant, which a late copy of it does not concern. */
   get unsure(): boolean {
     return this.#life.unsure;
   }
 
-  /** The longest ttl that an extension under way arms; 0 if there is none. */
+  /** The longest ttl that an extension under way arms, in ms; 0 if there is none. */
   get extendingMs(): number {
-    return this.#extendingMs;
+    return this.#extensions.longestMs;
   }
 
   /**
-   * Time left by the local clocks: whichever went further since before the store was asked, less a margin. `now` is
-   * `time.monotonic()`, for those who have asked already.
+   * Time left, in ms: since before the store was asked, by the clock that went further, less a margin. `now` is
+   * `time.monotonic()`, for callers that have read it already.
    */
-  remainingMs(now = this.table.time.monotonic()): number {
+  remainingMs(now = this.host.time.monotonic()): number {
     return this.#over ? 0 : this.#life.remainingMs(now);
   }
 
-  /** Whether it is held; one that is found past its deadline is lost at once. */
+  /** Whether it is held. If its deadline has passed it is lost at once. */
   check(remainingMs = this.remainingMs()): boolean {
     if (this.#over) return false;
     if (remainingMs > 0) return true;
@@ -109,113 +107,91 @@ export class Tenure implements Expiring, Linked<Tenure> {
     return false;
   }
 
-  /** Starts a turn. */
-  serve(turn: Turn): void {
-    this.current = turn;
+  /** Holds it for a tenant from now on. */
+  serve(tenant: Tenant): void {
+    this.current = tenant;
     this.plan();
   }
 
-  /** Ends a turn: passes the tenure on in this process, or releases it. */
-  free(hold: Hold): ReleaseResult | Promise<ReleaseResult> {
-    const now = this.table.time.monotonic();
+  /** The tenant leaves: hands the tenure on in this process, or releases it. */
+  free(tenant: Tenant): ReleaseResult | Promise<ReleaseResult> {
+    const now = this.host.time.monotonic();
     const remainingMs = this.remainingMs(now);
     if (!this.check(remainingMs)) return "lost";
-    if (this.#home && !hold.doubtful && !this.unsure && this.#home.pass(this, hold, now, remainingMs))
-      return "released";
-    return this.release(hold.terms.timeoutMs, now);
+    const passes = !tenant.doubtful && !this.unsure && this.#handover?.pass(this, tenant, now, remainingMs);
+    return passes === true ? "released" : this.release(tenant.terms.timeoutMs, now);
   }
 
   /** Releases it at the store. */
-  release(timeoutMs: number, now = this.table.time.monotonic()): ReleaseResult | Promise<ReleaseResult> {
-    const { table, locks, owner } = this;
+  release(timeoutMs: number, now = this.host.time.monotonic()): ReleaseResult | Promise<ReleaseResult> {
+    const { host, locks, owner } = this;
     this.#end();
     const deadline = now + timeoutMs;
     const until = Math.max(this.#life.storeEnd, now + (this.markMs ?? 0));
-    const result = releaseLocks({ table, locks, owner, deadline, until, markMs: this.markMs, awaited: true });
-    if (result instanceof Promise) table.background(result);
-    this.#home?.ended(this);
+    const result = releaseLocks({ host, locks, owner, deadline, until, markMs: this.markMs, awaited: true });
+    if (result instanceof Promise) host.background(result);
+    this.#handover?.ended(this);
     return result;
   }
 
-  /** It is lost: the turn is told, waiters of this process ask the store again. */
-  lose(why: LeaseLostReason, options?: Losing): void {
+  /** It is lost: its tenant is lost too, and the waiters of this process ask the store again. */
+  lose(why: LeaseLostReason, losing?: Losing): void {
     if (this.#over) return;
-    const hold = this.current;
+    const tenant = this.current;
     this.#end();
-    // An extension under way may yet arm the ttl of a lease that nobody holds, and only one of several may have been lost.
-    if (options?.release || this.#open > 0 || this.markMs !== undefined || this.locks.length > 1) {
-      const heldMs = this.#life.storeEnd - this.table.time.monotonic();
-      releaseInBackground(this.table, this.locks, this.owner, { heldMs, markMs: this.markMs });
+    // An extension under way may yet arm the ttl of a lease that nobody holds, and only one of several locks may have been lost.
+    if (losing?.release || this.#extensions.isOpen || this.markMs !== undefined || this.locks.length > 1) {
+      const heldMs = this.#life.storeEnd - this.host.time.monotonic();
+      releaseInBackground(this.host, this.locks, this.owner, { heldMs, markMs: this.markMs });
     }
     this.current = undefined;
-    hold?.lose(why, options);
-    this.#home?.ended(this);
+    tenant?.lose(why, losing);
+    this.#handover?.ended(this);
   }
 
-  /** Ends it here and leaves it to another tenure of the same owner. */
+  /** Ends it here and leaves the locks to another tenure of the same owner. */
   dissolve(): void {
     this.#end();
+  }
+
+  /** The lease of a tenant was collected as garbage without having been released. */
+  forgotten(tenant: Tenant): void {
+    if (this.current === tenant) this.lose("expired", { release: true, reason: "it was forgotten" });
   }
 
   #end(): void {
     if (this.#over) return;
     this.#over = true;
     this.#unschedule();
-    this.table.tenures.remove(this);
-  }
-
-  /** A lease was collected without having been released. */
-  forgotten(hold: Hold): void {
-    if (this.current === hold) this.lose("expired", { release: true, reason: "it was forgotten" });
+    this.host.held.remove(this);
   }
 
   /**
-   * Arms the ttl anew at the store. Rejects with LeaseLostError if the store no longer holds it, else as any call: then it is
-   * held as long as before.
+   * Arms the ttl anew at the store. Rejects with LeaseLostError if the store no longer holds it. Rejects as any call does if the
+   * store could not be asked: then it is held as long as before.
    */
   async extend(ttlMs: number, timeoutMs: number): Promise<void> {
-    const { time, instance } = this.table;
-    const hold = this.current;
-    if (this.#over) throw this.#lostError(hold);
-    const sent = momentOf(time);
-    const told = hold ? writeInfo(hold.n, hold.terms.label) : this.#told;
+    const tenant = this.current;
+    if (this.#over) throw this.#lostError(tenant);
+    const sent = momentOf(this.host.time);
+    const info = tenant && writeInfo(tenant.n, tenant.terms.label);
     // A shorter life counts from now on, whatever becomes of the request.
-    if (!this.#over && this.#life.outlasts(ttlMs, sent.mono)) this.#arm(sent, ttlMs);
+    if (this.#life.outlasts(ttlMs, sent.mono)) this.#arm(sent, ttlMs);
     this.plan();
-    const call = { signal: undefined, deadline: sent.mono + timeoutMs };
-    const ask = async (lock: Key): Promise<Reply> => instance.execute(this.#extension(lock, ttlMs, told), call);
-    this.#open++;
-    this.#extending++;
-    this.#extendingMs = Math.max(this.#extendingMs, ttlMs);
-    let replies: readonly Reply[];
+    let held: boolean;
     try {
-      replies = await Promise.all(this.locks.map(ask));
+      held = await this.#extensions.send(ttlMs, info, { signal: undefined, deadline: sent.mono + timeoutMs });
     } catch (error) {
-      if (this.locks.length === 1 && !isHoldfastError(error, "INDETERMINATE")) this.#open--;
-      else this.#life.doubt(ttlMs);
-      throw hold?.lost ?? error;
-    } finally {
-      if (--this.#extending === 0) this.#extendingMs = 0;
+      throw tenant?.lost ?? error;
     }
-    this.#open--;
-    if (!replies.every((reply) => reply.ok) && this.check()) this.lose("forced");
-    if (this.#over) throw this.#lostError(hold);
-    this.#told = told;
+    if (!held && this.check()) this.lose("forced");
+    if (this.#over) throw this.#lostError(tenant);
     this.#arm(sent, ttlMs);
     this.plan();
   }
 
-  #lostError(hold: Turn | undefined): LeaseLostError {
-    return hold?.lost ?? new LeaseLostError("the lock was lost", { why: "forced", key: this.keys[0] });
-  }
-
-  /** Where the holder has changed since the store was told, an acquire of the same owner under guard tells it anew. */
-  #extension(lock: Key, ttl: number, told: string): Group {
-    const { owner, grant, mode } = this;
-    if (told !== this.#told && mode === "exclusive" && this.table.capabilities?.guard === "atomic") {
-      return { guards: [{ lock, owner, grant }], ops: [{ op: "acquire", lock, owner, mode, ttl, info: told }] };
-    }
-    return { ops: [{ op: "extend", lock, owner, grant, ttl }] };
+  #lostError(tenant: Tenant | undefined): LeaseLostError {
+    return tenant?.lost ?? new LeaseLostError("the lock was lost", { why: "forced", key: this.keys[0] });
   }
 
   #arm(sent: Moment, ttlMs: number): void {
@@ -223,21 +199,19 @@ export class Tenure implements Expiring, Linked<Tenure> {
     this.#claimed = false;
   }
 
-  /** Sees to it that it is looked after in time: to renew it, or to tell that it has ended. */
+  /** Schedules the next renewal, or the end where it is not to be renewed. */
   plan(): void {
     if (this.#over) return;
-    const { end, renewAt } = this.#life;
-    const renewal = this.#renewable() ? Math.max(this.#retryAt, renewAt) : end;
-    const at = Math.min(end, renewal);
+    const at = Math.min(this.#life.end, this.#extensions.renewalAt(this.current));
     if (at === this.deadline) return;
     this.#unschedule();
     this.deadline = at;
     this.#scheduled = true;
-    this.table.schedule.add(this);
+    this.host.schedule.add(this);
   }
 
   #unschedule(): void {
-    if (this.#scheduled) this.table.schedule.delete(this);
+    if (this.#scheduled) this.host.schedule.delete(this);
     this.#scheduled = false;
     this.deadline = Infinity;
   }
@@ -247,33 +221,26 @@ export class Tenure implements Expiring, Linked<Tenure> {
     this.#scheduled = false;
     this.deadline = Infinity;
     if (!this.check()) return;
-    const now = this.table.time.monotonic();
-    if (this.#renewable() && now >= Math.max(this.#retryAt, this.#life.renewAt)) this.renew();
+    if (this.host.time.monotonic() >= this.#extensions.renewalAt(this.current)) this.renew();
     else this.plan();
   }
 
-  #renewable(): boolean {
-    const hold = this.current;
-    if (!hold || this.#renewing || !hold.terms.renew) return false;
-    return this.#life.storeEnd < hold.since + hold.terms.maxHoldMs;
-  }
-
   #whyExpired(): LeaseLostReason {
-    const hold = this.current;
-    if (!hold?.terms.renew) return "expired";
-    return this.#life.storeEnd >= hold.since + hold.terms.maxHoldMs ? "maxHold" : "expired";
+    const tenant = this.current;
+    if (!tenant?.terms.renew) return "expired";
+    return this.#life.storeEnd >= tenant.since + tenant.terms.maxHoldMs ? "maxHold" : "expired";
   }
 
-  /** Starts an extension on behalf of the turn being served, unless one is under way. */
+  /** Starts an extension for the present tenant, unless one is under way. */
   renew(): void {
-    const hold = this.current;
-    if (!hold || this.#renewing) return;
-    this.#renewing = true;
-    hold.weaken();
-    const left = hold.since + hold.terms.maxHoldMs - this.table.time.monotonic();
-    // Half of what remains, so that one request that is never answered leaves time for another.
-    const timeoutMs = Math.min(hold.terms.timeoutMs, this.remainingMs() / 2);
-    this.table.background(this.#renew(Math.max(1, Math.min(hold.ttlMs, Math.floor(left))), timeoutMs));
+    const tenant = this.current;
+    if (!tenant || this.#extensions.renewing) return;
+    this.#extensions.renewing = true;
+    tenant.weaken();
+    const leftMs = tenant.since + tenant.terms.maxHoldMs - this.host.time.monotonic();
+    // Half of what remains, so that a request without an answer leaves time for another one.
+    const timeoutMs = Math.min(tenant.terms.timeoutMs, this.remainingMs() / 2);
+    this.host.background(this.#renew(Math.max(1, Math.min(tenant.ttlMs, Math.floor(leftMs))), timeoutMs));
     this.plan();
   }
 
@@ -282,12 +249,11 @@ export class Tenure implements Expiring, Linked<Tenure> {
       await this.extend(ttlMs, timeoutMs);
     } catch (error) {
       if (!this.#over) {
-        this.table.instance.events.emit("renewalFailed", { lock: this.name, keys: this.keys, error });
-        const pauseMs = Math.min(this.#life.ttlMs / 9, this.remainingMs() / 4);
-        this.#retryAt = this.table.time.monotonic() + Math.max(shortestRetryMs, pauseMs);
+        this.host.instance.events.emit("renewalFailed", { lock: this.name, keys: this.keys, error });
+        this.#extensions.renewalFailed(this.remainingMs());
       }
     } finally {
-      this.#renewing = false;
+      this.#extensions.renewing = false;
       this.plan();
     }
   }

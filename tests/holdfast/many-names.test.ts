@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { connect, type Cache } from "../../src/entries/index.ts";
-import { LockTable } from "../../src/lock/table.ts";
+import { LockHost } from "../../src/lock/host.ts";
 import { Lock } from "../../src/lock/lock.ts";
+import { QueueSpaces } from "../../src/lock/queues.ts";
 import { Instance } from "../../src/client/index.ts";
 import { memoryBackend } from "../../src/backends/memory/index.ts";
 import { collectUntil } from "../support/collect.ts";
@@ -52,11 +53,11 @@ describe("more names than a program has", () => {
 
   it("leave no queues of locks behind", async () => {
     const instance = new Instance(memoryBackend());
-    const table = LockTable.of(instance);
+    const queues = QueueSpaces.of(LockHost.of(instance));
     const held = await new Lock(instance, "held").acquire("k", { ttl: "1h" });
     const first = new Lock(instance, "first");
     for (let i = 0; i < many; i++) await new Lock(instance, `n ${i}`).run("k", () => i);
-    assert.ok(table.queues.size <= 130, `${table.queues.size} spaces`);
+    assert.ok(queues.size <= 130, `${queues.size} spaces`);
     // One whose space was forgotten meanwhile is the same lock as another by its name.
     const lease = await first.acquire("k");
     assert.equal(await new Lock(instance, "first").tryAcquire("k"), undefined);
