@@ -6,8 +6,6 @@ export const exceptions: Exceptions = {
     ["backends/lmdb/commands.ts", "backends/lmdb/meta.ts"],
     ["backends/redis/connections/attempt.ts", "backends/redis/connections/connection.ts"],
     ["holdfast/examine-target.ts", "holdfast/examine.ts"],
-    ["each/context.ts", "each/item-state.ts"],
-    ["each/hands.ts", "each/lane-commits.ts", "each/lane-host.ts", "each/lane.ts"],
   ],
   wide: [
     "backends/common",
@@ -19,7 +17,6 @@ export const exceptions: Exceptions = {
     "cli",
     "client",
     "codec",
-    "each",
     "entries",
     "holdfast",
     "lock",

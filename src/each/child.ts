@@ -1,13 +1,12 @@
 import { isHoldfastError } from "../base/errors.ts";
 import { Causes } from "./causes.ts";
-import { committerFor } from "./committer.ts";
-import { connectPatiently } from "./connecting.ts";
-import { describe } from "./describe.ts";
 import { identity } from "./identity.ts";
 import { loadHandler } from "./handler.ts";
-import { reportOf } from "./in-process.ts";
 import { openRecords } from "./input/source.ts";
-import type { Fault, FromWorker, ToWorker, WorkerReport } from "./messages.ts";
+import { faultOf } from "./item.ts";
+import type { Failure, FromWorker, Start, ToWorker } from "./messages.ts";
+import { connectPatiently } from "./outage.ts";
+import { noReport } from "./report.ts";
 import type { Handler } from "./types.ts";
 import { Worker } from "./worker.ts";
 
@@ -15,62 +14,49 @@ import { Worker } from "./worker.ts";
 
 /** How often the parent is told how far the worker is, in ms. */
 const reporting = 200;
-const nothing: WorkerReport = {
-  stats: { processed: 0, dead: 0, waiting: 0, conflicts: 0, fenced: 0 },
-  running: 0,
-  partitions: [],
-  marks: [],
-};
 
 const stop = new AbortController();
 const causes = new Causes();
 let worker: Worker | undefined;
 
-function tell(message: FromWorker): void {
-  if (process.connected) process.send?.(message);
-}
-
-/** The last word: resolves when it is on its way. */
-function tellLast(message: FromWorker): Promise<void> {
+/** Resolves when the message is on its way. */
+function tell(message: FromWorker): Promise<void> {
   return new Promise((resolve) => {
     if (process.connected) process.send?.(message, () => resolve());
     else resolve();
   });
 }
 
-async function work(start: ToWorker & { type: "start" }): Promise<void> {
-  const { store, handler: path, source, format, terms, lost } = start;
+async function work({ store, handler: path, source, format, terms, lost }: Start): Promise<void> {
   for (const process of lost) causes.tell(process);
   const handler = await loadHandler(path);
   const hf = await connectPatiently(store, terms.storeTimeoutMs, stop.signal);
   const opening = await openRecords(source, format);
-  tell({ type: "ready" });
+  void tell({ type: "ready" });
+  let working = false;
   const first: Handler = (item, ctx) => {
-    mine.handler = handler;
-    tell({ type: "working" });
+    if (!working) void tell({ type: "working" });
+    working = true;
     return handler(item, ctx);
   };
-  const mine: Worker = (worker = new Worker(
-    hf,
-    committerFor(hf, terms.job.key !== null),
-    first,
-    { ...terms, opening, causes, who: identity() },
-    (event) => tell({ type: "event", event }),
-  ));
+  const mine = new Worker(hf, first, { ...terms, opening, causes, who: identity() }, (event) => {
+    void tell({ type: "event", event });
+  });
+  worker = mine;
   stop.signal.addEventListener("abort", () => mine.stop());
   if (stop.signal.aborted) mine.stop();
   try {
     const outcome = await mine.run();
     await hf.close();
-    await tellLast({ type: "end", outcome, report: reportOf(mine) });
+    await tell({ type: "end", outcome, report: mine.report() });
   } catch (error) {
-    await tellLast({ type: "failed", fault: faultOf(error), report: reportOf(mine) });
+    await tell({ type: "failed", failure: failureOf(error), report: mine.report() });
   } finally {
     await opening.file.close();
   }
 }
 
-function faultOf(error: unknown): Fault {
+function failureOf(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error);
   return { code: isHoldfastError(error) ? error.code : undefined, message };
 }
@@ -78,7 +64,7 @@ function faultOf(error: unknown): Fault {
 /** Finishes what is in hand; where nothing can be, because the handler is not loaded yet, ends at once. */
 function halt(): void {
   stop.abort();
-  if (!worker) void tellLast({ type: "end", outcome: "stopped", report: nothing }).finally(() => leave(0));
+  if (!worker) void tell({ type: "end", outcome: "stopped", report: noReport }).finally(() => leave(0));
 }
 
 /** After this, whatever a handler left open does not keep the process. */
@@ -88,11 +74,11 @@ function leave(code: number): void {
 }
 
 // Also as a sign of life, from the start.
-setInterval(() => tell({ type: "report", report: worker ? reportOf(worker) : nothing }), reporting);
+setInterval(() => void tell({ type: "report", report: worker?.report() ?? noReport }), reporting);
 // Whatever a handler left behind that nobody has caught ends the process, as anywhere.
 process.on("uncaughtExceptionMonitor", (error) => {
-  const { name, message } = describe(error);
-  tell({ type: "uncaught", error: `${name}: ${message}` });
+  const { name, message } = faultOf(error);
+  void tell({ type: "uncaught", error: `${name}: ${message}` });
 });
 process.on("disconnect", () => process.exit(1));
 // A terminal interrupts the whole group: the parent decides what that means.
@@ -104,7 +90,7 @@ process.on("message", (message: ToWorker) => {
   else if (message.type === "hold") void worker?.hold(message.ms).then(() => tell({ type: "held" }));
   else {
     work(message)
-      .catch((error: unknown) => tellLast({ type: "failed", fault: faultOf(error), report: nothing }))
+      .catch((error: unknown) => tell({ type: "failed", failure: failureOf(error), report: noReport }))
       .finally(() => leave(0));
   }
 });

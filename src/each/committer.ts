@@ -8,8 +8,8 @@ export interface Committer {
   /** Sends a group; once `after` has resolved, if that is given. */
   send(steps: readonly Step[], lease: Lease, after?: Promise<unknown>): SentGroup;
   /**
-   * Where the store keeps records in several places, so that an item cannot commit together with its progress: sends a group
-   * of records of one tag. What must be so is decided by their versions alone.
+   * Where the store keeps records in several places, so that an item cannot commit together with its progress: sends a
+   * group of records of one tag. What must be so is decided by their versions alone.
    */
   readonly sendApart?: ((steps: readonly Step[], lease: Lease) => SentGroup) | undefined;
 }
@@ -44,8 +44,8 @@ export function caveatOf(capabilities: Capabilities, backend: string, keyed: boo
 }
 
 /**
- * `together`: an item's writes and its progress are one group. `apart`: its writes are one group with a mark that it is done,
- * beside them, and its progress follows. `loosely`: nothing is atomic.
+ * `together`: an item's writes and its progress are one group. `apart`: its writes are one group with a mark that it is
+ * done, beside them, and its progress follows. `loosely`: nothing is atomic.
  */
 function wayOf({ transact, guard, exclusion }: Capabilities, keyed: boolean): "together" | "apart" | "loosely" {
   if (guard !== "atomic" || exclusion === "none" || transact === "none") return "loosely";
@@ -53,7 +53,10 @@ function wayOf({ transact, guard, exclusion }: Capabilities, keyed: boolean): "t
   return keyed ? "apart" : "loosely";
 }
 
-/** Writes first, progress after them: what a crash leaves is done again. Nothing is checked, nothing is known afterwards. */
+/**
+ * Writes first, progress after them: what a crash leaves is done again. Nothing is checked, nothing is known
+ * afterwards.
+ */
 function sendLoosely(steps: readonly Step[], lease: Lease | undefined): SentGroup {
   const [progress, ...rest] = steps;
   const write = async ({ store, key, write: what }: Step): Promise<void> => {

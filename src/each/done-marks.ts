@@ -3,16 +3,18 @@ import type { StateStore } from "../entries/index.ts";
 import type { Base, Step } from "../state/commit.ts";
 import type { Item } from "./item.ts";
 
-/** Marks that are removed with one batch, at most. */
+/** Marks that are removed with one commit, at most. */
 const mostTidied = 256;
 /**
- * How long a mark stays once it has nothing to say, in ms: a replica that takes over may be that much behind, and know less of the
- * progress. And how many stay, at most about.
+ * How long a mark stays once it has nothing to say, in ms: a replica that takes over may be that much behind, and know
+ * less of the progress. And how many stay, at most about.
  */
 const lingerMs = 2_000;
 const mostIdle = 20_000;
 
-/** A mark as stored, beside the records of an item's key: items that have committed, and whose progress may not have. */
+/**
+ * A mark as stored, beside the records of an item's key: items that have committed, and whose progress may not have.
+ */
 export interface DoneMark {
   readonly ids: readonly number[];
   /** The round of retries in which it was last written. */
@@ -29,28 +31,29 @@ interface Mark {
   holds: number;
 }
 
-/** What becomes of a mark with a batch, and where its version is to be noted. */
-export interface MarkChange {
-  readonly change: Step;
-  sent(version: Base): void;
+/** Part of a group, and where the version that it gets is to be noted. */
+export interface MarkStep {
+  readonly step: Step;
+  sent(version: Base): unknown;
 }
 
 /**
- * The done marks of a lane's keys, where items commit apart from their progress. A mark is written with the item's writes, in
- * one group, under the version that it had: so an item takes effect once, whoever else believes to hold the partition. Once the
- * progress has committed too, the mark has nothing to say and is removed.
+ * The done marks of a lane's keys, where items commit apart from their progress. A mark is written with the item's
+ * writes, in one group, under the version that it had: so an item takes effect once, whoever else believes to hold the
+ * partition. Once the progress has committed too, the mark has nothing to say and is removed.
  */
 export class DoneMarks {
   readonly #store: StateStore<unknown>;
   /** Items before it have come to an end, and that is stored. */
   readonly #from: number;
   readonly #round: number;
+  /** Monotonic, in ms. */
   readonly #now: () => number;
   readonly #marks = new Map<string, Mark>();
   /** Marks that have nothing to say, and since when, in that order. */
   readonly #idle = new Map<string, number>();
 
-  constructor(store: StateStore<unknown>, from: number, round: number, now: () => number) {
+  constructor(store: StateStore<unknown>, from: number, round: number, now = (): number => performance.now()) {
     this.#store = store;
     this.#from = from;
     this.#round = round;
@@ -84,28 +87,28 @@ export class DoneMarks {
   }
 
   /** Marks items of a key, whose mark is held and loaded. */
-  add(key: string, ids: readonly number[]): MarkChange {
+  add(key: string, ids: readonly number[]): MarkStep {
     const mark = this.#marks.get(key) as Mark;
     mark.ids.push(...ids);
     const value: DoneMark = { ids: [...mark.ids], round: this.#round };
     return {
-      change: { store: this.#store, key, base: mark.base, write: { value, ttl: undefined } },
+      step: { store: this.#store, key, base: mark.base, write: { value, ttl: undefined } },
       sent: (version) => (mark.base = version),
     };
   }
 
   /** Removes marks that have had nothing to say for a while; some of them, if there are many. */
-  tidy(): MarkChange[] {
-    const changes: MarkChange[] = [];
+  tidy(): MarkStep[] {
+    const steps: MarkStep[] = [];
     const until = this.#now() - lingerMs;
     for (const [key, since] of this.#idle) {
-      if (changes.length === mostTidied || (since > until && this.#idle.size < mostIdle)) break;
+      if (steps.length === mostTidied || (since > until && this.#idle.size < mostIdle)) break;
       const { base } = this.#marks.get(key) as Mark;
       this.#idle.delete(key);
       this.#marks.delete(key); // who needs it from now on loads it, after it was removed
-      changes.push({ change: { store: this.#store, key, base, write: "delete" }, sent: () => undefined });
+      steps.push({ step: { store: this.#store, key, base, write: "delete" }, sent: () => undefined });
     }
-    return changes;
+    return steps;
   }
 
   /** Nothing is under way any more, and nothing counts that is not stored. */

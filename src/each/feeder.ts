@@ -1,14 +1,14 @@
-import type { FileHandle } from "node:fs/promises";
-
-import type { Format } from "./input/formats.ts";
 import { RecordReader, type Block } from "./input/reader.ts";
 import type { RawRecord } from "./input/records.ts";
 import { Item, used, type Fault } from "./item.ts";
 import type { Lane } from "./lane.ts";
-import { partitionOfKey, partitionOfRecord } from "./partition.ts";
+import { partitionOfKey, partitionOfItem } from "./partition.ts";
 import type { Position } from "./progress.ts";
+import type { WorkerTerms } from "./terms.ts";
 
-/** Items of all lanes that wait to be handled, at most about this number; and their characters until they are committed. */
+/**
+ * Items of all lanes that wait to be handled, at most about this number; and their characters until they are committed.
+ */
 const mostOpen = 4096;
 const mostChars = 3 * 1024 * 1024;
 /** Items of one lane behind its first open one, which bounds what its progress has to say. */
@@ -17,27 +17,19 @@ const mostSpan = 8192;
 /** Longest key of an item, in characters: it is stored with its dead letter, and with what it stops. */
 const longestKey = 65_536;
 
-/** What the feeder reads. */
-export interface Feed {
-  readonly file: FileHandle;
-  readonly size: number;
-  readonly format: Format;
-  readonly key: string | undefined;
-  readonly partitions: number;
-}
-
 /** Reads the input once for all lanes, from where the one furthest behind is, and hands each lane its records. */
 export class Feeder {
-  readonly #feed: Feed;
+  readonly #terms: WorkerTerms;
   readonly #lanes: ReadonlyMap<number, Lane>;
   readonly #reader: RecordReader;
   #reading: Promise<void> | undefined;
   #moved = true;
 
-  constructor(feed: Feed, lanes: ReadonlyMap<number, Lane>, start: Position) {
-    this.#feed = feed;
+  constructor(terms: WorkerTerms, lanes: ReadonlyMap<number, Lane>) {
+    const { opening, job } = terms;
+    this.#terms = terms;
     this.#lanes = lanes;
-    this.#reader = new RecordReader(feed.file, feed.size, feed.format.findEnd, start);
+    this.#reader = new RecordReader(opening.file, job.input.size, opening.format.findEnd, opening.first);
   }
 
   /** The lanes are others than before: what is read next depends on them. */
@@ -54,11 +46,11 @@ export class Feeder {
     let open = 0;
     let chars = 0;
     let hungry = false;
-    for (const lane of this.#lanes.values()) {
-      if (lane.items.span >= mostSpan) return false;
-      open += lane.items.open;
-      chars += lane.items.chars;
-      if (!lane.fedAll) hungry = true;
+    for (const { queue } of this.#lanes.values()) {
+      if (queue.span >= mostSpan) return false;
+      open += queue.open;
+      chars += queue.chars;
+      if (!queue.fedAll) hungry = true;
     }
     return hungry && open < mostOpen && chars < mostChars;
   }
@@ -72,8 +64,8 @@ export class Feeder {
   #seek(): void {
     this.#moved = false;
     let from: Position | undefined;
-    for (const lane of this.#lanes.values()) {
-      if (!lane.fedAll && (!from || lane.fed.offset < from.offset)) from = lane.fed;
+    for (const { queue } of this.#lanes.values()) {
+      if (!queue.fedAll && (!from || queue.fed.offset < from.offset)) from = queue.fed;
     }
     if (from) this.#reader.seek(from);
   }
@@ -81,34 +73,35 @@ export class Feeder {
   #deal(block: Block): void {
     for (const record of block.records) this.#dealOne(record);
     for (const lane of this.#lanes.values()) {
-      if (lane.fedAll) continue;
-      if (lane.fed.offset < block.next.offset) lane.fed = block.next;
-      if (block.end || block.next.id >= lane.pass.until) {
-        lane.fedAll = true;
-        this.#moved = true; // the others may be further on
-      }
-      if (lane.fedAll) lane.check();
+      const { queue, pass } = lane;
+      if (queue.fedAll) continue;
+      if (queue.fed.offset < block.next.offset) queue.fed = block.next;
+      if (!block.end && block.next.id < pass.until) continue;
+      queue.fedAll = true;
+      this.#moved = true; // the others may be further on
+      lane.check();
     }
   }
 
   #dealOne(record: RawRecord): void {
-    const { key: field, partitions, format } = this.#feed;
+    const { format } = this.#terms.opening;
+    const { key: field, partitions } = this.#terms.job;
     const { id, offset, text } = record;
-    const keyless = field === undefined ? this.#laneFor(partitionOfRecord(id, partitions), id) : undefined;
-    if (field === undefined && !keyless) return; // others need not even parse it
+    const keyless = field === null ? this.#laneFor(partitionOfItem(id, partitions), id) : undefined;
+    if (field === null && !keyless) return; // others need not even parse it
     const parsed = format.parse(text);
-    const key = field === undefined || !parsed.ok ? undefined : keyOf(parsed.item, field);
-    const partition = key === undefined ? partitionOfRecord(id, partitions) : partitionOfKey(key, partitions);
+    const key = field === null || !parsed.ok ? undefined : keyOf(parsed.item, field);
+    const partition = key === undefined ? partitionOfItem(id, partitions) : partitionOfKey(key, partitions);
     const lane = keyless ?? this.#laneFor(partition, id);
     if (!lane) return;
     if (!parsed.ok) lane.take(new Item(id, offset, undefined, text, used, inputFault(parsed.fault)));
-    else if (field === undefined || key !== undefined) lane.take(new Item(id, offset, key, text, parsed.item));
+    else if (field === null || key !== undefined) lane.take(new Item(id, offset, key, text, parsed.item));
     else lane.take(new Item(id, offset, undefined, text, used, keyFault(parsed.item, field)));
   }
 
   #laneFor(partition: number, id: number): Lane | undefined {
     const lane = this.#lanes.get(partition);
-    return lane && !lane.fedAll && id >= lane.fed.id && id < lane.pass.until ? lane : undefined;
+    return lane && !lane.queue.fedAll && id >= lane.queue.fed.id && id < lane.pass.until ? lane : undefined;
   }
 }
 

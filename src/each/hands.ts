@@ -2,22 +2,23 @@ import { deferred, type Deferred } from "../base/async.ts";
 import { Stage, type Item } from "./item.ts";
 import type { LaneCommits } from "./lane-commits.ts";
 import type { LaneQueue } from "./lane-queue.ts";
+import type { WorkerParts } from "./parts.ts";
+import type { TrialSource } from "./trials.ts";
 import type { Watch } from "./watch.ts";
 
 /** What hands need of their lane. */
-export interface HandsOwner {
+export interface HandsLane extends TrialSource {
+  /** Handlers that run. */
   readonly running: number;
   /** It starts nothing more, or what was not committed counts for nothing. */
   readonly broken: boolean;
   start(item: Item): void;
-  /** Has the item run while nothing else does in this process: see {@link Hands.tryAlone}. */
-  wantAlone(item: Item): void;
-  poke(): void;
 }
 
 /** Decides which items of a lane may be started, where what is in hand must be recorded first. */
 export class Hands {
-  readonly #owner: HandsOwner;
+  readonly #lane: HandsLane;
+  readonly #parts: WorkerParts;
   readonly #watch: Watch;
   readonly #queue: LaneQueue;
   readonly #commits: LaneCommits;
@@ -28,8 +29,9 @@ export class Hands {
   #trying = false;
   #trial: Deferred<void> | undefined;
 
-  constructor(owner: HandsOwner, watch: Watch, queue: LaneQueue, commits: LaneCommits) {
-    this.#owner = owner;
+  constructor(lane: HandsLane, parts: WorkerParts, watch: Watch, queue: LaneQueue, commits: LaneCommits) {
+    this.#lane = lane;
+    this.#parts = parts;
     this.#watch = watch;
     this.#queue = queue;
     this.#commits = commits;
@@ -55,16 +57,16 @@ export class Hands {
   async tryAlone(item: Item): Promise<void> {
     this.#trying = true;
     this.#watch.take([item], true);
-    if ((await this.#commits.flush()) && !this.#owner.broken) {
+    if ((await this.#commits.flush()) && !this.#lane.broken) {
       const trial = (this.#trial = deferred());
-      this.#owner.start(item);
+      this.#lane.start(item);
       await trial.promise;
     }
     this.#watch.take([]);
-    if (item.stage !== Stage.committed && !this.#owner.broken) await this.#commits.flush();
+    if (item.stage !== Stage.committed && !this.#lane.broken) await this.#commits.flush();
     this.#trial = undefined;
     this.#trying = false;
-    this.#owner.poke();
+    this.#parts.pump.poke();
   }
 
   /** Goes on with what is due, once nothing runs; whether that was to send something. */
@@ -88,11 +90,12 @@ export class Hands {
 
   /** Hands suspects that are next over, to be run alone. */
   #partSuspects(): void {
-    while (this.#queue.hasReady && this.#watch.suspects(this.#queue.first)) this.#owner.wantAlone(this.#queue.shift());
+    while (this.#queue.hasReady && this.#watch.suspects(this.#queue.first))
+      this.#parts.trials.add(this.#lane, this.#queue.shift());
   }
 
   #idle(): boolean {
-    return this.#owner.running === 0 && !this.#commits.sending && this.#commits.gathered === 0;
+    return this.#lane.running === 0 && !this.#commits.sending && this.#commits.gathered === 0;
   }
 
   /** Records the next hand, and lets it be started. */
@@ -108,6 +111,6 @@ export class Hands {
     this.#watch.take(size < Infinity ? hand : undefined);
     if (await this.#commits.flush()) this.#cleared = hand;
     this.#recording = false;
-    this.#owner.poke();
+    this.#parts.pump.poke();
   }
 }

@@ -2,8 +2,8 @@ import { hostname } from "node:os";
 import { isForeign, isOver, processTag, readText } from "../base/process-tag.ts";
 
 /**
- * Who a process is, as text for labels: machine and process. On Linux, where a process id means the same to both, another process
- * can tell from it that this one is gone; elsewhere its leases end with their ttl.
+ * Who a process is, as text for labels: machine and process. On Linux, where a process id means the same to both,
+ * another process can tell from it that this one is gone; elsewhere its leases end with their ttl.
  */
 export function identity(): string {
   return [machine() ?? `host ${hostname()}`, processTag()].join("|");

@@ -4,20 +4,21 @@ import { checkKey } from "../base/keys.ts";
 import { tagOf } from "../base/tags.ts";
 import { KEEP, REMOVE, type Verdict } from "../entries/index.ts";
 import type { Ttl } from "../state/commit.ts";
-import type { ItemState, Run, Use } from "./context.ts";
+import type { Attempt, Use } from "./attempt.ts";
 import { isKnown, type CachedRecord, type Records, type StoreRecords } from "./records.ts";
+import type { ItemState } from "./types.ts";
 
 /**
- * A state store as a run sees it. What is known is answered at once; every other call is tracked by the run. A change is made
- * of the value and written in one step, so that no other call of the run comes between.
+ * A state store as an attempt sees it. What is known is answered at once; every other call is tracked by the attempt. A
+ * change is made of the value and written in one step, so that no other call of the attempt comes between.
  */
-export class RunState<T> implements ItemState<T> {
-  readonly #run: Run;
+export class AttemptState<T> implements ItemState<T> {
+  readonly #attempt: Attempt;
   readonly #cache: Records;
   readonly #records: StoreRecords;
 
-  constructor(run: Run, cache: Records, records: StoreRecords) {
-    this.#run = run;
+  constructor(attempt: Attempt, cache: Records, records: StoreRecords) {
+    this.#attempt = attempt;
     this.#cache = cache;
     this.#records = records;
   }
@@ -27,7 +28,7 @@ export class RunState<T> implements ItemState<T> {
   }
 
   loadMany(keys: Iterable<string>): Promise<Map<string, T>> {
-    return this.#run.track(this.#loadMany(keys));
+    return this.#attempt.track(this.#loadMany(keys));
   }
 
   save(key: string, value: T, options?: { readonly ttl?: Duration | undefined }): Promise<void> {
@@ -66,7 +67,7 @@ export class RunState<T> implements ItemState<T> {
     } catch (error) {
       return this.#failed(error);
     }
-    return this.#run.track(this.#fetch(key).then(what));
+    return this.#attempt.track(this.#fetch(key).then(what));
   }
 
   async #loadMany(keys: Iterable<string>): Promise<Map<string, T>> {
@@ -105,7 +106,7 @@ export class RunState<T> implements ItemState<T> {
   /** What the item has read or written, or what this process knows. */
   #known(key: string): Use | undefined {
     this.#check(key);
-    const use = this.#run.use(this.#records, key);
+    const use = this.#attempt.use(this.#records.store, key);
     if (use) return use;
     const record = this.#cache.peek(this.#records, key);
     return record && isKnown(record) ? this.#read(record) : undefined;
@@ -120,16 +121,16 @@ export class RunState<T> implements ItemState<T> {
   }
 
   #read(record: CachedRecord): Use {
-    return this.#run.hold({ record, seen: record.revision, wrote: false, payload: record.payload, ttl: undefined });
+    return this.#attempt.hold({ record, seen: record.revision, wrote: false, payload: record.payload, ttl: undefined });
   }
 
   /** For writing: what the item knows of it, or nothing. */
   #own(key: string): Use {
     this.#check(key);
-    const known = this.#run.use(this.#records, key);
+    const known = this.#attempt.use(this.#records.store, key);
     if (known) return known;
     const record = this.#cache.forWrite(this.#records, key);
-    return this.#run.hold({ record, seen: -1, wrote: false, payload: undefined, ttl: undefined });
+    return this.#attempt.hold({ record, seen: -1, wrote: false, payload: undefined, ttl: undefined });
   }
 
   #write(use: Use, payload: string | Uint8Array | undefined, ttl: Ttl): void {
@@ -141,21 +142,22 @@ export class RunState<T> implements ItemState<T> {
 
   #check(key: string): void {
     checkKey(key);
-    if (this.#run.late) throw new UnsupportedError("the item's time is over: what it writes is void", { key });
-    if (this.#run.over)
+    if (this.#attempt.late) throw new UnsupportedError("the item's time is over: what it writes is void", { key });
+    if (this.#attempt.over)
       throw new UnsupportedError("the item was handled already: await every call on ctx.state", { key });
-    const { tag, item } = this.#run;
+    const { tag, item } = this.#attempt;
     if (tag !== undefined && tagOf(key) !== tag) {
       const own = JSON.stringify(item.key);
       throw new UnsupportedError(
-        `this store keeps records in several places: an item may use records with the tag of its own key only (as ${own}, or with {${tag}} in the key)`,
+        "this store keeps records in several places: an item may use records with the tag of its own key only " +
+          `(as ${own}, or with {${tag}} in the key)`,
         { key },
       );
     }
   }
 
   #failed(error: unknown): Promise<never> {
-    this.#run.fail(error);
+    this.#attempt.fail(error);
     const rejected = Promise.reject(error instanceof Error ? error : new Error(String(error)));
     // Noted above: the item fails with it, so a handler that does not wait for it must not end the process.
     rejected.catch(() => undefined);

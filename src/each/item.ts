@@ -11,7 +11,7 @@ export interface Fault {
 /** Marks an item whose value was given to a handler, which may have changed it: it is parsed anew. */
 export const used: unique symbol = Symbol("used");
 
-/** A record of the input on its way through a partition. */
+/** An item of the input on its way through a partition. */
 export class Item {
   readonly id: number;
   readonly offset: number;
@@ -24,26 +24,32 @@ export class Item {
   stage: Stage = Stage.open;
   /** How often its handler failed. */
   failures = 0;
-  /** Runs of it that came before, and were lost together with their worker as far as anybody knows. */
+  /** Attempts that came before, and were lost together with their worker as far as anybody knows. */
   lost = 0;
   /** How often in a row it ran for nothing, because what it read was changed. */
   stale = 0;
   /** The next item of its key. */
   next: Item | undefined = undefined;
 
-  constructor(
-    id: number,
-    offset: number,
-    key: string | undefined,
-    text: string | undefined,
-    value: unknown,
-    fault?: Fault,
-  ) {
+  constructor(id: number, offset: number, key?: string, text?: string, value?: unknown, fault?: Fault) {
     this.id = id;
     this.offset = offset;
     this.key = key;
     this.text = text;
     this.value = value;
     this.fault = fault;
+  }
+}
+
+/** What of an error is kept: no stack, and a bounded text. Anything can be thrown, also what has no text. */
+export function faultOf(error: unknown): Fault {
+  try {
+    if (error instanceof Error) {
+      const { name, message } = error as { readonly name: unknown; readonly message: unknown };
+      return { name: String(name).slice(0, 100), message: String(message).slice(0, 1000) };
+    }
+    return { name: "Error", message: String(error).slice(0, 1000) };
+  } catch {
+    return { name: "Error", message: "something was thrown that has no text" };
   }
 }

@@ -25,8 +25,8 @@ export interface JobTerms {
 }
 
 /**
- * Makes the job, or joins the one of that name. Rejects with InvalidArgumentError where that is other work: another input,
- * format or key.
+ * Makes the job, or joins the one of that name. Rejects with InvalidArgumentError where that is other work: another
+ * input, format or key.
  */
 export async function openJob(store: StateStore<unknown>, terms: JobTerms): Promise<Job> {
   const { input, format, key, partitions, retryDead } = terms;
@@ -69,7 +69,8 @@ function assertSame(job: Job, now: Job, name: string): void {
   if (job.input.size !== now.input.size || job.input.sha256 !== now.input.sha256) {
     throw new InvalidArgumentError(
       `${is}was started with another input (${job.input.size} bytes then, ${now.input.size} bytes now, ` +
-        `${job.input.size === now.input.size ? "with other content" : "so it was changed"}): its progress would not fit. ` +
+        `${job.input.size === now.input.size ? "with other content" : "so it was changed"}): ` +
+        "its progress would not fit. " +
         "Give the input as it was, or another --job",
     );
   }

@@ -3,6 +3,10 @@ import { Ahead, type PartitionProgress, type Position } from "./progress.ts";
 
 /** The items of a lane: which can be started, which wait for another of their key, which may not be forgotten yet. */
 export class LaneQueue {
+  /** Up to where it was fed. */
+  fed: Position;
+  /** No item follows for its pass. */
+  fedAll = false;
   readonly #ahead = new Ahead<Item>();
   /** The last waiting item of each key; an item's own chain leads to it. */
   readonly #tails = new Map<string, Item>();
@@ -10,6 +14,10 @@ export class LaneQueue {
   #head = 0;
   #open = 0;
   #chars = 0;
+
+  constructor(from: Position) {
+    this.fed = from;
+  }
 
   /** Items that are not handled. */
   get open(): number {
@@ -24,6 +32,11 @@ export class LaneQueue {
   /** Characters of items that are not committed. */
   get chars(): number {
     return this.#chars;
+  }
+
+  /** Whether all items of its pass are handled. */
+  get through(): boolean {
+    return this.fedAll && this.#open === 0;
   }
 
   /** Whether there is an item to start. */
@@ -93,9 +106,11 @@ export class LaneQueue {
     }
   }
 
-  /** Watermark and ranges as they are once everything that was sent has committed. */
-  mark(fed: Position, before: readonly number[]): Pick<PartitionProgress, "next" | "above"> {
-    return this.#ahead.mark(({ stage }) => stage >= Stage.sent, fed, before);
+  /**
+   * Watermark and ranges as they are once everything that was sent has committed; `before`: the ranges at the start.
+   */
+  mark(before: readonly number[]): Pick<PartitionProgress, "next" | "above" | "end"> {
+    return { ...this.#ahead.mark(({ stage }) => stage >= Stage.sent, this.fed, before), end: this.through };
   }
 
   #enqueue(item: Item): void {

@@ -1,87 +1,83 @@
-import { UnsupportedError } from "../base/errors.ts";
-import type { Lease } from "../entries/index.ts";
+import { isAway, isHoldfastError, UnsupportedError } from "../base/errors.ts";
 import { tagOf } from "../base/tags.ts";
-import { Backoff } from "./backoff.ts";
-import type { Batch } from "./batch.ts";
-import { callHandler } from "./call-handler.ts";
-import { Run } from "./context.ts";
-import { describe } from "./describe.ts";
+import type { Attempt, Use } from "./attempt.ts";
+import { Context } from "./context.ts";
+import { delay } from "./delay.ts";
 import { DoneMarks } from "./done-marks.ts";
-import { Hands, type HandsOwner } from "./hands.ts";
-import { Stage, used, type Fault, type Item } from "./item.ts";
-import { LaneCommits, type CommitsOwner } from "./lane-commits.ts";
-import type { LaneHost } from "./lane-host.ts";
+import { Hands, type HandsLane } from "./hands.ts";
+import { faultOf, Stage, used, type Fault, type Item } from "./item.ts";
+import { LaneCommits } from "./lane-commits.ts";
 import { LaneQueue } from "./lane-queue.ts";
+import { partitionKey } from "./layout.ts";
+import type { PartitionRecord } from "./partition-record.ts";
+import type { WorkerParts } from "./parts.ts";
 import type { Pass } from "./pass.ts";
-import type { Position } from "./progress.ts";
-import type { Saved } from "./send-batch.ts";
+import type { PumpSource } from "./pump.ts";
 import { Watch } from "./watch.ts";
 
 /** How often in a row an item may run for nothing, before it runs alone. */
 const mostStale = 3;
+/** Longest wait before an item is tried again, in ms. */
+const longestBackoff = 60_000;
 
-/** Why a lane ended: its pass is through; it was given up; its lease is lost; or nobody knows what its last commit did. */
+/**
+ * Why a lane ended: its pass is through; it was given up; its lease is lost; or nobody knows what its last commit did.
+ */
 export type LaneEnd = "passed" | "drained" | "lost" | "unsure";
 
-/** The items of one partition while this worker holds it: handles them, each key's one after the other, and commits. */
-export class Lane implements CommitsOwner, HandsOwner {
-  readonly partition: number;
-  readonly lease: Lease;
+/**
+ * One pass through a partition that this worker holds: handles its items, each key's one after the other, and commits.
+ */
+export class Lane implements HandsLane, PumpSource {
+  readonly record: PartitionRecord;
   readonly pass: Pass;
-  readonly watch: Watch;
+  readonly queue: LaneQueue;
+  readonly commits: LaneCommits;
   /** Resolves when nothing of it runs any more. */
   readonly ended: Promise<LaneEnd>;
-  /** Up to where it was fed. */
-  fed: Position;
-  /** No item follows for its pass. */
-  fedAll = false;
-  readonly #host: LaneHost;
-  readonly #queue = new LaneQueue();
-  readonly #commits: LaneCommits;
+  readonly #parts: WorkerParts;
+  readonly #watch: Watch;
   readonly #hands: Hands;
   /** Where items commit apart from their progress. */
   readonly #marks: DoneMarks | undefined;
-  readonly #backoff: Backoff;
+  /** Aborts when items that wait to be tried again are not to be. */
+  #backoff = new AbortController();
   #running = 0;
   #recovering = false;
   #stopping: LaneEnd | undefined;
   #end!: (why: LaneEnd) => void;
 
-  constructor(partition: number, lease: Lease, saved: Saved, pass: Pass, host: LaneHost) {
-    this.partition = partition;
-    this.lease = lease;
+  constructor(record: PartitionRecord, pass: Pass, parts: WorkerParts) {
+    const { progress } = record.saved;
+    const { marksStore } = parts;
+    this.record = record;
     this.pass = pass;
-    this.watch = new Watch(host.terms, saved.progress);
-    this.fed = pass.from;
-    this.#host = host;
-    this.#backoff = new Backoff(host.terms.backoffMs);
-    const to = { store: host.store0, partition, lease, committer: host.committer, records: host.records };
-    const { store1 } = host;
-    this.#marks = store1 && new DoneMarks(store1, pass.from.id, saved.progress.round, () => host.now());
-    this.#commits = new LaneCommits(this, this.#queue, host, to, saved, this.#marks);
-    this.#hands = new Hands(this, this.watch, this.#queue, this.#commits);
+    this.queue = new LaneQueue(pass.from);
+    this.#parts = parts;
+    this.#watch = new Watch(parts.terms, progress);
+    this.#marks = marksStore && new DoneMarks(marksStore, pass.from.id, progress.round);
+    this.commits = new LaneCommits(parts, record, this.queue, this.#marks, {
+      mostItems: pass.mostItems,
+      advance: (last, commit) => {
+        const next = pass.advance(last, commit, () => this.queue.mark(pass.ended));
+        return { ...next, progress: this.#watch.stamp(next.progress, pass.isLast && next.progress.end) };
+      },
+      committed: (commit) => {
+        pass.committed(commit);
+        this.#watch.committed(commit);
+        parts.tally.committed(commit);
+        this.#goOn();
+      },
+      refused: (commit, error) => {
+        parts.tally.refused(record.partition, record.lease.fence, commit, error);
+        this.#goOn();
+      },
+    });
+    this.#hands = new Hands(this, parts, this.#watch, this.queue, this.commits);
     this.ended = new Promise((resolve) => (this.#end = resolve));
-    lease.signal.addEventListener("abort", () => this.stop("lost"), { once: true });
-    if (lease.signal.aborted) queueMicrotask(() => this.stop("lost"));
-  }
-
-  /** Its items. What is in it bounds what it is fed. */
-  get items(): Pick<LaneQueue, "open" | "span" | "chars"> {
-    return this.#queue;
-  }
-
-  /** Its commits. */
-  get commits(): Pick<LaneCommits, "saved" | "sending" | "gathered"> {
-    return this.#commits;
-  }
-
-  /** Takes a record of its partition. Must be called in the order of the input. */
-  take(item: Item): void {
-    const interest = this.pass.interest(item.id, item.key);
-    if (interest === "none") return;
-    if (interest === "ended") item.stage = Stage.committed;
-    if (!this.watch.easy) this.watch.meet(item);
-    this.#queue.take(item);
+    const { signal } = record.lease;
+    signal.addEventListener("abort", () => this.stop("lost"), { once: true });
+    if (signal.aborted) queueMicrotask(() => this.stop("lost"));
   }
 
   /** Handlers that run. */
@@ -90,202 +86,214 @@ export class Lane implements CommitsOwner, HandsOwner {
   }
 
   get broken(): boolean {
-    return this.#stopping !== undefined || this.#commits.refusal !== undefined;
+    return this.#stopping !== undefined || this.commits.refusal !== undefined;
+  }
+
+  /** Takes an item of its partition. Must be called in the order of the input. */
+  take(item: Item): void {
+    const interest = this.pass.interest(item.id, item.key);
+    if (interest === "none") return;
+    if (interest === "ended") item.stage = Stage.committed;
+    if (!this.#watch.easy) this.#watch.meet(item);
+    this.queue.take(item);
   }
 
   /** Whether an item can be started now. Where what is in hand must be recorded before, that is begun. */
   offer(): boolean {
-    if (this.#stopping !== undefined || !this.#commits.hasRoom(this.#running)) return false;
-    return this.watch.easy ? this.#queue.hasReady : this.#hands.offer();
+    if (this.#stopping !== undefined || !this.commits.hasRoom(this.#running)) return false;
+    return this.#watch.easy ? this.queue.hasReady : this.#hands.offer();
   }
 
-  /** Starts the next item. */
   startNext(): void {
-    this.start(this.watch.easy ? this.#queue.shift() : this.#hands.next());
+    this.start(this.#watch.easy ? this.queue.shift() : this.#hands.next());
   }
 
-  wantAlone(item: Item): void {
-    this.#host.tryAlone(this, item);
-  }
-
-  /** Runs an item while nothing else runs in this process; resolves when it has come to an end, or the lane goes on without. */
   async tryAlone(item: Item): Promise<void> {
     if (this.wants(item)) await this.#hands.tryAlone(item);
   }
 
-  poke(): void {
-    this.#host.poke();
-  }
-
-  /** Whether an item is still to be handled: a worker may hold one back to run it alone. */
   wants(item: Item): boolean {
     return item.stage === Stage.open && !this.broken;
   }
 
-  /** Starts an item that is this lane's. */
   start(item: Item): void {
     const { key } = item;
-    this.watch.starting(item);
+    this.#watch.starting(item);
     const tag = this.#marks && key !== undefined ? tagOf(key) : undefined;
-    const run = new Run(item, this.lease, this.#host, tag);
+    const attempt = new Context(item, tag, this.record.lease, this.#parts);
     const passed = key === undefined ? false : this.pass.passesOver(key);
     const loading = passed ? undefined : this.#marks?.hold(item);
     const known = passed !== undefined && !loading;
-    if (known && this.#decide(run, passed)) {
+    if (known && this.#decide(attempt, passed)) {
       if (!passed) this.#marks?.free(item);
       return this.check();
     }
     this.#running++;
-    this.#host.started();
-    if (!known) return void this.#ask(run, passed, loading);
-    this.#handle(run);
-  }
-
-  /** Ends an item for which no handler is called; whether it is one. */
-  #decide(run: Run, passed: boolean): boolean {
-    const { item } = run;
-    if (passed) this.#commits.passOver(item);
-    else if (item.fault) this.#merge(run, item.fault);
-    else if (this.#marks?.has(item)) this.#merge(run, undefined);
-    else return false;
-    return true;
-  }
-
-  /** Sends what is handled, where nothing is on its way, if it has waited since before that time. */
-  sealOlder(than: number): void {
-    this.#commits.sealOlder(than);
+    this.#parts.pump.started();
+    if (known) this.#handle(attempt);
+    else void this.#ask(attempt, passed, loading);
   }
 
   /** Starts nothing more; ends when what is in hand has committed. What a lost lane commits is refused. */
   stop(why: "drained" | "lost" | "unsure"): void {
     if (this.#stopping === undefined || why !== "drained") this.#stopping = why;
-    this.#backoff.clear();
+    this.#backoff.abort();
     this.check();
   }
 
   /** Goes on with whatever is due once nothing runs: ends, recovers, or completes its pass. */
   check(): void {
-    const commits = this.#commits;
+    const { commits } = this;
     if (this.#running > 0 || this.#recovering) return;
     if (this.#stopping !== undefined) commits.seal();
     if (commits.sending) return;
     if (this.#stopping !== undefined) return this.#finish(this.#stopping);
     if (commits.refusal) return void this.#recover(commits.refusal.error);
-    if (commits.sealCareful() || this.#hands.settle()) return;
-    if (this.fedAll && this.#queue.open === 0 && !commits.complete()) this.#finish("passed");
+    if (commits.sealCareful() || this.#hands.settle() || !this.queue.through) return;
+    if (commits.gathered === 0 && this.pass.isThrough(this.record.saved.progress)) this.#finish("passed");
+    else void commits.flush();
   }
 
-  committed(batch: Batch): void {
-    this.#host.committed(this, batch);
+  #goOn(): void {
     this.check();
-    this.#host.poke();
+    this.#parts.pump.poke();
   }
 
-  refused(batch: Batch, error: unknown): void {
-    this.#host.refused(this, batch, error);
-    this.check();
-    this.#host.poke();
+  /** Ends an item for which no handler is called; whether it is one. */
+  #decide(attempt: Attempt, passed: boolean): boolean {
+    const { item } = attempt;
+    if (passed) this.commits.passOver(item);
+    else if (item.fault) this.#merge(item, attempt.uses, item.fault);
+    else if (this.#marks?.has(item)) this.#merge(item, attempt.uses);
+    else return false;
+    return true;
   }
 
-  async #ask(run: Run, known: boolean | undefined, loading: Promise<void> | undefined): Promise<void> {
-    const { item } = run;
+  /** Starts an item once it is known whether it is passed over, and its mark is loaded. */
+  async #ask(attempt: Context, known: boolean | undefined, loading: Promise<void> | undefined): Promise<void> {
+    const { item } = attempt;
     let passed: boolean;
     loading?.catch(() => undefined); // it may fail first, or not matter
     try {
       passed = known ?? (await this.pass.ask(item.key as string));
       if (!passed) await loading;
     } catch (error) {
-      run.fail(error);
-      return this.#complete(run);
+      attempt.fail(error);
+      return this.#complete(attempt);
     }
-    if (!passed && !item.fault && !this.#marks?.has(item)) return this.#handle(run);
-    this.#ran(run);
-    if (this.wants(item)) this.#decide(run, passed);
+    if (!passed && !item.fault && !this.#marks?.has(item)) return this.#handle(attempt);
+    this.#ran(attempt);
+    if (this.wants(item)) this.#decide(attempt, passed);
     this.#marks?.free(item);
-    this.check();
-    this.#host.poke();
+    this.#goOn();
   }
 
-  #handle(run: Run): void {
-    const { item } = run;
-    if (item.value === used) item.value = this.#host.parse(item.text);
-    const { value } = item;
+  #handle(attempt: Context): void {
+    const { item } = attempt;
+    const value = item.value === used ? this.#parse(item.text) : item.value;
     item.value = used;
-    callHandler(this.#host.handler, value, run, this.#host.terms.itemTimeoutMs, () => this.#complete(run));
+    attempt.call(value, () => this.#complete(attempt));
   }
 
-  #ran(run: Run): void {
-    run.over = true;
+  #parse(text: string | undefined): unknown {
+    const parsed = this.#parts.terms.opening.format.parse(text);
+    return parsed.ok ? parsed.item : undefined;
+  }
+
+  #ran(attempt: Attempt): void {
+    attempt.over = true;
     this.#running--;
-    this.#host.ended();
+    this.#parts.pump.ended();
   }
 
-  #complete(run: Run): void {
-    this.#ran(run);
+  #complete(attempt: Attempt): void {
+    const { item } = attempt;
+    this.#ran(attempt);
     // What ran before a refusal counts for nothing; what a lost lane ran goes on to be refused, and is counted then.
-    if (run.item.stage === Stage.open && !this.#commits.refusal && this.#stopping !== "unsure") this.#settle(run);
-    run.release();
-    this.#marks?.free(run.item);
-    this.check();
-    this.#host.poke();
+    if (item.stage === Stage.open && !this.commits.refusal && this.#stopping !== "unsure") this.#settle(attempt);
+    attempt.release();
+    this.#marks?.free(item);
+    this.#goOn();
   }
 
-  #settle(run: Run): void {
-    if (run.away) this.#commits.break(run.failure);
-    else if (!run.isCurrent()) this.#again(run.item);
-    else if (run.failure !== undefined) this.#failed(run, run.failure);
-    else this.#merge(run, undefined);
+  #settle(attempt: Attempt): void {
+    if (attempt.away) this.commits.break(attempt.failure);
+    else if (!attempt.isCurrent()) this.#again(attempt.item);
+    else if (attempt.failure !== undefined) this.#failed(attempt, attempt.failure);
+    else this.#merge(attempt.item, attempt.uses);
   }
 
-  /** Runs an item once more that has read what was then changed: alone, if that goes on. */
+  /** Starts an item once more that has read what was then changed: alone, if that goes on. */
   #again(item: Item): void {
-    this.#host.reran();
-    if (++item.stale > mostStale && this.watch.easy) this.#host.runAlone(this, item);
-    else this.#queue.again(item);
+    this.#parts.tally.reran();
+    if (++item.stale > mostStale && this.#watch.easy) this.#parts.pump.runAlone(this, item);
+    else this.queue.again(item);
   }
 
-  #failed(run: Run, error: unknown): void {
-    const { item } = run;
+  #failed({ item, uses, hopeless }: Attempt, error: unknown): void {
+    const { retries, backoffMs } = this.#parts.terms;
     item.failures++;
-    if (item.failures > this.#host.terms.retries || run.hopeless) return this.#merge(run, describe(error));
+    if (item.failures > retries || hopeless) return this.#merge(item, uses, faultOf(error));
     // It may have failed because of what this process wrongly believed.
-    for (const { record } of run.uses) this.#host.records.drop(record);
-    if (this.#stopping !== undefined) return;
-    this.#backoff.wait(item.failures, () => {
-      this.#queue.again(item);
-      this.#host.poke();
-    });
+    for (const { record } of uses) this.#parts.records.drop(record);
+    if (this.#stopping === undefined)
+      void this.#retry(item, Math.min(backoffMs * 2 ** (item.failures - 1), longestBackoff));
   }
 
-  #merge(run: Run, death: Fault | undefined): void {
-    const { item, uses } = run;
-    const { mostTouches } = this.#commits;
+  async #retry(item: Item, waitMs: number): Promise<void> {
+    const { signal } = this.#backoff;
+    await delay(waitMs, signal);
+    if (signal.aborted) return;
+    this.queue.again(item);
+    this.#parts.pump.poke();
+  }
+
+  /** Commits what an item has left, or that it has failed for good. */
+  #merge(item: Item, uses: readonly Use[], death?: Fault): void {
+    const { mostTouches } = this.commits;
     if (uses.length > mostTouches) {
-      const many = `the item reads and writes ${uses.length} records, and at most ${mostTouches} can commit at once here`;
-      const error = new UnsupportedError(many);
-      item.failures = Math.max(item.failures, this.#host.terms.retries); // it would be the same again
-      return this.#failed(new Run(item, this.lease, this.#host, undefined), error);
+      const many = `the item reads and writes ${uses.length} records`;
+      const error = new UnsupportedError(`${many}, and at most ${mostTouches} can commit at once here`);
+      item.failures = Math.max(item.failures, this.#parts.terms.retries) + 1; // it would be the same again
+      return this.#merge(item, [], faultOf(error));
     }
     if (death) this.pass.died(item);
-    this.#commits.merge(run, death);
+    this.commits.merge(item, uses, death);
   }
 
   async #recover(error: unknown): Promise<void> {
     this.#recovering = true;
-    await this.#host.recover(this, error);
+    await this.#findOut(error);
     this.#recovering = false;
     if (this.#stopping !== undefined) return this.#finish(this.#stopping);
-    this.#host.dropAlone(this);
-    this.#backoff.clear();
+    this.#parts.pump.dropAlone(this);
+    this.#parts.trials.drop(this);
+    this.#backoff.abort();
+    this.#backoff = new AbortController();
     this.#hands.drop();
-    this.#commits.restart();
-    this.check();
-    this.#host.poke();
+    this.pass.restart();
+    this.commits.restart();
+    this.#goOn();
+  }
+
+  /** Resolves when the lane can go on after a refusal; stops it if it cannot. Does not reject. */
+  async #findOut(error: unknown): Promise<void> {
+    const { outage, store, stop } = this.#parts;
+    if (isHoldfastError(error, "FENCED")) return this.stop("lost");
+    if (isAway(error)) {
+      await outage.over();
+      // What became of a write whose reply was lost is for the next lease to find out: this one's grant ends with it.
+      if (isHoldfastError(error, "INDETERMINATE")) this.stop("unsure");
+    } else if (isHoldfastError(error, "CONFLICT")) {
+      const entry = await outage.patiently(() => store.loadEntry(partitionKey(this.record.partition)));
+      if ((entry?.version ?? null) !== this.record.saved.version) return this.stop("unsure");
+      await delay(Math.random() * 5, stop); // so that two who conflict do not do so again
+    }
   }
 
   #finish(why: LaneEnd): void {
     this.#stopping = why === "passed" ? "drained" : why;
-    this.#commits.drop();
+    this.commits.drop();
     this.#hands.drop();
     this.#end(why);
   }

@@ -9,8 +9,8 @@ export function jobStoreName(job: string): string {
 }
 
 /**
- * The store of done marks, which a job has only where its items cannot commit together with its progress: each under the
- * item's own key, so that it is beside the records of that key.
+ * The store of done marks, which a job has only where its items cannot commit together with its progress: each under
+ * the item's own key, so that it is beside the records of that key.
  */
 export function marksStoreName(job: string): string {
   return `holdfast-each-done ${job}`;

@@ -39,8 +39,8 @@ export function losses(lost: number, suspects: readonly Suspect[]): Losses {
 }
 
 /**
- * Whether nobody else can have been it: as often as an item may fail, and at least twice, since a worker may be killed from
- * outside, or by what an earlier item has left behind.
+ * Whether nobody else can have been it: as often as an item may fail, and at least twice, since a worker may be killed
+ * from outside, or by what an earlier item has left behind.
  */
 export function isConvicted({ alone }: Suspect, retries: number): boolean {
   return alone > Math.max(retries, 1);
@@ -53,7 +53,10 @@ export function fateOf(
   own: boolean,
 ): { readonly ended: boolean; readonly text: string } {
   if (isGone(who)) return { ended: true, text: "its process ended" };
-  const stood = `its handler blocked the event loop, or its process was paused, for longer than the lease (${leaseMs / 1000} s)`;
-  if (own || isHere(who)) return { ended: false, text: stood };
+  if (own || isHere(who)) {
+    const lease = `the lease (${leaseMs / 1000} s)`;
+    const text = `its handler blocked the event loop, or its process was paused, for longer than ${lease}`;
+    return { ended: false, text };
+  }
   return { ended: false, text: "its worker was lost: its process ended or stood still, or its machine was cut off" };
 }

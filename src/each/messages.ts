@@ -1,25 +1,29 @@
 import type { LostProcess } from "./causes.ts";
 import type { FormatName, Source } from "./input/source.ts";
-import type { WorkerEvent, WorkerStats, WorkerTerms } from "./worker-terms.ts";
+import type { WorkerEvent, WorkerReport } from "./report.ts";
+import type { WorkerTerms } from "./terms.ts";
 
-/** What a worker process is told. */
+/** The first message to a worker process. */
+export interface Start {
+  readonly type: "start";
+  readonly store: string;
+  readonly handler: string;
+  readonly source: Source;
+  readonly format: FormatName;
+  readonly terms: Omit<WorkerTerms, "opening" | "who" | "causes">;
+  /** What became of the processes that were lost before it started. */
+  readonly lost: readonly LostProcess[];
+}
+
+/** A message to a worker process. */
 export type ToWorker =
-  | {
-      readonly type: "start";
-      readonly store: string;
-      readonly handler: string;
-      readonly source: Source;
-      readonly format: FormatName;
-      readonly terms: Omit<WorkerTerms, "opening" | "who" | "causes">;
-      /** What became of the processes that were lost before it started. */
-      readonly lost: readonly LostProcess[];
-    }
+  | Start
   | { readonly type: "lost"; readonly process: LostProcess }
   | { readonly type: "stop" }
   /** Hold back commits for so long; answered by `held`. */
   | { readonly type: "hold"; readonly ms: number };
 
-/** What a worker process tells. */
+/** A message of a worker process. */
 export type FromWorker =
   /** The handler is loaded, and the store is there. */
   | { readonly type: "ready" }
@@ -31,19 +35,10 @@ export type FromWorker =
   | { readonly type: "held" }
   | { readonly type: "report"; readonly report: WorkerReport }
   | { readonly type: "end"; readonly outcome: "done" | "stopped"; readonly report: WorkerReport }
-  | { readonly type: "failed"; readonly fault: Fault; readonly report: WorkerReport };
-
-/** How far a worker is. */
-export interface WorkerReport {
-  readonly stats: WorkerStats;
-  readonly running: number;
-  readonly partitions: readonly number[];
-  /** Watermarks, in bytes: pairs of partition and offset. */
-  readonly marks: readonly number[];
-}
+  | { readonly type: "failed"; readonly failure: Failure; readonly report: WorkerReport };
 
 /** An error on its way to another process. */
-export interface Fault {
+export interface Failure {
   readonly code: string | undefined;
   readonly message: string;
 }

@@ -15,6 +15,17 @@ export type Input = { readonly path: string } | { readonly stream: AsyncIterable
 /** A function, or the module that exports one by default. */
 export type HandlerSource = { readonly fn: Handler } | { readonly path: string };
 
+/** What of the settings is for workers. */
+export interface WorkSettings {
+  readonly concurrency: number;
+  readonly retries: number;
+  readonly backoffMs: number;
+  readonly onDead: OnDead;
+  readonly storeTimeoutMs: number;
+  readonly leaseMs: number;
+  readonly itemTimeoutMs: number | undefined;
+}
+
 /** {@link EachOptions}, checked, with the defaults filled in. */
 export interface Settings {
   readonly input: Input;
@@ -25,15 +36,9 @@ export interface Settings {
   readonly key: string | undefined;
   readonly format: FormatName;
   readonly processes: number;
-  readonly concurrency: number;
-  readonly retries: number;
-  readonly backoffMs: number;
-  readonly onDead: OnDead;
+  readonly work: WorkSettings;
   readonly deadLetter: string | undefined;
   readonly retryDead: boolean;
-  readonly storeTimeoutMs: number;
-  readonly leaseMs: number;
-  readonly itemTimeoutMs: number | undefined;
   readonly partitions: number;
   readonly signal: AbortSignal | undefined;
   /** Workers' standard output goes to standard error. */
@@ -70,15 +75,17 @@ export function resolveEachOptions(input: unknown, handler: unknown, options: Ea
     key: key === undefined ? undefined : text(key, "key"),
     format: formatOf(options.format, from),
     processes,
-    concurrency: count(options.concurrency, "concurrency", 1, 10_000) ?? 32,
-    retries: count(options.retries, "retries", 0, 1_000) ?? 3,
-    backoffMs: toMs(options.backoff ?? "1s", "backoff", { zero: true }),
-    onDead,
+    work: {
+      concurrency: count(options.concurrency, "concurrency", 1, 10_000) ?? 32,
+      retries: count(options.retries, "retries", 0, 1_000) ?? 3,
+      backoffMs: toMs(options.backoff ?? "1s", "backoff", { zero: true }),
+      onDead,
+      storeTimeoutMs: toMs(options.storeTimeout ?? "60s", "storeTimeout"),
+      leaseMs: toMs(options.leaseTtl ?? "10s", "leaseTtl"),
+      itemTimeoutMs: options.itemTimeout === undefined ? undefined : toMs(options.itemTimeout, "itemTimeout"),
+    },
     deadLetter: options.deadLetter === undefined ? undefined : pathOf(options.deadLetter, "deadLetter"),
     retryDead,
-    storeTimeoutMs: toMs(options.storeTimeout ?? "60s", "storeTimeout"),
-    leaseMs: toMs(options.leaseTtl ?? "10s", "leaseTtl"),
-    itemTimeoutMs: options.itemTimeout === undefined ? undefined : toMs(options.itemTimeout, "itemTimeout"),
     partitions: count(options.partitions, "partitions", 1, 4096) ?? 32,
     signal,
     quietOutput: options.stdout === "stderr",

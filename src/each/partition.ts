@@ -2,8 +2,8 @@
 const runLength = 256;
 
 /**
- * The partition of a key. Part of what a job has stored: it must never change. FNV-1a over the UTF-16 units, then mixed,
- * since the low bits of FNV alone are poor.
+ * The partition of a key. Part of what a job has stored: it must never change. FNV-1a over the UTF-16 units, then
+ * mixed, since the low bits of FNV alone are poor.
  */
 export function partitionOfKey(key: string, partitions: number): number {
   let hash = 0x811c9dc5;
@@ -14,6 +14,6 @@ export function partitionOfKey(key: string, partitions: number): number {
 }
 
 /** The partition of an item without a key, by its record number. Part of what a job has stored, as above. */
-export function partitionOfRecord(id: number, partitions: number): number {
+export function partitionOfItem(id: number, partitions: number): number {
   return Math.floor((id - 1) / runLength) % partitions;
 }

@@ -1,9 +1,10 @@
 import type { Holdfast } from "../entries/index.ts";
+import { caveatOf } from "./committer.ts";
 import type { Crew } from "./crew.ts";
 import type { Opening, Source } from "./input/source.ts";
 import type { Job } from "./job.ts";
 import { jobStoreName, partitionKey } from "./layout.ts";
-import { addCounts, checkProgress, noCounts, type Counts, type PartitionProgress } from "./progress.ts";
+import { addCounts, checkProgress, isFinished, noCounts, type Counts, type PartitionProgress } from "./progress.ts";
 import type { EachProgress } from "./types.ts";
 
 /** What is to be done. */
@@ -13,9 +14,18 @@ export interface Plan {
   readonly source: Source;
   readonly opening: Opening;
   readonly caveat: string | undefined;
-  /** As it was when the run started. */
+  /** What was done before the run started, and the watermarks of partitions then, in bytes. */
   readonly counts: Counts;
   readonly marks: ReadonlyMap<number, number>;
+}
+
+/** The plan of a run that goes on with a job. */
+export async function planOf(hf: Holdfast, name: string, job: Job, source: Source, opening: Opening): Promise<Plan> {
+  const found = await loadProgress(hf, { name, job });
+  const { size } = source.fingerprint;
+  const marks = new Map(Array.from(found, ([i, { next, end }]) => [i, end ? size : next.offset]));
+  const caveat = caveatOf(hf.capabilities, hf.backend, job.key !== null);
+  return { name, job, source, opening, caveat, counts: sum(found.values()), marks };
 }
 
 /** The progress of each partition that has any. */
@@ -31,9 +41,8 @@ export async function loadProgress(
 }
 
 /** Whether every partition is finished, also with retries. */
-export function isComplete(found: ReadonlyMap<number, PartitionProgress>, { partitions, round }: Job): boolean {
-  const finished = [...found.values()].filter((progress) => progress.end && progress.round >= round);
-  return finished.length === partitions;
+export function isComplete(found: ReadonlyMap<number, PartitionProgress>, job: Job): boolean {
+  return [...found.values()].filter((progress) => isFinished(progress, job)).length === job.partitions;
 }
 
 /** All counts together. */
@@ -55,7 +64,7 @@ export function progressOf(crew: Crew, { job, marks: before, source, counts }: P
     for (let i = 0; i < own.length; i += 2)
       marks.set(own[i] as number, Math.max(own[i + 1] as number, marks.get(own[i] as number) ?? 0));
   }
-  const passed = Array.from(marks.values()).reduce((all, offset) => all + offset, 0);
+  const passed = [...marks.values()].reduce((all, offset) => all + offset, 0);
   const { size } = source.fingerprint;
   return {
     processed: done + dead + waiting,

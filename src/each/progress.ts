@@ -21,7 +21,9 @@ export interface Counts {
 /** No items at all. */
 export const noCounts: Counts = { done: 0, dead: 0, waiting: 0 };
 
-/** Who works on a partition. Stored from before its first handler starts until the partition is given up in good order. */
+/**
+ * Who works on a partition. Stored from before its first handler starts until the partition is given up in good order.
+ */
 export interface Hold {
   /** Which process of which run. */
   readonly by: string;
@@ -80,6 +82,11 @@ export function checkProgress(value: unknown, key: string): PartitionProgress {
   return found as PartitionProgress;
 }
 
+/** Whether nothing of a partition is left to do, in the rounds of retries that were asked for. */
+export function isFinished({ end, round }: PartitionProgress, job: { readonly round: number }): boolean {
+  return end && round >= job.round;
+}
+
 /** Answers, for ascending record numbers, whether one lies in stored ranges. */
 export class RangeReader {
   readonly #ranges: readonly number[];
@@ -108,8 +115,8 @@ function rangesFrom(ranges: readonly number[], id: number): number[] {
 }
 
 /**
- * The items of a partition that were taken from the input and are not behind the watermark, in their order. Bounded by who
- * feeds it.
+ * The items of a partition that were taken from the input and are not behind the watermark, in their order. Bounded by
+ * who feeds it.
  */
 export class Ahead<T extends { readonly id: number; readonly offset: number }> {
   #items: T[] = [];
@@ -139,11 +146,11 @@ export class Ahead<T extends { readonly id: number; readonly offset: number }> {
   }
 
   /**
-   * The watermark and the ranges above it, where `ended` tells which items came to an end. `fed` is the place up to which
-   * the partition was fed, `before` the ranges that it had at first: those above `fed` still hold.
+   * The watermark and the ranges above it, where `ended` tells which items came to an end. `fed` is the place up to
+   * which the partition was fed, `before` the ranges that it had at first: those above `fed` still hold.
    *
-   * A range spans from one ended item to the last before the next open one: items between that are of other partitions do
-   * not matter. So there are at most as many ranges as open items.
+   * A range spans from one ended item to the last before the next open one: items between that are of other partitions
+   * do not matter. So there are at most as many ranges as open items.
    */
   mark(ended: (item: T) => boolean, fed: Position, before: readonly number[]): { next: Position; above: number[] } {
     const above: number[] = [];

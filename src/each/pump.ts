@@ -1,33 +1,43 @@
 import type { Item } from "./item.ts";
-import type { Lane } from "./lane.ts";
 
-/** How long items are started in one turn of the event loop, in ms: renewals and replies wait that long. */
-const longestTurn = 8;
+/** How long items are started before the event loop goes on, in ms: renewals and replies wait that long. */
+const longestSpell = 8;
 /** Items of one lane before the next one's: enough to stay with its records, few enough to be fair. */
 const inARow = 64;
 
+/** Where items come from. */
+export interface PumpSource {
+  /** Whether {@link startNext} has an item to start. */
+  offer(): boolean;
+  startNext(): void;
+  /** Whether an item of it is still to be handled. */
+  wants(item: Item): boolean;
+  start(item: Item): void;
+}
+
 /** Starts items, as many at a time as are allowed, fairly from all lanes, and lets the event loop breathe. */
 export class Pump {
-  readonly #lanes: ReadonlyMap<number, Lane>;
+  readonly #sources: ReadonlyMap<number, PumpSource>;
   readonly #concurrency: number;
   readonly #idle: () => void;
-  readonly #alone: { readonly lane: Lane; readonly item: Item }[] = [];
+  readonly #alone: { readonly source: PumpSource; readonly item: Item }[] = [];
   #running = 0;
-  /** Whose turn it is. */
+  /** Whose items come next. */
   #next = 0;
   #due = false;
-  #turn = 0;
+  #begun = 0;
   #stopped = false;
-  #held = false;
-  #blocked = false;
+  /** How many want that nothing is started. */
+  #paused = 0;
 
   /** `idle` is called when nothing more can be started. */
-  constructor(lanes: ReadonlyMap<number, Lane>, concurrency: number, idle: () => void) {
-    this.#lanes = lanes;
+  constructor(sources: ReadonlyMap<number, PumpSource>, concurrency: number, idle: () => void) {
+    this.#sources = sources;
     this.#concurrency = concurrency;
     this.#idle = idle;
   }
 
+  /** Handlers that run. */
   get running(): number {
     return this.#running;
   }
@@ -40,12 +50,14 @@ export class Pump {
     this.#running--;
   }
 
-  runAlone(lane: Lane, item: Item): void {
-    this.#alone.push({ lane, item });
+  /** Starts an item when no other runs. */
+  runAlone(source: PumpSource, item: Item): void {
+    this.#alone.push({ source, item });
   }
 
-  dropAlone(lane: Lane): void {
-    const others = this.#alone.filter((waiting) => waiting.lane !== lane);
+  /** Takes back what was to run alone. */
+  dropAlone(source: PumpSource): void {
+    const others = this.#alone.filter((waiting) => waiting.source !== source);
     this.#alone.splice(0, this.#alone.length, ...others);
   }
 
@@ -53,67 +65,62 @@ export class Pump {
     this.#stopped = true;
   }
 
-  /** Starts nothing until it is told otherwise. */
-  hold(held: boolean): void {
-    this.#held = held;
-    if (!held) this.poke();
+  /** Starts nothing until the function that it gives is called, once. Whatever runs goes on. */
+  pause(): () => void {
+    this.#paused++;
+    return () => {
+      this.#paused--;
+      this.poke();
+    };
   }
 
-  /** Starts nothing while a suspect waits for its turn or runs. Whatever runs goes on. */
-  block(blocked: boolean): void {
-    this.#blocked = blocked;
-    if (!blocked) this.poke();
-  }
-
-  /** Runs soon: at once after the present callback, or in the next turn where this one has lasted long. */
+  /**
+   * Something may be possible that was not: runs after the present callback, or after the event loop where that has
+   * waited.
+   */
   poke(): void {
     if (this.#due || this.#stopped) return;
     this.#due = true;
-    if (performance.now() - this.#turn < longestTurn) queueMicrotask(this.#run);
-    else setImmediate(this.#newTurn);
+    if (performance.now() - this.#begun < longestSpell) queueMicrotask(this.#run);
+    else setImmediate(this.#runAnew);
   }
 
-  readonly #newTurn = (): void => {
-    this.#turn = performance.now();
+  readonly #runAnew = (): void => {
+    this.#begun = performance.now();
     this.#run();
   };
 
   readonly #run = (): void => {
     this.#due = false;
-    if (this.#stopped || this.#held || this.#blocked) return;
+    if (this.#stopped || this.#paused > 0) return;
     // A handler that returns at once pokes for each item: that is this very loop.
     this.#due = true;
     const complete = this.#startItems();
-    this.#due = false;
-    if (!complete) {
-      this.#due = true;
-      setImmediate(this.#newTurn);
-    } else this.#idle();
+    this.#due = !complete;
+    if (complete) this.#idle();
+    else setImmediate(this.#runAnew);
   };
 
-  /** False if there is more, but the turn is over. */
+  /** False if there is more, but the event loop has waited long enough. */
   #startItems(): boolean {
     for (let progress = true; progress;) {
       progress = false;
       if (this.#alone.length > 0) {
         if (this.#running > 0) return true;
-        const { lane, item } = this.#alone.shift() as { lane: Lane; item: Item };
-        if (lane.wants(item)) lane.start(item);
+        const { source, item } = this.#alone.shift() as { source: PumpSource; item: Item };
+        if (source.wants(item)) source.start(item);
         progress = true;
         continue;
       }
-      const lanes = [...this.#lanes.values()];
-      for (let i = 0; i < lanes.length && this.#running < this.#concurrency; i++) {
-        const lane = lanes[this.#next++ % lanes.length] as Lane;
-        for (
-          let n = 0;
-          n < inARow && this.#running < this.#concurrency && lane.offer() && this.#alone.length === 0;
-          n++
-        ) {
-          lane.startNext();
+      const sources = [...this.#sources.values()];
+      for (let i = 0; i < sources.length && this.#running < this.#concurrency; i++) {
+        const source = sources[this.#next++ % sources.length] as PumpSource;
+        const room = (): boolean => this.#running < this.#concurrency && this.#alone.length === 0;
+        for (let n = 0; n < inARow && room() && source.offer(); n++) {
+          source.startNext();
           progress = true;
         }
-        if (performance.now() - this.#turn > longestTurn) return false;
+        if (performance.now() - this.#begun > longestSpell) return false;
       }
     }
     return true;

@@ -13,8 +13,8 @@ export interface OpenCommit {
 }
 
 /**
- * A record as this process believes it to be. Belief is enough: every commit checks the versions of what its items read.
- * A payload is kept, not a value, so that no handler sees what another does to its copy.
+ * A record as this process believes it to be. Belief is enough: every commit checks the versions of what its items
+ * read. A payload is kept, not a value, so that no handler sees what another does to its copy.
  */
 export class CachedRecord {
   readonly store: StateStore<unknown>;
@@ -26,8 +26,8 @@ export class CachedRecord {
   /** Raised by every change, so that a handler's read can be told from the present. */
   revision = 0;
   /**
-   * Runs and batches that hold it. While there are any, this object stays the only one of its key: a second one would be
-   * written beside it, and one of the two changes lost.
+   * Runs and batches that hold it. While there are any, this object stays the only one of its key: a second one would
+   * be written beside it, and one of the two changes lost.
    */
   pins = 0;
   /** It was forgotten while it was held: what builds on it counts for nothing. */
@@ -106,8 +106,8 @@ export class Records {
   }
 
   /**
-   * Forgets a record, so that it is loaded anew. Handlers that have read it will run again; open batches that hold it are sent, and
-   * the store decides about them.
+   * Forgets a record, so that it is loaded anew. Handlers that have read it will run again; open batches that hold it
+   * are sent, and the store decides about them.
    */
   drop(record: CachedRecord): void {
     record.writer?.seal();

@@ -1,92 +1,74 @@
-import { KEEP, type Holdfast, type Lease, type Lock, type StateStore } from "../entries/index.ts";
+import { KEEP, type Holdfast, type Lock, type StateStore } from "../entries/index.ts";
 import { isGone } from "./identity.ts";
-import { memberKey, membersKey, partitionKey } from "./layout.ts";
+import { jobStoreName, memberKey, membersKey, partitionKey } from "./layout.ts";
+import type { Partitions } from "./partitions.ts";
+import type { WorkerTerms } from "./terms.ts";
 
 /** How often the others are looked for, in ms; and how often where there is something to take. */
 const calm = 500;
 const eager = 100;
 
-/** A worker that says that it is there. */
-interface Member {
-  readonly id: string;
-  readonly who: string;
-}
-
-/** What a {@link Share} decides about. */
-export interface Shared {
-  readonly partitions: number;
-  /** Held, or being taken or given up. */
-  held(): readonly number[];
-  /** Held ones, those first that are easiest to give up. */
-  spare(): readonly number[];
-  finished: ReadonlySet<number>;
-  /** Sees which of these others have finished. */
-  look(partitions: readonly number[]): Promise<void>;
-  take(partition: number, lease: Lease): Promise<void>;
-  giveUp(partition: number): void;
-}
-
-/** Who this worker is, and how long it counts after its last sign of life. */
-export interface ShareTerms {
-  readonly id: string;
-  readonly who: string;
-  readonly ttlMs: number;
-}
+/** Who says that a worker is there. */
+type Member = Pick<WorkerTerms, "id" | "who">;
 
 /**
  * A worker's share of the partitions. Every worker says that it is there, in a record that expires; each takes as many
- * unfinished partitions as are its share, and gives up what it has more. Who holds which is decided by their locks alone.
+ * unfinished partitions as are its share, and gives up what it has more. Who holds which is decided by their locks
+ * alone.
  */
 export class Share {
   readonly #store: StateStore<unknown>;
   readonly #lock: Lock;
-  readonly #shared: Shared;
-  readonly #terms: ShareTerms;
+  readonly #partitions: Partitions;
+  readonly #terms: WorkerTerms;
   #said = -Infinity;
   #from = 0;
 
-  constructor(hf: Holdfast, name: string, shared: Shared, terms: ShareTerms) {
-    this.#store = hf.state(name);
-    this.#lock = hf.lock(name);
-    this.#shared = shared;
+  constructor(hf: Holdfast, terms: WorkerTerms, partitions: Partitions) {
+    this.#store = hf.state(jobStoreName(terms.name));
+    this.#lock = hf.lock(jobStoreName(terms.name));
+    this.#partitions = partitions;
     this.#terms = terms;
   }
 
   /** Looks who is there, takes and gives up. Resolves with when to do it again, in ms. */
   async balance(): Promise<number> {
-    if (performance.now() - this.#said > this.#terms.ttlMs / 4) await this.sayHere();
+    if (performance.now() - this.#said > this.#terms.leaseMs / 4) await this.sayHere();
     const members = await this.#members();
-    const { partitions, finished } = this.#shared;
-    const left = partitions - finished.size;
+    const { count: all, finished } = this.#partitions;
+    const left = all - finished.size;
     const rank = Math.max(members.indexOf(this.#terms.id), 0);
     const count = Math.max(members.length, 1);
     const quota = Math.floor(left / count) + (rank < left % count ? 1 : 0);
-    const held = this.#shared.held();
+    const held = this.#partitions.held();
     if (held.length > quota) {
-      for (const partition of this.#shared.spare().slice(0, held.length - quota)) this.#shared.giveUp(partition);
+      for (const partition of this.#partitions.spare().slice(0, held.length - quota))
+        this.#partitions.giveUp(partition);
       return calm;
     }
     // One that holds nothing waits for the end, which the others bring about.
     if (held.length === quota) return quota === 0 ? this.#lookForEnd() : calm;
-    this.#from ||= Math.floor((rank * partitions) / count);
+    this.#from ||= Math.floor((rank * all) / count);
     const taken = await this.#take(quota - held.length, new Set(held));
     return taken < quota - held.length ? eager : calm;
   }
 
   async #lookForEnd(): Promise<number> {
-    const { partitions, finished } = this.#shared;
-    await this.#shared.look(
-      Array.from({ length: partitions }, (_, i) => i).filter((partition) => !finished.has(partition)),
-    );
+    const { count, finished } = this.#partitions;
+    await this.#partitions.look(Array.from({ length: count }, (_, i) => i).filter((i) => !finished.has(i)));
     return eager;
   }
 
   /** Says that workers are about to come, so that the first one does not take everything. */
-  static async announce(hf: Holdfast, name: string, members: readonly Member[], ttlMs: number): Promise<void> {
+  static async announce(hf: Holdfast, job: string, members: readonly Member[], ttlMs: number): Promise<void> {
     const entries = members.map((member) => ({ key: memberKey(member.id), value: member }));
-    await hf.state(name).saveMany(entries, { ttl: ttlMs });
-    const ids = members.map(({ id }) => id);
-    await enroll(hf.state(name), ids, []);
+    const store = hf.state(jobStoreName(job));
+    await store.saveMany(entries, { ttl: ttlMs });
+    await enroll(
+      store,
+      members.map(({ id }) => id),
+      [],
+    );
   }
 
   /** Says that this worker is no more there. */
@@ -98,8 +80,8 @@ export class Share {
   /** Says that this worker is there. */
   async sayHere(): Promise<void> {
     const now = performance.now();
-    const { id, who, ttlMs } = this.#terms;
-    await this.#store.save(memberKey(id), { id, who } satisfies Member, { ttl: ttlMs });
+    const { id, who, leaseMs: ttl } = this.#terms;
+    await this.#store.save(memberKey(id), { id, who } satisfies Member, { ttl });
     this.#said = now;
   }
 
@@ -123,13 +105,13 @@ export class Share {
 
   /** Tries to take so many; how many it got. */
   async #take(want: number, held: ReadonlySet<number>): Promise<number> {
-    const { partitions, finished } = this.#shared;
+    const { count, finished } = this.#partitions;
     const others: number[] = [];
-    for (let i = 0; i < partitions; i++) {
-      const partition = (this.#from + i) % partitions;
+    for (let i = 0; i < count; i++) {
+      const partition = (this.#from + i) % count;
       if (!held.has(partition) && !finished.has(partition)) others.push(partition);
     }
-    await this.#shared.look(others);
+    await this.#partitions.look(others);
     const candidates = others.filter((partition) => !finished.has(partition));
     const first = await this.#takeOf(candidates, want);
     if (first.taken === want || !(await this.#evict(first.refused))) return first.taken;
@@ -150,21 +132,21 @@ export class Share {
   }
 
   async #tryTake(partition: number): Promise<boolean> {
-    const { ttlMs, who } = this.#terms;
-    const lease = await this.#lock.tryAcquire(partitionKey(partition), { ttl: ttlMs, maxHold: "never", label: who });
+    const { leaseMs: ttl, who } = this.#terms;
+    const lease = await this.#lock.tryAcquire(partitionKey(partition), { ttl, maxHold: "never", label: who });
     if (!lease) return false;
-    await this.#shared.take(partition, lease);
+    await this.#partitions.take(partition, lease);
     return true;
   }
 
   /**
-   * Takes locks from holders that have certainly ended, so that a crash costs no waiting; whether there were any. Their fence shuts
-   * them out anyway. One worker at a time, lest one evicts another that was faster.
+   * Takes locks from holders that have certainly ended, so that a crash costs no waiting; whether there were any. Their
+   * fence shuts them out anyway. One worker at a time, lest one evicts another that was faster.
    */
   async #evict(partitions: readonly number[]): Promise<boolean> {
     const keys = partitions.map(partitionKey);
     if (!(await this.#areGone(keys)).includes(true)) return false;
-    const { ttlMs, who } = this.#terms;
+    const { leaseMs: ttl, who } = this.#terms;
     const evicting = await this.#lock.tryRun(
       "evict",
       async () => {
@@ -175,7 +157,7 @@ export class Share {
             .map((key) => this.#lock.forceRelease(key, "the process that held it has ended")),
         );
       },
-      { ttl: ttlMs, label: who },
+      { ttl, label: who },
     );
     return evicting.ran;
   }

@@ -1,7 +1,10 @@
 /** How often it is looked, in ms. */
 const looking = 250;
 
-/** Calls back when nothing was heard of a process for too long. Time in which this process itself stood still does not count. */
+/**
+ * Calls back when nothing was heard of a process for too long. Time in which this process itself stood still does not
+ * count.
+ */
 export class Silence {
   readonly #timer: NodeJS.Timeout;
   #silentMs = 0;

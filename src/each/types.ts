@@ -1,22 +1,72 @@
 import type { Duration } from "../base/durations.ts";
-import type { Holdfast } from "../entries/index.ts";
-import type { HandlerContext } from "./context.ts";
+import type { Holdfast, Lease, Verdict } from "../entries/index.ts";
 import type { FormatName } from "./input/source.ts";
 
 /**
- * Handles one item. It runs at least once; what it writes through `ctx.state` takes effect exactly once. What it throws or
- * rejects with makes the item fail.
+ * Handles one item. It runs at least once; what it writes through `ctx.state` takes effect exactly once. What it throws
+ * or rejects with makes the item fail.
  */
 export type Handler<Item = unknown> = (item: Item, ctx: HandlerContext) => unknown;
+
+/** What a handler gets besides its item. */
+export interface HandlerContext {
+  /** The item's key; undefined where the job has no key field. */
+  readonly key: string | undefined;
+  /** The record number in the input, from 1. Blank lines and a CSV header are no records. */
+  readonly id: number;
+  /**
+   * 1, and one more each time after the item failed, or may have been in hand when a worker was lost. Runs repeated
+   * because a record was changed by another do not count.
+   */
+  readonly attempt: number;
+  /**
+   * Aborts when this worker lost the item to another one, or when the item's time is over (`itemTimeout`): what the
+   * handler writes counts for nothing then.
+   */
+  readonly signal: AbortSignal;
+  /** The lease that the item's writes commit under. Its fence rises with every change of hands. */
+  readonly lease: Lease;
+  /** The same for every run of this item, and no other's: for calls to the outside. */
+  readonly idempotencyKey: string;
+  /** The state store `name`, as this item sees it. */
+  state<T = unknown>(name: string): ItemState<T>;
+}
+
+/**
+ * A state store inside of a handler. Writes are held back: the item's own reads see them, everybody else's from the
+ * moment on that they commit together, with the item's progress, exactly once. What was read is checked then; if
+ * another has changed it, the handler runs again. A call that fails makes the item fail, also if the handler does not
+ * wait for it.
+ */
+export interface ItemState<T> {
+  /** The value, a copy of the handler's own; undefined where there is none. */
+  load(key: string): Promise<T | undefined>;
+  /** The values that are there. */
+  loadMany(keys: Iterable<string>): Promise<Map<string, T>>;
+  /** Writes a value. `ttl` in ms or as a duration; without it the record does not expire. */
+  save(key: string, value: T, options?: { readonly ttl?: Duration | undefined }): Promise<void>;
+  /** Writes what `fn` makes of the value, keeping what remains of its ttl; a missing one stays missing. */
+  update(key: string, fn: (current: T) => T | Verdict): Promise<T | undefined>;
+  /** As `update`, but `fn` is also called, with undefined, where there is no value. */
+  upsert(key: string, fn: (current: T | undefined) => T | Verdict): Promise<T | undefined>;
+  /** Removes it; whether it was there. */
+  delete(key: string): Promise<boolean>;
+}
 
 /** What becomes of later items of a key when one failed for good. */
 export type OnDead = "stop-key" | "continue";
 
 /** Options of `each`. */
 export interface EachOptions {
-  /** Where state and progress are kept: a URL, or an instance (for a handler that is a function). Default: `"file:./.holdfast"`. */
+  /**
+   * Where state and progress are kept: a URL, or an instance (for a handler that is a function). Default:
+   * `"file:./.holdfast"`.
+   */
   readonly store?: string | Holdfast | undefined;
-  /** Names the progress. The same store, job and input are the same work. Default: made of the names of input and handler. */
+  /**
+   * Names the progress. The same store, job and input are the same work. Default: made of the names of input and
+   * handler.
+   */
   readonly job?: string | undefined;
   /** The field of an item that is its key. Items of one key commit one after the other, in the order of the input. */
   readonly key?: string | undefined;
@@ -27,7 +77,8 @@ export interface EachOptions {
   /** Handlers that run at the same time in a process. Default: 32. */
   readonly concurrency?: number | undefined;
   /**
-   * How often an item is tried again that failed; and, at least once, one that cost its worker while it ran alone. Default: 3.
+   * How often an item is tried again that failed; and, at least once, one that cost its worker while it ran alone.
+   * Default: 3.
    */
   readonly retries?: number | undefined;
   /** Wait before the first retry; doubled each time, at most a minute. Default: `"1s"`. */
@@ -40,11 +91,14 @@ export interface EachOptions {
   readonly retryDead?: boolean | undefined;
   /** How long a store that is away is waited for. Default: `"60s"`. */
   readonly storeTimeout?: Duration | undefined;
-  /** How long a worker that has died or stands still keeps its partitions. A handler must not block the process for longer. Default: `"10s"`. */
+  /**
+   * How long a worker that has died or stands still keeps its partitions. A handler must not block the process for
+   * longer. Default: `"10s"`.
+   */
   readonly leaseTtl?: Duration | undefined;
   /**
-   * How long a handler may take to settle: after that the item's `ctx.signal` aborts and it has failed, whatever the handler does
-   * yet. It cannot end one that blocks the process. Default: for ever.
+   * How long a handler may take to settle: after that the item's `ctx.signal` aborts and it has failed, whatever the
+   * handler does yet. It cannot end one that blocks the process. Default: for ever.
    */
   readonly itemTimeout?: Duration | undefined;
   /** Parts of the work, at least as many as workers of all machines; fixed when the job is made. Default: 32. */
@@ -58,7 +112,10 @@ export interface EachOptions {
 /** What a run came to. */
 export interface EachSummary {
   readonly job: string;
-  /** `done`: every item was handled. `dead`: all came to an end, some as dead letters. `interrupted`: run it again to go on. */
+  /**
+   * `done`: every item was handled. `dead`: all came to an end, some as dead letters. `interrupted`: run it again to go
+   * on.
+   */
   readonly outcome: "done" | "dead" | "interrupted";
   /** Items handled, of all runs of this job. */
   readonly done: number;

@@ -1,27 +1,27 @@
-import type { Batch } from "./batch.ts";
+import type { Commit } from "./commit.ts";
 import { Stage, type Item } from "./item.ts";
 import { isConvicted, losses, withLosses } from "./losses.ts";
 import type { Hold, PartitionProgress, Suspect } from "./progress.ts";
-import type { WorkerTerms } from "./worker-terms.ts";
+import type { WorkerTerms } from "./terms.ts";
 
-/** Items that are started together after a worker was lost: at first; and the most whose numbers are recorded before. */
+/**
+ * Items that are started together after a worker was lost: at first; and the most whose numbers are recorded before.
+ */
 const firstHand = 2;
 const mostHand = 32;
-/** What a lost worker may have had in hand of a partition: what it was running, and batches that had not committed. */
+/** What a lost worker may have had in hand of a partition: what it was running, and commits that had not succeeded. */
 const mostLost = 4096;
-
-/** What a {@link Watch} needs to know. */
-export type WatchTerms = Pick<WorkerTerms, "by" | "who" | "retries" | "concurrency">;
 
 /**
  * What is in hand of a partition, for whoever takes it if this worker is lost; and what those before it have left.
  *
- * As a rule the record says only who works on it. After a worker was lost, items are started in small hands whose numbers are
- * recorded first, twice as many each time, until they are so many that it need not have been one of them. What was in such a
- * hand when another worker was lost is suspect, and runs alone in its process until it has come to an end.
+ * As a rule the record says only who works on it. After a worker was lost, items are started in small hands whose
+ * numbers are recorded first, twice as many each time, until they are so many that it need not have been one of them.
+ * What was in such a hand when another worker was lost is suspect, and runs alone in its process until it has come to
+ * an end.
  */
 export class Watch {
-  readonly #terms: WatchTerms;
+  readonly #terms: WorkerTerms;
   readonly #suspects: Map<number, Suspect>;
   /** Those that were met in the input. */
   readonly #met = new Map<number, Item>();
@@ -33,7 +33,7 @@ export class Watch {
   #started = 0;
   #passed = 0;
 
-  constructor(terms: WatchTerms, { lost = 0, suspects = [], hold }: PartitionProgress) {
+  constructor(terms: WorkerTerms, { lost = 0, suspects = [], hold }: PartitionProgress) {
     this.#terms = terms;
     this.#lost = lost;
     this.#suspects = new Map(suspects.map((suspect) => [suspect.id, suspect]));
@@ -95,14 +95,17 @@ export class Watch {
     this.#size = this.#size >= mostHand ? Infinity : this.#size * 2;
   }
 
-  /** A batch has committed. */
-  committed(batch: Batch): void {
-    if (this.#lost > 0 && (this.#passed += batch.items.length) > mostLost + this.#terms.concurrency) this.#lost = 0;
+  /** These items have committed. */
+  committed(commit: Commit): void {
+    if (this.#lost > 0 && (this.#passed += commit.items.length) > mostLost + this.#terms.concurrency) this.#lost = 0;
     if (this.#met.size === 0) return;
-    for (const { id } of batch.items) if (this.#met.delete(id)) this.#suspects.delete(id);
+    for (const { id } of commit.items) if (this.#met.delete(id)) this.#suspects.delete(id);
   }
 
-  /** The progress with what is in hand once a batch has committed; with nothing of it, where the partition is `through`. */
+  /**
+   * The progress with what is in hand once a commit has succeeded; with nothing of it, where the partition is
+   * `through`.
+   */
   stamp(progress: PartitionProgress, through: boolean): PartitionProgress {
     if (through) return withLosses(progress, {});
     const { by, who } = this.#terms;

@@ -1,5 +1,4 @@
-export { each, startEach, type EachRun } from "../each/run.ts";
-export type { HandlerContext, ItemState } from "../each/context.ts";
+export { each, startEach, type EachRun } from "../each/each.ts";
 export type { ExportedDeadLetter } from "../each/dead-letters.ts";
 export type { FormatName } from "../each/input/source.ts";
 export type {
@@ -8,6 +7,8 @@ export type {
   EachProgress,
   EachSummary,
   Handler,
+  HandlerContext,
+  ItemState,
   OnDead,
   WorkerProgress,
 } from "../each/types.ts";

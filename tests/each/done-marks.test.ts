@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { test } from "node:test";
 import { tagOf } from "../../src/base/tags.ts";
-import { Batch } from "../../src/each/batch.ts";
+import { Commit } from "../../src/each/commit.ts";
 import type { SentGroup, Step } from "../../src/state/commit.ts";
 import { DoneMarks } from "../../src/each/done-marks.ts";
 import { Item } from "../../src/each/item.ts";
 import { noCounts } from "../../src/each/progress.ts";
 import { Records } from "../../src/each/records.ts";
-import { sendApart } from "../../src/each/send-apart.ts";
+import { sendApart } from "../../src/each/send.ts";
 import { each, type Handler } from "../../src/entries/each.ts";
 import { connect, json } from "../../src/entries/index.ts";
 import { memory } from "../../src/entries/memory.ts";
@@ -34,13 +34,10 @@ test("a mark is kept while items of its key are under way, lingers, and is remov
   const marks = new DoneMarks(store, 1, 0, () => now);
   for (const one of [item(1), item(2)]) await marks.hold(one);
   const first = marks.add("k", [1]);
-  assert.equal(first.change.base, null);
+  assert.equal(first.step.base, null);
   first.sent("v1");
   const second = marks.add("k", [2]);
-  assert.deepEqual(
-    [second.change.base, second.change.write],
-    ["v1", { value: { ids: [1, 2], round: 0 }, ttl: undefined }],
-  );
+  assert.deepEqual([second.step.base, second.step.write], ["v1", { value: { ids: [1, 2], round: 0 }, ttl: undefined }]);
   second.sent("v2");
   marks.free(item(1), true);
   now += 60_000;
@@ -49,7 +46,7 @@ test("a mark is kept while items of its key are under way, lingers, and is remov
   assert.deepEqual(marks.tidy(), [], "a replica may yet know less");
   now += 2_000;
   const [removal, ...more] = marks.tidy();
-  assert.deepEqual([removal?.change.base, removal?.change.write, more.length], ["v2", "delete", 0]);
+  assert.deepEqual([removal?.step.base, removal?.step.write, more.length], ["v2", "delete", 0]);
   assert.deepEqual(marks.tidy(), []);
 });
 
@@ -59,7 +56,7 @@ test("a mark that was there tells what has committed, but not of items before th
   const marks = new DoneMarks(store, 5, 0, () => 0);
   for (const one of [item(7), item(9)]) await marks.hold(one);
   assert.deepEqual([marks.has(item(7)), marks.has(item(8)), marks.has(item(9))], [true, true, false]);
-  assert.deepEqual(marks.add("k", [9]).change.write, { value: { ids: [7, 8, 9], round: 0 }, ttl: undefined });
+  assert.deepEqual(marks.add("k", [9]).step.write, { value: { ids: [7, 8, 9], round: 0 }, ttl: undefined });
   assert.equal(marks.hold(item(1, "other")) instanceof Promise, true);
 });
 
@@ -85,18 +82,16 @@ test("marks are removed in groups that the store takes, also where all have one 
   const marks = new DoneMarks(store, 1, 0, () => now);
   const maxSteps = 10;
   const sent: (readonly Step[])[] = [];
-  const take = (changes: readonly Step[]): SentGroup => ({ versions: changes.map(() => "v"), done: Promise.resolve() });
+  const take = (steps: readonly Step[]): SentGroup => ({ versions: steps.map(() => "v"), done: Promise.resolve() });
+  const apart = (steps: readonly Step[]): SentGroup => {
+    sent.push(steps);
+    return take(steps);
+  };
+  const step = (): Step => ({ store, key: "partition/0", base: null });
   const to = {
-    store,
-    partition: 0,
-    lease: await hf.lock("test").acquire("partition/0"),
+    record: { lease: await hf.lock("test").acquire("partition/0"), step },
     records: new Records(json),
-    committer: { maxSteps, send: take },
-    marks,
-    sendApart: (changes: readonly Step[]): SentGroup => {
-      sent.push(changes);
-      return take(changes);
-    },
+    committer: { maxSteps, send: take, sendApart: apart },
   };
   for (let id = 1; id <= 24; id++) {
     const idle = item(id, `${id % 2 === 0 ? "{even}" : "{odd}"}${id}`);
@@ -105,24 +100,22 @@ test("marks are removed in groups that the store takes, also where all have one 
     marks.free(idle, true);
   }
   now += 60_000;
-  const batch = new Batch(0, () => undefined);
+  const commit = new Commit(() => undefined);
   for (let id = 101; id <= 107; id++) {
     const own = item(id, `{even}${id}`);
     await marks.hold(own);
-    batch.add(own);
-    batch.mark(own.key ?? "", id);
+    commit.add(own);
+    commit.mark(own.key ?? "", id);
   }
   const position = { id: 1, offset: 0 };
   const progress = { next: position, above: [], end: false, counts: noCounts, round: 0 };
-  const advance = (): { progress: typeof progress; changes: Step[] } => ({ progress, changes: [] });
-  await sendApart(to, batch, { progress, version: null }, advance, Promise.resolve()).done;
+  const last = { progress, version: null };
+  await sendApart(to, marks, commit, last, { progress, steps: [] }, Promise.resolve()).done;
   assert.equal(sent.flat().length, 31);
-  assert.ok(
-    sent.every((changes) => changes.length <= maxSteps && new Set(changes.map(({ key }) => tagOf(key))).size === 1),
-  );
-  const own = sent.filter((changes) => changes.some(({ write }) => write !== "delete"));
+  assert.ok(sent.every((steps) => steps.length <= maxSteps && new Set(steps.map(({ key }) => tagOf(key))).size === 1));
+  const own = sent.filter((steps) => steps.some(({ write }) => write !== "delete"));
   assert.deepEqual(
-    own.map((changes) => changes.filter(({ write }) => write !== "delete").length),
+    own.map((steps) => steps.filter(({ write }) => write !== "delete").length),
     [7],
     "what items have written is one group",
   );

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { partitionOfKey, partitionOfRecord } from "../../src/each/partition.ts";
+import { partitionOfKey, partitionOfItem } from "../../src/each/partition.ts";
 import { Ahead, RangeReader, type Position } from "../../src/each/progress.ts";
 
 interface Item {
@@ -83,7 +83,7 @@ test("keys stay on their partitions: stored jobs depend on it", () => {
     [19, 18, 12, 24, 6, 18],
   );
   assert.deepEqual(
-    [1, 256, 257, 8_192, 8_193, 2 ** 40].map((id) => partitionOfRecord(id, 32)),
+    [1, 256, 257, 8_192, 8_193, 2 ** 40].map((id) => partitionOfItem(id, 32)),
     [0, 0, 1, 31, 0, 31],
   );
 });

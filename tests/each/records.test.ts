@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { Batch } from "../../src/each/batch.ts";
-import { Run, type RunHost } from "../../src/each/context.ts";
+import { Commit } from "../../src/each/commit.ts";
+import { Context, type ContextParts } from "../../src/each/context.ts";
 import { Item } from "../../src/each/item.ts";
 import { Records } from "../../src/each/records.ts";
 import { json, type Holdfast, type Lease, type StateStore } from "../../src/entries/index.ts";
@@ -11,25 +11,26 @@ interface World {
   readonly hf: Holdfast;
   readonly store: StateStore<unknown>;
   readonly records: Records;
-  run(): Run;
+  attempt(): Context;
 }
 
 async function worldFor(t: TestContext): Promise<World> {
   const hf = await memoryFor(t);
   const lease = (await hf.lock("lock").tryAcquire("key")) as Lease;
   const records = new Records(json);
-  const host: RunHost = { records, idPrefix: "", cuts: false, store: (name) => hf.state(name) };
+  const handler = (): void => undefined;
+  const parts: ContextParts = { hf, handler, records, idPrefix: "", terms: { itemTimeoutMs: undefined } };
   return {
     hf,
     store: hf.state("things"),
     records,
-    run: () => new Run(new Item(1, 0, undefined, "", undefined), lease, host, undefined),
+    attempt: () => new Context(new Item(1, 0), undefined, lease, parts),
   };
 }
 
-test("a record that a run holds stays the only object of its key, whatever is dropped meanwhile", async (t) => {
-  const { store, records, run } = await worldFor(t);
-  const one = run();
+test("a record that an attempt holds stays the only object of its key, whatever is dropped meanwhile", async (t) => {
+  const { store, records, attempt } = await worldFor(t);
+  const one = attempt();
   await one.state("things").load("a");
   const of = records.of(store);
   const held = records.peek(of, "a");
@@ -42,34 +43,34 @@ test("a record that a run holds stays the only object of its key, whatever is dr
   assert.equal(records.peek(of, "a"), undefined);
 });
 
-test("a run is not current once what it read was changed or dropped", async (t) => {
-  const { store, records, run } = await worldFor(t);
-  const [reader, writer, blind] = [run(), run(), run()];
+test("an attempt is not current once what it read was changed or dropped", async (t) => {
+  const { store, records, attempt } = await worldFor(t);
+  const [reader, writer, blind] = [attempt(), attempt(), attempt()];
   await reader.state("things").load("a");
   await blind.state("things").save("a", 2);
   const record = records.peek(records.of(store), "a");
   assert.ok(record);
-  const batch = new Batch(0, () => batch.close());
+  const commit = new Commit(() => commit.close());
   await writer.state("things").load("a");
   assert.ok(reader.isCurrent());
-  batch.write(record, "1", undefined);
+  commit.write(record, "1", undefined);
   assert.ok(!reader.isCurrent());
   assert.ok(blind.isCurrent(), "it has read nothing");
   records.drop(record);
   assert.ok(!blind.isCurrent());
-  assert.equal(batch.touches.get(record)?.base, null, "the commit checks that there was none");
+  assert.equal(commit.touches.get(record)?.base, null, "the commit checks that there was none");
 });
 
-test("a batch is sent before another builds on what it changed, or changes what it read", async (t) => {
+test("a commit is sent before another builds on what it changed, or changes what it read", async (t) => {
   const { store, records } = await worldFor(t);
   const of = records.of(store);
   const sealed: string[] = [];
-  const make = (name: string): Batch => {
-    const batch: Batch = new Batch(0, () => {
+  const make = (name: string): Commit => {
+    const commit: Commit = new Commit(() => {
       sealed.push(name);
-      batch.close();
+      commit.close();
     });
-    return batch;
+    return commit;
   };
   const [one, two, three] = [make("one"), make("two"), make("three")];
   const [a, b] = [records.forWrite(of, "a"), records.forWrite(of, "b")];
@@ -84,26 +85,26 @@ test("a batch is sent before another builds on what it changed, or changes what 
 });
 
 test("what was loaded is a copy; what was dropped is loaded anew", async (t) => {
-  const { store, records, run } = await worldFor(t);
+  const { store, records, attempt } = await worldFor(t);
   await store.save("a", { n: 1 });
-  const first = (await run().state<{ n: number }>("things").load("a")) as { n: number };
+  const first = (await attempt().state<{ n: number }>("things").load("a")) as { n: number };
   first.n = 5;
-  assert.deepEqual(await run().state("things").load("a"), { n: 1 });
+  assert.deepEqual(await attempt().state("things").load("a"), { n: 1 });
   await store.save("a", { n: 2 });
   assert.deepEqual(
-    await run().state("things").load("a"),
+    await attempt().state("things").load("a"),
     { n: 1 },
     "as this process knows it: the commit would be refused",
   );
   const record = records.peek(records.of(store), "a");
   assert.ok(record);
   records.drop(record);
-  assert.deepEqual(await run().state("things").load("a"), { n: 2 });
+  assert.deepEqual(await attempt().state("things").load("a"), { n: 2 });
 });
 
-test("after its item was handled a run takes no more calls", async (t) => {
-  const { run } = await worldFor(t);
-  const one = run();
+test("after its item was handled an attempt takes no more calls", async (t) => {
+  const { attempt } = await worldFor(t);
+  const one = attempt();
   const state = one.state("things");
   one.over = true;
   await assert.rejects(state.load("a"), { code: "UNSUPPORTED" });

@@ -1,6 +1,6 @@
 /**
- * The fields of one CSV record by RFC 4180, without its line ending; a string tells why it is none. A quote inside of an
- * unquoted field is text.
+ * The fields of one CSV record by RFC 4180, without its line ending; a string tells why it is none. A quote inside of
+ * an unquoted field is text.
  */
 export function parseCsvRecord(text: string): readonly string[] | string {
   if (!text.includes('"')) return text.split(",");

@@ -23,7 +23,9 @@ export type FindEnd = (buffer: Buffer, start: number) => number;
 /** JSON Lines: a record is a line. */
 export const lineEnd: FindEnd = (buffer, start) => buffer.indexOf(newline, start);
 
-/** CSV by RFC 4180: a record ends at the first newline outside of quotes. A quote counts only at the start of a field. */
+/**
+ * CSV by RFC 4180: a record ends at the first newline outside of quotes. A quote counts only at the start of a field.
+ */
 export const csvEnd: FindEnd = (buffer, start) => {
   const end = buffer.indexOf(newline, start);
   const quoted = buffer.indexOf(quote, start);
@@ -56,8 +58,8 @@ export interface Split {
 }
 
 /**
- * Cuts the records out of `buffer`, which starts at `from`. A record that does not end in it is left for the next call, unless
- * the input ends with the buffer (`last`). Blank lines are no records.
+ * Cuts the records out of `buffer`, which starts at `from`. A record that does not end in it is left for the next call,
+ * unless the input ends with the buffer (`last`). Blank lines are no records.
  */
 export function splitRecords(buffer: Buffer, from: Position, findEnd: FindEnd, last: boolean): Split {
   const records: RawRecord[] = [];
@@ -80,8 +82,9 @@ export function splitRecords(buffer: Buffer, from: Position, findEnd: FindEnd, l
   }
   const offset = from.offset + Math.min(start, buffer.length);
   if (records.length === 0 && buffer.length - start > maxRecordBytes) {
+    const most = `${maxRecordBytes / 1024 / 1024} MiB`;
     throw new InvalidArgumentError(
-      `record ${id}, at byte ${offset} of the input, is longer than ${maxRecordBytes / 1024 / 1024} MiB (a quote that is never closed?)`,
+      `record ${id}, at byte ${offset} of the input, is longer than ${most} (a quote that is never closed?)`,
     );
   }
   return { records, next: { id, offset } };

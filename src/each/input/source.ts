@@ -33,8 +33,9 @@ export interface Seen {
 }
 
 /**
- * Reads the whole file once for its hash: at over 1 GB/s a small part of what any handler takes, and the only way to see
- * a change of one byte before the first item is handled. Rejects with InvalidArgumentError where there is no such file.
+ * Reads the whole file once for its hash: at over 1 GB/s a small part of what any handler takes, and the only way to
+ * see a change of one byte before the first item is handled. Rejects with InvalidArgumentError where there is no such
+ * file.
  */
 export async function openSource(path: string): Promise<Source> {
   const seen = seenOf(await statOf(path));

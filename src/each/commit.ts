@@ -1,23 +1,23 @@
-import type { Fault, Item } from "./item.ts";
-import type { CachedRecord } from "./records.ts";
 import type { Base, Ttl } from "../state/commit.ts";
+import type { Fault, Item } from "./item.ts";
+import type { CachedRecord, OpenCommit } from "./records.ts";
 
-/** What a batch does with a record. */
+/** What a commit does with a record. */
 export interface Touch {
-  /** The version before the batch: what its commit checks. */
+  /** The version before the commit: what the store checks. */
   readonly base: Base;
   write: boolean;
   ttl: Ttl;
 }
 
-/** A dead letter that commits with the batch. */
+/** A dead letter that is part of a commit. */
 export interface Death {
   readonly item: Item;
   readonly error: Fault;
 }
 
-/** Items of one partition that have been handled and commit as one group. */
-export class Batch {
+/** Items of one partition that have been handled, and commit as one group. */
+export class Commit implements OpenCommit {
   readonly items: Item[] = [];
   readonly deaths: Death[] = [];
   /** Items among them that wait behind a dead letter. */
@@ -25,16 +25,15 @@ export class Batch {
   readonly touches = new Map<CachedRecord, Touch>();
   /** Where items commit apart from their progress: those that have read or written anything, by their key. */
   readonly marks = new Map<string, number[]>();
-  /** Items whose done mark is held until the batch is over. */
+  /** Items whose done mark is held until the commit is over. */
   readonly held: Item[] = [];
   /** When its first item was handled, by the monotonic clock. */
-  readonly opened: number;
+  readonly opened = performance.now();
   /** Sends it, so that others may build on what it wrote. */
   readonly seal: () => void;
   #chars = 0;
 
-  constructor(opened: number, seal: () => void) {
-    this.opened = opened;
+  constructor(seal: () => void) {
     this.seal = seal;
   }
 
@@ -53,14 +52,14 @@ export class Batch {
     this.#chars += item.text?.length ?? 0;
   }
 
-  /** Notes that an item commits with the batch, and is to be known by its mark. */
+  /** Has an item known by its done mark from then on. */
   mark(key: string, id: number): void {
     const ids = this.marks.get(key);
     if (ids) ids.push(id);
     else this.marks.set(key, [id]);
   }
 
-  /** Notes that an item of the batch read the record. */
+  /** One of its items read the record. */
   read(record: CachedRecord): void {
     if (record.writer === this || this.touches.has(record)) return;
     record.writer?.seal(); // it changed under another partition: that must commit first
@@ -68,17 +67,17 @@ export class Batch {
     record.readers.push(this);
   }
 
-  /** Changes the record for this batch and for whoever reads it next. `undefined` removes it. */
+  /** Changes the record for this commit and for whoever reads it next. `undefined` removes it. */
   write(record: CachedRecord, payload: string | Uint8Array | undefined, ttl: Ttl): void {
     if (record.writer !== this) {
       record.writer?.seal();
-      // Sealing takes the batch out of the list.
+      // Sealing takes a commit out of the list.
       for (const reader of record.readers.slice()) if (reader !== this) reader.seal();
       if (!this.touches.has(record)) this.#touch(record);
       record.writer = this;
     }
     const touch = this.touches.get(record) as Touch;
-    // What an earlier write of the batch said is what is kept: it is not stored yet.
+    // What an earlier write of the commit said is what is kept: it is not stored yet.
     if (ttl !== "keep" || !touch.write) touch.ttl = ttl;
     touch.write = true;
     record.payload = payload;
@@ -86,7 +85,7 @@ export class Batch {
     this.#chars += payload?.length ?? 0;
   }
 
-  /** Lets others read and write what the batch held: its commit was sent, or it was given up. */
+  /** Lets others read and write what it held: it was sent, or given up. */
   close(): void {
     for (const record of this.touches.keys()) {
       if (record.writer === this) record.writer = undefined;

@@ -1,3 +1,18 @@
+/*
+ * each: who is who, and who calls whom.
+ *
+ * `startEach` makes a run (this file). It opens the input (`input/`), makes or joins the job (`job.ts`, `plan.ts`) and
+ * starts a crew: one worker here (`crew.ts`), or processes that have one each (`processes.ts`, `worker-process.ts`,
+ * `child.ts`). A worker (`worker.ts`) takes its share (`share.ts`) of the job's partitions (`partitions.ts`) by their
+ * locks, and says in their records that it holds them (`partition-record.ts`, `holds.ts`, `losses.ts`). Its feeder
+ * deals the input out to lanes, its pump starts their items. A lane (`lane.ts`) is one pass (`first-pass.ts`,
+ * `retry-pass.ts`) through a partition. It has a queue of items, calls handlers (`attempt.ts`, `context.ts`,
+ * `item-state.ts`) on records that this process knows (`records.ts`), and gathers what they leave in commits
+ * (`commit.ts`, `lane-commits.ts`), which are sent with the partition's progress (`send.ts`). After a worker was lost,
+ * `watch.ts`, `hands.ts` and `trials.ts` find the item that it died of. `parts.ts` is what all parts of a worker share.
+ * `layout.ts` and `progress.ts` say what is stored.
+ */
+
 import { resolve } from "node:path";
 
 import { onAbort } from "../base/aborts.ts";
@@ -5,12 +20,10 @@ import { Emitter } from "../base/emitter.ts";
 import { UnsupportedError } from "../base/errors.ts";
 import { drawId } from "../base/ids.ts";
 import type { Holdfast } from "../entries/index.ts";
-import { caveatOf, committerFor } from "./committer.ts";
-import { connectPatiently, patiently } from "./connecting.ts";
-import type { Crew } from "./crew.ts";
+import { committerFor } from "./committer.ts";
+import { workHere, type Crew } from "./crew.ts";
 import { exportDeadLetters } from "./dead-letters.ts";
 import { identity } from "./identity.ts";
-import { workHere } from "./in-process.ts";
 import { loadHandler } from "./handler.ts";
 import { assertUnchanged, openRecords, openSource, type Opening, type Source } from "./input/source.ts";
 import { spool } from "./input/spool.ts";
@@ -18,12 +31,13 @@ import { openJob } from "./job.ts";
 import { removeMarks } from "./done-marks.ts";
 import { jobStoreName, marksStoreName } from "./layout.ts";
 import { defaultJob, resolveEachOptions, type Settings } from "./options.ts";
-import { Share } from "./share.ts";
+import { connectPatiently, patiently } from "./outage.ts";
+import { isComplete, loadProgress, planOf, progressOf, sum, type Plan } from "./plan.ts";
 import { Processes, type ProcessTerms } from "./processes.ts";
-import { isComplete, loadProgress, progressOf, sum, type Plan } from "./plan.ts";
 import type { Counts } from "./progress.ts";
+import { sumStats } from "./report.ts";
+import { Share } from "./share.ts";
 import type { EachEvent, EachOptions, EachSummary, Handler } from "./types.ts";
-import type { WorkerStats, WorkerTerms } from "./worker-terms.ts";
 
 /** How often progress is told, in ms. */
 const telling = 200;
@@ -31,9 +45,9 @@ const telling = 200;
 /** A run of `each` that was started. */
 export interface EachRun {
   /**
-   * What it came to. Rejects with InvalidArgumentError (bad input, another input than before, a handler that cannot be loaded),
-   * UnsupportedError (the store cannot list), UnavailableError (the store was away for too long); the progress that was
-   * committed stays.
+   * What it came to. Rejects with InvalidArgumentError (bad input, another input than before, a handler that cannot be
+   * loaded), UnsupportedError (the store cannot list), UnavailableError (the store was away for too long); the progress
+   * that was committed stays.
    */
   readonly result: Promise<EachSummary>;
   /** Finishes what is in hand, commits it, ends. Running it again goes on. */
@@ -41,8 +55,8 @@ export interface EachRun {
   /** Ends worker processes at once. What they have not committed is done by the next run. */
   kill(): void;
   /**
-   * @internal Has a worker process hold back its commits for so long; resolves with its process id once none is on its way. For
-   * drills: a process that is paused inside of a commit keeps every other writer of a directory waiting.
+   * @internal Has a worker process hold back its commits for so long; resolves with its process id once none is on its
+   * way. For drills: a process that is paused inside of a commit keeps every other writer of a directory waiting.
    */
   hold(worker: number, ms: number): Promise<number>;
   /** Calls `listener` for each event until the returned function is called. */
@@ -50,12 +64,12 @@ export interface EachRun {
 }
 
 /**
- * Calls a handler for every item of a file, so that what it writes through `ctx.state` takes effect exactly once, whatever
- * crashes. Run again after a crash or an interrupt it goes on; run on several machines with the same store, job and input they
- * share the work.
+ * Calls a handler for every item of a file, so that what it writes through `ctx.state` takes effect exactly once,
+ * whatever crashes. Run again after a crash or an interrupt it goes on; run on several machines with the same store,
+ * job and input they share the work.
  *
- * `handler` is a function, for one worker in this process, or the path of a module that exports one by default, for several
- * processes. Rejects as {@link EachRun.result} does.
+ * `handler` is a function, for one worker in this process, or the path of a module that exports one by default, for
+ * several processes. Rejects as {@link EachRun.result} does.
  */
 export function each<Item = unknown>(
   input: string | URL | AsyncIterable<string | Uint8Array>,
@@ -71,10 +85,10 @@ export function startEach<Item = unknown>(
   handler: Handler<Item> | string | URL,
   options?: EachOptions,
 ): EachRun {
-  return new Run(resolveEachOptions(input, handler, options));
+  return new ThisRun(resolveEachOptions(input, handler, options));
 }
 
-class Run implements EachRun {
+class ThisRun implements EachRun {
   readonly result: Promise<EachSummary>;
   readonly #settings: Settings;
   readonly #events = new Emitter<{ event: EachEvent }>();
@@ -153,54 +167,49 @@ class Run implements EachRun {
   }
 
   async #connect(): Promise<Store> {
-    const { store, storeTimeoutMs } = this.#settings;
+    const { store, work } = this.#settings;
     if (typeof store !== "string") return { hf: store, close: () => Promise.resolve() };
-    const hf = await connectPatiently(store, storeTimeoutMs, this.#stop.signal);
+    const hf = await connectPatiently(store, work.storeTimeoutMs, this.#stop.signal);
     return { hf, close: () => hf.close() };
   }
 
   async #plan(hf: Holdfast, source: Source, opening: Opening): Promise<Plan> {
-    const { job: named, format, key, partitions, retryDead, storeTimeoutMs } = this.#settings;
+    const { job: named, format, key, partitions, retryDead } = this.#settings;
     if (!hf.capabilities.list)
       throw new UnsupportedError(`${hf.backend} cannot list records, which each needs`, { backend: hf.backend });
     const name = named ?? defaultJob(this.#settings, source.fingerprint.sha256);
     const terms = { name, input: source.fingerprint, format, key, partitions, retryDead };
-    const job = await patiently(storeTimeoutMs, this.#stop.signal, () => openJob(hf.state(jobStoreName(name)), terms));
-    const plan = { name, job, source, opening, caveat: caveatOf(hf.capabilities, hf.backend, job.key !== null) };
-    const found = await loadProgress(hf, plan);
-    const marks = new Map(
-      Array.from(found, ([partition, { next, end }]) => [partition, end ? source.fingerprint.size : next.offset]),
-    );
-    return { ...plan, counts: sum(found.values()), marks };
+    const job = await this.#patiently(() => openJob(hf.state(jobStoreName(name)), terms));
+    return planOf(hf, name, job, source, opening);
   }
 
-  async #workHere(hf: Holdfast, plan: Plan): Promise<Crew> {
-    const { handler } = this.#settings;
+  #patiently<T>(request: () => Promise<T>): Promise<T> {
+    return patiently(this.#settings.work.storeTimeoutMs, this.#stop.signal, request);
+  }
+
+  async #workHere(hf: Holdfast, { name, job, opening }: Plan): Promise<Crew> {
+    const { handler, work } = this.#settings;
     const fn = "fn" in handler ? handler.fn : await loadHandler(resolve(handler.path));
     const id = drawId();
-    const terms = { ...this.#terms(plan), id, by: id, who: identity(), opening: plan.opening };
+    const terms = { ...work, name, job, opening, id, by: id, who: identity() };
     return this.#begin(workHere(hf, fn, terms, this.#tell));
   }
 
   async #fork({ hf, close }: Store, plan: Plan): Promise<Crew> {
-    const { handler, store, format, processes, quietOutput, leaseMs } = this.#settings;
+    const { handler, store, format, processes, quietOutput, work } = this.#settings;
+    const { name, job, source } = plan;
     const path = resolve((handler as { readonly path: string }).path);
     const run = drawId();
-    const count = Math.min(processes, plan.job.partitions);
+    const count = Math.min(processes, job.partitions);
     const idOf = (worker: number): string => `${run}/${worker}`;
     const members = Array.from({ length: count }, (_, worker) => ({ id: idOf(worker), who: identity() }));
-    await Share.announce(hf, jobStoreName(plan.name), members, leaseMs);
+    await Share.announce(hf, name, members, work.leaseMs);
     await close(); // its workers have their own; so it costs no memory meanwhile
     const start: ProcessTerms["start"] = (worker, by, lost) => {
-      const terms = { ...this.#terms(plan), id: idOf(worker), by };
-      return { type: "start", store: store as string, handler: path, source: plan.source, format, terms, lost };
+      const terms = { ...work, name, job, id: idOf(worker), by };
+      return { type: "start", store: store as string, handler: path, source, format, terms, lost };
     };
-    return this.#begin(new Processes({ run, count, start, quietOutput, leaseMs }, this.#tell));
-  }
-
-  #terms({ name, job }: Plan): Omit<WorkerTerms, "opening" | "who" | "id" | "by"> {
-    const { concurrency, retries, backoffMs, onDead, storeTimeoutMs, leaseMs, itemTimeoutMs } = this.#settings;
-    return { name, job, concurrency, retries, backoffMs, onDead, storeTimeoutMs, leaseMs, itemTimeoutMs };
+    return this.#begin(new Processes({ run, count, start, quietOutput }, this.#tell));
   }
 
   #begin(crew: Crew): Crew {
@@ -212,8 +221,7 @@ class Run implements EachRun {
   /** Removes what is left of the marks of a finished job. */
   async #tidy(hf: Holdfast, { name, job }: Plan): Promise<void> {
     if (!committerFor(hf, job.key !== null).sendApart) return;
-    const { storeTimeoutMs } = this.#settings;
-    await patiently(storeTimeoutMs, this.#stop.signal, () => removeMarks(hf.state(marksStoreName(name)), job.round));
+    await this.#patiently(() => removeMarks(hf.state(marksStoreName(name)), job.round));
   }
 
   /** Tells how far it is, and sees to it that the input stays what it was. */
@@ -237,16 +245,14 @@ class Run implements EachRun {
   }
 
   #summary(crew: Crew, plan: Plan, counts: Counts, outcome: "done" | "interrupted"): EachSummary {
-    const reports = crew.reports().map(({ stats }) => stats);
-    const total = (pick: (stats: WorkerStats) => number): number =>
-      reports.reduce((all, stats) => all + pick(stats), 0);
+    const { processed, conflicts, fenced } = sumStats(crew.reports().map(({ stats }) => stats));
     return {
       job: plan.name,
       outcome: outcome === "done" && counts.dead > 0 ? "dead" : outcome,
       ...counts,
-      processed: total((stats) => stats.processed),
-      conflicts: total((stats) => stats.conflicts),
-      fenced: total((stats) => stats.fenced),
+      processed,
+      conflicts,
+      fenced,
       restarts: crew.restarts,
       ...(plan.caveat !== undefined && { caveat: plan.caveat }),
       durationMs: Math.round(performance.now() - this.#started),

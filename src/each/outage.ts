@@ -1,0 +1,109 @@
+import { isAway, UnavailableError } from "../base/errors.ts";
+import { connect, type Holdfast } from "../entries/index.ts";
+import { delay } from "./delay.ts";
+import type { WorkerEvent } from "./report.ts";
+
+/** Waits between two requests while the store is away, in ms: the first, and the longest. */
+const shortest = 50;
+const longest = 1_000;
+
+/**
+ * Makes a request, again and again while the store is away; `away` is called each time that it is. It must be one that
+ * may be made twice. Rejects with UnavailableError when the store was not there in time, or when the signal has aborted
+ * meanwhile.
+ */
+export async function patiently<T>(
+  timeoutMs: number,
+  signal: AbortSignal,
+  request: () => Promise<T>,
+  away?: (error: Error) => void,
+): Promise<T> {
+  const end = performance.now() + timeoutMs;
+  for (let wait = shortest; ; wait = Math.min(wait * 2, longest)) {
+    try {
+      return await request();
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      away?.(error as Error);
+      if (signal.aborted || performance.now() + wait > end) {
+        const message = `the store was away for ${timeoutMs / 1000} s: ${(error as Error).message}`;
+        throw new UnavailableError(message, { cause: error });
+      }
+      await delay(wait, signal);
+    }
+  }
+}
+
+/** Connects to a store, waiting for one that is away. Rejects as {@link patiently} does. */
+export function connectPatiently(url: string, timeoutMs: number, signal: AbortSignal): Promise<Holdfast> {
+  // Nothing runs in this instance that close would have to wait for: the worker has ended before.
+  return patiently(timeoutMs, signal, () => connect(url, { drain: 0 }));
+}
+
+/** Waits for a store that is away, together for all parts of a worker, and keeps the error that ends the worker. */
+export class Outage {
+  readonly #hf: Holdfast;
+  readonly #timeoutMs: number;
+  readonly #tell: (event: WorkerEvent) => void;
+  /** Aborts with the first failure: nothing is waited for from then on. */
+  readonly #failed = new AbortController();
+  readonly #stop: () => void;
+  #failure: { readonly error: unknown } | undefined;
+  #waiting: Promise<void> | undefined;
+
+  /** `stop` is called with the first failure. */
+  constructor(hf: Holdfast, timeoutMs: number, tell: (event: WorkerEvent) => void, stop: () => void) {
+    this.#hf = hf;
+    this.#timeoutMs = timeoutMs;
+    this.#tell = tell;
+    this.#stop = stop;
+  }
+
+  /** What ended the worker. */
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failure;
+  }
+
+  /** The result of a request that is made again while the store is away; undefined where that ends the worker. */
+  async patiently<T>(request: () => Promise<T>): Promise<T | undefined> {
+    do {
+      try {
+        return await request();
+      } catch (error) {
+        if (!isAway(error)) this.fail(error);
+        else if (!this.#failure) await this.over();
+      }
+    } while (!this.#failure);
+    return undefined;
+  }
+
+  /**
+   * Resolves when the store answers again, also where the worker is to stop, or when it was away for so long that it
+   * ends.
+   */
+  over(): Promise<void> {
+    return (this.#waiting ??= this.#wait().finally(() => (this.#waiting = undefined)));
+  }
+
+  /** Ends the worker. */
+  fail(error: unknown): void {
+    if (this.#failure) return;
+    this.#failure = { error };
+    this.#failed.abort();
+    this.#stop();
+  }
+
+  async #wait(): Promise<void> {
+    let told = false;
+    const away = ({ message }: Error): void => {
+      if (!told) this.#tell({ type: "away", error: message });
+      told = true;
+    };
+    try {
+      await patiently(this.#timeoutMs, this.#failed.signal, () => this.#hf.ping(), away);
+      if (told) this.#tell({ type: "back" });
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+}
