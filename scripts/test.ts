@@ -21,7 +21,7 @@ const staticChecks: readonly Step[] = [
   { name: "imports", command: "node", args: ["scripts/check-imports.ts"] },
   build,
   { name: "exports", command: "node", args: ["scripts/check-exports.ts"] },
-  { name: "guarantees", command: "node", args: ["scripts/guarantees.ts", "--check"] },
+  { name: "generated", command: "node", args: ["scripts/generate.ts", "--check"] },
   { name: "package", command: "node", args: ["scripts/check-package.ts"] },
 ];
 

@@ -1,5 +1,8 @@
+import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { guarantees } from "../../src/cli/guarantees.ts";
 import type { Capabilities } from "../../src/port/index.ts";
+import { backendNames } from "./definition-list.ts";
 
 /** A column: a backend by the URL that connects to it. */
 export interface Column {
@@ -7,6 +10,19 @@ export interface Column {
   readonly capabilities: Capabilities;
   /** What depends on more than the capabilities, by the title of its row. */
   readonly instead?: Readonly<Record<string, string>>;
+}
+
+const breadth: Readonly<Record<Capabilities["shared"], number>> = { process: 0, machine: 1, network: 2 };
+
+/** The columns of every backend, which `tests/backends/<name>/guarantees.ts` tells: those that few share come first. */
+export async function readColumns(root: string): Promise<Column[]> {
+  const columns: Column[] = [];
+  for (const name of backendNames(root)) {
+    const { href } = pathToFileURL(path.join(root, "tests/backends", name, "guarantees.ts"));
+    const { columns: read } = (await import(href)) as { columns(): Promise<readonly Column[]> };
+    columns.push(...(await read()));
+  }
+  return columns.toSorted((a, b) => breadth[a.capabilities.shared] - breadth[b.capabilities.shared]);
 }
 
 /** The table of the README, as Markdown. */

@@ -1,3 +1,5 @@
+import { definitions } from "../backends/definitions.generated.ts";
+
 const general = `holdfast: state and locks that hold when instances fail
 
   holdfast each INPUT --do handler.js [options]   handle every item of a file, exactly once
@@ -5,6 +7,12 @@ const general = `holdfast: state and locks that hold when instances fail
   holdfast doctor URL                             what a store is, what it guarantees, and what is set wrong
   holdfast help COMMAND                           more about a command
   holdfast --version
+
+A store is named by its URL:
+
+${storeLines()}
+
+Schemes: ${definitions.flatMap(({ schemes }) => schemes).join(", ")}
 `;
 
 const each = `holdfast each INPUT --do handler.js [options]
@@ -61,10 +69,17 @@ its own, which it deletes. Passwords are not shown.
   --timeout DURATION   how long all of it may take   (15s)
   --json               the same as JSON
 
-A Redis URL takes the parameters that a service uses, such as ?prefix=app or ?use=cache: what is wrong depends on them.
+Give it the URL that a service uses, with its parameters: what is wrong depends on them.
 
 Exit codes: 0 nothing is set wrong, 1 something is, 2 bad usage, 3 the store cannot be reached.
 `;
+
+/** Every backend: an example of its URL, its schemes, and who shares what it holds. */
+function storeLines(): string {
+  const stores = definitions.map(({ schemes: [first = ""], example = first, about = "" }) => [example, about] as const);
+  const width = Math.max(...stores.map(([example]) => example.length));
+  return stores.map(([example, about]) => `  ${example.padEnd(width)}   ${about}`).join("\n");
+}
 
 /** The help text of a command, or the general one. */
 export function help(command: string | undefined): string {

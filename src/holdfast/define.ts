@@ -27,12 +27,13 @@ export interface DefinedBackend<Options> extends BackendSource<Options> {
  */
 export function defineBackend<Options>(source: BackendSource<Options>): DefinedBackend<Options> {
   checkDefinition(source);
-  const { name, schemes, about, dependency } = source;
+  const { name, schemes, example, about, dependency } = source;
   const make = (options: Options): Backend => closingShared(source.open(options));
   // A function's own name is read-only.
   Object.defineProperty(make, "name", { value: name });
   return Object.assign(make, {
     schemes,
+    example,
     about,
     dependency,
     fromUrl: source.fromUrl.bind(source),

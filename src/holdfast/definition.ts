@@ -4,7 +4,7 @@ import { isSchemePattern } from "../url/schemes.ts";
 
 /** Throws InvalidArgumentError for what is no definition of a backend. */
 export function checkDefinition(definition: unknown): void {
-  const { name, schemes, about, dependency, fromUrl, open } = (definition ?? {}) as Partial<
+  const { name, schemes, example, about, dependency, fromUrl, open } = (definition ?? {}) as Partial<
     Record<keyof BackendDefinition, unknown>
   >;
   if (typeof name !== "string" || !/^[a-z][a-z0-9-]{0,63}$/.test(name)) {
@@ -16,7 +16,10 @@ export function checkDefinition(definition: unknown): void {
       refuse('a scheme is written as "toy://", or as "toy:" where no host follows');
     }
   }
-  if (about !== undefined && (typeof about !== "string" || about === "")) refuse("about must be text, if there is any");
+  for (const [what, text] of Object.entries({ example, about })) {
+    if (text !== undefined && (typeof text !== "string" || text === ""))
+      refuse(`${what} must be text, if there is any`);
+  }
   if (dependency !== undefined) checkDependency(dependency);
   if (typeof fromUrl !== "function") refuse("fromUrl must be a function");
   if (typeof open !== "function") refuse("open must be a function");

@@ -13,7 +13,9 @@ export interface BackendDefinition<Options = unknown> {
    * hold what may be left out, with choices: `"toy[s][+cluster|+alone]://"`.
    */
   readonly schemes: readonly string[];
-  /** Who shares what it holds, in a few words, for tables and help. */
+  /** A URL of it that needs nothing but its server, for help and messages. */
+  readonly example?: string | undefined;
+  /** Who shares what it holds, in a few words, for help. */
   readonly about?: string | undefined;
   /** The package of its driver, which the application installs. Undefined for a backend that needs none. */
   readonly dependency?: Dependency | undefined;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
+import { backends } from "./support/backends.ts";
 import { createConsumer, publicSpecifiers, type Consumer } from "./support/consumer.ts";
 import { nodeBinary, nodeVersions } from "./support/node-versions.ts";
 import { succeed } from "./support/process.ts";
@@ -36,17 +37,15 @@ for (const specifier of ${JSON.stringify(publicSpecifiers())}) {
 console.log(JSON.stringify(different));
 `;
 
+const driven = backends.filter(({ driver }) => driver !== undefined);
+
 const withoutDriver = `
 import { connect, isHoldfastError } from "holdfast";
-import { lmdb, LmdbStateStore } from "holdfast/lmdb";
-import { redis, RedisStateStore } from "holdfast/redis";
-await import("lmdb").then(() => { throw new Error("lmdb is installed"); }, () => undefined);
+${driven.map(({ name, maker, store }) => `import { ${maker}, ${store} } from "holdfast/${name}";`).join("\n")}
 const failures = [];
 const keep = (error) => failures.push({ ours: isHoldfastError(error), code: error.code, message: error.message });
-await connect("file:./data", { service: "s" }).catch(keep);
-await new LmdbStateStore(lmdb({ path: "./data" }), "orders", { service: "s" }).load("1").catch(keep);
-await connect("redis://localhost:6379").catch(keep);
-await new RedisStateStore(redis({ url: "redis://localhost:6379" }), "orders").load("1").catch(keep);
+${driven.map(({ url }) => `await connect(${JSON.stringify(url)}, { service: "s" }).catch(keep);`).join("\n")}
+${driven.map(({ making, store }) => `await new ${store}(${making}, "orders", { service: "s" }).load("1").catch(keep);`).join("\n")}
 console.log(JSON.stringify(failures));
 `;
 
@@ -77,7 +76,7 @@ describe("the packed package, without lmdb and without peers", () => {
 
   it("installs nothing but itself", () => {
     assert.ok(existsSync(path.join(consumer.folder, "node_modules/holdfast/dist/cli/main.js")));
-    assert.ok(!existsSync(path.join(consumer.folder, "node_modules/lmdb")));
+    for (const { driver = "" } of driven) assert.ok(!existsSync(path.join(consumer.folder, "node_modules", driver)));
     assert.ok(!existsSync(path.join(consumer.folder, "node_modules/holdfast/src")));
   });
 
@@ -111,13 +110,13 @@ describe("the packed package, without lmdb and without peers", () => {
         assert.deepEqual(await run("work.mjs"), { order: { paid: true }, price: 7 });
       });
 
-      it("names the install command where lmdb is needed", async () => {
+      it("names the install command where a driver is needed", async () => {
         const failures = (await run("without-driver.mjs")) as Array<{ ours: boolean; code: string; message: string }>;
-        assert.equal(failures.length, 4);
+        assert.equal(failures.length, 2 * driven.length);
         for (const [i, failure] of failures.entries()) {
           assert.ok(failure.ours, failure.message);
-          assert.notEqual(failure.code, "INDETERMINATE");
-          assert.match(failure.message, i < 2 ? /npm install lmdb/ : /npm install redis/);
+          assert.equal(failure.code, "UNSUPPORTED");
+          assert.ok(failure.message.includes(`npm install ${driven[i % driven.length]?.driver}@`), failure.message);
         }
       });
     });

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
-import { checkExports } from "../../scripts/lib/export-rules.ts";
+import { checkDrivers, checkEntry, checkExports } from "../../scripts/lib/export-rules.ts";
 
 const memory = { types: "./dist/entries/memory.d.ts", default: "./dist/entries/memory.js" };
 const files = {
@@ -69,5 +69,40 @@ test("a command without its first line is refused", () => {
   const present = { ...files, "dist/cli/main.js": "export {};\n" };
   assert.deepEqual(problemsOf({ exports: { "./memory": memory } }, present), [
     'bin "holdfast" must start with #!/usr/bin/env node',
+  ]);
+});
+
+test("the drivers of the backends are the optional packages, in the same versions", () => {
+  const toy = { name: "toy", dependency: { name: "toy-client", range: "^2.0.0" } };
+  const plain = { name: "plain" };
+  const root = mkdtempSync(path.join(tmpdir(), "holdfast-exports-"));
+  const problems = (manifest: object): string[] => {
+    writeFileSync(path.join(root, "package.json"), JSON.stringify(manifest));
+    return checkDrivers(root, [toy, plain]);
+  };
+  try {
+    const optional = { "toy-client": { optional: true } };
+    assert.deepEqual(problems({ optionalDependencies: { "toy-client": "^2.0.0" } }), []);
+    assert.deepEqual(problems({ peerDependencies: { "toy-client": "^2.0.0" }, peerDependenciesMeta: optional }), []);
+    assert.deepEqual(problems({}), ["the driver toy-client of toy is no optional package of package.json"]);
+    assert.deepEqual(problems({ peerDependencies: { "toy-client": "^1.0.0", other: "1" } }), [
+      "package.json has toy-client ^1.0.0, and the definition of toy ^2.0.0",
+      "other is an optional package, and the driver of no backend",
+      "the peer toy-client must be optional",
+      "the peer other must be optional",
+    ]);
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+});
+
+test("the entry of a backend exports what makes it, and its classes", () => {
+  assert.deepEqual(checkEntry("toy", ["toy", "ToyStateStore", "ToyCache", "ToyLock", "other"]), []);
+  assert.deepEqual(checkEntry("my-toy", ["myToyBackend", "MyToyStateStore", "MyToyCache", "MyToyLock"]), []);
+  assert.deepEqual(checkEntry("toy", ["toyBackend", "ToyStateStore"]), [
+    "src/entries/toy.ts does not export …Cache, …Lock",
+  ]);
+  assert.deepEqual(checkEntry("toy", ["ToyStore", "ToyCache"]), [
+    "src/entries/toy.ts does not export what makes it, …StateStore, …Cache, …Lock",
   ]);
 });

@@ -7,6 +7,7 @@ import { directoryOf } from "./url.ts";
 export const definition: BackendDefinition<LmdbOptions> = {
   name: "lmdb",
   schemes: ["file:"],
+  example: "file:./data",
   about: "every process of this machine",
   dependency,
   fromUrl(url) {

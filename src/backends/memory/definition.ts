@@ -6,7 +6,8 @@ import type { MemoryOptions } from "./index.ts";
 export const definition: BackendDefinition<MemoryOptions> = {
   name: "memory",
   schemes: ["memory:"],
-  about: "this process",
+  example: "memory:",
+  about: "this process alone",
   /** `memory:` is a memory of its own for each backend, `memory:name` one for all that name it. */
   fromUrl(url) {
     if (url.path.startsWith("//")) refuseUrl("memory: takes no //; write memory: or memory:name");

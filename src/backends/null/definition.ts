@@ -5,6 +5,7 @@ import { refuseUrl } from "../../url/cut.ts";
 export const definition: BackendDefinition<undefined> = {
   name: "null",
   schemes: ["null:"],
+  example: "null:",
   about: "keeps nothing, grants every lock",
   fromUrl(url) {
     if (url.path !== "") refuseUrl("nothing may follow null:");

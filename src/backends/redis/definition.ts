@@ -6,7 +6,8 @@ import { parseRedisUrl, schemes } from "./url.ts";
 export const definition: BackendDefinition<RedisOptions> = {
   name: "redis",
   schemes,
-  about: "every machine: Redis, Valkey",
+  example: "redis://localhost:6379",
+  about: "every machine: Redis, Valkey and their like",
   dependency,
   fromUrl(url, use) {
     const text = url.withPassword();

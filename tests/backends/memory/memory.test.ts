@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { describe, it } from "node:test";
-import { memoryBackend, MemoryServer } from "../../src/backends/memory/index.ts";
-import { isHoldfastError } from "../../src/base/errors.ts";
-import { drawId } from "../../src/base/ids.ts";
-import { space, type Key } from "../../src/base/keys.ts";
-import type { Granted, Group, Operation, Session, Signal, StoredRecord } from "../../src/port/index.ts";
-import { virtualTime } from "../../src/testing/virtual-time.ts";
+import { memoryBackend, MemoryServer } from "../../../src/backends/memory/index.ts";
+import { isHoldfastError } from "../../../src/base/errors.ts";
+import { drawId } from "../../../src/base/ids.ts";
+import { space, type Key } from "../../../src/base/keys.ts";
+import type { Granted, Group, Operation, Session, Signal, StoredRecord } from "../../../src/port/index.ts";
+import { virtualTime } from "../../../src/testing/virtual-time.ts";
 
 const record = (key: string): Key => ({ space: space("state", "", "records"), key });
 const lock = (key: string): Key => ({ space: space("lock", "", "locks"), key });
@@ -143,8 +143,8 @@ describe("memory", () => {
   });
 
   it("keeps no process alive, whatever is held, waits or expires", () => {
-    const index = new URL("../../src/backends/memory/index.ts", import.meta.url).href;
-    const keys = new URL("../../src/base/keys.ts", import.meta.url).href;
+    const index = new URL("../../../src/backends/memory/index.ts", import.meta.url).href;
+    const keys = new URL("../../../src/base/keys.ts", import.meta.url).href;
     const script = `
       import { memoryBackend } from ${JSON.stringify(index)};
       import { space } from ${JSON.stringify(keys)};

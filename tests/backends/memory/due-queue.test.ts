@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { DueQueue, type Due } from "../../src/backends/memory/due-queue.ts";
-import { virtualTime } from "../../src/testing/virtual-time.ts";
+import { DueQueue, type Due } from "../../../src/backends/memory/due-queue.ts";
+import { virtualTime } from "../../../src/testing/virtual-time.ts";
 
 interface Item extends Due {
   readonly name: number;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { nullBackend } from "../../src/backends/null/index.ts";
-import { space, type Key } from "../../src/base/keys.ts";
-import type { Condition, Granted, Group, Operation, Outcome } from "../../src/port/index.ts";
+import { nullBackend } from "../../../src/backends/null/index.ts";
+import { space, type Key } from "../../../src/base/keys.ts";
+import type { Condition, Granted, Group, Operation, Outcome } from "../../../src/port/index.ts";
 
 const key: Key = { space: space("state", "", "records"), key: "k" };
 const lock: Key = { space: space("lock", "", "locks"), key: "k" };
