@@ -6,7 +6,7 @@ import { Alarm } from "../common/alarm.ts";
 import type { Batch } from "./batch.ts";
 import { capabilitiesOf } from "./capabilities.ts";
 import { makeRouter, resolveRedisOptions, type RedisOptions, type ResolvedOptions } from "./connections/index.ts";
-import type { Engine, Known } from "./engine.ts";
+import type { Known, Shared } from "./shared.ts";
 import { Layout } from "./layout.ts";
 import { closed, failedBy } from "./outcomes.ts";
 import { Places } from "./places.ts";
@@ -32,7 +32,7 @@ export function redisBackend(options: RedisOptions): Backend {
   return backend;
 }
 
-class RedisBackend implements Backend, Engine {
+class RedisBackend implements Backend, Shared {
   readonly name = "redis";
   readonly time: Time;
   readonly router: Router;

@@ -19,7 +19,7 @@ export interface BatchContext {
   /** Where those wait whose node is not there. */
   readonly room: WaitingRoom;
   /** A reply told of a lock. */
-  learned(op: LockOperation, outcome: Outcome, turnMs: number): void;
+  learned(op: LockOperation, outcome: Outcome, passedMs: number): void;
 }
 
 /**
@@ -85,8 +85,8 @@ export class Batch implements Learned, Due {
     this.#end();
   }
 
-  lock(op: Operation, outcome: Outcome, turnMs: number): void {
-    this.#context?.learned(op as LockOperation, outcome, turnMs);
+  lock(op: Operation, outcome: Outcome, passedMs: number): void {
+    this.#context?.learned(op as LockOperation, outcome, passedMs);
   }
 
   stamped(member: number, results: Result[], place: number, stamps: readonly NamedStamp[], otherwise?: false): void {
@@ -172,10 +172,10 @@ export class Batch implements Learned, Due {
     try {
       let reply;
       try {
-        reply = await router.send(part.lane, part.route, part.command(false), part);
+        reply = await router.send(part.route, part.key, part.command(false), part);
       } catch (error) {
         if (this.#over || !(error instanceof RedisFailure) || error.reply !== "NOSCRIPT") throw error;
-        reply = await router.send(part.lane, part.route, part.command(true), part);
+        reply = await router.send(part.route, part.key, part.command(true), part);
       }
       if (!this.#over) {
         part.read(reply, this.#groups, this, this.#outcomes);

@@ -1,4 +1,5 @@
 import type { Group, Holding, LockState, Operation, Outcome, Result } from "../../port/index.ts";
+import { mode as lockMode, reply as word } from "./lua/opcodes.ts";
 import type { Layout } from "./layout.ts";
 import { failedWithin, foreign, notSent, unreadable } from "./outcomes.ts";
 import type { Encoding } from "./encode.ts";
@@ -8,7 +9,7 @@ import type { Reply } from "./router.ts";
 /** What is learned of a group beside its outcome. */
 export interface Learned {
   /** An acquire that waits was refused, or granted or released: whoever waits has to be looked after. */
-  lock(op: Operation, outcome: Outcome, turnMs: number): void;
+  lock(op: Operation, outcome: Outcome, passedMs: number): void;
   /** The result at `place` is one only if these stamps are current, and `otherwise` if not. */
   stamped(member: number, results: Result[], place: number, stamps: readonly NamedStamp[], otherwise?: false): void;
 }
@@ -32,9 +33,9 @@ export class ReplyReader {
     const reply = this.#reply;
     this.#member = member;
     switch (reply[this.#at++]) {
-      case 0:
+      case word.done:
         return this.#results(group);
-      case 1: {
+      case word.conflict: {
         const at = this.#place(group);
         const current = reply[this.#at++] as Buffer | null;
         const op = group.ops[at];
@@ -43,18 +44,18 @@ export class ReplyReader {
         if (current !== null && record === undefined) return notSent(foreign(op));
         return { ok: false, why: "conflict", at, current: record };
       }
-      case 2:
+      case word.fenced:
         return { ok: false, why: "fenced", at: this.#place(group) };
-      case 3: {
+      case word.held: {
         const at = this.#place(group);
         const state = reply[this.#at++] as readonly Reply[];
         const outcome: Outcome = { ok: false, why: "held", at, state: stateOf(state), ahead: state[1] as number };
         this.#learned.lock(group.ops[at] as Operation, outcome, state[0] as number);
         return outcome;
       }
-      case 4:
+      case word.failedBefore:
         return failedWithin(String(reply[this.#at++]), false, group);
-      case 5:
+      case word.failedAfter:
         return failedWithin(String(reply[this.#at++]), true, group);
       default:
         return unreadable();
@@ -161,7 +162,7 @@ function stateOf(state: readonly Reply[]): LockState {
   for (let i = 3; i + 4 < state.length; i += 5) {
     holders.push({
       owner: String(state[i]),
-      mode: String(state[i + 1]) === "s" ? "shared" : "exclusive",
+      mode: String(state[i + 1]) === lockMode.shared ? "shared" : "exclusive",
       grant: state[i + 2] as number,
       remainingMs: state[i + 3] as number,
       info: String(state[i + 4]),

@@ -1,6 +1,7 @@
 import type { Key } from "../../base/keys.ts";
 import type { Condition, Group, Operation, Ttl } from "../../port/index.ts";
 import type { Layout } from "./layout.ts";
+import { condition, element, ending, giving, mode as lockMode, quickly, stamping } from "./lua/opcodes.ts";
 import { encodeRecord, joined } from "./record.ts";
 import type { Arg } from "./router.ts";
 
@@ -58,7 +59,7 @@ export class Arguments {
     if (guards !== undefined) {
       for (const { lock, owner, grant } of guards) {
         this.#lock(lock, false);
-        this.args.push("G", owner, String(grant));
+        this.args.push(element.guard, owner, String(grant));
       }
     }
     for (const op of ops) this.#operation(op);
@@ -74,35 +75,35 @@ export class Arguments {
       case "release":
         if (op.markMs !== undefined) return false;
         this.#lock(op.lock, true);
-        args.push("l", op.owner);
+        args.push(quickly.release, op.owner);
         return true;
       case "extend":
         if (op.raise !== undefined) return false;
         this.#lock(op.lock, false);
-        args.push("e", op.owner, String(op.grant), time(op.ttl));
+        args.push(quickly.extend, op.owner, String(op.grant), time(op.ttl));
         return true;
       case "get":
-        if (op.keyOnly) args.push("h", op.stamped && !stampsApart ? "s" : "");
-        else if (op.stamped && !stampsApart) args.push("v");
+        if (op.keyOnly) args.push(quickly.head, op.stamped && !stampsApart ? stamping.current : stamping.any);
+        else if (op.stamped && !stampsApart) args.push(quickly.getStamped);
         else return false;
         keys.push(layout.name(op.key));
         return true;
       case "touch":
         if (op.if !== undefined || (op as Touch).stale) return false;
         keys.push(layout.name(op.key));
-        args.push("u", op.stamped ? "s" : "", endOf(op.ttl));
+        args.push(quickly.touch, op.stamped ? stamping.current : stamping.any, endOf(op.ttl));
         return true;
       case "delete":
         if (op.if !== undefined) return false;
         keys.push(layout.name(op.key));
-        args.push("d", givenBy(op, stampsApart));
+        args.push(quickly.delete, givenBy(op, stampsApart));
         return true;
       case "set": {
         if (op.ttl === "keep" || (op.if === undefined) === (op.ttl === undefined)) return false;
         const encoded = encodeRecord(op.id, op.value, op.stamps, layout, op.ttl !== undefined);
         keys.push(layout.name(op.key));
-        if (op.ttl === undefined) args.push("c", conditionOf(op.if), joined(encoded));
-        else args.push("p", endOf(op.ttl), encoded.head, encoded.tail);
+        if (op.ttl === undefined) args.push(quickly.compareAndSet, conditionOf(op.if), joined(encoded));
+        else args.push(quickly.put, endOf(op.ttl), encoded.head, encoded.tail);
         this.bytes += op.value.length;
         return true;
       }
@@ -118,10 +119,10 @@ export class Arguments {
     if (ttl !== this.#ttl || claimMs !== this.#claimMs) {
       this.#ttl = ttl;
       this.#claimMs = claimMs;
-      this.args.push("t", time(ttl), claimMs === undefined ? "" : time(claimMs));
+      this.args.push(quickly.times, time(ttl), claimMs === undefined ? "" : time(claimMs));
     }
     this.#lock(lock, true);
-    this.args.push("a", String.fromCharCode(size) + owner + info);
+    this.args.push(quickly.acquire, String.fromCharCode(size) + owner + info);
     return true;
   }
 
@@ -132,60 +133,76 @@ export class Arguments {
       case "get": {
         const stamped = op.stamped && !stampsApart;
         keys.push(layout.name(op.key));
-        if (op.keyOnly) args.push("H", stamped ? "s" : "");
-        else args.push(stamped ? "V" : "R");
+        if (op.keyOnly) args.push(element.head, stamped ? stamping.current : stamping.any);
+        else args.push(stamped ? element.getStamped : element.get);
         break;
       }
       case "check":
         keys.push(layout.name(op.key));
-        args.push("C", conditionOf(op.if));
+        args.push(element.check, conditionOf(op.if));
         break;
       case "set": {
         const ends = op.ttl !== undefined && op.ttl !== "keep";
         const { head, tail } = encodeRecord(op.id, op.value, op.stamps, layout, ends);
         keys.push(layout.name(op.key));
-        args.push("S", conditionOf(op.if), endOf(op.ttl), head, tail);
+        args.push(element.set, conditionOf(op.if), endOf(op.ttl), head, tail);
         this.bytes += op.value.length;
         break;
       }
       case "touch":
         keys.push(layout.name(op.key));
-        args.push("U", conditionOf(op.if), op.stamped ? "s" : (op as Touch).stale ? "n" : "", endOf(op.ttl));
+        args.push(
+          element.touch,
+          conditionOf(op.if),
+          op.stamped ? stamping.current : (op as Touch).stale ? stamping.stale : stamping.any,
+          endOf(op.ttl),
+        );
         break;
       case "delete": {
         const given = givenBy(op, stampsApart);
         keys.push(layout.name(op.key));
-        if (given === "") args.push("D", conditionOf(op.if));
-        else args.push("M", conditionOf(op.if), given);
+        if (given === giving.count) args.push(element.delete, conditionOf(op.if));
+        else args.push(element.take, conditionOf(op.if), given);
         break;
       }
       case "floor":
         keys.push(layout.floor(op.key));
-        args.push("F", String(op.grant), String(op.n), time(op.keepMs));
+        args.push(element.floor, String(op.grant), String(op.n), time(op.keepMs));
         break;
       case "acquire": {
         const { owner, mode, limit, ttl, wait, info } = op;
         this.#lock(op.lock, true);
         const claim = wait === undefined ? "" : time(wait.claimMs);
-        args.push("A", owner, mode === "shared" ? "s" : "x", limit === undefined ? "" : String(limit));
+        args.push(
+          element.acquire,
+          owner,
+          mode === "shared" ? lockMode.shared : lockMode.exclusive,
+          limit === undefined ? "" : String(limit),
+        );
         args.push(time(ttl), claim, info);
         break;
       }
       case "extend":
         this.#lock(op.lock, false);
-        args.push("E", op.owner, String(op.grant), time(op.ttl), op.raise === undefined ? "" : String(op.raise));
+        args.push(
+          element.extend,
+          op.owner,
+          String(op.grant),
+          time(op.ttl),
+          op.raise === undefined ? "" : String(op.raise),
+        );
         break;
       case "release":
         this.#lock(op.lock, true);
-        args.push("L", op.owner, op.markMs === undefined ? "" : time(op.markMs));
+        args.push(element.release, op.owner, op.markMs === undefined ? "" : time(op.markMs));
         break;
       case "steal":
         this.#lock(op.lock, true);
-        args.push("T", op.owner === undefined ? "" : `=${op.owner}`);
+        args.push(element.steal, op.owner === undefined ? "" : `=${op.owner}`);
         break;
       case "inspect":
         this.#lock(op.lock, true);
-        args.push("I");
+        args.push(element.inspect);
         break;
     }
   }
@@ -198,23 +215,24 @@ export class Arguments {
   }
 }
 
-function conditionOf(condition: Condition | undefined): string {
-  return condition === undefined ? "" : "id" in condition ? `=${condition.id}` : "-";
+function conditionOf(asked: Condition | undefined): string {
+  if (asked === undefined) return condition.none;
+  return "id" in asked ? condition.id + asked.id : condition.absent;
 }
 
 /** What a delete is to give, as `readGiven` in `lua/base.ts` has it. */
 function givenBy({ take, stamped }: Extract<Operation, { op: "delete" }>, stampsApart: boolean): string {
-  if (!stamped) return take ? "t" : "";
-  if (stampsApart) return take ? "t" : "h";
-  return take ? "T" : "c";
+  if (!stamped) return take ? giving.record : giving.count;
+  if (stampsApart) return take ? giving.record : giving.head;
+  return take ? giving.currentRecord : giving.isCurrent;
 }
 
 /** When a record ends, as the script is told it. */
 function endOf(ttl: Ttl | undefined): string {
   if (typeof ttl === "number") return time(ttl);
-  if (ttl === undefined) return "";
-  if (ttl === "keep") return "k";
-  return `@${String(Math.min(Math.max(Math.ceil(ttl.at), 0), latest)).padStart(13, "0")}`;
+  if (ttl === undefined) return ending.never;
+  if (ttl === "keep") return ending.keep;
+  return `${ending.at}${String(Math.min(Math.max(Math.ceil(ttl.at), 0), latest)).padStart(13, "0")}`;
 }
 
 /** Whole milliseconds. */

@@ -4,7 +4,7 @@ import { Arguments, type Encoding } from "./encode.ts";
 import { script, scriptSha } from "./lua/script.ts";
 import { foreign, notSent } from "./outcomes.ts";
 import { encodeRecord, encodeText, isPlainText, joined, stampsOf } from "./record.ts";
-import type { Arg, Errand, Lane, Reply } from "./router.ts";
+import type { Arg, Errand, Route, Reply } from "./router.ts";
 
 /** Most operations in one command. */
 const mostOperations = 256;
@@ -13,9 +13,9 @@ const mostBytes = 1024 * 1024;
 
 /** Groups of a batch that one command carries. */
 export abstract class Part implements Errand {
-  readonly lane: Lane = "commands";
+  readonly route: Route = "commands";
   /** Where it goes on a cluster; a key of the command. */
-  readonly route: string;
+  readonly key: string;
   /** Places of the groups in their batch. */
   readonly members: number[] = [];
   givenUp = false;
@@ -23,8 +23,8 @@ export abstract class Part implements Errand {
   protected operations = 0;
   protected bytes = 0;
 
-  constructor(route: string) {
-    this.route = route;
+  constructor(key: string) {
+    this.key = key;
   }
 
   get full(): boolean {
@@ -45,8 +45,8 @@ export class Reads extends Part {
   readonly #names: string[] = [];
   readonly #encoding: Encoding;
 
-  constructor(route: string, encoding: Encoding) {
-    super(route);
+  constructor(key: string, encoding: Encoding) {
+    super(key);
     this.#encoding = encoding;
   }
 
@@ -91,8 +91,8 @@ export class Writes extends Part {
   readonly #pairs: Arg[] = [];
   readonly #encoding: Encoding;
 
-  constructor(route: string, encoding: Encoding) {
-    super(route);
+  constructor(key: string, encoding: Encoding) {
+    super(key);
     this.#encoding = encoding;
   }
 
@@ -117,14 +117,14 @@ export class Writes extends Part {
 
 /** All other groups: one call of the script. */
 export class Scripted extends Part {
-  override readonly lane: Lane;
+  override readonly route: Route;
   readonly #arguments: Arguments;
   readonly #encoding: Encoding;
 
   /** The clock's key is in the slot of all others. */
-  constructor(clock: string, lane: Lane, encoding: Encoding) {
+  constructor(clock: string, route: Route, encoding: Encoding) {
     super(clock);
-    this.lane = lane;
+    this.route = route;
     this.#encoding = encoding;
     this.#arguments = new Arguments(encoding, clock);
   }

@@ -41,14 +41,14 @@ export class Plan {
     this.#scripted(slot, keepsLeases(group)).add(i, group);
   }
 
-  #reads(slot: number, route: string): Reads {
+  #reads(slot: number, key: string): Reads {
     const open = this.#open.get(slot * 4 + reads) as Reads | undefined;
-    return open && !open.full ? open : this.#begin(slot * 4 + reads, new Reads(route, this.#encoding));
+    return open && !open.full ? open : this.#begin(slot * 4 + reads, new Reads(key, this.#encoding));
   }
 
-  #writes(slot: number, route: string): Writes {
+  #writes(slot: number, key: string): Writes {
     const open = this.#open.get(slot * 4 + writes) as Writes | undefined;
-    return open && !open.full ? open : this.#begin(slot * 4 + writes, new Writes(route, this.#encoding));
+    return open && !open.full ? open : this.#begin(slot * 4 + writes, new Writes(key, this.#encoding));
   }
 
   #scripted(slot: number, renews: boolean): Scripted {

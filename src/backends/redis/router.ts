@@ -11,7 +11,7 @@ export type Topology = "single" | "sentinel" | "cluster";
  * Which connection a command goes on. `commands` carries what callers wait for; `renewals` the extensions of leases, so that
  * they do not queue behind a large value.
  */
-export type Lane = "commands" | "renewals";
+export type Route = "commands" | "renewals";
 
 /** One primary. */
 export interface Node {
@@ -66,16 +66,16 @@ export interface Router {
    */
   ready(deadline: number, key?: string, once?: boolean): Promise<void>;
   /**
-   * Whether a command for `key` can be sent now, without waiting. The lane `renewals` has a connection of its own from its first
+   * Whether a command for `key` can be sent now, without waiting. The route `renewals` has a connection of its own from its first
    * use on, and takes the one for commands where its own is not there.
    */
-  isReady(lane: Lane, key: string | undefined): boolean;
+  isReady(route: Route, key: string | undefined): boolean;
   /**
    * Sends one command now, at most once, and never waits for a connection: where there is none it rejects with
    * `RedisFailure { sent: false }`. `key` names where on a cluster; undefined is any node. MOVED, ASK and TRYAGAIN are followed
    * (the server did not execute) until `errand` is given up. Rejects with RedisFailure only.
    */
-  send(lane: Lane, key: string | undefined, args: readonly Arg[], errand?: Errand): Promise<Reply>;
+  send(route: Route, key: string | undefined, args: readonly Arg[], errand?: Errand): Promise<Reply>;
   /** The slot of a key on a cluster; 0 elsewhere. Keys of one slot can be in one script. */
   slotOf(key: string): number;
   /** The primaries: one, or those of the cluster with what identifies the current distribution of the slots. */

@@ -2,11 +2,11 @@ import type { Key } from "../../base/keys.ts";
 import { drawId } from "../../base/ids.ts";
 import type { ExecuteCall, Group, Outcome, Page, Query, Session, Signals } from "../../port/index.ts";
 import { Batch, type BatchContext } from "./batch.ts";
-import type { Engine } from "./engine.ts";
+import type { Shared } from "./shared.ts";
 import { closed, notSent } from "./outcomes.ts";
 import { readPage } from "./pages.ts";
 import { before } from "./signals/before.ts";
-import { Turns } from "./turns.ts";
+import { Passing } from "./passing.ts";
 
 /** How long a look at a lock may take, in ms. */
 const lookTimeout = 5_000;
@@ -15,29 +15,29 @@ const lookTimeout = 5_000;
 export class RedisSession implements Session {
   readonly id: string = drawId();
   readonly signals: Signals;
-  readonly #engine: Engine;
-  readonly #turns: Turns;
+  readonly #shared: Shared;
+  readonly #passing: Passing;
   readonly #onClose: (session: RedisSession) => void;
   #context: BatchContext | undefined;
   #closed = false;
 
-  constructor(engine: Engine, onClose: (session: RedisSession) => void) {
-    this.#engine = engine;
+  constructor(shared: Shared, onClose: (session: RedisSession) => void) {
+    this.#shared = shared;
     this.#onClose = onClose;
-    this.signals = engine.hub.signalsOf(this.id);
-    this.#turns = new Turns(engine.time, (lock) => void this.#look(lock));
+    this.signals = shared.hub.signalsOf(this.id);
+    this.#passing = new Passing(shared.time, (lock) => void this.#look(lock));
   }
 
   execute(groups: readonly Group[], call: ExecuteCall): Promise<readonly Outcome[]> {
     if (this.#closed) return Promise.resolve(groups.map(() => notSent(closed())));
     const context = this.#ready();
     if (!context) return this.#wait(groups, call);
-    return new Promise((settle) => new Batch(this.#engine.alarm, groups, call, settle).send(context));
+    return new Promise((settle) => new Batch(this.#shared.alarm, groups, call, settle).send(context));
   }
 
   async page(query: Query, { deadline }: { readonly deadline: number }): Promise<Page> {
     if (this.#closed) throw closed();
-    const { time } = this.#engine;
+    const { time } = this.#shared;
     const context = this.#ready() ?? (await this.#enter(deadline));
     return readPage({ ...context, time, run: (groups) => this.#run(groups, deadline) }, query, deadline);
   }
@@ -50,19 +50,19 @@ export class RedisSession implements Session {
   end(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#turns.close();
-    this.#engine.hub.drop(this.id);
+    this.#passing.close();
+    this.#shared.hub.drop(this.id);
     this.#onClose(this);
   }
 
   /** Undefined while there is no connection. */
   #ready(): BatchContext | undefined {
-    return this.#context && this.#engine.router.isReady("commands", undefined) ? this.#context : undefined;
+    return this.#context && this.#shared.router.isReady("commands", undefined) ? this.#context : undefined;
   }
 
   /** Groups wait for a connection, as many as there is room for; the others are told at once that there is none. */
   #wait(groups: readonly Group[], call: ExecuteCall): Promise<readonly Outcome[]> {
-    const { alarm, room } = this.#engine;
+    const { alarm, room } = this.#shared;
     const { admitted, leave } = room.enter(groups.length);
     const refused = groups.slice(admitted).map(() => notSent(room.full()));
     for (const [i, outcome] of refused.entries()) call.settled?.(admitted + i, outcome);
@@ -88,7 +88,7 @@ export class RedisSession implements Session {
 
   /** As {@link #reach}, for one call, if there is room for it. */
   async #enter(deadline: number): Promise<BatchContext> {
-    const { time, room } = this.#engine;
+    const { time, room } = this.#shared;
     const { admitted, leave } = room.enter(1);
     if (admitted === 0) throw room.full();
     try {
@@ -100,8 +100,8 @@ export class RedisSession implements Session {
 
   /** Resolves when commands can be sent. Rejects with a HoldfastError. */
   async #reach(deadline: number): Promise<BatchContext> {
-    const { router, layout, places, room } = this.#engine;
-    const { stampsApart, declareAll } = await this.#engine.openBefore(deadline);
+    const { router, layout, places, room } = this.#shared;
+    const { stampsApart, declareAll } = await this.#shared.openBefore(deadline);
     if (!router.isReady("commands", undefined)) await router.ready(deadline);
     if (this.#closed) throw closed();
     this.#context ??= {
@@ -109,7 +109,7 @@ export class RedisSession implements Session {
       places,
       room,
       encoding: { layout, channel: layout.grantsChannel(this.id), stampsApart, declareAll },
-      learned: (op, outcome, turnMs) => this.#turns.learned(op, outcome, turnMs),
+      learned: (op, outcome, passedMs) => this.#passing.learned(op, outcome, passedMs),
     };
     return this.#context;
   }
@@ -120,8 +120,8 @@ export class RedisSession implements Session {
 
   /** Has a lock that may be due looked at, which passes it on. */
   async #look(lock: Key): Promise<void> {
-    const deadline = this.#engine.time.monotonic() + lookTimeout;
+    const deadline = this.#shared.time.monotonic() + lookTimeout;
     const [outcome] = await this.#run([{ ops: [{ op: "inspect", lock }] }], deadline);
-    if (!outcome?.ok) this.#turns.failed(lock);
+    if (!outcome?.ok) this.#passing.failed(lock);
   }
 }

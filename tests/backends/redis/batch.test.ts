@@ -19,11 +19,11 @@ const layout = new Layout("hf");
 
 /** A router whose commands are answered by the test, one after the other. */
 class Answered extends FakeRouter {
-  readonly asked: { readonly lane: string; readonly args: readonly Arg[]; readonly reply: Deferred<Reply> }[] = [];
+  readonly asked: { readonly route: string; readonly args: readonly Arg[]; readonly reply: Deferred<Reply> }[] = [];
 
-  override async send(lane: string, _key: string | undefined, args: readonly Arg[]): Promise<Reply> {
+  override async send(route: string, _key: string | undefined, args: readonly Arg[]): Promise<Reply> {
     const reply = deferred<Reply>();
-    this.asked.push({ lane, args, reply });
+    this.asked.push({ route, args, reply });
     return reply.promise;
   }
 }
@@ -38,7 +38,7 @@ class HalfAway extends Answered {
     return name.includes("{a}") ? 1 : 0;
   }
 
-  override isReady(_lane?: string, key?: string): boolean {
+  override isReady(_route?: string, key?: string): boolean {
     return this.#isBack || this.slotOf(key) === 0;
   }
 
@@ -136,7 +136,7 @@ describe("a batch of groups", () => {
       60,
     );
     assert.deepEqual(
-      router.asked.map(({ lane }) => lane),
+      router.asked.map(({ route }) => route),
       ["commands", "renewals"],
     );
     router.asked[1]?.reply.resolve([0, 7, 0, 8]);

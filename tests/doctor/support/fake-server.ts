@@ -55,7 +55,7 @@ export function fakeRouter(topology: Topology, ...accounts: readonly Account[]):
     topology,
     ready: async () => undefined,
     isReady: () => true,
-    send: (_lane, _key, args) => first.send(args),
+    send: (_route, _key, args) => first.send(args),
     slotOf: () => 0,
     primaries: async () => ({ nodes, epoch: "1" }),
     subscriber: () => ({

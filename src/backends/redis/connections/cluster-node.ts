@@ -1,4 +1,4 @@
-import { RedisFailure, type Arg, type Lane, type Node, type Reply } from "../router.ts";
+import { RedisFailure, type Arg, type Route, type Node, type Reply } from "../router.ts";
 import { Connection, RETIRED_MS, type Common } from "./connection.ts";
 import { showEndpoint, type Endpoint } from "./wire.ts";
 
@@ -25,8 +25,8 @@ export class ClusterNode implements Node {
   }
 
   /** An extension does not wait until its own connection is there. */
-  sendOn(lane: Lane, args: readonly Arg[]): Promise<Reply> {
-    if (lane === "commands") return this.commands.send(args);
+  sendOn(route: Route, args: readonly Arg[]): Promise<Reply> {
+    if (route === "commands") return this.commands.send(args);
     if (this.#renewals?.ready) return this.#renewals.send(args);
     this.#renewals ??= new Connection({
       ...this.#options,

@@ -1,4 +1,4 @@
-import type { Arg, Errand, Lane, Node, PushListener, Reply, Router, Subscriber } from "../router.ts";
+import type { Arg, Errand, Route, Node, PushListener, Reply, Router, Subscriber } from "../router.ts";
 import { RedisFailure } from "../router.ts";
 import { ClusterMap } from "./cluster-map.ts";
 import type { ClusterNode } from "./cluster-node.ts";
@@ -23,7 +23,7 @@ export interface ClusterOptions extends Common {
 
 /** What a command has been through. */
 interface Trip {
-  readonly lane: Lane;
+  readonly route: Route;
   readonly key: string | undefined;
   readonly args: readonly Arg[];
   readonly errand: Errand | undefined;
@@ -31,7 +31,7 @@ interface Trip {
   redirections: number;
 }
 
-/** The primaries of a cluster, one connection a lane and node. A node's refusal says where else the command belongs. */
+/** The primaries of a cluster, one connection a route and node. A node's refusal says where else the command belongs. */
 export class ClusterRouter implements Router {
   readonly topology = "cluster";
   readonly #options: ClusterOptions;
@@ -63,21 +63,25 @@ export class ClusterRouter implements Router {
     );
   }
 
-  isReady(_lane: Lane, key: string | undefined): boolean {
+  isReady(_route: Route, key: string | undefined): boolean {
     const node = key === undefined ? this.#map.any() : this.#map.at(slotOf(key));
     return node !== undefined && node.commands.ready;
   }
 
-  send(lane: Lane, key: string | undefined, args: readonly Arg[], errand?: Errand): Promise<Reply> {
+  send(route: Route, key: string | undefined, args: readonly Arg[], errand?: Errand): Promise<Reply> {
     const node = key === undefined ? this.#map.any() : this.#map.at(slotOf(key));
     if (!node) {
       this.#map.lookSoon();
       return Promise.reject(new RedisFailure("the command was not sent: no node serves its slot", false));
     }
     return node
-      .sendOn(lane, args)
+      .sendOn(route, args)
       .catch((error: unknown) =>
-        this.#refused({ lane, key, args, errand, since: this.#options.time.monotonic(), redirections: 0 }, node, error),
+        this.#refused(
+          { route, key, args, errand, since: this.#options.time.monotonic(), redirections: 0 },
+          node,
+          error,
+        ),
       );
   }
 
@@ -159,11 +163,11 @@ export class ClusterRouter implements Router {
 
   /** Sends again what was refused with `why`, if it is still wanted: a later command may be under way by now, or done. */
   async #again(trip: Trip, node: ClusterNode, why: unknown, isAsking = false): Promise<Reply> {
-    const { lane, args, errand } = trip;
+    const { route, args, errand } = trip;
     await this.#connected(node);
     if (errand?.givenUp) throw why;
     if (errand) errand.refused = false;
-    const reply = isAsking ? node.sendAsking(errand?.asking?.(args) ?? args) : node.sendOn(lane, args);
+    const reply = isAsking ? node.sendAsking(errand?.asking?.(args) ?? args) : node.sendOn(route, args);
     return reply.catch((error: unknown) => this.#refused(trip, node, error));
   }
 

@@ -1,4 +1,4 @@
-import type { Arg, Lane, Node, PushListener, Reply, Router, Subscriber, Topology } from "../router.ts";
+import type { Arg, Route, Node, PushListener, Reply, Router, Subscriber, Topology } from "../router.ts";
 import { closedError, Connection, type Common } from "./connection.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { Waiters } from "./waiters.ts";
@@ -54,8 +54,8 @@ export class SingleRouter implements Router {
     return this.#commands.ready;
   }
 
-  send(lane: Lane, _key: string | undefined, args: readonly Arg[]): Promise<Reply> {
-    if (lane === "commands") return this.#commands.send(args);
+  send(route: Route, _key: string | undefined, args: readonly Arg[]): Promise<Reply> {
+    if (route === "commands") return this.#commands.send(args);
     if (this.#renewals.ready) return this.#renewals.send(args);
     // An extension must not wait until its own connection is there.
     this.#renewals.start();

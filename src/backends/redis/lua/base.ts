@@ -1,3 +1,5 @@
+import { ending, giving, reply } from "./opcodes.ts";
+
 /**
  * What all parts of the script stand on. The first argument is the channel of the session that calls, the first key the clock;
  * then come groups, which take their keys in order (see `groups.ts`). Defining a function costs every call as much as a command
@@ -10,7 +12,7 @@ local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
 
 -- Why a group is refused.
-local CONFLICT, FENCED, HELD = 1, 2, 3
+local CONFLICT, FENCED, HELD = ${reply.conflict}, ${reply.fenced}, ${reply.held}
 
 -- The reply, the next argument and the next key.
 local out, n, a, k = {}, 0, 2, 2
@@ -58,14 +60,14 @@ end
 `;
 
 /**
- * Makes `ends` the moment when what `lasts` so many ms from now ends, as 13 digits. After '@' stands the moment itself; one that is past
- * is ''.
+ * Makes `ends` the moment when what `lasts` so many ms from now ends, as 13 digits. After `ending.at` stands the moment itself; one
+ * that is past is ''.
  */
 export const endTtl = `
 if not endings then endings = {} end
 ends = endings[lasts]
 if not ends then
-  if byte(lasts) == 64 then
+  if byte(lasts) == ${ending.at.charCodeAt(0)} then
     ends = sub(lasts, 2)
     if tonumber(ends) * 1000 <= now then ends = '' end
   else
@@ -140,12 +142,12 @@ end
 `;
 
 /**
- * Makes `given` what a delete of `key` gives, by `mode`: 't' the record, 'h' its head, 'T' the record if its stamps are current, 'c'
- * whether they are, as 1 or 0. False for what is not there; nil for what is no record.
+ * Makes `given` what a delete of `key` gives, by `mode` (`giving` in `opcodes.ts`). False for what is not there; nil for
+ * what is no record.
  */
 export const readGiven = `
 local head
-if mode == 'h' or mode == 'c' then
+if mode == '${giving.head}' or mode == '${giving.isCurrent}' then
   ${readHead}
 else
   head = call('GET', key) or ''
@@ -153,10 +155,10 @@ end
 local flags = byte(head)
 if not flags or flags >= 64 and flags <= 79 then
   given = head ~= '' and head
-  if given and (mode == 'c' or mode == 'T') then
+  if given and (mode == '${giving.isCurrent}' or mode == '${giving.currentRecord}') then
     ${defineCurrent}
     if not isCurrent(head) then given = false end
   end
-  if mode == 'c' then given = given and 1 or 0 end
+  if mode == '${giving.isCurrent}' then given = given and 1 or 0 end
 end
 `;

@@ -1,3 +1,4 @@
+import { element, mode, quickly, reply, width, widthTable } from "./opcodes.ts";
 import { quick, quickSteps } from "./quick.ts";
 
 /** A group of several elements, or of one that is not plain: each a letter with a fixed number of arguments and one key. */
@@ -44,45 +45,46 @@ check[''] = function(count)
   if rest then for i = 1, #rest do rest[i]() end end
 end
 
-check.a = function(key, stored)
+check.${quickly.acquire} = function(key, stored)
   local what = args[a + 1]
   local stop = 1 + byte(what)
-  conclude(1, acquire(key, sub(what, 2, stop), 'x', nil, ttl, tonumber(claim), sub(what, stop + 1), stored))
+  conclude(1, acquire(key, sub(what, 2, stop), '${mode.exclusive}', nil, ttl, tonumber(claim), sub(what, stop + 1), stored))
 end
-check.l = function(key, stored)
+check.${quickly.release} = function(key, stored)
   conclude(1, release(key, args[a + 1], nil, stored))
 end
-check.u, check.d = foreign, foreign
-check.e = function(key, stored)
+check.${quickly.touch}, check.${quickly.delete} = foreign, foreign
+check.${quickly.extend} = function(key, stored)
   conclude(1, extend(key, args[a + 1], tonumber(args[a + 2]), args[a + 3], nil, stored))
 end
 `;
 
 /**
- * Runs the groups of a call: a small letter is one (see `quick.ts`; 't' says how long acquires after it hold and wait), any other begins with how many elements it has. Everything of a
- * group is checked before anything of it is written, for a script that fails keeps what it wrote. A group's error is its own.
+ * Runs the groups of a call, in the words of `opcodes.ts`: a small letter is a group (see `quick.ts`), any other begins with how many
+ * elements it has. Everything of a group is checked before anything of it is written, for a script that fails keeps what it wrote. A
+ * group's error is its own.
  *
- * The reply is flat: for each group 0 and one value for each operation that has one, or why it was refused (1 to 3), at which
- * element, and with what; 4 and an error before the first write, 5 and one after.
+ * The reply is flat: for each group `reply.done` and one value for each operation that has one, or why it was refused, at which
+ * element, and with what, or an error.
  */
 export const groups = (general: string): string => `
 local function groups()
   -- Nearer than those of the script.
   local call, keys, args, out, sub, byte, char = call, keys, args, out, sub, byte, char
   while a <= last do
-    if args[a] == 't' then
+    if args[a] == '${quickly.times}' then
       ttl, claim = args[a + 1], args[a + 2]
-      a = a + 3
+      a = a + ${width(quickly.times)}
     end
     place, start, startKey, applying, wrote = n + 1, a, k, false, false
     n = place
-    out[place] = 0
+    out[place] = ${reply.done}
     local letter, key, slow, step, stored = args[a], keys[k], true
     ${quick}
     if slow then
       passedKey = nil
       if not check then
-        check, width = {}, {}
+        check, width = {}, ${widthTable(element)}
         ${general}
       end
       if step then check[letter](key, stored) else check[''](tonumber(letter)) end
@@ -106,7 +108,7 @@ while a <= last do
       break
     end
     n = place + 1
-    out[place], out[n] = applying and 5 or 4, message
+    out[place], out[n] = applying and ${reply.failedAfter} or ${reply.failedBefore}, message
     a, k = start, startKey
     local count = tonumber(args[a])
     if count then

@@ -152,7 +152,7 @@ end
 local function settle(lock)
   if lock.q == 0 then return false end
   if waitingFor(lock) > 0 then reap(lock) end
-  local heads, tell, turn, changed = {}, {}
+  local heads, tell, passedFor, changed = {}, {}
   -- Nobody fits beside an exclusive holder.
   while lock.holds[2] ~= 'x' and #heads < waitingFor(lock) do
     local head = call('ZRANGE', lock.order, #heads, #heads)[1]
@@ -163,7 +163,7 @@ local function settle(lock)
     if wanted and wanted > now then
       if not fits(lock.holds, mode, limit) then break end
       local grant = grantTo(lock, head, mode, now + claim * 1000, info)
-      if not turn or claim < turn then turn = claim end
+      if not passedFor or claim < passedFor then passedFor = claim end
       tell[#tell + 1] = channel
       tell[#tell + 1] = digits(grant) .. format(':%d:', #head) .. head .. lock.key
     end
@@ -179,7 +179,7 @@ local function settle(lock)
     changed = true
   end
   -- Somebody is still behind a grant that may never be confirmed: who made it looks again when its claim has ended.
-  lock.turn = turn or lock.turn
+  lock.passedFor = passedFor or lock.passedFor
   return changed
 end
 
@@ -189,7 +189,7 @@ local function look(lock)
 end
 
 local function stateOf(lock, ahead, waiting)
-  local state = { lock.turn or 0, ahead, waiting }
+  local state = { lock.passedFor or 0, ahead, waiting }
   local holds = lock.holds
   for i = 1, #holds, 5 do
     local at = #state

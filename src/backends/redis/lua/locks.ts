@@ -1,3 +1,5 @@
+import { element } from "./opcodes.ts";
+
 /**
  * Operations on locks. Each check looks at its lock, which hands it on if that is due whatever becomes of the group, and returns what
  * applies the operation, or why the group is refused.
@@ -75,28 +77,24 @@ release = function(key, owner, mark, stored)
       changed = true
     end
     if settle(lock) or changed then save(lock) end
-    out[place] = (at and 1 or 0) + 2 * (lock.turn or 0)
+    out[place] = (at and 1 or 0) + 2 * (lock.passedFor or 0)
   end
 end
 
-width.A = 7
-check.A = function(i, key)
+check.${element.acquire} = function(i, key)
   local limit, claim = tonumber(args[i + 3]), tonumber(args[i + 5])
   return acquire(key, args[i + 1], args[i + 2], limit, args[i + 4], claim, args[i + 6])
 end
 
-width.E = 5
-check.E = function(i, key)
+check.${element.extend} = function(i, key)
   return extend(key, args[i + 1], tonumber(args[i + 2]), args[i + 3], tonumber(args[i + 4]))
 end
 
-width.L = 3
-check.L = function(i, key)
+check.${element.release} = function(i, key)
   return release(key, args[i + 1], tonumber(args[i + 2]))
 end
 
-width.T = 2
-check.T = function(i, key)
+check.${element.steal} = function(i, key)
   local lock = look(load(key))
   local before = stateOf(lock, 0, waitingFor(lock))
   local owner = args[i + 1]
@@ -114,20 +112,18 @@ check.T = function(i, key)
     nextGrant()
     settle(lock)
     save(lock)
-    before[1] = lock.turn or 0
+    before[1] = lock.passedFor or 0
   end
 end
 
-width.I = 1
-check.I = function(i, key)
+check.${element.inspect} = function(i, key)
   n = n + 1
   local place = n
   local lock = look(load(key))
   out[place] = stateOf(lock, 0, waitingFor(lock))
 end
 
-width.G = 3
-check.G = function(i, key)
+check.${element.guard} = function(i, key)
   local lock = load(key)
   local at = find(lock.holds, 5, args[i + 1])
   if not at or lock.holds[at + 2] ~= tonumber(args[i + 2]) then return nil, FENCED end

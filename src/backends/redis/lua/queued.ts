@@ -64,14 +64,14 @@ if ends > now and q > now and holder == owner then
   local head = heads[1]
   local waiter = head and #head < 128 and call('HGET', waiters, head)
   if waiter then
-    local mode, limit, turn, channel, info, wanted = cmsgpack.unpack(waiter)
+    local mode, limit, passedFor, channel, info, wanted = cmsgpack.unpack(waiter)
     if mode == 'x' and not limit and wanted > now then
       -- Before the first write: it changes too little to be refused for want of memory, and what follows is not refused then.
       applying, wrote = true, true
       call('ZREM', order, head)
       call('HDEL', waiters, head)
       ${draw}
-      local grant, lasts = clock, now + turn * 1000
+      local grant, lasts = clock, now + passedFor * 1000
       if heads[2] then
         passed = 'Q' .. digits(grant) .. digits(lasts) .. sub(stored, 34, 49) .. char(#head) .. head .. info
         passedKey = key
@@ -86,7 +86,7 @@ if ends > now and q > now and holder == owner then
       end
       redis.pcall('PUBLISH', channel, digits(grant) .. format(':%d:', #head) .. head .. key)
       n = n + 1
-      out[n] = 1 + 2 * turn
+      out[n] = 1 + 2 * passedFor
       slow = false
     end
   end

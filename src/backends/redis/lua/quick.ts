@@ -1,4 +1,5 @@
 import { defineCurrent, draw, endTtl, moveEnd, readGiven, readHead, stampGrant } from "./base.ts";
+import { condition, ending, giving, quickly, stamping, width, widthTable } from "./opcodes.ts";
 import { quickAcquire, quickRelease } from "./queued.ts";
 
 /**
@@ -6,9 +7,9 @@ import { quickAcquire, quickRelease } from "./queued.ts";
  * `slow` stays true where it turns out not to be so simple, and nothing was written.
  */
 export const quick = `
-if letter == 'a' then
+if letter == '${quickly.acquire}' then
   -- Acquires: length of the owner, owner, info. A lock that nobody holds, waits for or is kept from has no key.
-  step = 2
+  step = ${width(quickly.acquire)}
   if key == passedKey then
     stored, passedKey = passed, nil
   else
@@ -28,19 +29,19 @@ if letter == 'a' then
   if stored and byte(stored) == 81 and #stored >= 50 then
     ${quickAcquire}
   end
-elseif letter == 'l' or letter == 'e' then
+elseif letter == '${quickly.release}' or letter == '${quickly.extend}' then
   -- Releases: owner. Extends: owner, grant, ttl.
-  step = letter == 'l' and 2 or 4
+  step = letter == '${quickly.release}' and ${width(quickly.release)} or ${width(quickly.extend)}
   stored = call('GET', key)
   local owner = args[a + 1]
   if not stored then
     n = n + 1
-    if letter == 'l' then out[n] = 0 else out[place], out[n] = FENCED, 1 end
+    if letter == '${quickly.release}' then out[n] = 0 else out[place], out[n] = FENCED, 1 end
     slow = false
   elseif byte(stored) == 88 and sub(stored, 21, 20 + #owner) == owner then
     local high, low, size = byte(stored, 18, 20)
     if size == #owner then
-      if letter == 'l' then
+      if letter == '${quickly.release}' then
         call('DEL', key)
         n = n + 1
         out[n] = 1
@@ -55,22 +56,22 @@ elseif letter == 'l' or letter == 'e' then
         end
       end
     end
-  elseif letter == 'l' and byte(stored) == 81 and #stored >= 50 then
+  elseif letter == '${quickly.release}' and byte(stored) == 81 and #stored >= 50 then
     ${quickRelease}
   end
-elseif letter == 'p' then
-  -- Puts a record that ends: ttl, head, tail.
-  step = 4
+elseif letter == '${quickly.put}' then
+  -- Puts a record that ends: ending, head, tail.
+  step = ${width(quickly.put)}
   local lasts, ends = args[a + 1]
   ${endTtl}
   if ends == '' then call('DEL', key) else call('SET', key, args[a + 2] .. ends .. args[a + 3], 'PXAT', ends) end
   slow = false
-elseif letter == 'c' then
-  -- Compares and sets: '-' for absent or '=' and the id, record.
-  step = 3
+elseif letter == '${quickly.compareAndSet}' then
+  -- Compares and sets: condition, record.
+  step = ${width(quickly.compareAndSet)}
   local condition, head = args[a + 1], call('GETRANGE', key, 0, 65)
   local holds = head == ''
-  if condition ~= '-' then holds = not holds and sub(head, 3, byte(head, 2) - 30) == sub(condition, 2) end
+  if condition ~= '${condition.absent}' then holds = not holds and sub(head, 3, byte(head, 2) - 30) == sub(condition, 2) end
   if holds then
     call('SET', key, args[a + 2])
   else
@@ -78,25 +79,25 @@ elseif letter == 'c' then
     n = n + 2
   end
   slow = false
-elseif letter == 'v' then
+elseif letter == '${quickly.getStamped}' then
   -- Reads a record with its stamps.
-  step = 1
+  step = ${width(quickly.getStamped)}
   local record = call('GET', key)
   ${defineCurrent}
   n = n + 1
   out[n] = record and isCurrent(record) and record
   slow = false
-elseif letter == 'h' or letter == 'u' then
-  -- Reads a record without its value: 's' if its stamps are to be current. Touches one: the same, ttl.
-  step = letter == 'h' and 2 or 3
+elseif letter == '${quickly.head}' or letter == '${quickly.touch}' then
+  -- Reads a record without its value: stamping. Touches one: stamping, ending.
+  step = letter == '${quickly.head}' and ${width(quickly.head)} or ${width(quickly.touch)}
   local head
   ${readHead}
   local there = head ~= ''
-  if there and args[a + 1] == 's' then
+  if there and args[a + 1] == '${stamping.current}' then
     ${defineCurrent}
     there = isCurrent(head)
   end
-  if letter == 'h' then
+  if letter == '${quickly.head}' then
     n = n + 1
     out[n] = there and head
     slow = false
@@ -106,7 +107,7 @@ elseif letter == 'h' or letter == 'u' then
     slow = false
   elseif byte(head) >= 64 and byte(head) <= 79 then
     local lasts, ends = args[a + 2]
-    if lasts ~= '' then
+    if lasts ~= '${ending.never}' then
       ${endTtl}
     end
     ${moveEnd}
@@ -114,14 +115,14 @@ elseif letter == 'h' or letter == 'u' then
     out[n] = 1
     slow = false
   end
-elseif letter == 'd' then
-  -- Deletes: what to give, as readGiven has it.
-  step = 2
+elseif letter == '${quickly.delete}' then
+  -- Deletes: giving.
+  step = ${width(quickly.delete)}
   local mode, given = args[a + 1]
-  if mode ~= '' then
+  if mode ~= '${giving.count}' then
     ${readGiven}
   end
-  if mode == '' or given ~= nil then
+  if mode == '${giving.count}' or given ~= nil then
     local count = call('DEL', key)
     n = n + 1
     if given == nil then out[n] = count else out[n] = given end
@@ -131,4 +132,4 @@ end
 `;
 
 /** How far each of them reaches, for when it has failed. */
-export const quickSteps = "{ a = 2, l = 2, e = 4, p = 4, c = 3, v = 1, h = 2, u = 3, d = 2 }";
+export const quickSteps = widthTable(quickly);

@@ -1,57 +1,53 @@
 import { defineCurrent, endTtl, moveEnd, readGiven, readHead } from "./base.ts";
+import { condition, element, ending, stamping } from "./opcodes.ts";
 
 /**
  * Records, as `record.ts` writes them: flags, length of the id, id, the moment it ends (13 digits, with flag 4), stamps (with flag
- * 8), payload. A condition is '' for none, '-' for absent, '=' and the id. Each check changes nothing, and returns what applies
+ * 8), payload. Each check changes nothing, and returns what applies
  * the operation, or why the group is refused.
  */
 export const records = `
 ${defineCurrent}
 local function holds(head, condition)
-  if condition == '-' then return head == '' end
+  if condition == '${condition.absent}' then return head == '' end
   return head ~= '' and sub(head, 3, byte(head, 2) - 30) == sub(condition, 2)
 end
 
-width.R = 1
-check.R = function(i, key)
+check.${element.get} = function(i, key)
   n = n + 1
   out[n] = call('GET', key)
 end
 
-width.V = 1
-check.V = function(i, key)
+check.${element.getStamped} = function(i, key)
   local record = call('GET', key)
   n = n + 1
   out[n] = record and isCurrent(record) and record
 end
 
-width.H = 2
-check.H = function(i, key)
+check.${element.head} = function(i, key)
   local head
   ${readHead}
   n = n + 1
-  out[n] = head ~= '' and (args[i + 1] == '' or isCurrent(head)) and head
+  out[n] = head ~= '' and (args[i + 1] == '${stamping.any}' or isCurrent(head)) and head
 end
 
-width.C = 2
-check.C = function(i, key)
+check.${element.check} = function(i, key)
   if not holds(call('GETRANGE', key, 0, 65), args[i + 1]) then return nil, CONFLICT, call('GET', key) end
 end
 
-width.S = 5
-check.S = function(i, key)
+check.${element.set} = function(i, key)
   local condition, lasts, head, tail = args[i + 1], args[i + 2], args[i + 3], args[i + 4]
   local ends
-  if condition ~= '' or lasts == 'k' then
+  if condition ~= '${condition.none}' or lasts == '${ending.keep}' then
     local stored = call('GETRANGE', key, 0, 78)
-    if condition ~= '' and not holds(stored, condition) then return nil, CONFLICT, call('GET', key) end
-    if lasts == 'k' and stored ~= '' and byte(stored) % 8 >= 4 then
+    if condition ~= '${condition.none}' and not holds(stored, condition) then return nil, CONFLICT, call('GET', key) end
+    if lasts == '${ending.keep}' and stored ~= '' and byte(stored) % 8 >= 4 then
       local at = byte(stored, 2) - 29
       ends = sub(stored, at, at + 12)
       head = char(byte(head) + 4) .. sub(head, 2)
     end
   end
-  if lasts ~= '' and lasts ~= 'k' then
+  if lasts ~= '${ending.never}' and lasts ~= '${ending.keep}' then
     ${endTtl}
   end
   if not ends then return function() call('SET', key, head .. tail) end end
@@ -59,19 +55,18 @@ check.S = function(i, key)
   return function() call('SET', key, head .. ends .. tail, 'PXAT', ends) end
 end
 
-width.U = 4
-check.U = function(i, key)
+check.${element.touch} = function(i, key)
   local condition, stamped, lasts = args[i + 1], args[i + 2], args[i + 3]
   local head, ends
   ${readHead}
-  if condition ~= '' and not holds(head, condition) then return nil, CONFLICT, call('GET', key) end
+  if condition ~= '${condition.none}' and not holds(head, condition) then return nil, CONFLICT, call('GET', key) end
   n = n + 1
-  if head == '' or stamped == 'n' or stamped == 's' and not isCurrent(head) then
+  if head == '' or stamped == '${stamping.stale}' or stamped == '${stamping.current}' and not isCurrent(head) then
     out[n] = 0
     return
   end
   if byte(head) < 64 or byte(head) > 79 then foreign() end
-  if lasts ~= '' then
+  if lasts ~= '${ending.never}' then
     ${endTtl}
   end
   out[n] = 1
@@ -80,10 +75,9 @@ check.U = function(i, key)
   end
 end
 
-width.D = 2
-check.D = function(i, key)
+check.${element.delete} = function(i, key)
   local condition = args[i + 1]
-  if condition ~= '' and not holds(call('GETRANGE', key, 0, 65), condition) then
+  if condition ~= '${condition.none}' and not holds(call('GETRANGE', key, 0, 65), condition) then
     return nil, CONFLICT, call('GET', key)
   end
   n = n + 1
@@ -91,10 +85,9 @@ check.D = function(i, key)
   return function() out[place] = call('DEL', key) end
 end
 
-width.M = 3
-check.M = function(i, key)
+check.${element.take} = function(i, key)
   local condition, mode, given = args[i + 1], args[i + 2]
-  if condition ~= '' and not holds(call('GETRANGE', key, 0, 65), condition) then
+  if condition ~= '${condition.none}' and not holds(call('GETRANGE', key, 0, 65), condition) then
     return nil, CONFLICT, call('GET', key)
   end
   ${readGiven}
@@ -104,8 +97,7 @@ check.M = function(i, key)
   return function() call('DEL', key) end
 end
 
-width.F = 4
-check.F = function(i, key)
+check.${element.floor} = function(i, key)
   local grant, hand = tonumber(args[i + 1]), tonumber(args[i + 2])
   local ends = floor(now / 1000) + args[i + 3]
   local stored = call('GET', key)

@@ -128,7 +128,7 @@ export class FakeRouter implements Router {
     return true;
   }
 
-  async send(_lane: string, _key: string | undefined, args: readonly Arg[]): Promise<Reply> {
+  async send(_route: string, _key: string | undefined, args: readonly Arg[]): Promise<Reply> {
     this.sent.push(args);
     return this.answer();
   }

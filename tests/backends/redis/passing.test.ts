@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { space, type Key } from "../../../src/base/keys.ts";
-import { Turns } from "../../../src/backends/redis/turns.ts";
+import { Passing } from "../../../src/backends/redis/passing.ts";
 import type { Holding, LockOperation, Outcome } from "../../../src/port/index.ts";
 import { virtualTime } from "../../../src/testing/virtual-time.ts";
 import { countingTime } from "../../support/counting-time.ts";
@@ -34,20 +34,20 @@ const release = (owner: string): LockOperation => ({ op: "release", lock: key, o
 function world() {
   const time = virtualTime();
   const looks: number[] = [];
-  const turns = new Turns(time, () => looks.push(Math.round(time.monotonic() - startedAt)));
+  const passing = new Passing(time, () => looks.push(Math.round(time.monotonic() - startedAt)));
   const startedAt = time.monotonic();
-  return { time, looks, turns };
+  return { time, looks, passing };
 }
 
 describe("who looks at a lock on Redis when its time has come", () => {
   it("is who waits, when the hold ends, and again when it was prolonged", async () => {
-    const { time, looks, turns } = world();
-    turns.learned(waiting("a"), held(500, 200), 0);
+    const { time, looks, passing } = world();
+    passing.learned(waiting("a"), held(500, 200), 0);
     await time.advance(199);
     assert.deepEqual(looks, []);
     await time.advance(3);
     assert.deepEqual(looks, [201]);
-    turns.learned(inspect, looked(300), 0);
+    passing.learned(inspect, looked(300), 0);
     await time.advance(1_000);
     assert.equal(looks.length, 2);
   });
@@ -58,66 +58,66 @@ describe("who looks at a lock on Redis when its time has come", () => {
       [release("a"), 60_000],
       [undefined, 100],
     ] as const) {
-      const { time, looks, turns } = world();
-      turns.learned(waiting("a", claimMs), held(200), 0);
-      if (op) turns.learned(op, done, 0);
+      const { time, looks, passing } = world();
+      passing.learned(waiting("a", claimMs), held(200), 0);
+      if (op) passing.learned(op, done, 0);
       await time.advance(300);
       assert.equal(looks.length, op ? 0 : 1);
-      turns.learned(inspect, looked(100), 0);
+      passing.learned(inspect, looked(100), 0);
       await time.advance(10_000);
       assert.equal(looks.length, op ? 0 : 1, "the last look was one for all");
     }
   });
 
   it("is who passed it on, once its claim has ended, and so on with the next", async () => {
-    const { time, looks, turns } = world();
-    turns.learned(release("a"), done, 100);
+    const { time, looks, passing } = world();
+    passing.learned(release("a"), done, 100);
     await time.advance(110);
     assert.deepEqual(looks, [101]);
-    turns.learned(inspect, looked(50), 50);
+    passing.learned(inspect, looked(50), 50);
     await time.advance(110);
     assert.equal(looks.length, 2);
-    turns.learned(inspect, looked(50), 0);
+    passing.learned(inspect, looked(50), 0);
     await time.advance(10_000);
     assert.equal(looks.length, 2);
   });
 
   it("tries again after a look that failed, and never sooner than a few ms", async () => {
-    const { time, looks, turns } = world();
-    turns.learned(waiting("a"), held(0), 0);
+    const { time, looks, passing } = world();
+    passing.learned(waiting("a"), held(0), 0);
     await time.advance(4);
     assert.deepEqual(looks, []);
     await time.advance(2);
     assert.equal(looks.length, 1);
-    turns.failed(key);
+    passing.failed(key);
     await time.advance(1_100);
     assert.equal(looks.length, 2);
   });
 
   it("has few timers, however many locks come and go, and however often one is passed on", () => {
     const counting = countingTime(virtualTime());
-    const turns = new Turns(counting, () => assert.fail("nothing is due"));
+    const passing = new Passing(counting, () => assert.fail("nothing is due"));
     for (let i = 0; i < 1_000; i++) {
-      turns.learned(waiting("a"), held(1_000 + i), 0);
-      turns.learned(waiting("a"), done, 0);
+      passing.learned(waiting("a"), held(1_000 + i), 0);
+      passing.learned(waiting("a"), done, 0);
     }
     assert.deepEqual([counting.live, counting.armed], [1, 1]);
     for (let i = 0; i < 1_000; i++) {
       const other = { space: key.space, key: `${i}` };
-      turns.learned({ ...waiting("a"), lock: other }, held(1_000), 0);
-      turns.learned({ ...waiting("a"), lock: other }, done, 0);
+      passing.learned({ ...waiting("a"), lock: other }, held(1_000), 0);
+      passing.learned({ ...waiting("a"), lock: other }, done, 0);
       assert.ok(counting.live <= 33, `${counting.live} timers`);
     }
-    turns.close();
+    passing.close();
     assert.equal(counting.live, 0);
   });
 
   it("is nobody of a session that has ended", async () => {
-    const { time, looks, turns } = world();
-    turns.learned(waiting("a"), held(100), 0);
-    turns.close();
-    turns.learned(waiting("b"), held(100), 0);
-    turns.learned(release("c"), done, 100);
+    const { time, looks, passing } = world();
+    passing.learned(waiting("a"), held(100), 0);
+    passing.close();
+    passing.learned(waiting("b"), held(100), 0);
+    passing.learned(release("c"), done, 100);
     await time.advance(10_000);
     assert.deepEqual(looks, []);
   });

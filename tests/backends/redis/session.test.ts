@@ -25,7 +25,7 @@ function failure(outcome: Outcome | undefined): { readonly sent: boolean; readon
   return outcome;
 }
 
-describe("the engine on one Redis", () => {
+describe("a session on one Redis", () => {
   let server: RedisServer;
   let proxy: FaultProxy;
   const client = async (): Promise<Client> => {

@@ -15,7 +15,7 @@ export interface Known {
 }
 
 /** What the sessions of a backend share. */
-export interface Engine {
+export interface Shared {
   readonly time: Time;
   /** Ends batches at their deadlines. */
   readonly alarm: Alarm<Batch>;

@@ -27,7 +27,12 @@ class Refusing extends FakeRouter {
   /** Whether it is on its way to a server at the deadline. */
   isSent = false;
 
-  override async send(_lane: string, _key: string | undefined, _args: readonly Arg[], errand?: Errand): Promise<Reply> {
+  override async send(
+    _route: string,
+    _key: string | undefined,
+    _args: readonly Arg[],
+    errand?: Errand,
+  ): Promise<Reply> {
     this.errand = errand;
     if (errand) errand.refused = !this.isSent;
     return new Promise(() => undefined);
@@ -66,7 +71,7 @@ interface Move {
   finish(): Promise<void>;
 }
 
-describe("the engine while a slot moves", () => {
+describe("a session while a slot moves", () => {
   const here = clusterClients();
   const client = async (): Promise<Client> => here.client();
 

@@ -26,7 +26,7 @@ interface Watched extends Idling {
  * A Redis server does nothing by itself when a lease ends: somebody has to come for the lock to be passed on. Those who wait do,
  * when the hold they wait for has ended; and who passed a lock on does, when the claim of whom it was passed to has.
  */
-export class Turns {
+export class Passing {
   readonly #time: Time;
   readonly #look: (lock: Key) => void;
   readonly #watched = new Map<string, Watched>();
@@ -41,7 +41,7 @@ export class Turns {
   }
 
   /** What a reply tells of a lock. */
-  learned(op: LockOperation, outcome: Outcome, turnMs: number): void {
+  learned(op: LockOperation, outcome: Outcome, passedMs: number): void {
     if (this.#closed) return;
     if (!outcome.ok) {
       if (outcome.why === "held" && op.op === "acquire" && op.wait) {
@@ -49,10 +49,10 @@ export class Turns {
         watched.owners.set(op.owner, this.#time.monotonic() + op.wait.claimMs);
         this.#plan(watched, nextEnd(outcome.state));
       }
-      if (turnMs > 0) this.#pass(op.lock, turnMs);
+      if (passedMs > 0) this.#pass(op.lock, passedMs);
       return;
     }
-    if (turnMs > 0) this.#pass(op.lock, turnMs);
+    if (passedMs > 0) this.#pass(op.lock, passedMs);
     else if (this.#watched.size === 0) return;
     const watched = this.#watched.get(keyId(op.lock));
     if (watched === undefined) return;
@@ -94,10 +94,10 @@ export class Turns {
     return watched;
   }
 
-  #pass(lock: Key, turnMs: number): void {
+  #pass(lock: Key, passedMs: number): void {
     const watched = this.#watch(lock);
     watched.passed = true;
-    this.#plan(watched, turnMs);
+    this.#plan(watched, passedMs);
   }
 
   /** It need not be looked at. Its timer stays, for the next look is likely planned before it comes. */

@@ -16,7 +16,7 @@ function write(key: Key, stamps?: readonly Stamp[]): Operation {
   return { op: "set", key, id: drawId(), value: "v", stamps };
 }
 
-describe("the engine on a cluster", () => {
+describe("a session on a cluster", () => {
   const here = clusterClients();
   const client = async (): Promise<Client> => here.client();
 
