@@ -5,7 +5,6 @@ export const exceptions: Exceptions = {
   circles: [
     ["backends/lmdb/commands.ts", "backends/lmdb/meta.ts"],
     ["backends/redis/connections/attempt.ts", "backends/redis/connections/connection.ts"],
-    ["holdfast/examine-target.ts", "holdfast/examine.ts"],
   ],
   wide: [
     "backends/common",

@@ -90,7 +90,7 @@ export class Asking<V> {
   /** An instance that closes waits for it, unless it is the loader that closes it. */
   #start(plan: LoadPlan<V>): Load<V> {
     const { instance, name } = this.#core;
-    const load = new Load<V>(instance.runs, name, plan.keys);
+    const load = new Load<V>(instance.userFunctions, name, plan.keys);
     this.#loads.start(load, plan.keys);
     void fill(this.#core, this.#loads, load, plan);
     return load;

@@ -1,6 +1,6 @@
 import { orAborted } from "../base/aborts.ts";
 import { deferred, type Deferred } from "../base/async.ts";
-import { within, type Run, type Runs } from "../client/index.ts";
+import { within, type UserFunction, type UserFunctions } from "../client/index.ts";
 import type { Handout } from "./isolation.ts";
 import { LoadNode } from "./rings.ts";
 
@@ -11,7 +11,7 @@ import { LoadNode } from "./rings.ts";
 export class Load<V> {
   readonly #controller = new AbortController();
   readonly #node: LoadNode;
-  readonly #run: Run;
+  readonly #userFunction: UserFunction;
   readonly #givenUp = deferred<never>();
   readonly #values = new Map<string, Deferred<Handout<V> | undefined>>();
   /** Keys whose value is not known yet. */
@@ -19,9 +19,9 @@ export class Load<V> {
   #waiting = 0;
 
   /** Starts a run, which is over by {@link end}. `cache` is the name that an error says. */
-  constructor(runs: Runs, cache: string, keys: readonly string[]) {
+  constructor(userFunctions: UserFunctions, cache: string, keys: readonly string[]) {
     this.#node = new LoadNode(cache, keys);
-    this.#run = runs.start(this.#node);
+    this.#userFunction = userFunctions.start(this.#node);
     this.#givenUp.promise.catch(() => undefined);
     for (const key of keys) {
       const value = deferred<Handout<V> | undefined>();
@@ -61,7 +61,7 @@ export class Load<V> {
   /** Runs the loader, until it ends or the load is given up: what it gives then is dropped. */
   async run<T>(loader: () => Promise<T>): Promise<T> {
     try {
-      return await Promise.race([within(this.#run, loader), this.#givenUp.promise]);
+      return await Promise.race([within(this.#userFunction, loader), this.#givenUp.promise]);
     } finally {
       this.#node.end();
     }
@@ -69,7 +69,7 @@ export class Load<V> {
 
   /** All of it is over: closing waits for it no longer. */
   end(): void {
-    this.#run.runs.end(this.#run);
+    this.#userFunction.owner.end(this.#userFunction);
   }
 
   settle(key: string, value: Handout<V> | undefined): void {

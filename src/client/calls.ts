@@ -45,7 +45,8 @@ export function refuseForgotten(options: object | undefined, ...names: readonly 
   for (const name of names) {
     if (Object.hasOwn(options, name) && (options as Record<string, unknown>)[name] === undefined) {
       throw new InvalidArgumentError(
-        `${name} is undefined: check what ${name === "lease" ? "tryAcquire" : "loadEntry"} returned, or leave ${name} out to write without it`,
+        `${name} is undefined: check what ${name === "lease" ? "tryAcquire" : "loadEntry"} returned, ` +
+          `or leave ${name} out to write without it`,
       );
     }
   }

@@ -4,13 +4,13 @@ import type { Time } from "../base/time.ts";
 import type { ExecuteCall, Group, Outcome, Session } from "../port/index.ts";
 import type { Call } from "./calls.ts";
 import { Deadlines } from "./deadlines.ts";
-import { groupWrites, KeyOrder, Lane, type Turn } from "./key-order.ts";
+import { groupWrites, KeyLine, KeyOrder, type KeyEntry } from "./key-order.ts";
 import { batchesOf, Caller, readSlotOf, Request, type Drop, type Failed, type Reader } from "./requests.ts";
 
 /**
- * How many requests are told their outcomes in one go: a quarter of those under way, and no fewer than 32, which make a command
- * worth its cost. What their callers ask for next is sent before the others are told, so the store works on it meanwhile: if all were
- * told at once, process and store would wait for each other in turn.
+ * How many requests are settled in one go: a quarter of those under way, and no fewer than 32, which make a command worth its cost.
+ * The next calls of their callers are sent before the others are settled, so the store works meanwhile. If all were settled at once,
+ * the process and the store would wait for each other in turn.
  */
 const leastAtOnce = 32;
 const partAtOnce = 1 / 4;
@@ -27,10 +27,10 @@ export class Coalescer {
   #ready: Request[] = [];
   #scheduled = false;
   #inFlight = 0;
-  /** How many were told since calls were last sent. */
-  #told = 0;
-  /** Those whose outcome is known and who are to be told next. */
-  #untold: Request[] = [];
+  /** How many requests were settled since calls were last sent. */
+  #settled = 0;
+  /** The requests whose outcome is known and that are to be settled next. */
+  #unsettled: Request[] = [];
   #onIdle: (() => void)[] = [];
 
   constructor(session: Session, time: Time, backend: string) {
@@ -63,38 +63,38 @@ export class Coalescer {
     });
   }
 
-  /** Resolves when nothing is on its way. */
+  /** Resolves when no request is under way. */
   async idle(): Promise<void> {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
-  /** The request of a group: one that reads the same and is not yet sent, else a new one. */
+  /** The request of a group: one that reads the same and is not sent yet, else a new one. */
   #join(group: Group): Request {
-    const lanes = this.#order.lanesOf(group);
+    const lines = this.#order.linesOf(group);
     const slot = readSlotOf(group);
-    if (lanes instanceof Lane) {
-      const equal = slot && lanes[slot];
+    if (lines instanceof KeyLine) {
+      const equal = slot && lines[slot];
       if (equal) return equal as Request;
-      if (!slot) part(lanes);
-    } else for (const { lane, write } of lanes) if (write) part(lane);
-    const request = new Request(group, lanes);
-    if (slot && lanes instanceof Lane) lanes[slot] = request;
+      if (!slot) part(lines);
+    } else for (const { line, write } of lines) if (write) part(line);
+    const request = new Request(group, lines);
+    if (slot && lines instanceof KeyLine) lines[slot] = request;
     this.#inFlight++;
     if (this.#order.enter(request)) this.#admit(request);
     return request;
   }
 
-  readonly #admit = (turn: Turn): void => {
-    this.#ready.push(turn as Request);
+  readonly #admit = (entry: KeyEntry): void => {
+    this.#ready.push(entry as Request);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    // After every promise callback of this turn of the loop: calls that wake together go together.
+    // After every promise callback of this turn of the event loop: calls that wake together go together.
     queueMicrotask(() => process.nextTick(this.#flush));
   };
 
   readonly #flush = (): void => {
     this.#scheduled = false;
-    this.#told = 0;
+    this.#settled = 0;
     const ready = this.#ready;
     this.#ready = [];
     const wanted = ready.filter((request) => {
@@ -141,38 +141,38 @@ export class Coalescer {
     emptied(batch);
   }
 
-  /** Takes an outcome, and tells it when its turn comes: mostly at once. */
+  /** Notes an outcome, and settles the request: mostly at once. */
   #learn(request: Request, outcome: Outcome): void {
     if (request.outcome) return;
     request.outcome = outcome;
-    if (this.#told < this.#atOnce && this.#untold.length === 0) {
-      this.#told++;
+    if (this.#settled < this.#atOnce && this.#unsettled.length === 0) {
+      this.#settled++;
       this.#settle(request, outcome);
-    } else if (this.#untold.push(request) === 1) this.#tellLater();
+    } else if (this.#unsettled.push(request) === 1) this.#settleLater();
   }
 
   get #atOnce(): number {
     return Math.max(leastAtOnce, this.#inFlight * partAtOnce);
   }
 
-  /** After what was asked for in this turn of the loop is sent: drivers gather what they write until its end. */
-  #tellLater(): void {
-    setImmediate(() => setImmediate(this.#tellSome));
+  /** Waits until the calls of this turn of the event loop are sent: drivers gather what they write until its end. */
+  #settleLater(): void {
+    setImmediate(() => setImmediate(this.#settleSome));
   }
 
-  readonly #tellSome = (): void => {
-    const some = this.#untold.splice(0, this.#atOnce);
-    this.#told = some.length;
-    if (this.#untold.length > 0) this.#tellLater();
+  readonly #settleSome = (): void => {
+    const some = this.#unsettled.splice(0, this.#atOnce);
+    this.#settled = some.length;
+    if (this.#unsettled.length > 0) this.#settleLater();
     for (const request of some) this.#settle(request, request.outcome as Outcome);
   };
 
   #settle(request: Request, outcome: Outcome): void {
-    for (let caller = request.first; caller; caller = caller.next) if (!caller.over) this.#tell(caller, outcome);
+    for (let caller = request.first; caller; caller = caller.next) if (!caller.over) this.#finish(caller, outcome);
     this.#leave(request);
   }
 
-  #tell(caller: Caller, outcome: Outcome): void {
+  #finish(caller: Caller, outcome: Outcome): void {
     this.#detach(caller);
     if (!outcome.ok && outcome.why === "failed") caller.fail(this.#failure(outcome, caller.request.group));
     else caller.succeed(outcome);
@@ -186,8 +186,8 @@ export class Coalescer {
   readonly #drop: Drop = (caller, signal) => {
     if (caller.over) return;
     const { request } = caller;
-    // It is over, and its caller was about to be told.
-    if (request.outcome) return this.#tell(caller, request.outcome);
+    // The outcome is known, and its caller was about to get it.
+    if (request.outcome) return this.#finish(caller, request.outcome);
     this.#detach(caller);
     if (request.sent && groupWrites(request.group)) {
       const cause: unknown = signal ? signal.reason : undefined;
@@ -233,28 +233,28 @@ export class Coalescer {
 }
 
 /**
- * Lets go of what is in an array that is not used any more. Where calls are many, V8 makes such arrays among the old objects, and
- * each would keep its requests until the whole heap is collected.
+ * Empties an array that is not used any more. With many calls V8 makes such arrays among the old objects, and each would keep its
+ * requests until the whole heap is collected.
  */
 function emptied(array: unknown[]): void {
   array.length = 0;
 }
 
-/** What reads a key from now on comes after what is about to write it. */
-function part(lane: Lane): void {
-  lane.read = undefined;
-  lane.stamped = undefined;
+/** No later read joins the waiting reads of a line: a write is about to join the line behind them. */
+function part(line: KeyLine): void {
+  line.read = undefined;
+  line.stamped = undefined;
 }
 
-/** Nobody joins a read any more. */
+/** No other call joins a request that reads. */
 function seal(request: Request): void {
-  const { lanes } = request;
-  if (!(lanes instanceof Lane)) return;
-  if (lanes.read === request) lanes.read = undefined;
-  if (lanes.stamped === request) lanes.stamped = undefined;
+  const { lines } = request;
+  if (!(lines instanceof KeyLine)) return;
+  if (lines.read === request) lines.read = undefined;
+  if (lines.stamped === request) lines.stamped = undefined;
 }
 
-/** The port forbids to leave a group without an outcome; a backend that does it all the same loses no caller. */
+/** The outcome of a group that a backend left without one. The port forbids that, and no caller may wait for ever. */
 function unanswered({ sent }: Request, error = new Error("the backend gave no outcome")): Failed {
   return { ok: false, why: "failed", sent, error };
 }

@@ -6,5 +6,5 @@ export { findGrip, gripOf, readGripsBy, setGrip, type LeaseGrip } from "./grips.
 export { bounded, Instance, type Closing } from "./instance.ts";
 export type { Reply } from "./requests.ts";
 export type { Joined, OpenTransaction, TransactionFactory } from "./transactions.ts";
-export { insideOf, within, type Run, type Runs } from "./runs.ts";
+export { insideOf, within, type UserFunction, type UserFunctions } from "./user-functions.ts";
 export { executeWrite, Write } from "./writes.ts";

@@ -7,7 +7,7 @@ import { checkSignal, timeoutMs, type Call, type CallOptions } from "./calls.ts"
 import { Coalescer } from "./coalescer.ts";
 import type { HoldfastEvents } from "./events.ts";
 import { asItIs, type Reader, type Reply } from "./requests.ts";
-import { Runs } from "./runs.ts";
+import { UserFunctions } from "./user-functions.ts";
 
 /** Timeout of a call unless told otherwise, in ms. */
 const DEFAULT_TIMEOUT = 5_000;
@@ -15,8 +15,8 @@ const DEFAULT_TIMEOUT = 5_000;
 /** A part of an instance that has something to finish when the instance closes. */
 export interface Closing {
   /**
-   * Ends what waits: new user functions are refused from now on ({@link Instance.assertTaking}). Resolves when nothing of it runs but
-   * what {@link Instance.runs} knows of.
+   * Ends what waits. New user functions are refused from now on ({@link Instance.assertTaking}). Resolves when nothing of it runs
+   * but {@link Instance.userFunctions}.
    */
   drain?(): Promise<void>;
   /** Aborts what still runs (`why: "closed"`) and releases what is held. Calls are still possible. Must not reject. */
@@ -34,8 +34,8 @@ export class Instance {
   /** Default timeout of calls, in ms. */
   readonly timeout: number;
   readonly events: Emitter<HoldfastEvents>;
-  /** The calls that run functions of the application. */
-  readonly runs = new Runs();
+  /** The calls that run functions of the application. A close waits for them. */
+  readonly userFunctions = new UserFunctions();
   /** Domain and capabilities, once a call of {@link opened} has found them out. */
   known: Opened | undefined;
   readonly #coalescer: Coalescer;
@@ -133,13 +133,13 @@ export class Instance {
    * stays open: who made it closes it.
    */
   close(drainMs: number): Promise<void> {
-    this.runs.exempt();
+    this.userFunctions.exempt();
     return (this.#closed ??= this.#close(drainMs));
   }
 
   async #close(drainMs: number): Promise<void> {
     this.#phase = "draining";
-    await this.#within(Promise.all([this.#each((part) => part.drain?.()), this.runs.rest()]), drainMs);
+    await this.#within(Promise.all([this.#each((part) => part.drain?.()), this.userFunctions.rest()]), drainMs);
     this.#phase = "ending";
     await this.#within(
       this.#each((part) => part.end()),

@@ -2,49 +2,49 @@ import { ChurnMap, type Churned } from "../base/churn-map.ts";
 import type { Key, Space } from "../base/keys.ts";
 import type { Group, Operation } from "../port/index.ts";
 
-/** Something that waits for its turn on its keys. */
-export interface Turn {
+/** A group that waits in the lines of its keys. */
+export interface KeyEntry {
   readonly group: Group;
   /** Keys on which it is not yet admitted. Kept by {@link KeyOrder}. */
   missing: number;
-  /** From {@link KeyOrder.lanesOf}, right before it enters. */
-  readonly lanes: Lanes;
+  /** From {@link KeyOrder.linesOf}, right before it enters. */
+  readonly lines: KeyLines;
 }
 
-/** One key that calls are on their way on. */
-export class Lane implements Churned {
+/** The line of one key: who was admitted, and who waits. */
+export class KeyLine implements Churned {
   readonly key: string;
-  /** Of its space. */
-  readonly siblings: ChurnMap<Lane>;
-  /** No call is on its way on it. */
+  /** The lines of its space. */
+  readonly siblings: ChurnMap<KeyLine>;
+  /** Whether the line is empty. */
   gone = false;
   /** Admitted readers, or less than 0 by the admitted writers: one, or a release with the acquire behind it. */
   active = 0;
   /** Whether the admitted writer is a release, which an acquire that waits may go with. */
   releasing = false;
-  /** Those who wait for it: mostly nobody. */
+  /** Mostly none. */
   waiting: Waiting[] | undefined = undefined;
-  /** The turn that reads this key alone, not yet sent, with no write lined up behind it: equal reads join it. */
-  read: Turn | undefined = undefined;
+  /** The entry that reads this key alone, not yet sent, with no write lined up behind it: equal reads join it. */
+  read: KeyEntry | undefined = undefined;
   /** The same for a read that checks the record's stamps. */
-  stamped: Turn | undefined = undefined;
+  stamped: KeyEntry | undefined = undefined;
 
-  constructor(key: string, siblings: ChurnMap<Lane>) {
+  constructor(key: string, siblings: ChurnMap<KeyLine>) {
     this.key = key;
     this.siblings = siblings;
   }
 }
 
-/** The keys of a turn, each once, with whether it is written; the key alone where there is one operation, as mostly. */
-export type Lanes = Lane | readonly LaneUse[];
+/** The lines of an entry's keys, each once, with whether the key is written; for one operation, as mostly, the line alone. */
+export type KeyLines = KeyLine | readonly KeyUse[];
 
-interface LaneUse {
-  readonly lane: Lane;
+interface KeyUse {
+  readonly line: KeyLine;
   readonly write: boolean;
 }
 
 interface Waiting {
-  readonly turn: Turn;
+  readonly entry: KeyEntry;
   readonly write: boolean;
 }
 
@@ -53,7 +53,7 @@ export function writes(op: Operation): boolean {
   return op.op !== "get" && op.op !== "check" && op.op !== "inspect";
 }
 
-/** Whether a group is an acquire that waits. A release on its way need not be over: in either order it gets what is its due. */
+/** Whether a group is an acquire that waits. It may go beside a release of the same lock: in either order it is served. */
 function waits({ ops: [op] }: Group): boolean {
   return op?.op === "acquire" && op.wait !== undefined;
 }
@@ -63,155 +63,155 @@ export function groupWrites(group: Group): boolean {
   return group.ops.some(writes);
 }
 
-/** More spaces than that are forgotten when no call is on its way in them. */
+/** Beyond this number, spaces without a call under way are forgotten. */
 const mostSpaces = 64;
 
 /**
- * Keeps the calls on one key in their order, whatever a backend does with groups in flight: readers of a key go together,
- * a writer goes alone. Every turn lines up on all of its keys at once, so turns cannot wait for each other in a circle.
- * Guards do not line up: either order of a guarded write and a renewal is right.
+ * Keeps the calls on one key in their order, whatever a backend does with groups in flight: readers of a key go together, a writer
+ * goes alone. An entry joins the lines of all its keys at once, so entries cannot wait for each other in a circle. Guards join no
+ * line: either order of a guarded write and a renewal is right.
  */
 export class KeyOrder {
-  /** By the id of their space, then by key: the caller's own string, whose hash is known mostly. */
-  readonly #spaces = new Map<string, ChurnMap<Lane>>();
-  /** How many have entered and not left. */
-  #turns = 0;
+  /** By the id of the space, then by key: the caller's own string, whose hash is mostly known. */
+  readonly #spaces = new Map<string, ChurnMap<KeyLine>>();
+  /** How many entries have joined and not left. */
+  #entries = 0;
   #lastSpace: Space | undefined;
-  #lastLanes = lanesOfSpace();
+  #lastLines = linesOfSpace();
 
-  /** Whether a group could go at once, without lining up. */
+  /** Whether a group could go at once, without joining a line. */
   idle(group: Group): boolean {
-    if (this.#turns === 0) return true;
+    if (this.#entries === 0) return true;
     return group.ops.every((op) => {
       const { space, key } = keyOf(op);
-      const lane = this.#lanesIn(space).get(key);
-      return lane === undefined || isOpen(lane, writes(op));
+      const line = this.#linesIn(space).get(key);
+      return line === undefined || isOpen(line, writes(op));
     });
   }
 
-  /** The keys of a group, for a turn that enters before anything else happens here: an unused key is forgotten. */
-  lanesOf({ ops }: Group): Lanes {
-    if (ops.length === 1) return this.#lane(keyOf(ops[0] as Operation));
-    const uses = new Map<Lane, { readonly lane: Lane; write: boolean }>();
+  /** The lines of a group's keys, for an entry that joins them before anything else happens here: empty lines are forgotten. */
+  linesOf({ ops }: Group): KeyLines {
+    if (ops.length === 1) return this.#line(keyOf(ops[0] as Operation));
+    const uses = new Map<KeyLine, { readonly line: KeyLine; write: boolean }>();
     for (const op of ops) {
-      const lane = this.#lane(keyOf(op));
-      const use = uses.get(lane);
-      if (!use) uses.set(lane, { lane, write: writes(op) });
+      const line = this.#line(keyOf(op));
+      const use = uses.get(line);
+      if (!use) uses.set(line, { line, write: writes(op) });
       else if (writes(op)) use.write = true;
     }
     return [...uses.values()];
   }
 
-  /** Lines up; true if it is admitted on all of its keys already, else `leave` of another turn will name it. */
-  enter(turn: Turn): boolean {
-    const { lanes } = turn;
-    this.#turns++;
-    if (lanes instanceof Lane) lineAlone(turn, lanes);
-    else for (const { lane, write } of lanes) line(turn, lane, write);
-    return turn.missing === 0;
+  /** Joins the lines. True if the entry is admitted on all of its keys; else a later `leave` of another entry admits it. */
+  enter(entry: KeyEntry): boolean {
+    const { lines } = entry;
+    this.#entries++;
+    if (lines instanceof KeyLine) joinAlone(entry, lines);
+    else for (const { line, write } of lines) join(entry, line, write);
+    return entry.missing === 0;
   }
 
-  /** Ends an admitted turn; calls `admit` for each one that can go now. */
-  leave(turn: Turn, admit: (next: Turn) => void): void {
-    const { lanes } = turn;
-    this.#turns--;
-    if (lanes instanceof Lane) this.#leave(lanes, writesOnly(turn), admit);
-    else for (const { lane, write } of lanes) this.#leave(lane, write, admit);
+  /** Ends an admitted entry. Calls `admit` for each entry that can go now. */
+  leave(entry: KeyEntry, admit: (next: KeyEntry) => void): void {
+    const { lines } = entry;
+    this.#entries--;
+    if (lines instanceof KeyLine) this.#leave(lines, writesOnly(entry), admit);
+    else for (const { line, write } of lines) this.#leave(line, write, admit);
   }
 
-  /** Takes a turn that was not admitted out of every line. */
-  withdraw(turn: Turn, admit: (next: Turn) => void): void {
-    const { lanes } = turn;
-    const uses = lanes instanceof Lane ? [{ lane: lanes, write: writesOnly(turn) }] : lanes;
-    this.#turns--;
-    for (const { lane, write } of uses) {
-      const place = lane.waiting?.findIndex((waiting) => waiting.turn === turn) ?? -1;
+  /** Takes an entry that was not admitted out of every line. */
+  withdraw(entry: KeyEntry, admit: (next: KeyEntry) => void): void {
+    const { lines } = entry;
+    const uses = lines instanceof KeyLine ? [{ line: lines, write: writesOnly(entry) }] : lines;
+    this.#entries--;
+    for (const { line, write } of uses) {
+      const place = line.waiting?.findIndex((waiting) => waiting.entry === entry) ?? -1;
       if (place >= 0) {
-        lane.waiting?.splice(place, 1);
-        this.#advance(lane, admit);
-      } else this.#leave(lane, write, admit);
+        line.waiting?.splice(place, 1);
+        this.#advance(line, admit);
+      } else this.#leave(line, write, admit);
     }
   }
 
-  #lane({ space, key }: Key): Lane {
-    return this.#lanesIn(space).use(key);
+  #line({ space, key }: Key): KeyLine {
+    return this.#linesIn(space).use(key);
   }
 
-  #lanesIn(space: Space): ChurnMap<Lane> {
-    if (space === this.#lastSpace) return this.#lastLanes;
-    let lanes = this.#spaces.get(space.id);
-    if (!lanes) {
+  #linesIn(space: Space): ChurnMap<KeyLine> {
+    if (space === this.#lastSpace) return this.#lastLines;
+    let lines = this.#spaces.get(space.id);
+    if (!lines) {
       // An application has a few spaces; one that makes up names without end leaves nothing behind.
       if (this.#spaces.size >= mostSpaces) {
         for (const [id, { size }] of this.#spaces) if (size === 0) this.#spaces.delete(id);
       }
-      this.#spaces.set(space.id, (lanes = lanesOfSpace()));
+      this.#spaces.set(space.id, (lines = linesOfSpace()));
     }
     this.#lastSpace = space;
-    this.#lastLanes = lanes;
-    return lanes;
+    this.#lastLines = lines;
+    return lines;
   }
 
-  #leave(lane: Lane, write: boolean, admit: (next: Turn) => void): void {
-    lane.active += write ? 1 : -1;
-    lane.releasing = false;
-    this.#advance(lane, admit);
+  #leave(line: KeyLine, write: boolean, admit: (next: KeyEntry) => void): void {
+    line.active += write ? 1 : -1;
+    line.releasing = false;
+    this.#advance(line, admit);
   }
 
-  #advance(lane: Lane, admit: (next: Turn) => void): void {
-    const { waiting } = lane;
+  #advance(line: KeyLine, admit: (next: KeyEntry) => void): void {
+    const { waiting } = line;
     if (waiting) {
       let admitted = 0;
       for (const { write } of waiting) {
-        if (write ? lane.active !== 0 : lane.active < 0) break;
-        lane.active = write ? -1 : lane.active + 1;
+        if (write ? line.active !== 0 : line.active < 0) break;
+        line.active = write ? -1 : line.active + 1;
         admitted++;
       }
       const next = waiting.splice(0, admitted);
-      if (waiting.length === 0) lane.waiting = undefined;
-      for (const { turn } of next) if (--turn.missing === 0) admit(turn);
+      if (waiting.length === 0) line.waiting = undefined;
+      for (const { entry } of next) if (--entry.missing === 0) admit(entry);
     }
-    if (lane.active !== 0) return;
-    lane.siblings.leave(lane);
+    if (line.active !== 0) return;
+    line.siblings.leave(line);
   }
 }
 
-function lanesOfSpace(): ChurnMap<Lane> {
-  const lanes: ChurnMap<Lane> = new ChurnMap((key) => new Lane(key, lanes));
-  return lanes;
+function linesOfSpace(): ChurnMap<KeyLine> {
+  const lines: ChurnMap<KeyLine> = new ChurnMap((key) => new KeyLine(key, lines));
+  return lines;
 }
 
-function isOpen({ active, waiting }: Lane, write: boolean): boolean {
+function isOpen({ active, waiting }: KeyLine, write: boolean): boolean {
   return active === 0 || (!write && active > 0 && !waiting);
 }
 
-/** Lines a turn of one operation up. */
-function lineAlone(turn: Turn, lane: Lane): void {
-  const { group } = turn;
-  if (lane.releasing && !lane.waiting && waits(group)) {
-    lane.active--;
-    lane.releasing = false;
+/** Lets an entry of one operation join the line of its key. */
+function joinAlone(entry: KeyEntry, line: KeyLine): void {
+  const { group } = entry;
+  if (line.releasing && !line.waiting && waits(group)) {
+    line.active--;
+    line.releasing = false;
     return;
   }
-  line(turn, lane, writesOnly(turn));
-  lane.releasing = turn.missing === 0 && group.ops[0]?.op === "release";
+  join(entry, line, writesOnly(entry));
+  line.releasing = entry.missing === 0 && group.ops[0]?.op === "release";
 }
 
-function line(turn: Turn, lane: Lane, write: boolean): void {
-  if (isOpen(lane, write)) {
-    lane.active = write ? -1 : lane.active + 1;
+function join(entry: KeyEntry, line: KeyLine, write: boolean): void {
+  if (isOpen(line, write)) {
+    line.active = write ? -1 : line.active + 1;
     return;
   }
-  if (lane.waiting) lane.waiting.push({ turn, write });
-  else lane.waiting = [{ turn, write }];
-  turn.missing++;
+  if (line.waiting) line.waiting.push({ entry, write });
+  else line.waiting = [{ entry, write }];
+  entry.missing++;
 }
 
 function keyOf(op: Operation): Key {
   return "key" in op ? op.key : op.lock;
 }
 
-/** Whether a turn of one operation writes its key. */
-function writesOnly({ group }: Turn): boolean {
+/** Whether an entry of one operation writes its key. */
+function writesOnly({ group }: KeyEntry): boolean {
   return writes(group.ops[0] as Operation);
 }

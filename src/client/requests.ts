@@ -2,7 +2,7 @@ import type { Abortable, AbortWatch } from "../base/aborts.ts";
 import type { Group, Operation, Outcome } from "../port/index.ts";
 import type { Call } from "./calls.ts";
 import type { Expiring } from "./deadlines.ts";
-import type { Lanes, Turn } from "./key-order.ts";
+import type { KeyLines, KeyEntry } from "./key-order.ts";
 
 /** Most operations in one batch. */
 const maxOperations = 256;
@@ -10,26 +10,26 @@ const maxOperations = 256;
 const maxBytes = 1024 * 1024;
 
 export type Failed = Extract<Outcome, { why: "failed" }>;
-/** What a group that reached the store can come to. */
+/** An outcome of a group that reached the store. */
 export type Reply = Exclude<Outcome, Failed>;
 
-/** A group on its way. Thousands are on theirs at once, so it is kept small. */
-export class Request implements Turn {
+/** A group under way. There may be thousands at once, so it is kept small. */
+export class Request implements KeyEntry {
   readonly group: Group;
-  readonly lanes: Lanes;
+  readonly lines: KeyLines;
   missing = 0;
   sent = false;
-  /** Once it is known; its callers may be told of it a little later. */
+  /** Set once it is known. The callers may get it a little later. */
   outcome: Outcome | undefined = undefined;
-  /** Those who wait for it, in their order: one, or several who read the same, linked by {@link Caller.next}. */
+  /** The first of its callers: one, or several that read the same, linked by {@link Caller.next} in their order. */
   first: Caller | undefined = undefined;
-  /** How many of them still do. */
+  /** How many of its callers still wait. */
   live = 0;
   #last: Caller | undefined = undefined;
 
-  constructor(group: Group, lanes: Lanes) {
+  constructor(group: Group, lines: KeyLines) {
     this.group = group;
-    this.lanes = lanes;
+    this.lines = lines;
   }
 
   add(caller: Caller): void {
@@ -40,19 +40,19 @@ export class Request implements Turn {
   }
 }
 
-/** Ends a call for its caller before its outcome is known. `signal` is the one that aborted it, if one did. */
+/** Ends a call for its caller before its outcome is known. `signal` is set if the signal aborted it. */
 export type Drop = (caller: Caller, signal: AbortSignal | undefined) => void;
 
 /**
- * What a call comes to. It runs where the backend tells its outcomes, not in the asynchronous context of the call, so it may call no
- * function of a user's.
+ * Makes the result of a call from its reply. It runs where the backend reports its outcomes, and not in the asynchronous context of
+ * the call, so it must not call a function of the application.
  */
 export interface Reader<R> {
-  /** The result of a call that has a reply; what it throws rejects. */
+  /** The result of a call that has a reply. An error that it throws rejects the call. */
   read(reply: Reply): R;
-  /** That of a call which has none; without this function, the error is. */
+  /** The result of a call without a reply. Without this function the call is rejected with the error. */
   missed?(error: unknown): Promise<R>;
-  /** Asked of a write right before it is sent; `false`: it must not be. */
+  /** Called for a write right before it is sent. False prevents that. */
   wanted?(): boolean;
 }
 
@@ -71,7 +71,7 @@ export class Caller implements Expiring, Abortable {
   next: Caller | undefined = undefined;
   over = false;
   place: number | undefined = undefined;
-  /** While its signal may end it. */
+  /** Set while its signal may end it. */
   watch: AbortWatch | undefined = undefined;
 
   constructor(
@@ -122,7 +122,7 @@ export class Caller implements Expiring, Abortable {
   }
 }
 
-/** Parts requests into batches, in their order. */
+/** Splits requests into batches, in their order. */
 export function* batchesOf(requests: readonly Request[]): Generator<Request[], void, undefined> {
   let batch: Request[] = [];
   let operations = 0;
@@ -144,8 +144,8 @@ export function* batchesOf(requests: readonly Request[]): Generator<Request[], v
 }
 
 /**
- * Where a group that is a single read is found by equal ones; `undefined` for any other, and for one that gives less than the record
- * or more than it: these are rare, and join nothing.
+ * The slot of a line in which equal reads find a group that is a single read; `undefined` for any other group. Reads of less or more
+ * than the record are rare, and join nothing.
  */
 export function readSlotOf({ ops, guards }: Group): "read" | "stamped" | undefined {
   const op = ops[0] as Operation;
@@ -153,7 +153,7 @@ export function readSlotOf({ ops, guards }: Group): "read" | "stamped" | undefin
   return op.stamped ? "stamped" : "read";
 }
 
-/** A text up to this length is taken for the longest it can be, for a batch of these is small however it is counted. */
+/** A text up to this length counts as the longest that it can be: a batch of such texts is small however it is counted. */
 const shortText = maxBytes / maxOperations / 3;
 
 /** Bytes of an operation's value, or more. */

@@ -1,12 +1,25 @@
-import { toMs } from "../base/durations.ts";
+import { toMs, type Duration } from "../base/durations.ts";
 import { UnavailableError } from "../base/errors.ts";
 import { space } from "../base/keys.ts";
 import { quantilesOf } from "../base/quantiles.ts";
 import { bounded } from "../client/index.ts";
-import type { Backend, Capabilities, Examination, RoundTrips } from "../port/index.ts";
-import type { Examined, ExamineOptions } from "./examine.ts";
+import type { Backend, BackendDefinition, Capabilities, Examination, RoundTrips } from "../port/index.ts";
 import { reach } from "./reach.ts";
 import { closeOwn } from "./registry.ts";
+
+/** Options of `examine`. */
+export interface ExamineOptions {
+  /** Bounds all of it. Default: `"15s"`. */
+  readonly timeout?: Duration | undefined;
+  /** More backends than those of this package, for a URL: as `defineBackend` gave them. */
+  readonly backends?: readonly BackendDefinition[] | undefined;
+}
+
+/** What `examine` found out. */
+export interface Examined extends Examination {
+  /** The backend's name, such as `"lmdb"`. */
+  readonly backend: string;
+}
 
 const DEFAULT_TIMEOUT = 15_000;
 /** How long before all of it is over a backend is to end by itself, in ms. */

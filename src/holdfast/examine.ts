@@ -1,19 +1,5 @@
-import type { Duration } from "../base/durations.ts";
-import type { Backend, BackendDefinition, Examination } from "../port/index.ts";
-
-/** Options of `examine`. */
-export interface ExamineOptions {
-  /** Bounds all of it. Default: `"15s"`. */
-  readonly timeout?: Duration | undefined;
-  /** More backends than those of this package, for a URL: as `defineBackend` gave them. */
-  readonly backends?: readonly BackendDefinition[] | undefined;
-}
-
-/** What `examine` found out. */
-export interface Examined extends Examination {
-  /** The backend's name, such as `"lmdb"`. */
-  readonly backend: string;
-}
+import type { Backend } from "../port/index.ts";
+import type { Examined, ExamineOptions } from "./examine-target.ts";
 
 /**
  * Finds out what a store is, what it promises as it is set now, and what is set wrong, also where `connect` refuses it for that.

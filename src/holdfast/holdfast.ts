@@ -122,7 +122,7 @@ export class Holdfast {
    * reject with UnavailableError.
    */
   close(): Promise<void> {
-    for (const instance of this.#instances()) instance.runs.exempt();
+    for (const instance of this.#instances()) instance.userFunctions.exempt();
     return (this.#closed ??= this.#close());
   }
 

@@ -13,12 +13,12 @@ export function leaseOf(outcome: Lease | Refusal): Lease | undefined {
 
 /** Runs `fn` under a lease and releases the lease. Settles as `fn` does. */
 export async function runUnder<R>(host: LockHost, lease: Lease, fn: (lease: Lease) => R | PromiseLike<R>): Promise<R> {
-  const { runs } = host.instance;
-  const run = runs.start();
+  const { userFunctions } = host.instance;
+  const userFunction = userFunctions.start();
   try {
-    return await within(run, fn, lease);
+    return await within(userFunction, fn, lease);
   } finally {
-    runs.end(run);
+    userFunctions.end(userFunction);
     const left = leave(lease);
     if (left instanceof Promise) await left;
   }

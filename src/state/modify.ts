@@ -43,13 +43,13 @@ export async function modify<T>(
   const protecting = core.protection(options?.lease, opened, call);
   const protection = protecting instanceof Promise ? await protecting : protecting;
   const terms = { instance, running: host.running, opened, protection };
-  const run = instance.runs.start();
-  const own: Change<T> = (current) => within(run, fn, current);
+  const userFunction = instance.userFunctions.start();
+  const own: Change<T> = (current) => within(userFunction, fn, current);
   try {
     const place = { turn: { space: core.turns, key: rawKey }, mixed: false, with: options?.lease ?? instance, terms };
     return await host.lines.enter(place, new Update(core, key, own, ends, opened, protection, call), call);
   } finally {
-    instance.runs.end(run);
+    instance.userFunctions.end(userFunction);
   }
 }
 

@@ -60,7 +60,7 @@ export async function runTransaction<R>(
   const opened = host.known ?? (await host.ready(call));
   const lease = options?.lease;
   const protection = lease === undefined ? undefined : await protectionOf(lease, instance, opened, call);
-  const own = instance.runs.start();
+  const own = instance.userFunctions.start();
   const inside = (tx: Transaction): R | Promise<R> => within(own, fn, tx);
   const each = { call: () => instance.call(options), protection };
   const attempt = new Attempt(instance, host, inside, each, call.signal, joined);
@@ -86,7 +86,7 @@ export async function runTransaction<R>(
     const place = { turn, mixed: true, with: joined ? attempt : (lease ?? instance), terms };
     return await host.lines.enterFor(() => attempt.keys, place, attempt.inTurn(), call, tries);
   } finally {
-    instance.runs.end(own);
+    instance.userFunctions.end(own);
   }
 }
 

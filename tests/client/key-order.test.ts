@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { space } from "../../src/base/keys.ts";
-import { groupWrites, KeyOrder, writes, type Lanes, type Turn } from "../../src/client/key-order.ts";
+import { groupWrites, KeyOrder, writes, type KeyLines, type KeyEntry } from "../../src/client/key-order.ts";
 import type { Group, Operation } from "../../src/port/index.ts";
 
 const records = space("state", "test", "order");
@@ -10,54 +10,54 @@ const get = (key: string): Operation => ({ op: "get", key: { space: records, key
 const del = (key: string): Operation => ({ op: "delete", key: { space: records, key } });
 const keyOf = (op: Operation): string => ("key" in op ? op.key.key : op.lock.key);
 
-interface Tracked extends Turn {
+interface Tracked extends KeyEntry {
   readonly index: number;
-  lanes: Lanes;
+  lines: KeyLines;
 }
 
-function turn(index: number, ...ops: Operation[]): Tracked {
-  return { index, group: { ops }, missing: 0, lanes: [] };
+function entry(index: number, ...ops: Operation[]): Tracked {
+  return { index, group: { ops }, missing: 0, lines: [] };
 }
 
 function enter(order: KeyOrder, one: Tracked): boolean {
-  one.lanes = order.lanesOf(one.group);
+  one.lines = order.linesOf(one.group);
   return order.enter(one);
 }
 
 void test("readers of a key go together, a writer goes alone, and each in its order", () => {
   const order = new KeyOrder();
   const admitted: number[] = [];
-  const admit = (next: Turn) => void admitted.push((next as Tracked).index);
-  const turns = [
-    turn(0, get("a")),
-    turn(1, get("a")),
-    turn(2, del("a")),
-    turn(3, get("a")),
-    turn(4, get("b")),
+  const admit = (next: KeyEntry) => void admitted.push((next as Tracked).index);
+  const entries = [
+    entry(0, get("a")),
+    entry(1, get("a")),
+    entry(2, del("a")),
+    entry(3, get("a")),
+    entry(4, get("b")),
   ] as const;
   assert.deepEqual(
-    turns.map((each) => enter(order, each)),
+    entries.map((each) => enter(order, each)),
     [true, true, false, false, true],
   );
   assert.equal(order.idle({ ops: [get("a")] }), false, "a reader does not overtake the writer that waits");
-  order.leave(turns[0], admit);
+  order.leave(entries[0], admit);
   assert.deepEqual(admitted, []);
-  order.leave(turns[1], admit);
+  order.leave(entries[1], admit);
   assert.deepEqual(admitted, [2]);
-  order.leave(turns[2], admit);
+  order.leave(entries[2], admit);
   assert.deepEqual(admitted, [2, 3]);
-  order.leave(turns[3], admit);
+  order.leave(entries[3], admit);
   assert.equal(order.idle({ ops: [del("a")] }), true);
 });
 
-void test("a turn that withdraws lets those behind it go", () => {
+void test("an entry that withdraws lets those behind it go", () => {
   const order = new KeyOrder();
   const admitted: number[] = [];
-  const admit = (next: Turn) => void admitted.push((next as Tracked).index);
-  const [first, both, last] = [turn(0, del("a")), turn(1, del("a"), del("b")), turn(2, get("b"))];
+  const admit = (next: KeyEntry) => void admitted.push((next as Tracked).index);
+  const [first, both, last] = [entry(0, del("a")), entry(1, del("a"), del("b")), entry(2, get("b"))];
   enter(order, first);
   assert.equal(enter(order, both), false);
-  assert.equal(enter(order, last), false, "it stands behind a turn that waits for another key");
+  assert.equal(enter(order, last), false, "it stands behind an entry that waits for another key");
   order.withdraw(both, admit);
   assert.deepEqual(admitted, [2]);
   order.leave(last, admit);
@@ -79,9 +79,9 @@ void test("an acquire that waits goes with the release before it, one of them, a
   const release: Operation = { op: "release", lock: locked, owner: "1" };
   const order = new KeyOrder();
   const admitted: number[] = [];
-  const admit = (next: Turn) => void admitted.push((next as Tracked).index);
+  const admit = (next: KeyEntry) => void admitted.push((next as Tracked).index);
 
-  const [first, second, third] = [turn(0, release), turn(1, acquire("2", true)), turn(2, acquire("3", true))];
+  const [first, second, third] = [entry(0, release), entry(1, acquire("2", true)), entry(2, acquire("3", true))];
   assert.deepEqual(
     [first, second, third].map((each) => enter(order, each)),
     [true, true, false],
@@ -92,7 +92,7 @@ void test("an acquire that waits goes with the release before it, one of them, a
   assert.deepEqual(admitted, [2]);
   order.leave(third, admit);
 
-  const tries = [turn(3, release), turn(4, acquire("4", false)), turn(5, acquire("5", true))];
+  const tries = [entry(3, release), entry(4, acquire("4", false)), entry(5, acquire("5", true))];
   assert.deepEqual(
     tries.map((each) => enter(order, each)),
     [true, false, false],
@@ -101,19 +101,19 @@ void test("an acquire that waits goes with the release before it, one of them, a
   for (const each of tries) order.leave(each, admit);
   assert.deepEqual(admitted, [2, 4, 5]);
 
-  const [over, late] = [turn(6, release), turn(7, acquire("7", true))];
+  const [over, late] = [entry(6, release), entry(7, acquire("7", true))];
   enter(order, over);
   order.leave(over, admit);
   assert.equal(enter(order, late), true);
-  assert.equal(enter(order, turn(8, acquire("8", true))), false, "there is no release any more that it could go with");
+  assert.equal(enter(order, entry(8, acquire("8", true))), false, "there is no release any more that it could go with");
 });
 
 void test("equal spaces are one, and those without a call are forgotten", () => {
   const order = new KeyOrder();
-  const named = (name: string): Turn => {
+  const named = (name: string): KeyEntry => {
     const op: Operation = { op: "delete", key: { space: space("state", "test", name), key: "k" } };
     const made = { group: { ops: [op] }, missing: 0 };
-    return { ...made, lanes: order.lanesOf(made.group) };
+    return { ...made, lines: order.linesOf(made.group) };
   };
   const held = named("0");
   order.enter(held);
@@ -124,12 +124,12 @@ void test("equal spaces are one, and those without a call are forgotten", () => 
   }
   const behind = named("0");
   assert.equal(order.enter(behind), false);
-  const admitted: Turn[] = [];
+  const admitted: KeyEntry[] = [];
   order.leave(held, (next) => void admitted.push(next));
   assert.deepEqual(admitted, [behind]);
 });
 
-void test("property: never a writer beside another turn on its key, never out of order, never stuck", () => {
+void test("property: never a writer beside another entry on its key, never out of order, never stuck", () => {
   const groups = fc.array(
     fc.uniqueArray(fc.record({ key: fc.constantFrom("a", "b", "c", "d"), write: fc.boolean() }), {
       selector: (op) => op.key,
@@ -143,7 +143,7 @@ void test("property: never a writer beside another turn on its key, never out of
       const order = new KeyOrder();
       const active = new Set<Tracked>();
       const started: Tracked[] = [];
-      const admit = (next: Turn): void => {
+      const admit = (next: KeyEntry): void => {
         const tracked = next as Tracked;
         for (const other of active) {
           for (const op of tracked.group.ops) {
@@ -158,7 +158,7 @@ void test("property: never a writer beside another turn on its key, never out of
       let withdrawn = 0;
       const queued = new Set<Tracked>();
       specs.forEach((spec, index) => {
-        const tracked = turn(index, ...spec.map(({ key, write }) => (write ? del(key) : get(key))));
+        const tracked = entry(index, ...spec.map(({ key, write }) => (write ? del(key) : get(key))));
         if (enter(order, tracked)) admit(tracked);
         else queued.add(tracked);
         for (const one of started) queued.delete(one);
@@ -181,14 +181,14 @@ void test("property: never a writer beside another turn on its key, never out of
         order.leave(done, admit);
       }
       assert.equal(started.length + withdrawn, specs.length, "somebody waits forever");
-      // Of two turns on one key, one of which writes it, the earlier one starts first.
+      // Of two entries on one key, one of which writes it, the earlier one starts first.
       for (const [i, later] of started.entries()) {
         for (const before of started.slice(i + 1)) {
           if (before.index > later.index) continue;
           const clash = before.group.ops.some((op) =>
             later.group.ops.some((own) => keyOf(own) === keyOf(op) && (writes(op) || writes(own))),
           );
-          assert.ok(!clash, `turn ${later.index} overtook ${before.index}`);
+          assert.ok(!clash, `entry ${later.index} overtook ${before.index}`);
         }
       }
       const everything: Group = { ops: ["a", "b", "c", "d"].map(del) };
