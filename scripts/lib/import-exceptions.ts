@@ -16,8 +16,6 @@ export const exceptions: Exceptions = {
     "cli",
     "client",
     "codec",
-    "entries",
-    "holdfast",
     "lock",
     "port",
     "state",

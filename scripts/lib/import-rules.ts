@@ -41,7 +41,7 @@ const layers: Readonly<Record<string, Layer>> = {
   "backends/*": { may: ["base", "url", "backends/common", "backends/store", own], types: ["port"] },
   // All definitions, and which of them a URL means.
   backends: { may: ["base", "url", "definitions/*"], types: ["port"] },
-  holdfast: { may: ["base", "url", "client", "codec", ...features, "backends"], types: ["port"] },
+  holdfast: { may: ["base", "url", "client", "codec", ...features, "backends", "backends/store"], types: ["port"] },
   entries: {
     may: ["base", "url", "port", "client", "codec", ...features, "holdfast", "backends/*", "each", "testing"],
   },
@@ -55,7 +55,16 @@ const layers: Readonly<Record<string, Layer>> = {
 const definitionFiles = new Set(["definition.ts", "dependency.ts", "url.ts"]);
 
 /** Layers that are the same for every server, and name none. */
-const serverless = new Set(["base", "url", "port", "codec", "client", ...features]);
+const serverless = new Set([
+  "base",
+  "url",
+  "port",
+  "codec",
+  "client",
+  ...features,
+  "backends/common",
+  "backends/store",
+]);
 const servers = /\b(?:redis|valkey|keydb|dragonfly|lmdb|memcached?|mongo(?:db)?|postgres(?:ql)?|mysql|mariadb|etcd)\b/i;
 
 /** No file of `src` may be longer; the aim is 250. */

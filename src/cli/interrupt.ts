@@ -1,7 +1,9 @@
 import type { EachRun } from "../entries/each.ts";
 import { Exit } from "./exit.ts";
 
-/** The first interrupt has a run finish what is in hand; the second ends it at once. The returned function undoes it. */
+/**
+ * The first interrupt has a run finish what is in hand; the second ends it at once. The returned function undoes it.
+ */
 export function onInterrupt(run: EachRun, say: (text: string) => void): () => void {
   let asked = false;
   const interrupt = (): void => {

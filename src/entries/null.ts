@@ -5,11 +5,11 @@ import { BackendCache, BackendLock, BackendStateStore } from "../holdfast/on-bac
 import type { Backend } from "../port/index.ts";
 
 /**
- * Keeps nothing and grants every lock: to switch a state store, a cache or a lock off. A write succeeds, a read finds nothing,
- * `{ absent: true }` always holds and a version never does. Grants rise, so fences do too.
+ * Keeps nothing and grants every lock: to switch a state store, a cache or a lock off. A write succeeds, a read finds
+ * nothing, `{ absent: true }` always holds and a version never does. Grants rise, so fences do too.
  *
- * Closing it closes first what was made on it here, as `close` of a `connect` does: running functions may finish for 10
- * seconds, then they are aborted, and what is held is released.
+ * Closing it closes first what was made on it here, as `close` of a `connect` does: running functions may finish for
+ * 10 seconds, then they are aborted, and what is held is released.
  */
 export function nullBackend(options?: { readonly time?: Time | undefined }): Backend {
   return closingShared(makeBackend(options));

@@ -6,11 +6,11 @@ import type { Backend } from "../port/index.ts";
 export { fromIoredis, type AdaptedClient, type RedisOptions, type RedisTlsOptions } from "../backends/redis/index.ts";
 
 /**
- * Redis, Valkey and what speaks as they do: alone, with Sentinel, or as a cluster. No I/O, and the driver is not loaded before
- * the first call. Throws InvalidArgumentError for options that cannot be.
+ * Redis, Valkey and what speaks as they do: alone, with Sentinel, or as a cluster. No I/O, and the driver is not
+ * loaded before the first call. Throws InvalidArgumentError for options that cannot be.
  *
- * Closing it closes first what was made on it here, as `close` of a `connect` does: running functions may finish for 10
- * seconds, then they are aborted, and what is held is released.
+ * Closing it closes first what was made on it here, as `close` of a `connect` does: running functions may finish for
+ * 10 seconds, then they are aborted, and what is held is released.
  */
 export function redis(options: RedisOptions): Backend {
   return closingShared(redisBackend(options));
@@ -23,7 +23,7 @@ export class RedisStateStore<T = unknown> extends BackendStateStore<T> {}
 export class RedisCache<V = unknown> extends BackendCache<V> {}
 
 /**
- * A lock for every machine: nobody else holds it while the primary lives. A failover can leave two holders, of whom the store
- * refuses the first one's guarded writes. All that is made on one backend is one instance.
+ * A lock for every machine: nobody else holds it while the primary lives. A failover can leave two holders, of whom
+ * the store refuses the first one's guarded writes. All that is made on one backend is one instance.
  */
 export class RedisLock extends BackendLock {}

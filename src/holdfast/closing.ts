@@ -3,8 +3,8 @@ import type { Backend } from "../port/index.ts";
 import { DEFAULT_DRAIN } from "./options.ts";
 
 /**
- * Makes closing a backend close first what constructors made on it, as `close` of a `connect` does: a backend knows no client,
- * and the instance that they share has no owner who could close it.
+ * Makes closing a backend close first what constructors made on it, as `close` of a `connect` does: a backend knows
+ * no client, and the instance that they share has no owner who could close it.
  */
 export function closingShared<B extends Backend>(backend: B): B {
   const close = backend.close.bind(backend);

@@ -22,10 +22,11 @@ type Own<Options> = Omit<Options, "service" | "transactions">;
 /**
  * One instance of an application: its stores, caches and locks in one place. Made by `connect`.
  *
- * A name stands for one object: `state`, `cache` and `lock` make it at their first call and give the same at later ones, which
- * name the same options (compared one by one with `Object.is`) or none. Other options are refused with InvalidArgumentError.
- * Names are few and known when the program is written; what varies is a key. Of more than a thousand names, the objects that nobody
- * holds or listens to any more are given back and made anew with the same options when they are asked for again.
+ * A name stands for one object: `state`, `cache` and `lock` make it at their first call and give the same at later
+ * ones, which name the same options (compared one by one with `Object.is`) or none. Other options are refused with
+ * InvalidArgumentError. Names are few and known when the program is written; what varies is a key. Of more than a
+ * thousand names, the objects that nobody holds or listens to any more are given back and made anew with the same
+ * options when they are asked for again.
  */
 export class Holdfast {
   /** The service that was given to `connect`. */
@@ -80,12 +81,13 @@ export class Holdfast {
   }
 
   /**
-   * Runs `fn` and commits what it wrote through `tx` as one atomic step if all that it read is still so; else runs it again,
-   * until the timeout; after its second conflict it takes its turn, first come first served. If `fn` throws, nothing is written and
-   * its error is thrown.
+   * Runs `fn` and commits what it wrote through `tx` as one atomic step if all that it read is still so; else runs it
+   * again, until the timeout; after its second conflict it takes its turn, first come first served. If `fn` throws,
+   * nothing is written and its error is thrown.
    *
-   * Rejects with ConflictError (others kept changing what it read; `tries` tells how often it was tried), FencedError (with `lease`), UnsupportedError where the backend cannot write these keys together,
-   * IndeterminateError, or what `fn` throws.
+   * Rejects with ConflictError (others kept changing what it read; `tries` tells how often it was tried), FencedError
+   * (with `lease`), UnsupportedError where the backend cannot write these keys together, IndeterminateError, or what
+   * `fn` throws.
    */
   transact<R>(fn: (tx: Transaction) => R | Promise<R>, options?: TransactOptions): Promise<R> {
     return transact(this.#main, fn, options);
@@ -116,10 +118,10 @@ export class Holdfast {
 
   /**
    * Refuses new work, lets running functions finish for at most `drain`, aborts the rest (a lease's `signal` says
-   * `why: "closed"`), releases what is held, and closes what `connect` opened; a backend that was handed in stays open.
-   * Elections are told at once: their `signal` aborts. Functions from inside of which it is called are not waited for, for they wait
-   * for it: their leases end, and what they would write or load is refused with UnavailableError. Idempotent. Calls from then on
-   * reject with UnavailableError.
+   * `why: "closed"`), releases what is held, and closes what `connect` opened; a backend that was handed in stays
+   * open. Elections are told at once: their `signal` aborts. Functions from inside of which it is called are not
+   * waited for, for they wait for it: their leases end, and what they would write or load is refused with
+   * UnavailableError. Idempotent. Calls from then on reject with UnavailableError.
    */
   close(): Promise<void> {
     for (const instance of this.#instances()) instance.userFunctions.exempt();
@@ -150,8 +152,8 @@ interface Parts {
 }
 
 /**
- * Makes a Holdfast on what was reached, the caches' backend last if they have one of their own, once all of it answers. A store of
- * caches alone that is away is gone on without, as it would be if it went later.
+ * Makes a Holdfast on what was reached, the caches' backend last if they have one of their own, once all of it
+ * answers. A store of caches alone that is away is gone on without, as it would be if it went later.
  */
 export async function openHoldfast(reached: readonly Reached[], settings: ConnectSettings): Promise<Holdfast> {
   const instances = reached.map(({ backend }) => new Instance(backend, { timeout: settings.timeout }));

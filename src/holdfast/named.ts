@@ -20,8 +20,8 @@ export class Named<T extends object> {
   }
 
   /**
-   * The object of that name, made at the first call with the options of that. Later calls give the same options or none. Throws
-   * InvalidArgumentError otherwise.
+   * The object of that name, made at the first call with the options of that. Later calls give the same options or
+   * none. Throws InvalidArgumentError otherwise.
    */
   get<Options extends object>(name: string, options: Options | undefined, make: (options?: Options) => T): T {
     let value = this.#made.get(name);

@@ -6,8 +6,8 @@ import type { Backend, BackendDefinition } from "../port/index.ts";
 /** Options of `connect`. */
 export interface ConnectOptions {
   /**
-   * Whose stores, caches and locks these are: the same service and name are the same records. At most 256 bytes of UTF-8.
-   * Default: `""`.
+   * Whose stores, caches and locks these are: the same service and name are the same records. At most 256 bytes of
+   * UTF-8. Default: `""`.
    */
   readonly service?: string | undefined;
   /** Bounds the requests of each call to the store, unless the call says otherwise. Default: `"5s"`. */
@@ -15,12 +15,15 @@ export interface ConnectOptions {
   /** How long `close` waits for running functions before it aborts them; 0 does not wait. Default: `"10s"`. */
   readonly drain?: Duration | undefined;
   /**
-   * Where caches are, if not with the rest: a URL or a backend. A server named by a URL may evict: it holds caches only. One that
-   * cannot be reached within `timeout` does not fail `connect`: the caches go on without it, which `cacheStoreDown` tells at their
-   * first call.
+   * Where caches are, if not with the rest: a URL or a backend. A server named by a URL may evict: it holds caches
+   * only. One that cannot be reached within `timeout` does not fail `connect`: the caches go on without it, which
+   * `cacheStoreDown` tells at their first call.
    */
   readonly cache?: string | Backend | undefined;
-  /** More backends than those of this package, for URLs: as `defineBackend` gave them. They come before these. Default: none. */
+  /**
+   * More backends than those of this package, for URLs: as `defineBackend` gave them. They come before these.
+   * Default: none.
+   */
   readonly backends?: readonly BackendDefinition[] | undefined;
 }
 

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../base/errors.ts";
 import type { Backend, BackendDefinition, Use } from "../port/index.ts";
+import { isBackend } from "./is-backend.ts";
 import { openHoldfast, type Holdfast } from "./holdfast.ts";
 import { resolveConnectOptions, type ConnectOptions } from "./options.ts";
 import { closeOwn, findBackend, type Reached } from "./registry.ts";
@@ -28,9 +29,4 @@ export async function reach(
   if (typeof target === "string") return { backend: await findBackend(target, use, backends), own: true };
   if (isBackend(target)) return { backend: target, own: false };
   throw new InvalidArgumentError(`${what} must be a URL or a backend`);
-}
-
-function isBackend(target: unknown): target is Backend {
-  const candidate = target as Partial<Backend> | null | undefined;
-  return typeof candidate?.session === "function" && typeof candidate.open === "function";
 }

@@ -5,7 +5,10 @@ import type { Backend, BackendDefinition, Use } from "../port/index.ts";
 import { closingShared } from "./closing.ts";
 import { checkDefinition } from "./definition.ts";
 
-/** The backend that a URL means: one of those that are given, or of this package. Loads its module, and no other. No I/O besides. */
+/**
+ * The backend that a URL means: one of those that are given, or of this package. Loads its module, and no other. No
+ * I/O besides.
+ */
 export async function findBackend(
   text: string,
   use: Use,

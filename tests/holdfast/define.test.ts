@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryBackend, MemoryServer } from "../../src/backends/memory/index.ts";
+import { CellServer } from "../backends/store/memory-store.ts";
 import {
   BackendCache,
   BackendLock,
@@ -80,6 +81,26 @@ describe("a backend that somebody else defines", () => {
     await backend.close();
     const found = await examine("toy://b", options);
     assert.equal(found.capabilities.exclusion, "exact");
+  });
+
+  it("may be a store, of which the engine makes the backend", async () => {
+    const server = new CellServer({ atomic: "any", messages: true });
+    const cells = defineBackend({
+      name: "cells",
+      schemes: ["cells:"],
+      fromUrl: () => undefined,
+      open: () => server.store(),
+    });
+    const hf = await connect("cells:", { backends: [cells] });
+    assert.equal(hf.backend, "cells");
+    assert.equal(hf.capabilities.transact, "full");
+    await hf.lock("l").run("k", async (lease) => hf.state("s").save("k", 1, { lease }));
+    await hf.close();
+    const backend = cells(undefined);
+    assert.equal(await new ToyStateStore(backend, "s").load("k"), 1);
+    await backend.close();
+    const neither = defineBackend({ ...cells, name: "neither", open: () => Promise.resolve(server.store()) as never });
+    assert.throws(() => neither(undefined), { code: "INVALID_ARGUMENT", message: /store or a backend, at once/ });
   });
 
   it("comes before one of the package, and is known only where it is named", async () => {

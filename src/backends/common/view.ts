@@ -4,7 +4,7 @@ import type { LockRecord } from "./lock-rules.ts";
 
 /**
  * Records, fence floors and locks at one instant, and what becomes of them: what `decide` needs of a backend. Synchronous. Three kinds
- * serve it: tables in reach (Memory, and LMDB inside of its transaction), a snapshot of cells that is committed if nothing has
+ * serve it: tables in reach (of this process, or of a transaction), a snapshot of cells that is committed if nothing has
  * changed, and rows that an SQL transaction has locked.
  *
  * A key is what the backend finds something by (`K`), and `W` is what a `set` carries beside its key: so a backend that has

@@ -26,7 +26,7 @@ import type { Messages, Store } from "./store.ts";
 const patienceMs = 10_000;
 
 export interface StoreBackendOptions {
-  /** For errors and tables, such as `"memcached"`. */
+  /** For errors and tables, such as `"toy"`. */
   readonly name: string;
   readonly store: Store;
   /** Clocks and timers. The machine's unless told. */

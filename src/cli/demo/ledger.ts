@@ -33,7 +33,8 @@ export interface Account {
 /** The state store that the demo's records are in. */
 export const demoStore = "holdfast-demo";
 
-// Both have the tag of their account, which is the key of the items: so they are in one place of a store that has several.
+// Both have the tag of their account, which is the key of the items: so they are in one place of a store that has
+// several.
 
 export function accountKey({ ledger, account }: Order): string {
   return `${ledger}/account/{${account}}`;

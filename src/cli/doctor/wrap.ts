@@ -2,8 +2,8 @@
 const steering = /[\u0000-\u001f\u007f-\u009f]/g;
 
 /**
- * `text` in lines of at most `width` where its words allow, the first one after `head`, the others after `rest`. What would
- * steer a terminal is left out, since a server may say anything.
+ * `text` in lines of at most `width` where its words allow, the first one after `head`, the others after `rest`. What
+ * would steer a terminal is left out, since a server may say anything.
  */
 export function wrap(text: string, width: number, head: string, rest: string): string[] {
   const lines: string[] = [];
