@@ -1,11 +1,13 @@
-// The one command that proves the repository: `npm test`. Static checks first, then one run of all tests, whose summary
-// is the last thing printed. `node scripts/test.ts unit|package|chaos|kills` runs a part, without the static checks.
+// The one command that proves the repository: `npm test`. Static checks first, then all tests side by side, with one summary as
+// the last thing printed. `node scripts/test.ts unit|package|chaos|kills` runs a part, without the static checks.
 // With HOLDFAST_REQUIRE_BACKENDS=1 a backend that cannot be reached is a failure.
 import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import path from "node:path";
-import { reachBackends } from "./lib/backends.ts";
+import { reachBackends, type Reach } from "./lib/backends.ts";
+import { runUnits } from "./lib/run-tests.ts";
 import { root, run } from "./lib/run.ts";
+import { planOf } from "./lib/test-plan.ts";
 
 interface Step {
   readonly name: string;
@@ -59,22 +61,19 @@ async function main(name: string): Promise<number> {
     const code = await timed(step);
     if (code !== 0) return code;
   }
-  if (!(await reportBackends())) return 1;
+  const reached = await reachBackends({ install: console.log });
+  if (!report(reached)) return 1;
 
   const files = testFiles().filter(suite.includes);
   if (files.length === 0) {
     console.error(`no tests in part "${name}"`);
     return 1;
   }
-  console.log(`== tests (${files.length} files)`);
-  // Half of the processors: many tests are about time, and start processes of their own.
-  const concurrency = Math.max(1, Math.floor(availableParallelism() / 2));
-  return run("node", [
-    "--test",
-    `--test-concurrency=${concurrency}`,
-    "--test-timeout=600000",
-    ...files.map((file) => `tests/${file}`),
-  ]);
+  const units = planOf(files, reached);
+  // In halves of a processor: most tests wait for servers and clocks most of the time.
+  const capacity = Math.max(2, 2 * availableParallelism());
+  console.log(`== tests (${files.length} files in ${units.length} units, side by side)`);
+  return runUnits(units, capacity);
 }
 
 function testFiles(): string[] {
@@ -94,8 +93,7 @@ async function timed(step: Step): Promise<number> {
 }
 
 /** Says which backends the tests run on. False when one is missing that has to be there. */
-async function reportBackends(): Promise<boolean> {
-  const reached = await reachBackends({ install: console.log });
+function report(reached: readonly Reach[]): boolean {
   const missing = reached.filter(({ missing: reason, optional }) => reason !== undefined && optional !== true);
   const names = reached
     .filter((backend) => backend.missing === undefined)
@@ -108,6 +106,9 @@ async function reportBackends(): Promise<boolean> {
     optional === true && reason !== undefined ? `${server}: ${reason}` : [],
   );
   for (const line of new Set(more)) console.log(`   tested too where it is there: ${line}`);
+  console.log(
+    "   the conformance suites run on each of them; faults of Redis on redis and valkey (HOLDFAST_FAULTS=all: on all)",
+  );
   return missing.length === 0 || process.env["HOLDFAST_REQUIRE_BACKENDS"] !== "1";
 }
 

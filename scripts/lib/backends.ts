@@ -38,6 +38,7 @@ export async function reachBackends(options: ReachOptions = {}): Promise<Reach[]
   return [
     { backend: "null" },
     { backend: "memory" },
+    { backend: "store" },
     await reachLmdb(),
     ...kinds.flatMap((kind) => reachServer(kind, reasons.get(kind))),
   ];

@@ -1,12 +1,5 @@
-import { describe, it } from "node:test";
 import { portCases } from "../../src/testing/port-suite.ts";
-import { bindSuite } from "../../src/testing/suite.ts";
+import { conform } from "../support/conform.ts";
 import { subjects } from "../support/subjects.ts";
 
-for (const subject of subjects) {
-  const cases = await bindSuite("port", portCases, subject);
-  // Cases mostly wait for a clock, and each has a place of its own.
-  describe(subject.name, { concurrency: 8 }, () => {
-    for (const one of cases) it(one.title, { skip: one.skip ?? false, timeout: 60_000 }, one.run);
-  });
-}
+await conform("port", portCases, subjects);

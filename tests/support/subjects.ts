@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { limitedBackend } from "./limited.ts";
+import type { TestSubject } from "./conform.ts";
 import { redisSubject } from "./redis/subjects.ts";
 import { storeSubjects } from "../backends/store/subjects.ts";
 import { reachBackends } from "../../scripts/lib/backends.ts";
@@ -75,14 +76,19 @@ export const limited: Subject = {
   },
 };
 
-export const nothing: Subject = {
+export const nothing: TestSubject = {
   name: "null",
   unit: 1,
+  // It answers at once, so cases never wait: several only keep each other from the event loop.
+  atOnce: 1,
   place: async () => place(() => nullBackend()),
 };
 
-export const lmdb: Subject = {
+export const lmdb: TestSubject = {
   name: "lmdb",
+  // Each backend is a thread that starts and flushes: they hold each other up.
+  unit: 500,
+  atOnce: 8,
   async place() {
     const folder = await mkdtemp(path.join(tmpdir(), "holdfast-"));
     const remove = async (): Promise<void> => rm(folder, { recursive: true, force: true });
@@ -90,16 +96,22 @@ export const lmdb: Subject = {
   },
 };
 
-const reached = await reachBackends();
-const present = reached.filter(({ missing }) => missing === undefined);
+const own: Readonly<Record<string, readonly TestSubject[]>> = {
+  null: [nothing],
+  memory: [memoryVirtual, memoryReal, limited],
+  // The engine of compare-and-set servers, on stores in memory.
+  store: storeSubjects,
+  lmdb: [lmdb],
+};
+const only = process.env["HOLDFAST_SUBJECTS"]?.split(",");
+const present = (await reachBackends()).filter(
+  ({ backend, missing }) => missing === undefined && (only === undefined || only.includes(backend)),
+);
 
-/** Every backend that the conformance suites run on: those that can be reached here, which `npm test` lists. */
-export const subjects: readonly Subject[] = [
-  memoryVirtual,
-  memoryReal,
-  limited,
-  nothing,
-  ...storeSubjects,
-  ...(present.some(({ backend }) => backend === "lmdb") ? [lmdb] : []),
-  ...present.flatMap(({ backend, server }) => (server === undefined ? [] : [redisSubject(backend, server)])),
-];
+/**
+ * Every backend that the conformance suites run on: those that can be reached here, which `npm test` lists. HOLDFAST_SUBJECTS names
+ * some of them, such as `redis,redis-cluster`.
+ */
+export const subjects: readonly TestSubject[] = present.flatMap(({ backend, server }) =>
+  server === undefined ? (own[backend] ?? []) : [redisSubject(backend, server)],
+);

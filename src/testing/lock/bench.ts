@@ -49,8 +49,8 @@ export class Bench {
   }
 
   /** A lock whose runs can write through `tx`. */
-  transactingLock(instance: Instance): Lock<Transaction> {
-    return this.lockOf<Transaction>(instance, { transactions: transactionFactory(instance) });
+  transactingLock(instance: Instance, options?: AcquireDefaults): Lock<Transaction> {
+    return this.lockOf<Transaction>(instance, { ...options, transactions: transactionFactory(instance) });
   }
 
   /** Reaches the store first, for a case whose own calls must be answered quickly. */

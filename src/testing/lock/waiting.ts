@@ -120,7 +120,8 @@ export const waitingCases: readonly Case[] = [
       info: "0",
     };
     await bench.behind([dead]);
-    const waiting = bench.lock({ wait: 400 * bench.unit }).acquire("k");
+    const waiting = bench.lock({ ttl: 40 * bench.unit, wait: 400 * bench.unit }).acquire("k");
+    waiting.catch(() => undefined); // it is awaited below, unless the case fails before
     await bench.waiting("k", 2);
     await lease.release();
     const waited = bench.settle(waiting, 4_000 / bench.unit);

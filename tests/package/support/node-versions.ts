@@ -9,8 +9,16 @@ export const nodeVersions = ["20.19.0", "22", "24", "26"] as const;
 /** A Node version as the npm package `node` names it. */
 export type NodeVersion = (typeof nodeVersions)[number];
 
+const asked = new Map<NodeVersion, Promise<string>>();
+
 /** The `node` of that version, installed on first use and kept. */
 export async function nodeBinary(version: NodeVersion): Promise<string> {
+  const known = asked.get(version) ?? install(version);
+  asked.set(version, known);
+  return known;
+}
+
+async function install(version: NodeVersion): Promise<string> {
   const cache = path.join(root, "node_modules/.cache/holdfast-node");
   const home = path.join(cache, version);
   const binary = path.join(home, "node_modules/.bin/node");

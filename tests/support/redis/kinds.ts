@@ -10,5 +10,12 @@ const onPath = all.filter((kind) => wanted[kind].debian === undefined && kind !=
 /** What is tested with each kind: those that the tests fetch, and of the others those that are there. */
 export const everyKind: readonly ServerKind[] = ["redis", "redis8", "valkey", ...onPath];
 
-/** What takes long is tested with the oldest Redis that can be fetched and with Valkey, and with what is on the PATH. */
-export const faultKinds: readonly ServerKind[] = ["redis", "valkey", ...onPath];
+/**
+ * What takes long is tested with one version of each family: the oldest Redis that can be fetched, and Valkey. With
+ * HOLDFAST_FAULTS=all also with what is on the PATH.
+ */
+export const faultKinds: readonly ServerKind[] = [
+  "redis",
+  "valkey",
+  ...(process.env["HOLDFAST_FAULTS"] === "all" ? onPath : []),
+];

@@ -1,7 +1,6 @@
+import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
-
-const taken = new Set<number>();
 
 /**
  * Ports of 127.0.0.1 that nobody listens on. Below those that the system gives to outgoing connections: else a client that dials
@@ -23,12 +22,27 @@ async function draw(count: number, from: number, to: number, offsets: readonly n
   const ports: number[] = [];
   while (ports.length < count) {
     const port = from + Math.floor(Math.random() * (to - from));
-    const all = [port, ...offsets.map((offset) => port + offset)];
-    if (all.some((one) => taken.has(one)) || !(await Promise.all(all.map(isFree))).every(Boolean)) continue;
-    for (const one of all) taken.add(one);
-    ports.push(port);
+    const claims = await Promise.all([port, ...offsets.map((offset) => port + offset)].map(claim));
+    if (claims.every((one) => one !== undefined)) ports.push(port);
+    else for (const one of claims) one?.close();
   }
   return ports;
+}
+
+/**
+ * Takes a port for as long as this process lives, so that no other test takes it while its server is down: whoever wants the port
+ * for TCP claims it for UDP first. Undefined where another process has it, or somebody listens there.
+ */
+async function claim(port: number): Promise<Socket | undefined> {
+  const socket = createSocket("udp4").unref();
+  const address = { port, address: "127.0.0.1", exclusive: true };
+  const bound = new Promise<boolean>((resolve) => {
+    socket.once("error", () => resolve(false)); // another process has claimed it
+    socket.bind(address, () => resolve(true));
+  });
+  if ((await bound) && (await isFree(port))) return socket;
+  socket.close();
+  return undefined;
 }
 
 async function isFree(port: number): Promise<boolean> {

@@ -1,0 +1,101 @@
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { once } from "node:events";
+import path from "node:path";
+import { root } from "./run.ts";
+import type { Unit } from "./test-plan.ts";
+
+/** What the runner tells of a file; the parts that are looked at here. */
+interface Told {
+  readonly type: string;
+  readonly data: {
+    readonly nesting?: number;
+    readonly message?: string;
+    readonly file?: string;
+    readonly counts?: Readonly<Record<string, number>>;
+  };
+}
+
+/** Counts of the summary, in its order. */
+const counted = ["tests", "suites", "passed", "failed", "cancelled", "skipped", "todo"] as const;
+const shown: Readonly<Record<string, string>> = { passed: "pass", failed: "fail" };
+const summaryLine = /^(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
+
+const timeout = 600_000;
+
+/**
+ * Runs units side by side, the first ones first, as many at a time as their weights allow. What a unit printed comes when it is
+ * over; one summary of all of them comes last. Gives the exit code.
+ */
+export async function runUnits(units: readonly Unit[], capacity: number): Promise<number> {
+  const begun = performance.now();
+  const totals = new Map<string, number>(counted.map((name) => [name, 0]));
+  const took: { readonly name: string; readonly seconds: number }[] = [];
+  const reporter = new spec();
+  reporter.pipe(process.stdout);
+
+  const finish = (unit: Unit, events: readonly Told[], seconds: number): void => {
+    took.push({ name: unit.name, seconds });
+    for (const event of events) {
+      const { nesting, message, file, counts } = event.data;
+      if (event.type === "test:summary" && file === undefined) {
+        for (const name of counted) totals.set(name, (totals.get(name) ?? 0) + (counts?.[name] ?? 0));
+      } else if (event.type !== "test:diagnostic" || nesting !== 0 || !summaryLine.test(message ?? "")) {
+        reporter.write(event);
+      }
+    }
+  };
+
+  const waiting = [...units];
+  const running = new Set<Promise<void>>();
+  let free = capacity;
+  while (waiting.length > 0 || running.size > 0) {
+    // The first that fits: a heavy one waits for room while light ones use what there is, and goes first when there is.
+    const at = waiting.findIndex(({ weight }) => weight <= free || free === capacity);
+    if (at < 0) {
+      await Promise.race(running);
+      continue;
+    }
+    const [unit] = waiting.splice(at, 1) as [Unit];
+    free -= unit.weight;
+    const start = performance.now();
+    const work = eventsOf(unit).then((events) => {
+      free += unit.weight;
+      running.delete(work);
+      finish(unit, events, (performance.now() - start) / 1000);
+    });
+    running.add(work);
+  }
+
+  const longest = took.toSorted((a, b) => b.seconds - a.seconds).slice(0, 12);
+  const lines = [
+    `longest: ${longest.map(({ name, seconds }) => `${name} ${seconds.toFixed(0)} s`).join(", ")}`,
+    ...counted.map((name) => `${shown[name] ?? name} ${totals.get(name)}`),
+    `duration_ms ${(performance.now() - begun).toFixed(0)}`,
+  ];
+  for (const message of lines)
+    reporter.write({ type: "test:diagnostic", data: { nesting: 0, message, level: "info" } });
+  reporter.end();
+  await once(reporter, "end");
+  return (totals.get("failed") ?? 0) + (totals.get("cancelled") ?? 0) === 0 && (totals.get("tests") ?? 0) > 0 ? 0 : 1;
+}
+
+async function eventsOf({ files, env }: Unit): Promise<Told[]> {
+  const bin = path.join(root, "node_modules/.bin");
+  const options = {
+    files: files.map((file) => path.join(root, "tests", file)),
+    cwd: root,
+    concurrency: 1,
+    timeout,
+    env: {
+      ...process.env,
+      PATH: `${bin}${path.delimiter}${process.env["PATH"] ?? ""}`,
+      // Hundreds of processes read the same sources.
+      NODE_COMPILE_CACHE: path.join(root, "node_modules/.cache/holdfast-compiled"),
+      ...env,
+    },
+  };
+  const events: Told[] = [];
+  for await (const event of run(options) as AsyncIterable<Told>) events.push(event);
+  return events;
+}
