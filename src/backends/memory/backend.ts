@@ -1,7 +1,6 @@
-import { InvalidArgumentError, UnavailableError } from "../../base/errors.ts";
+import { InvalidArgumentError } from "../../base/errors.ts";
 import { drawId } from "../../base/ids.ts";
 import type { Time } from "../../base/time.ts";
-import { utf8Length } from "../../base/keys.ts";
 import type {
   Backend,
   ExecuteCall,
@@ -15,7 +14,9 @@ import type {
   Signals,
   Subscription,
 } from "../../port/index.ts";
-import { capabilities, maxMessage } from "./limits.ts";
+import { closedError, givenUp, notSent } from "../common/failures.ts";
+import { checkMessage, checkTopic } from "../common/messages.ts";
+import { capabilities } from "./limits.ts";
 import { MemoryServer } from "./server.ts";
 
 /** Which data a Memory backend is a client of. */
@@ -30,6 +31,8 @@ export interface MemoryOptions {
   /** Clocks and timers of data of its own. The machine's unless told. Not together with `name` or `server`. */
   readonly time?: Time | undefined;
 }
+
+const backend = "memory";
 
 const named = new Map<string, MemoryServer>();
 
@@ -52,7 +55,7 @@ function serverOf({ name, server, time }: MemoryOptions): MemoryServer {
 }
 
 class MemoryBackend implements Backend {
-  readonly name = "memory";
+  readonly name = backend;
   readonly time: Time;
   readonly #server: MemoryServer;
   readonly #sessions = new Set<MemorySession>();
@@ -65,7 +68,7 @@ class MemoryBackend implements Backend {
   }
 
   async open(): Promise<Opened> {
-    if (this.#closed) throw closedError();
+    if (this.#closed) throw closedError(backend);
     return { domain: this.#server.domain, capabilities };
   }
 
@@ -102,19 +105,15 @@ class MemorySession implements Session {
   }
 
   executeNow(group: Group): Outcome {
-    return this.#ended ? notSent(closedError()) : this.#server.run(group, this.id);
+    return this.#ended ? notSent(closedError(backend)) : this.#server.run(group, this.id);
   }
 
   async execute(groups: readonly Group[], call: ExecuteCall): Promise<readonly Outcome[]> {
-    return groups.map((group, i) =>
-      call.claim(i)
-        ? this.executeNow(group)
-        : notSent(new UnavailableError("the call was given up", { backend: "memory" })),
-    );
+    return groups.map((group, i) => (call.claim(i) ? this.executeNow(group) : givenUp(backend)));
   }
 
   async page(query: Query): Promise<Page> {
-    if (this.#ended) throw closedError();
+    if (this.#ended) throw closedError(backend);
     return this.#server.page(query);
   }
 
@@ -131,8 +130,9 @@ class MemorySession implements Session {
   }
 
   async #subscribe(to: Subscription, listener: (signal: Signal) => void): Promise<() => void> {
-    if (this.#ended) throw closedError();
-    const leave = this.#listen(to, listener);
+    if (this.#ended) throw closedError(backend);
+    if ("topic" in to) checkTopic(to.topic, backend);
+    const leave = this.#server.bus.join(this.id, to, listener);
     const stop = (): void => {
       leave();
       this.#subscriptions.delete(stop);
@@ -141,25 +141,10 @@ class MemorySession implements Session {
     return stop;
   }
 
-  #listen(to: Subscription, listener: (signal: Signal) => void): () => void {
-    if ("changes" in to) return this.#server.bus.onChange(to.changes, to.prefix, listener);
-    if ("topic" in to) return this.#server.bus.onTopic(to.topic, listener);
-    return this.#server.bus.onGrant(this.id, listener);
-  }
-
   async #publish(topic: string, body: string): Promise<void> {
-    if (this.#ended) throw closedError();
-    if (utf8Length(body) > maxMessage) {
-      throw new InvalidArgumentError(`a message is at most ${maxMessage} bytes`, { backend: "memory" });
-    }
+    if (this.#ended) throw closedError(backend);
+    checkTopic(topic, backend);
+    checkMessage(body, backend);
     this.#server.bus.publish(topic, body);
   }
-}
-
-function notSent(error: Error): Outcome {
-  return { ok: false, why: "failed", sent: false, error };
-}
-
-function closedError(): UnavailableError {
-  return new UnavailableError("the backend is closed", { backend: "memory" });
 }

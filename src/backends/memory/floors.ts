@@ -1,12 +1,11 @@
 import type { Key } from "../../base/keys.ts";
-import type { Operation } from "../../port/index.ts";
-import type { Due, DueQueue } from "./due-queue.ts";
+import type { DueQueue, Scheduled } from "../common/due-queue.ts";
+import type { Fence } from "../common/view.ts";
+import type { Instant } from "./instant.ts";
 import { Table, type Placed, type Rows } from "./table.ts";
 
-type FloorOperation = Extract<Operation, { op: "floor" }>;
-
 /** The highest fence that a record has seen. Lives beside the record, whatever becomes of it. */
-export interface Floor extends Placed, Due {
+export interface Floor extends Placed, Scheduled {
   readonly rows: Rows<Floor>;
   grant: number;
   n: number;
@@ -17,25 +16,25 @@ export interface Floor extends Placed, Due {
 /** The floors of a server. */
 export class Floors {
   readonly #table = new Table<Floor>();
+  readonly #instant: Instant;
   readonly #queue: DueQueue<Floor>;
 
-  constructor(queue: DueQueue<Floor>) {
+  constructor(instant: Instant, queue: DueQueue<Floor>) {
+    this.#instant = instant;
     this.#queue = queue;
   }
 
-  /** Whether the fence of `op` is not below one that was seen. */
-  admits(op: FloorOperation, now: number): boolean {
-    const floor = this.#table.get(op.key);
-    return floor === undefined || floor.until <= now || !isBelow(op, floor);
+  find(key: Key): Floor | undefined {
+    const floor = this.#table.get(key);
+    return floor !== undefined && floor.until > this.#instant.monotonic ? floor : undefined;
   }
 
-  /** Remembers the fence of an admitted `op`. */
-  raise(op: FloorOperation, now: number): void {
-    const floor = this.#table.get(op.key) ?? this.#add(op.key);
-    floor.grant = op.grant;
-    floor.n = op.n;
+  raise(key: Key, { grant, n }: Fence, keepMs: number): void {
+    const floor = this.#table.get(key) ?? this.#add(key);
+    floor.grant = grant;
+    floor.n = n;
     // An earlier call that asked for longer keeps what it was promised.
-    floor.until = Math.max(floor.until, now + op.keepMs);
+    floor.until = Math.max(floor.until, this.#instant.monotonic + keepMs);
     this.#queue.schedule(floor, floor.until);
   }
 
@@ -45,14 +44,10 @@ export class Floors {
     else this.#queue.schedule(floor, floor.until);
   }
 
-  #add(key: Key): Floor {
-    const rows = this.#table.rows(key.space);
-    const floor: Floor = { key: key.key, seq: rows.nextSeq++, rows, grant: 0, n: 0, until: 0, queuedAt: Infinity };
-    rows.items.set(key.key, floor);
+  #add({ space, key }: Key): Floor {
+    const rows = this.#table.rows(space);
+    const floor: Floor = { key, seq: rows.nextSeq++, rows, grant: 0, n: 0, until: 0, queuedAt: Infinity };
+    rows.items.set(key, floor);
     return floor;
   }
-}
-
-function isBelow(a: { grant: number; n: number }, b: { grant: number; n: number }): boolean {
-  return a.grant < b.grant || (a.grant === b.grant && a.n < b.n);
 }

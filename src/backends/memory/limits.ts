@@ -1,7 +1,7 @@
 import type { Capabilities } from "../../port/index.ts";
+import type { Limits } from "../common/failures.ts";
 
-/** Longest message to a topic, in bytes. */
-export const maxMessage = 32 * 1024;
+export const limits: Limits = { backend: "memory", maxGroup: 4_096, maxValue: 64 * 1024 * 1024 };
 
 /** What Memory promises: everything, for as long as the process lives. */
 export const capabilities: Capabilities = {
@@ -13,12 +13,12 @@ export const capabilities: Capabilities = {
   durability: "none",
   clock: "machine",
   ttlGranularity: 1,
-  maxValue: 64 * 1024 * 1024,
+  maxValue: limits.maxValue,
   push: true,
   watch: "log",
   list: true,
   batchRoundTrips: 0,
   shared: "process",
   stamps: "atomic",
-  maxGroup: 4_096,
+  maxGroup: limits.maxGroup,
 };

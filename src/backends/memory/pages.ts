@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "../../base/errors.ts";
 import type { ListedRecord, Page, Query } from "../../port/index.ts";
+import { checkLimit } from "../common/pages.ts";
 import type { Placed, Rows } from "./table.ts";
 
 /** Items looked at for one page, so that a rare prefix never holds up the event loop. */
@@ -22,10 +23,7 @@ export class Pages {
     query: Query,
     show: (item: Item) => ListedRecord | undefined,
   ): Page {
-    const most = query.keysOnly ? 10_000 : 1_000;
-    if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > most) {
-      throw new InvalidArgumentError(`limit must be an integer from 1 to ${most}, got ${query.limit}`);
-    }
+    checkLimit(query, "memory");
     const from = parse(query.cursor);
     if (rows === undefined) return { records: [] };
     const end = from?.end ?? rows.nextSeq - 1;
@@ -67,6 +65,6 @@ function* after(rows: Rows<Placed>, seen: number): Iterator<Placed> {
 function parse(cursor: string | undefined): { readonly seen: number; readonly end: number } | undefined {
   if (cursor === undefined) return undefined;
   const match = /^(\d{1,15})\.(\d{1,15})\.\d+$/.exec(cursor);
-  if (!match) throw new InvalidArgumentError("cursor is not one that this backend gave");
+  if (!match) throw new InvalidArgumentError("cursor is not one that this backend gave", { backend: "memory" });
   return { seen: Number(match[1]), end: Number(match[2]) };
 }

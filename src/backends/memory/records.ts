@@ -1,17 +1,13 @@
 import { keyId, type Key } from "../../base/keys.ts";
-import type { Condition, ListedRecord, Operation, Payload, Stamp, StoredRecord, Ttl } from "../../port/index.ts";
-import type { Bus } from "./bus.ts";
-import type { Due, DueQueue } from "./due-queue.ts";
+import type { ListedRecord, Payload, Stamp, StoredRecord } from "../../port/index.ts";
+import type { Bus } from "../common/bus.ts";
+import type { DueQueue, Scheduled } from "../common/due-queue.ts";
+import type { SetOn, Shown, Written } from "../common/view.ts";
 import type { Instant } from "./instant.ts";
 import { Table, type Placed, type Rows } from "./table.ts";
 
-type GetOperation = Extract<Operation, { op: "get" }>;
-type SetOperation = Extract<Operation, { op: "set" }>;
-type TouchOperation = Extract<Operation, { op: "touch" }>;
-type DeleteOperation = Extract<Operation, { op: "delete" }>;
-
 /** Where the record of a key is. It stays while its record is written anew. */
-export interface Slot extends Placed, Due {
+export interface Slot extends Placed, Scheduled {
   readonly rows: Rows<Slot>;
   /** Never changed, only replaced, so that a read hands it out as it is. */
   record: StoredRecord;
@@ -33,38 +29,26 @@ export class Records {
     this.#queue = queue;
   }
 
-  /** The record as a caller may have it: bytes are the caller's own copy. */
-  read(key: Key): StoredRecord | undefined {
-    const slot = this.#live(key);
-    return slot && handOut(slot.record);
+  /** The slot whose record has not expired at the present instant. */
+  find(key: Key): Slot | undefined {
+    const slot = this.table.get(key);
+    return slot !== undefined && (slot.until === Infinity || slot.until > this.#instant.wall) ? slot : undefined;
   }
 
-  get({ key, stamped, keyOnly }: GetOperation): StoredRecord | undefined {
-    const slot = this.#shown(key, stamped !== undefined && stamped !== false);
-    if (slot === undefined) return undefined;
-    const record = keyOnly ? withoutValue(slot.record) : handOut(slot.record);
-    return stamped === "show" ? withStamps(record, slot.stamps) : record;
+  /** Whether each of the slot's stamps is current. */
+  isCurrent({ stamps }: Slot): boolean {
+    if (stamps === undefined) return true;
+    for (const stamp of stamps) {
+      if (this.find(stamp.key)?.record.id !== stamp.id) return false;
+    }
+    return true;
   }
 
-  /** Whether the record of `key` is what `condition` asks for. */
-  holds(key: Key, condition: Condition): boolean {
-    const slot = this.#live(key);
-    return "id" in condition ? slot !== undefined && slot.record.id === condition.id : slot === undefined;
-  }
-
-  write(op: SetOperation): void {
-    const { space, key } = op.key;
+  put({ key: { space, key }, id, value, stamps: given }: SetOn<Key, Written>, until: number): void {
     const rows = this.table.rows(space);
     let slot = rows.items.get(key);
-    const until =
-      op.ttl === "keep" ? (slot !== undefined && this.#isLive(slot) ? slot.until : Infinity) : this.#endOf(op.ttl);
-    const record: StoredRecord = {
-      key,
-      id: op.id,
-      value: ownCopy(op.value),
-      expiresAt: until === Infinity ? undefined : until,
-    };
-    const stamps = op.stamps === undefined || op.stamps.length === 0 ? undefined : [...op.stamps];
+    const record: StoredRecord = { key, id, value: ownCopy(value), expiresAt: until === Infinity ? undefined : until };
+    const stamps = given === undefined || given.length === 0 ? undefined : [...given];
     if (slot === undefined) {
       slot = { key, seq: rows.nextSeq++, rows, record, until, stamps, queuedAt: Infinity };
       rows.items.set(key, slot);
@@ -73,28 +57,19 @@ export class Records {
       slot.until = until;
       slot.stamps = stamps;
     }
-    this.#schedule(slot);
-    this.#bus.changed(space, key);
+    this.#written(slot);
   }
 
-  /** Whether there was a record, which has another end now. */
-  touch({ key, ttl, stamped }: TouchOperation): boolean {
-    const slot = this.#shown(key, stamped === true);
-    if (slot === undefined) return false;
-    slot.until = this.#endOf(ttl);
-    slot.record = { ...slot.record, expiresAt: slot.until === Infinity ? undefined : slot.until };
-    this.#schedule(slot);
-    this.#bus.changed(slot.rows.space, slot.key);
-    return true;
+  touch(key: Key, until: number): void {
+    const slot = this.table.get(key) as Slot;
+    slot.until = until;
+    slot.record = { ...slot.record, expiresAt: until === Infinity ? undefined : until };
+    this.#written(slot);
   }
 
-  /** Whether there was a record, or with `take` the record. */
-  delete({ key, stamped, take }: DeleteOperation): boolean | StoredRecord | undefined {
+  remove(key: Key): void {
     const slot = this.table.get(key);
-    if (slot === undefined) return take ? undefined : false;
-    const shown = this.#shown(key, stamped === true);
-    this.#remove(slot);
-    return take ? shown && handOut(shown.record) : shown !== undefined;
+    if (slot !== undefined) this.#remove(slot);
   }
 
   /** Called when a slot's time may have come. */
@@ -103,39 +78,10 @@ export class Records {
     else if (slot.until !== Infinity) this.#queue.schedule(slot, slot.until);
   }
 
-  /** Whether the slot's record has not expired at the present instant. */
-  #isLive(slot: Slot): boolean {
-    return slot.until === Infinity || slot.until > this.#instant.wall;
-  }
-
-  /** When what is given `ttl` now ends. */
-  #endOf(ttl: Exclude<Ttl, "keep"> | undefined): number {
-    if (ttl === undefined) return Infinity;
-    return typeof ttl === "number" ? this.#instant.wall + ttl : ttl.at;
-  }
-
-  /** Has the slot looked at when its record ends. */
-  #schedule(slot: Slot): void {
+  #written(slot: Slot): void {
     if (slot.until !== Infinity) this.#queue.schedule(slot, slot.until);
     else if (slot.queuedAt !== Infinity) this.#queue.cancel(slot);
-  }
-
-  /** The live slot, unless `stamped` and a stamp of it is not current. */
-  #shown(key: Key, stamped: boolean): Slot | undefined {
-    const slot = this.#live(key);
-    return stamped && slot?.stamps !== undefined && !this.#current(slot.stamps) ? undefined : slot;
-  }
-
-  #live(key: Key): Slot | undefined {
-    const slot = this.table.get(key);
-    return slot !== undefined && this.#isLive(slot) ? slot : undefined;
-  }
-
-  #current(stamps: readonly Stamp[]): boolean {
-    for (const stamp of stamps) {
-      if (this.#live(stamp.key)?.record.id !== stamp.id) return false;
-    }
-    return true;
+    this.#bus.changed(slot.rows.space, slot.key);
   }
 
   #remove(slot: Slot): void {
@@ -150,20 +96,11 @@ function ownCopy(value: Payload): Payload {
   return typeof value === "string" ? value : new Uint8Array(value);
 }
 
-/** The record of a slot as a page shows it. */
-export function list({ record, stamps }: Slot, keysOnly: boolean | undefined): ListedRecord {
-  return withStamps(keysOnly ? withoutValue(record) : handOut(record), stamps);
-}
-
-function withStamps(record: StoredRecord, stamps: readonly Stamp[] | undefined): ListedRecord {
-  return stamps ? { ...record, stamps: stamps.map(({ key, id }) => ({ key: keyId(key), id })) } : record;
-}
-
-function withoutValue(record: StoredRecord): StoredRecord {
-  return { ...record, value: "" };
-}
-
-function handOut(record: StoredRecord): StoredRecord {
-  if (typeof record.value === "string") return record;
-  return { key: record.key, id: record.id, value: new Uint8Array(record.value), expiresAt: record.expiresAt };
+/** The record of a slot as a caller may have it: bytes are the caller's own copy. */
+export function show({ record, stamps }: Slot, as: Shown | undefined): ListedRecord {
+  let shown: ListedRecord = record;
+  if (as?.keyOnly) shown = { ...record, value: "" };
+  else if (typeof record.value !== "string") shown = { ...record, value: new Uint8Array(record.value) };
+  if (as?.stamped !== "show" || stamps === undefined) return shown;
+  return { ...shown, stamps: stamps.map(({ key, id }) => ({ key: keyId(key), id })) };
 }

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { DueQueue, type Due } from "../../../src/backends/memory/due-queue.ts";
+import { DueQueue, type Scheduled } from "../../../src/backends/common/due-queue.ts";
 import { virtualTime } from "../../../src/testing/virtual-time.ts";
 
-interface Item extends Due {
+interface Item extends Scheduled {
   readonly name: number;
   until: number;
 }

@@ -1,7 +1,7 @@
 import type { Time, Timer } from "../../base/time.ts";
 
 /** Something that has to be looked at again at some time. */
-export interface Due {
+export interface Scheduled {
   /** When the queue looks at it next; `Infinity` while it is not queued. Only the queue writes it. */
   queuedAt: number;
 }
@@ -18,7 +18,7 @@ const slack = 1_024;
  * with lazy deletion: an item that is put off stays where it is and is put back when it is found too early, so that arming
  * the ttl of a record or a lease anew costs nothing.
  */
-export class DueQueue<Item extends Due> {
+export class DueQueue<Item extends Scheduled> {
   readonly #time: Time;
   readonly #now: () => number;
   readonly #visit: (item: Item, now: number) => void;
