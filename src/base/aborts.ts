@@ -54,12 +54,16 @@ class Crowd extends LinkedList<AbortWatch> {
 }
 
 /**
- * One listener a signal in this process, whoever waits for it: to add one takes longer the more there are, so that ten thousand
- * calls on one signal would block the process for half a second, and from the eleventh on Node warns of a leak.
+ * One listener a signal in this process, whoever waits for it: to add one takes longer the more there are, so that ten
+ * thousand calls on one signal would block the process for half a second, and from the eleventh on Node warns of a
+ * leak.
  */
 const crowds = new WeakMap<AbortSignal, Crowd>();
 
-/** Has `item` told when the signal aborts, once, until the watch is ended. A signal that has aborted already tells nobody. */
+/**
+ * Has `item` told when the signal aborts, once, until the watch is ended. A signal that has aborted already tells
+ * nobody.
+ */
 export function watchAbort(signal: AbortSignal, item: Abortable): AbortWatch {
   let crowd = crowds.get(signal);
   if (!crowd) crowds.set(signal, (crowd = new Crowd(signal)));
@@ -93,8 +97,8 @@ export interface JoinedSignal {
 }
 
 /**
- * A signal that aborts with the first of these. `AbortSignal.any` leaves a little behind on a signal that lives long, for each
- * one made of it; this leaves nothing once it is ended.
+ * A signal that aborts with the first of these. `AbortSignal.any` leaves a little behind on a signal that lives long,
+ * for each one made of it; this leaves nothing once it is ended.
  */
 export function joinSignals(one: AbortSignal, other: AbortSignal | undefined): JoinedSignal {
   if (!other) return { signal: one, end: nothing };

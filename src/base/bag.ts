@@ -5,9 +5,9 @@ export interface Placed {
 }
 
 /**
- * A set for things that come and go all the time, in no particular order. A `Set` makes a new table after every few changes,
- * and each old one keeps alive what was in it, and the next table, until the whole heap is collected: what comes and goes a
- * hundred thousand times a second would be kept, and copied, for long after it has gone.
+ * A set for things that come and go all the time, in no particular order. A `Set` makes a new table after every few
+ * changes, and each old one keeps alive what was in it, and the next table, until the whole heap is collected: what
+ * comes and goes a hundred thousand times a second would be kept, and copied, for long after it has gone.
  */
 export class Bag<T extends Placed> {
   readonly #items: T[] = [];

@@ -6,9 +6,10 @@ export interface Churned {
 }
 
 /**
- * A map whose items come and go all the time. A `Map` makes a new table after every few changes, and each old one keeps alive
- * what was in it, and the next table, until the whole heap is collected. Here an item that goes stays in its place, to be used
- * again should its key come back, and now and then a new `Map` takes those that have not gone: nothing leads there from the old one.
+ * A map whose items come and go all the time. A `Map` makes a new table after every few changes, and each old one keeps
+ * alive what was in it, and the next table, until the whole heap is collected. Here an item that goes stays in its
+ * place, to be used again should its key come back, and now and then a new `Map` takes those that have not gone:
+ * nothing leads there from the old one.
  */
 export class ChurnMap<T extends Churned> {
   readonly #make: (key: string) => T;

@@ -8,7 +8,9 @@ const pattern = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 /** Longest finite duration: about 285 years, so that every sum with a wall clock stays exact. */
 const longest = 9e12;
 
-/** Whole milliseconds of `value`, at least 1 (or 0 where `zero` allows it). Throws InvalidArgumentError, naming `what`. */
+/**
+ * Whole milliseconds of `value`, at least 1 (or 0 where `zero` allows it). Throws InvalidArgumentError, naming `what`.
+ */
 export function toMs(value: unknown, what: string, options?: { readonly zero?: boolean }): number {
   const ms = typeof value === "string" ? parse(value) : value;
   if (typeof ms !== "number" || !Number.isFinite(ms) || ms < 0 || ms > longest || (ms === 0 && !options?.zero)) {
@@ -19,7 +21,8 @@ export function toMs(value: unknown, what: string, options?: { readonly zero?: b
           ? String(value)
           : typeof value;
     throw new InvalidArgumentError(
-      `${what} must be ${options?.zero ? "0 or " : ""}a positive, finite duration: milliseconds or a string such as "250ms", "10s", "5m", "1d"; got ${shown}`,
+      `${what} must be ${options?.zero ? "0 or " : ""}a positive, finite duration: ` +
+        `milliseconds or a string such as "250ms", "10s", "5m", "1d"; got ${shown}`,
     );
   }
   return Math.ceil(ms);

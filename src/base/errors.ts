@@ -67,7 +67,7 @@ export function isAway(error: unknown): boolean {
   return isHoldfastError(error, "UNAVAILABLE") || isHoldfastError(error, "INDETERMINATE");
 }
 
-/** Whether an error says that the store was reached and refuses such requests for now: see {@link UnavailableError.refused}. */
+/** Whether the store was reached but refuses such requests for now: see {@link UnavailableError.refused}. */
 export function isRefusal(error: unknown): boolean {
   return isHoldfastError(error, "UNAVAILABLE") && (error as { refused?: unknown }).refused === true;
 }
@@ -169,7 +169,7 @@ export class RunOnceMismatchError extends HoldfastError {
   }
 }
 
-/** A loader of a cache did not end within `loadTimeout`. Its signal is aborted, and what it may still give is dropped. */
+/** A loader of a cache did not end within `loadTimeout`. Its signal is aborted, and its value is dropped. */
 export class LoadTimeoutError extends HoldfastError {
   static {
     named(this, "LoadTimeoutError");
@@ -180,8 +180,8 @@ export class LoadTimeoutError extends HoldfastError {
 }
 
 /**
- * A loader of a cache asked for a key whose loader waits for it, itself or through others of this process: neither would ever
- * end. Nothing waits; the other loaders go on.
+ * A loader of a cache asked for a key whose loader waits for it, itself or through others of this process: neither
+ * would ever end. Nothing waits; the other loaders go on.
  */
 export class LoadDeadlockError extends HoldfastError {
   static {
@@ -218,8 +218,8 @@ export class UnavailableError extends HoldfastError {
     named(this, "UnavailableError");
   }
   /**
-   * Whether the store was reached and refuses such requests for now, as one that is read-only, out of memory, busy or loading does:
-   * a while later the same request may be granted.
+   * Whether the store was reached and refuses such requests for now, as one that is read-only, out of memory, busy or
+   * loading does: a while later the same request may be granted.
    */
   readonly refused: boolean;
   constructor(message: string, context?: ErrorContext & { readonly refused?: boolean | undefined }) {

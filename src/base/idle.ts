@@ -7,7 +7,10 @@ export interface Idling {
   idle: boolean;
 }
 
-/** What nobody needs at the moment and is kept all the same, for it is likely needed again. Those in it may be in use meanwhile. */
+/**
+ * What nobody needs at the moment and is kept all the same, for it is likely needed again. Those in it may be in use
+ * meanwhile.
+ */
 export class Idle<T extends Idling> {
   /** The oldest first. */
   readonly #items: T[] = [];

@@ -9,8 +9,8 @@ const start = (): string => `${prefix}.${Math.floor(counter / digits.length).toS
 let first = start();
 
 /**
- * An id never drawn before by any process: a process-random prefix of 80 bits and a counter of 48. Cheap: no system call.
- * Characters: `A-Za-z0-9_-` and a `.`.
+ * An id never drawn before by any process: a process-random prefix of 80 bits and a counter of 48. Cheap: no system
+ * call. Characters: `A-Za-z0-9_-` and a `.`.
  */
 export function drawId(): string {
   const last = counter++ % digits.length;

@@ -1,8 +1,8 @@
 import { readFileSync, readlinkSync } from "node:fs";
 
 /*
- * Who a process is, in a word that others of the machine can test: number, start, number space, clock. What is unique in one space
- * of process numbers (a container has its own) identifies nobody in another.
+ * Who a process is, in a word that others of the machine can test: number, start, number space, clock. What is unique
+ * in one space of process numbers (a container has its own) identifies nobody in another.
  */
 interface Identity {
   readonly pid: number;
@@ -66,8 +66,9 @@ export function wasOver(tag: string, now: number): boolean {
 }
 
 /**
- * Whether the kernel says that the process is no more, down to its last thread: nobody has its number, or somebody who started
- * at another time, or it is a zombie. Never true of one that lives, also stopped or deaf; of another space of numbers it is never known.
+ * Whether the kernel says that the process is no more, down to its last thread: nobody has its number, or somebody who
+ * started at another time, or it is a zombie. Never true of one that lives, also stopped or deaf; of another space of
+ * numbers it is never known.
  */
 export function isOver(tag: string): boolean {
   const me = self();

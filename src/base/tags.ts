@@ -1,6 +1,6 @@
 /**
- * The tag of a key, by a convention that clusters share: what is between its first `{` and the next `}`, if that is not empty; else the
- * key itself. Keys of one tag live in one place of a partitioned store.
+ * The tag of a key, by a convention that clusters share: what is between its first `{` and the next `}`, if that is not
+ * empty; else the key itself. Keys of one tag live in one place of a partitioned store.
  */
 export function tagOf(key: string): string {
   const open = key.indexOf("{");

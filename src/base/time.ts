@@ -4,13 +4,18 @@ export interface Timer {
   clear(): void;
 }
 
-/** Clocks and timers. Everything in Holdfast that waits or measures asks one of these, so the test kit can replace it. */
+/**
+ * Clocks and timers. Everything in Holdfast that waits or measures asks one of these, so the test kit can replace it.
+ */
 export interface Time {
   /** Milliseconds since 1970, may jump. */
   wall(): number;
   /** Milliseconds since some moment, with fractions; never goes back, may stand still while the machine sleeps. */
   monotonic(): number;
-  /** Calls `fn` once after `ms` (clamped to what a timer can hold). It does not keep the process alive unless `ref` is true. */
+  /**
+   * Calls `fn` once after `ms` (clamped to what a timer can hold). It does not keep the process alive unless `ref` is
+   * true.
+   */
   after(ms: number, fn: () => void, options?: { readonly ref?: boolean }): Timer;
 }
 

@@ -1,4 +1,6 @@
-/** So many of the objects that were asked for last are kept, though nobody else may hold them: half of them at least. */
+/**
+ * So many of the objects that were asked for last are kept, though nobody else may hold them: half of them at least.
+ */
 const mostKept = 1_024;
 
 interface Entry<T extends object> {
@@ -10,8 +12,8 @@ interface Entry<T extends object> {
 }
 
 /**
- * Objects by name. Those that were asked for last stay, and those that somebody holds; the others are given back. Who asks for one
- * that was not given back gets that very object.
+ * Objects by name. Those that were asked for last stay, and those that somebody holds; the others are given back. Who
+ * asks for one that was not given back gets that very object.
  */
 export class WeakNames<T extends object> {
   readonly #entries = new Map<string, Entry<T>>();

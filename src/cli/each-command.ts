@@ -94,9 +94,10 @@ function report(summary: EachSummary, json: boolean): void {
     return;
   }
   const { outcome, done, dead, waiting, processed, durationMs, caveat } = summary;
+  const behind = waiting > 0 ? `, ${waiting} waiting behind them` : "";
   const lines = [
     outcome === "interrupted" ? "interrupted: run the same command again to go on" : "",
-    `${count(done, "item")} done, ${count(dead, "dead letter")}${waiting > 0 ? `, ${waiting} waiting behind them` : ""}`,
+    `${count(done, "item")} done, ${count(dead, "dead letter")}${behind}`,
     `${count(processed, "item")} in this run, ${seconds(durationMs)}, ${rate(processed, durationMs)}${extras(summary)}`,
     dead > 0 ? "holdfast each ... --retry-dead tries the dead letters again" : "",
     caveat === undefined ? "" : `note: ${caveat}`,

@@ -62,9 +62,9 @@ Exit codes: 0 the audit found no difference, 1 it did, 2 bad usage, 3 the store 
 
 const doctor = `holdfast doctor URL [options]
 
-Looks at the store behind a URL and says what it is, how far away it is, what it guarantees as it is set now, what it does
-not, and what is set wrong, with the remedy; also where a service would refuse to connect. It writes nothing but a key of
-its own, which it deletes. Passwords are not shown.
+Looks at the store behind a URL and says what it is, how far away it is, what it guarantees as it is set now, what it
+does not, and what is set wrong, with the remedy; also where a service would refuse to connect. It writes nothing but a
+key of its own, which it deletes. Passwords are not shown.
 
   --timeout DURATION   how long all of it may take   (15s)
   --json               the same as JSON

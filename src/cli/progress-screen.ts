@@ -29,10 +29,10 @@ export class ProgressScreen {
       case "exited":
         if (event.how !== "finished") this.say(`worker ${event.worker} ended: ${event.how}`);
         return;
-      case "dead":
-        return this.say(
-          `item ${event.id}${event.key === undefined ? "" : ` (key ${JSON.stringify(event.key)})`} failed for good: ${event.error}`,
-        );
+      case "dead": {
+        const key = event.key === undefined ? "" : ` (key ${JSON.stringify(event.key)})`;
+        return this.say(`item ${event.id}${key} failed for good: ${event.error}`);
+      }
       case "away":
         return this.say(`the store is away, waiting: ${event.error}`);
       case "back":

@@ -4,7 +4,9 @@ import type { Call } from "./calls.ts";
 /** What became of one part of a batch. */
 export type Settled<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
 
-/** The values of a batch whose parts do not depend on each other. Rejects with {@link batchError} unless all succeed. */
+/**
+ * The values of a batch whose parts do not depend on each other. Rejects with {@link batchError} unless all succeed.
+ */
 export async function allOrBatchError<T>(
   parts: readonly (() => T | Promise<T>)[],
   call: Call,
@@ -26,8 +28,8 @@ async function settle<T>(part: () => T | Promise<T>): Promise<Settled<T>> {
 }
 
 /**
- * What a batch that did not wholly succeed rejects with: BatchError, or the caller's own reason if nothing of it was sent. `what`
- * says what was to be done, such as `"saved"`.
+ * What a batch that did not wholly succeed rejects with: BatchError, or the caller's own reason if nothing of it was
+ * sent. `what` says what was to be done, such as `"saved"`.
  */
 function batchError(outcomes: readonly Settled<unknown>[], call: Call, backend: string, what: string): unknown {
   const reason: unknown = call.signal?.aborted ? call.signal.reason : undefined;

@@ -4,11 +4,13 @@ import { InvalidArgumentError } from "../base/errors.ts";
 /** What every call takes. */
 export interface CallOptions {
   /**
-   * Ends the call early. Aborted before the request was sent: rejects with `signal.reason`, nothing happened. After: a read
-   * rejects with `signal.reason`, a write with IndeterminateError and the reason as its cause.
+   * Ends the call early. Aborted before the request was sent: rejects with `signal.reason`, nothing happened. After: a
+   * read rejects with `signal.reason`, a write with IndeterminateError and the reason as its cause.
    */
   readonly signal?: AbortSignal | undefined;
-  /** Bounds requests to the store and retries, not `wait`, loaders or your functions. Default: the instance's, `"5s"`. */
+  /**
+   * Bounds requests to the store and retries, not `wait`, loaders or your functions. Default: the instance's, `"5s"`.
+   */
   readonly timeout?: Duration | undefined;
 }
 

@@ -8,16 +8,16 @@ import { groupWrites, KeyLine, KeyOrder, type KeyEntry } from "./key-order.ts";
 import { batchesOf, Caller, readSlotOf, Request, type Drop, type Failed, type Reader } from "./requests.ts";
 
 /**
- * How many requests are settled in one go: a quarter of those under way, and no fewer than 32, which make a command worth its cost.
- * The next calls of their callers are sent before the others are settled, so the store works meanwhile. If all were settled at once,
- * the process and the store would wait for each other in turn.
+ * How many requests are settled in one go: a quarter of those under way, and no fewer than 32, which make a command
+ * worth its cost. The next calls of their callers are sent before the others are settled, so the store works meanwhile.
+ * If all were settled at once, the process and the store would wait for each other in turn.
  */
 const leastAtOnce = 32;
 const partAtOnce = 1 / 4;
 
 /**
- * Gathers the calls of a tick into batches, in front of one session. A call ends by its outcome, its signal or its deadline; its
- * request runs on (nothing that was sent is cancelled), and later calls on its keys wait for that.
+ * Gathers the calls of a tick into batches, in front of one session. A call ends by its outcome, its signal or its
+ * deadline; its request runs on (nothing that was sent is cancelled), and later calls on its keys wait for that.
  */
 export class Coalescer {
   readonly #session: Session;
@@ -41,7 +41,8 @@ export class Coalescer {
 
   /**
    * Runs a group: at once where the backend can, else with the others of the tick. Throws or rejects with the signal's
-   * reason, and unless the reader knows better, with UnavailableError, IndeterminateError, or what the backend refused it with.
+   * reason, and unless the reader knows better, with UnavailableError, IndeterminateError, or what the backend refused
+   * it with.
    */
   execute<R>(group: Group, call: Call, reader: Reader<R>): R | Promise<R> {
     call.signal?.throwIfAborted();
@@ -233,8 +234,8 @@ export class Coalescer {
 }
 
 /**
- * Empties an array that is not used any more. With many calls V8 makes such arrays among the old objects, and each would keep its
- * requests until the whole heap is collected.
+ * Empties an array that is not used any more. With many calls V8 makes such arrays among the old objects, and each
+ * would keep its requests until the whole heap is collected.
  */
 function emptied(array: unknown[]): void {
   array.length = 0;

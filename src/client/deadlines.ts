@@ -2,7 +2,10 @@ import { Bag, type Placed } from "../base/bag.ts";
 import { Idle, type Idling } from "../base/idle.ts";
 import type { Time, Timer } from "../base/time.ts";
 
-/** Deadlines of many calls on few timers: they are kept in buckets, so a call costs a place in one and no timer of its own. */
+/**
+ * Deadlines of many calls on few timers: they are kept in buckets, so a call costs a place in one and no timer of its
+ * own.
+ */
 const bucketMs = 16;
 
 /** Something to be told when its time is over; in the care of one {@link Deadlines} at a time. */

@@ -20,7 +20,9 @@ export interface HoldfastEvents {
     readonly key?: string | undefined;
     readonly error: unknown;
   };
-  /** The store of the caches does not answer: they go on without it, and ask again now and then. Once for all of them. */
+  /**
+   * The store of the caches does not answer: they go on without it, and ask again now and then. Once for all of them.
+   */
   readonly cacheStoreDown: { readonly error: unknown };
   /** It answers again. */
   readonly cacheStoreUp: { readonly durationMs: number };

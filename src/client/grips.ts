@@ -3,8 +3,8 @@ import type { Key } from "../base/keys.ts";
 import type { Instance } from "./instance.ts";
 
 /**
- * What a lease gives to those who write under it. The lock feature registers one for each lease; the state feature asks for
- * it. Kept apart from the public Lease, so that its insides are not public.
+ * What a lease gives to those who write under it. The lock feature registers one for each lease; the state feature asks
+ * for it. Kept apart from the public Lease, so that its insides are not public.
  */
 export interface LeaseGrip {
   readonly instance: Instance;
@@ -22,8 +22,8 @@ export interface LeaseGrip {
   /** Throws FencedError if the lease is lost, released or past its local deadline. */
   assertHeld(): void;
   /**
-   * Counts an operation that names the lease: a release waits until it is over. `settled(indeterminate)` is called once;
-   * an indeterminate one keeps the lease from being handed on in this process.
+   * Counts an operation that names the lease: a release waits until it is over. `settled(indeterminate)` is called
+   * once; an indeterminate one keeps the lease from being handed on in this process.
    */
   begin(): (indeterminate: boolean) => void;
 }
@@ -38,12 +38,18 @@ export function setGrip(lease: object, grip: LeaseGrip): void {
   grips.set(lease, grip);
 }
 
-/** Tells where the leases of a class carry their grips: a map's entry for each of them would cost as much as all the rest. */
+/**
+ * Tells where the leases of a class carry their grips: a map's entry for each of them would cost as much as all the
+ * rest.
+ */
 export function readGripsBy(source: GripSource): void {
   sources.push(source);
 }
 
-/** The grip of a lease, also of one that cannot guard a write; `undefined` for what is no lease of this copy of the package. */
+/**
+ * The grip of a lease, also of one that cannot guard a write; `undefined` for what is no lease of this copy of the
+ * package.
+ */
 export function findGrip(lease: unknown): LeaseGrip | undefined {
   if (typeof lease !== "object" || lease === null) return undefined;
   for (const source of sources) {

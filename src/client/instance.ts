@@ -15,8 +15,8 @@ const DEFAULT_TIMEOUT = 5_000;
 /** A part of an instance that has something to finish when the instance closes. */
 export interface Closing {
   /**
-   * Ends what waits. New user functions are refused from now on ({@link Instance.assertTaking}). Resolves when nothing of it runs
-   * but {@link Instance.userFunctions}.
+   * Ends what waits. New user functions are refused from now on ({@link Instance.assertTaking}). Resolves when nothing
+   * of it runs but {@link Instance.userFunctions}.
    */
   drain?(): Promise<void>;
   /** Aborts what still runs (`why: "closed"`) and releases what is held. Calls are still possible. Must not reject. */
@@ -113,12 +113,17 @@ export class Instance {
     if (this.#phase === "closed") throw new UnavailableError("this instance is closed", { backend: this.backend.name });
   }
 
-  /** Throws UnavailableError once the instance is closing: what starts a user function or waits for a lock is refused from then on. */
+  /**
+   * Throws UnavailableError once the instance is closing: what starts a user function or waits for a lock is refused
+   * from then on.
+   */
   assertTaking(): void {
     if (this.#phase !== "open") throw new UnavailableError("this instance is closing", { backend: this.backend.name });
   }
 
-  /** Registers a part to be closed with the instance, at once if that ends; the returned function takes it out again. */
+  /**
+   * Registers a part to be closed with the instance, at once if that ends; the returned function takes it out again.
+   */
   register(part: Closing): () => void {
     if (this.#phase === "ending" || this.#phase === "closed") void this.#attempt(() => part.end());
     this.#parts.add(part);
@@ -128,9 +133,9 @@ export class Instance {
   }
 
   /**
-   * Refuses new work, lets running functions finish for at most `drainMs`, aborts the rest, releases what is held, ends the
-   * session. Idempotent. Functions from inside of which it is called, at whichever call of it, are not waited for. The backend
-   * stays open: who made it closes it.
+   * Refuses new work, lets running functions finish for at most `drainMs`, aborts the rest, releases what is held, ends
+   * the session. Idempotent. Functions from inside of which it is called, at whichever call of it, are not waited for.
+   * The backend stays open: who made it closes it.
    */
   close(drainMs: number): Promise<void> {
     this.userFunctions.exempt();
@@ -177,7 +182,10 @@ export class Instance {
   }
 }
 
-/** How long after its deadline a call is ended here, in ms: what a backend says by itself at the deadline is more to the point. */
+/**
+ * How long after its deadline a call is ended here, in ms: what a backend says by itself at the deadline is more to the
+ * point.
+ */
 const lastWordMs = 10;
 
 /** `promise`, ended early by the call's signal or deadline. For reads only: what was asked goes on unobserved. */

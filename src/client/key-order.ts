@@ -35,7 +35,10 @@ export class KeyLine implements Churned {
   }
 }
 
-/** The lines of an entry's keys, each once, with whether the key is written; for one operation, as mostly, the line alone. */
+/**
+ * The lines of an entry's keys, each once, with whether the key is written; for one operation, as mostly, the line
+ * alone.
+ */
 export type KeyLines = KeyLine | readonly KeyUse[];
 
 interface KeyUse {
@@ -53,7 +56,9 @@ export function writes(op: Operation): boolean {
   return op.op !== "get" && op.op !== "check" && op.op !== "inspect";
 }
 
-/** Whether a group is an acquire that waits. It may go beside a release of the same lock: in either order it is served. */
+/**
+ * Whether a group is an acquire that waits. It may go beside a release of the same lock: in either order it is served.
+ */
 function waits({ ops: [op] }: Group): boolean {
   return op?.op === "acquire" && op.wait !== undefined;
 }
@@ -67,9 +72,9 @@ export function groupWrites(group: Group): boolean {
 const mostSpaces = 64;
 
 /**
- * Keeps the calls on one key in their order, whatever a backend does with groups in flight: readers of a key go together, a writer
- * goes alone. An entry joins the lines of all its keys at once, so entries cannot wait for each other in a circle. Guards join no
- * line: either order of a guarded write and a renewal is right.
+ * Keeps the calls on one key in their order, whatever a backend does with groups in flight: readers of a key go
+ * together, a writer goes alone. An entry joins the lines of all its keys at once, so entries cannot wait for each
+ * other in a circle. Guards join no line: either order of a guarded write and a renewal is right.
  */
 export class KeyOrder {
   /** By the id of the space, then by key: the caller's own string, whose hash is mostly known. */
@@ -89,7 +94,10 @@ export class KeyOrder {
     });
   }
 
-  /** The lines of a group's keys, for an entry that joins them before anything else happens here: empty lines are forgotten. */
+  /**
+   * The lines of a group's keys, for an entry that joins them before anything else happens here: empty lines are
+   * forgotten.
+   */
   linesOf({ ops }: Group): KeyLines {
     if (ops.length === 1) return this.#line(keyOf(ops[0] as Operation));
     const uses = new Map<KeyLine, { readonly line: KeyLine; write: boolean }>();
@@ -102,7 +110,9 @@ export class KeyOrder {
     return [...uses.values()];
   }
 
-  /** Joins the lines. True if the entry is admitted on all of its keys; else a later `leave` of another entry admits it. */
+  /**
+   * Joins the lines. True if the entry is admitted on all of its keys; else a later `leave` of another entry admits it.
+   */
   enter(entry: KeyEntry): boolean {
     const { lines } = entry;
     this.#entries++;

@@ -44,8 +44,8 @@ export class Request implements KeyEntry {
 export type Drop = (caller: Caller, signal: AbortSignal | undefined) => void;
 
 /**
- * Makes the result of a call from its reply. It runs where the backend reports its outcomes, and not in the asynchronous context of
- * the call, so it must not call a function of the application.
+ * Makes the result of a call from its reply. It runs where the backend reports its outcomes, and not in the
+ * asynchronous context of the call, so it must not call a function of the application.
  */
 export interface Reader<R> {
   /** The result of a call that has a reply. An error that it throws rejects the call. */
@@ -144,8 +144,8 @@ export function* batchesOf(requests: readonly Request[]): Generator<Request[], v
 }
 
 /**
- * The slot of a line in which equal reads find a group that is a single read; `undefined` for any other group. Reads of less or more
- * than the record are rare, and join nothing.
+ * The slot of a line in which equal reads find a group that is a single read; `undefined` for any other group. Reads of
+ * less or more than the record are rare, and join nothing.
  */
 export function readSlotOf({ ops, guards }: Group): "read" | "stamped" | undefined {
   const op = ops[0] as Operation;
@@ -153,7 +153,9 @@ export function readSlotOf({ ops, guards }: Group): "read" | "stamped" | undefin
   return op.stamped ? "stamped" : "read";
 }
 
-/** A text up to this length counts as the longest that it can be: a batch of such texts is small however it is counted. */
+/**
+ * A text up to this length counts as the longest that it can be: a batch of such texts is small however it is counted.
+ */
 const shortText = maxBytes / maxOperations / 3;
 
 /** Bytes of an operation's value, or more. */

@@ -1,6 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
-/** A call of an instance that runs functions of the application, from {@link UserFunctions.start} to {@link UserFunctions.end}. */
+/**
+ * A call of an instance that runs functions of the application, from {@link UserFunctions.start} to {@link
+ * UserFunctions.end}.
+ */
 export interface UserFunction {
   readonly owner: UserFunctions;
   /** What the call is about, for those who ask from inside of its function. */
@@ -18,8 +21,8 @@ const inside = new AsyncLocalStorage<UserFunction>();
 let running = 0;
 
 /**
- * The user functions of an instance. A close waits for them, but not for those from inside of which the instance is closed: they
- * wait for the close.
+ * The user functions of an instance. A close waits for them, but not for those from inside of which the instance is
+ * closed: they wait for the close.
  */
 export class UserFunctions {
   #awaited = 0;
@@ -69,8 +72,8 @@ export function insideOf(): UserFunction | undefined {
 }
 
 /**
- * The innermost user function that is not over. Those that are over are dropped: a function that starts itself anew, time and again,
- * would else hold on to all of its past.
+ * The innermost user function that is not over. Those that are over are dropped: a function that starts itself anew,
+ * time and again, would else hold on to all of its past.
  */
 function live(one: UserFunction | undefined): UserFunction | undefined {
   let inner = one;

@@ -7,10 +7,10 @@ import type { Reader, Reply } from "./requests.ts";
 /**
  * Runs a group of record writes; where its reply was lost, finds out what became of it, never writing twice in silence.
  *
- * Writes on `{ id }` are sent once more; others are not (a late first copy could overwrite a newer value, or apply after a
- * delete). They applied now, or a record bears this very write's id, is success. All else stays IndeterminateError. A touch leaves
- * the id as it is, so it is sent again only beside a write that does not: alone, its late first copy could end what a later touch
- * was to keep.
+ * Writes on `{ id }` are sent once more; others are not (a late first copy could overwrite a newer value, or apply
+ * after a delete). They applied now, or a record bears this very write's id, is success. All else stays
+ * IndeterminateError. A touch leaves the id as it is, so it is sent again only beside a write that does not: alone, its
+ * late first copy could end what a later touch was to keep.
  */
 export function executeWrite(instance: Instance, group: Group, call: Call): Reply | Promise<Reply> {
   return instance.execute(group, call, new PlainWrite(instance, group, call));
@@ -73,7 +73,10 @@ async function recover(instance: Instance, group: Group, call: Call, error: unkn
   throw error;
 }
 
-/** Whether a second copy of a group does nothing where the first took effect, and the first nothing where the second did. */
+/**
+ * Whether a second copy of a group does nothing where the first took effect, and the first nothing where the second
+ * did.
+ */
 function canRepeat({ ops }: Group): boolean {
   const changes = ops.filter((op) => op.op === "set" || op.op === "delete");
   if (!changes.every(({ if: when }) => when !== undefined && "id" in when)) return false;

@@ -10,7 +10,8 @@ import { unpack } from "./unpack.ts";
  * `UnsupportedValueError` naming the path.
  *
  * - Plain JSON values become the text that `JSON.stringify` makes, so a store's records are readable by anything.
- * - Also as they were: Date (invalid ones too), Map, Set, bigint, Uint8Array, Buffer, `undefined` in an object, array, map or
+ * - Also as they were: Date (invalid ones too), Map, Set, bigint, Uint8Array, Buffer, `undefined` in an object, array,
+ * map or
  *   set, -0, NaN, infinities, lone surrogates, keys named `__proto__`, objects without a prototype. They are stored as
  *   objects with one key that starts with `@hf:`, so the text is always valid JSON; a plain object that looks like that
  *   is escaped.

@@ -6,12 +6,14 @@ import type { Step } from "./path.ts";
 import { formatPath } from "./path.ts";
 import { ESCAPE_PREFIX, setOwn, Tag, TAG_PREFIX } from "./tags.ts";
 
-/** Deepest nesting of a value, in steps of its path. Keeps every recursion here, and JSON's own, off the stack's end. */
+/**
+ * Deepest nesting of a value, in steps of its path. Keeps every recursion here, and JSON's own, off the stack's end.
+ */
 const MAX_DEPTH = 1000;
 
 /**
- * What `JSON.stringify` has to be given for `value`: a copy with tags for what JSON cannot say, which shares the parts that
- * it can.
+ * What `JSON.stringify` has to be given for `value`: a copy with tags for what JSON cannot say, which shares the parts
+ * that it can.
  *
  * @throws UnsupportedValueError naming the path of the first thing that would not come back as it was.
  */

@@ -8,8 +8,8 @@ const objectPrototype = Object.prototype;
 const arrayPrototype = Array.prototype;
 
 /**
- * Whether `JSON.parse(JSON.stringify(value))` gives the value back exactly. May say no to a value for which it does, never
- * yes to one for which it does not. This runs before every save, so it is written for speed: it costs about half
+ * Whether `JSON.parse(JSON.stringify(value))` gives the value back exactly. May say no to a value for which it does,
+ * never yes to one for which it does not. This runs before every save, so it is written for speed: it costs about half
  * of what `JSON.stringify` does.
  */
 export function isPlain(value: unknown): boolean {

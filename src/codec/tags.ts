@@ -1,6 +1,6 @@
 /**
- * What JSON cannot say is stored as an object whose only key is a tag, such as `{"@hf:date":"2026-11-23T10:00:00.000Z"}`.
- * Tags are part of every stored record: never change the meaning of one.
+ * What JSON cannot say is stored as an object whose only key is a tag, such as
+ * `{"@hf:date":"2026-11-23T10:00:00.000Z"}`. Tags are part of every stored record: never change the meaning of one.
  */
 export const TAG_PREFIX = "@hf:";
 

@@ -20,7 +20,9 @@ export function tooLate(backend: string, key: string): UnavailableError {
 /** One contender for one lock, under an owner id, from its first request until it is granted or gives up. */
 export class Campaign implements Contender, Expiring {
   readonly lock: Key;
-  /** When it asks again, by `time.monotonic()`; Infinity if no wake-up is planned, and then it is not in the schedule. */
+  /**
+   * When it asks again, by `time.monotonic()`; Infinity if no wake-up is planned, and then it is not in the schedule.
+   */
   deadline = Infinity;
   owner: string;
   readonly #host: LockHost;
@@ -30,7 +32,10 @@ export class Campaign implements Contender, Expiring {
   #queued = false;
   /** The last request: the store's queue keeps its mode and limit. */
   #asked: Ask | undefined;
-  /** Set once the reply to a request of this owner was lost. A late copy of it may take effect until the owner is refused. */
+  /**
+   * Set once the reply to a request of this owner was lost. A late copy of it may take effect until the owner is
+   * refused.
+   */
   #markMs: number | undefined;
   /** The shortest ttl of such a request: it would cut a grant that lasts longer. */
   #lateMs = Infinity;
@@ -75,7 +80,9 @@ export class Campaign implements Contender, Expiring {
     this.wake();
   }
 
-  /** The lock is not wanted any more: leaves the store's queue. A request under way is undone once its outcome is known. */
+  /**
+   * The lock is not wanted any more: leaves the store's queue. A request under way is undone once its outcome is known.
+   */
   quit(): void {
     if (this.#phase !== "asking") this.#leave();
   }
@@ -168,7 +175,10 @@ export class Campaign implements Contender, Expiring {
     return false;
   }
 
-  /** Begins a lease under a grant that was announced, without an `acquire` that confirms it. False if that is not possible. */
+  /**
+   * Begins a lease under a grant that was announced, without an `acquire` that confirms it. False if that is not
+   * possible.
+   */
   #begin(grant: number | undefined): boolean {
     if (grant === undefined || !this.#candidate.wanted) return false;
     const asked = this.#asked as Ask;

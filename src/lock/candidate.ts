@@ -10,7 +10,9 @@ export interface Ask {
   /** Whether to queue if the lock is not free. */
   readonly waits: boolean;
   readonly timeoutMs: number;
-  /** Whether an exclusive grant that was announced may be a lease for its claim, before an `acquire` has confirmed it. */
+  /**
+   * Whether an exclusive grant that was announced may be a lease for its claim, before an `acquire` has confirmed it.
+   */
   readonly startsClaimed?: boolean | undefined;
 }
 

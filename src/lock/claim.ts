@@ -9,9 +9,10 @@ export const claimedMs = 10;
 export const leastClaimMs = claimMs / 4;
 
 /**
- * The claim of one waiter for an exclusive lock: what a grant that is told is worth before an `acquire` has confirmed it. It is
- * counted from before the last request that the store refused, so from before the grant. A grant that had ended by then is
- * found out by whoever held the lock at that time, for theirs is higher: no other holder was there while it lasted.
+ * The claim of one waiter for an exclusive lock: what a grant that is told is worth before an `acquire` has confirmed
+ * it. It is counted from before the last request that the store refused, so from before the grant. A grant that had
+ * ended by then is found out by whoever held the lock at that time, for theirs is higher: no other holder was there
+ * while it lasted.
  */
 export class Claim {
   /** When the waiter was last known not to hold the lock, and the highest grant of who held it then. */

@@ -49,7 +49,10 @@ export class Contenders {
     this.#places.use(contender.owner).contender = contender;
   }
 
-  /** The same for a contender whose request is still under way. Without a subscription it is of no use, and costs nothing. */
+  /**
+   * The same for a contender whose request is still under way. Without a subscription it is of no use, and costs
+   * nothing.
+   */
   expect(contender: Contender): void {
     if (this.#listening !== "no") this.add(contender);
   }
@@ -64,8 +67,9 @@ export class Contenders {
   }
 
   /**
-   * When contenders ask again if no signal wakes them, by `time.monotonic()`: on a grid, so that the contenders of a process share
-   * one request. Within five eighths of a claim, so that one lost request does not cost the place in the queue.
+   * When contenders ask again if no signal wakes them, by `time.monotonic()`: on a grid, so that the contenders of a
+   * process share one request. Within five eighths of a claim, so that one lost request does not cost the place in the
+   * queue.
    */
   nextRefresh(): number {
     const step = this.#signals === false ? pollMs : claimMs / 2;
@@ -73,8 +77,8 @@ export class Contenders {
   }
 
   /**
-   * Subscribes to grants, and wakes the contender once the subscription is live: a grant before that may have been missed. If it
-   * fails, contenders go by their timers, and the next one tries again.
+   * Subscribes to grants, and wakes the contender once the subscription is live: a grant before that may have been
+   * missed. If it fails, contenders go by their timers, and the next one tries again.
    */
   listen(contender: Contender): void {
     if (this.#listening === "live" || this.#signals !== true || !this.#instance.session.signals) return;

@@ -76,7 +76,10 @@ export class Extensions {
     return held;
   }
 
-  /** An extension; where the holder has changed, an acquire of the same owner under guard, which also writes the new info. */
+  /**
+   * An extension; where the holder has changed, an acquire of the same owner under guard, which also writes the new
+   * info.
+   */
   #group(lock: Key, ttl: number, info: string): Group {
     const { owner, grant, mode, host } = this.#granting;
     if (info !== this.#info && mode === "exclusive" && host.capabilities?.guard === "atomic") {

@@ -197,8 +197,8 @@ export class Hold implements LeaseGrip, Tenant {
   }
 
   /**
-   * Refers to the lease weakly from now on, so that a lease that the application forgot is collected and ends. Done at the first
-   * renewal: before that the lease would not end anyway, and most leases are over by then.
+   * Refers to the lease weakly from now on, so that a lease that the application forgot is collected and ends. Done at
+   * the first renewal: before that the lease would not end anyway, and most leases are over by then.
    */
   weaken(): void {
     if (!this.handle) return;

@@ -35,11 +35,16 @@ export interface Pause {
   readonly drains?: boolean | undefined;
 }
 
-/** What all locks of one instance share: clock and deadlines, work without a caller, what is held, and what must end on close. */
+/**
+ * What all locks of one instance share: clock and deadlines, work without a caller, what is held, and what must end on
+ * close.
+ */
 export class LockHost implements Closing {
   readonly instance: Instance;
   readonly time: Time;
-  /** Ends of leases and of waits, renewals and wake-ups. They share a few timers, so those due together run together. */
+  /**
+   * Ends of leases and of waits, renewals and wake-ups. They share a few timers, so those due together run together.
+   */
   readonly schedule: Deadlines;
   /** The owner ids that wait in the store's queues. */
   readonly contenders: Contenders;

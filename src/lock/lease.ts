@@ -39,26 +39,32 @@ export class Lease implements AsyncDisposable {
   }
 
   /**
-   * Aborts with LeaseLostError when the lease is lost, by the local clocks and without I/O; best effort while the event loop
-   * is blocked. A normal release does not abort it.
+   * Aborts with LeaseLostError when the lease is lost, by the local clocks and without I/O; best effort while the event
+   * loop is blocked. A normal release does not abort it.
    */
   get signal(): AbortSignal {
     return this.#hold.signal;
   }
 
-  /** Milliseconds until it ends unless it is renewed; counted from before the store was asked, less a margin. 0 once it is over. */
+  /**
+   * Milliseconds until it ends unless it is renewed; counted from before the store was asked, less a margin. 0 once it
+   * is over.
+   */
   get remainingMs(): number {
     return Math.ceil(this.#hold.remainingMs());
   }
 
-  /** Returns if it is held. Throws LeaseLostError if it was lost, FencedError if it was released. Synchronous, no I/O. */
+  /**
+   * Returns if it is held. Throws LeaseLostError if it was lost, FencedError if it was released. Synchronous, no I/O.
+   */
   assertHeld(): void {
     this.#hold.assertHeldOrLost();
   }
 
   /**
-   * Arms the ttl anew, as renewals do by themselves; a `ttl` given replaces the lease's. Rejects with LeaseLostError if the
-   * lease is lost, UnavailableError or IndeterminateError if the store could not be asked: it is held then as long as before.
+   * Arms the ttl anew, as renewals do by themselves; a `ttl` given replaces the lease's. Rejects with LeaseLostError if
+   * the lease is lost, UnavailableError or IndeterminateError if the store could not be asked: it is held then as long
+   * as before.
    */
   async extend(ttl?: Duration): Promise<void> {
     const ttlMs = ttl === undefined ? undefined : toMs(ttl, "ttl");
@@ -68,8 +74,8 @@ export class Lease implements AsyncDisposable {
 
   /**
    * Ends it, after every operation that names it has settled. Never rejects, and the same however often it is called:
-   * `"released"`; `"lost"` if it had ended before; `"unknown"` if the store could not do it in time: it is tried on until the lease would
-   * have ended.
+   * `"released"`; `"lost"` if it had ended before; `"unknown"` if the store could not do it in time: it is tried on
+   * until the lease would have ended.
    */
   release(): Promise<ReleaseResult> {
     if (!diagnostics.active) {

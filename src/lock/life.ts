@@ -1,7 +1,9 @@
 import type { Time } from "../base/time.ts";
 import { marginMs, type Moment } from "./margin.ts";
 
-/** How long a grant lasts, by the clocks of this process: counted from before the store was last asked, less a margin. */
+/**
+ * How long a grant lasts, by the clocks of this process: counted from before the store was last asked, less a margin.
+ */
 export class Life {
   readonly #time: Time;
   #mono: number;
@@ -53,7 +55,10 @@ export class Life {
     return this.#lifeMs - (mono > wall ? mono : wall);
   }
 
-  /** Whether an extension by so much ends before this does: it counts from when it is asked for then, whatever becomes of it. */
+  /**
+   * Whether an extension by so much ends before this does: it counts from when it is asked for then, whatever becomes
+   * of it.
+   */
   outlasts(ttlMs: number, now: number): boolean {
     return ttlMs - marginMs(ttlMs) < this.remainingMs(now);
   }

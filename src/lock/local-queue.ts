@@ -18,19 +18,19 @@ import { Waiter, type LockRequest } from "./waiter.ts";
 import { Waiters } from "./waiters.ts";
 
 /**
- * Most leases under one grant: enough that a round trip to the store costs each of them little, and a quarter of what a fence can
- * count.
+ * Most leases under one grant: enough that a round trip to the store costs each of them little, and a quarter of what a
+ * fence can count.
  */
 const maxLeases = 256;
 /**
- * The lock is not handed on later than this after the grant was asked for, in ms: waiters of other instances wait for one lease
- * longer than this.
+ * The lock is not handed on later than this after the grant was asked for, in ms: waiters of other instances wait for
+ * one lease longer than this.
  */
 const maxGrantMs = 1_000;
 
 /**
- * The waiters of one instance for one lock, first come first served, behind one contender at the store. An exclusive lock is handed
- * on here, under one grant. Shared leases, and those of a store that excludes nobody, have a grant each.
+ * The waiters of one instance for one lock, first come first served, behind one contender at the store. An exclusive
+ * lock is handed on here, under one grant. Shared leases, and those of a store that excludes nobody, have a grant each.
  */
 export class LocalQueue implements Handover, Candidate {
   readonly #host: LockHost;
@@ -150,7 +150,8 @@ export class LocalQueue implements Handover, Candidate {
     this.#campaign = undefined;
     const away = isAway(error);
     const refused = isRefusal(error);
-    // A waiter that gives the store more time than this request had is not done yet, nor is one that waits while the store refuses.
+    // A waiter that gives the store more time than this request had is not done yet, nor is one that waits while the
+    // store refuses.
     this.#waiters.rejectAll(
       error,
       ({ timeoutMs, waitMs }) => !away || (refused ? waitMs === 0 : timeoutMs <= ask.timeoutMs),

@@ -71,13 +71,14 @@ export class Lock<Tx = unknown> {
   }
 
   /**
-   * Waits for the lock, first come first served. Several keys are taken together, each once, in an order in which callers of
-   * one call each never wait in a circle. Not reentrant: a call that waits for a lease of its own caller times out.
+   * Waits for the lock, first come first served. Several keys are taken together, each once, in an order in which
+   * callers of one call each never wait in a circle. Not reentrant: a call that waits for a lease of its own caller
+   * times out.
    *
-   * Rejects with LockTimeoutError after `wait`, `signal.reason` (nothing is held then, also if a request was under way),
-   * UnavailableError or IndeterminateError if the store did not answer within `timeout`. A store that answers and refuses for now
-   * (`UnavailableError.refused`: it is read-only, out of memory, busy or loading) is waited for as the lock is: what it says is the
-   * error at the end of `wait`.
+   * Rejects with LockTimeoutError after `wait`, `signal.reason` (nothing is held then, also if a request was under
+   * way), UnavailableError or IndeterminateError if the store did not answer within `timeout`. A store that answers and
+   * refuses for now (`UnavailableError.refused`: it is read-only, out of memory, busy or loading) is waited for as the
+   * lock is: what it says is the error at the end of `wait`.
    */
   acquire(keys: Keys, options?: AcquireOptions): Promise<Lease> {
     if (!diagnostics.active) return this.#acquire(keys, options);
@@ -91,7 +92,8 @@ export class Lock<Tx = unknown> {
 
   /**
    * Runs `fn` under the lock and releases it. Settles as `fn` does: a lease that was lost meanwhile is told by
-   * `lease.signal`, and refused by what is guarded, but does not reject. Rejects as {@link acquire} does without running `fn`.
+   * `lease.signal`, and refused by what is guarded, but does not reject. Rejects as {@link acquire} does without
+   * running `fn`.
    */
   run<R>(keys: Keys, fn: (lease: Lease) => R | PromiseLike<R>, options?: AcquireOptions): Promise<R> {
     if (!diagnostics.active) return this.#run(keys, fn, options);
@@ -111,14 +113,14 @@ export class Lock<Tx = unknown> {
   }
 
   /**
-   * Runs `fn` unless a run of that id has completed within `keep`, and gives its result to all who ask. One run at a time;
-   * across a crash at least once, see `onCrash`. Ids are shared with {@link elect}'s names.
+   * Runs `fn` unless a run of that id has completed within `keep`, and gives its result to all who ask. One run at a
+   * time; across a crash at least once, see `onCrash`. Ids are shared with {@link elect}'s names.
    *
-   * The caller whose run fails gets its error; those who waited for it get RunOnceFailedError; later ones run it again, or only
-   * its `commit` if that is what failed. Rejects with UnsupportedValueError if the result cannot be stored (the run counts as
-   * done), RunOnceMismatchError for another `fingerprint`, ConflictError if what `tx` read has changed or `commit` met conflicts
-   * until the timeout, FencedError if the lease was lost before the result was stored, IndeterminateError, or as {@link acquire}
-   * does without running `fn`.
+   * The caller whose run fails gets its error; those who waited for it get RunOnceFailedError; later ones run it again,
+   * or only its `commit` if that is what failed. Rejects with UnsupportedValueError if the result cannot be stored (the
+   * run counts as done), RunOnceMismatchError for another `fingerprint`, ConflictError if what `tx` read has changed or
+   * `commit` met conflicts until the timeout, FencedError if the lease was lost before the result was stored,
+   * IndeterminateError, or as {@link acquire} does without running `fn`.
    */
   runOnce<R>(
     id: string,
@@ -142,8 +144,8 @@ export class Lock<Tx = unknown> {
   }
 
   /**
-   * Who holds locks of this name now, in no particular order; no snapshot, one may be told twice. Throws UnsupportedError where the backend does not
-   * list. `options.timeout` bounds each request.
+   * Who holds locks of this name now, in no particular order; no snapshot, one may be told twice. Throws
+   * UnsupportedError where the backend does not list. `options.timeout` bounds each request.
    */
   list(options?: CallOptions): AsyncIterableIterator<Holder> {
     checkSignal(options?.signal);
@@ -153,8 +155,8 @@ export class Lock<Tx = unknown> {
 
   /**
    * Ends a key's lease, whoever holds it, and passes the lock on: writes guarded by that lease are refused at once, its
-   * signal aborts at its next renewal (at once in this instance). `reason` is told to holders in this instance. Gives the
-   * holder that there was.
+   * signal aborts at its next renewal (at once in this instance). `reason` is told to holders in this instance. Gives
+   * the holder that there was.
    */
   forceRelease(key: string, reason: string, options?: CallOptions): Promise<Holder | undefined> {
     return diagnostics.observe(this.#source, "forceRelease", async () => {
@@ -164,7 +166,9 @@ export class Lock<Tx = unknown> {
     });
   }
 
-  /** A semaphore: at most `permits` holders of that name at a time. Users who give other permits each go by their own. */
+  /**
+   * A semaphore: at most `permits` holders of that name at a time. Users who give other permits each go by their own.
+   */
   semaphore(name: string, options: { readonly permits: number }): Semaphore {
     const permits = checkPermits((options as { permits?: unknown } | undefined)?.permits);
     const lock = this.#side(checkKey(name, "name"), "shared", permits);
@@ -182,11 +186,11 @@ export class Lock<Tx = unknown> {
   }
 
   /**
-   * Campaigns for the leadership of that name, runs `fn` while it leads, and campaigns again after a loss. `fn` gets the lease
-   * and a signal that aborts on a loss, with `options.signal`, and when the instance begins to close, which waits for it then; it is
-   * to end. Resolves with its value when it ends by itself, with undefined after `options.signal` aborted or the instance began to
-   * close. Rejects as `fn` does while it leads.
-   * The lease is renewed without end unless `maxHold` is given. Names are shared with {@link runOnce}'s ids.
+   * Campaigns for the leadership of that name, runs `fn` while it leads, and campaigns again after a loss. `fn` gets
+   * the lease and a signal that aborts on a loss, with `options.signal`, and when the instance begins to close, which
+   * waits for it then; it is to end. Resolves with its value when it ends by itself, with undefined after
+   * `options.signal` aborted or the instance began to close. Rejects as `fn` does while it leads. The lease is renewed
+   * without end unless `maxHold` is given. Names are shared with {@link runOnce}'s ids.
    */
   elect<R>(name: string, fn: LeaderFunction<R>, options?: Omit<AcquireOptions, "wait">): Promise<R | undefined> {
     return diagnostics.observe(this.#source, "elect", async () => {

@@ -1,8 +1,8 @@
 import type { Time } from "../base/time.ts";
 
 /**
- * How much earlier than the server a lease ends here: for clocks that run at different speeds (1% of the ttl) and for the
- * step of the timers that tell of it (20 ms), but never more than a quarter of a short lease.
+ * How much earlier than the server a lease ends here: for clocks that run at different speeds (1% of the ttl) and for
+ * the step of the timers that tell of it (20 ms), but never more than a quarter of a short lease.
  */
 export function marginMs(ttlMs: number): number {
   return Math.min(ttlMs / 4, 20 + ttlMs / 100);
@@ -19,7 +19,10 @@ export function momentOf(time: Time): Moment {
   return { mono: time.monotonic(), wall: time.wall() };
 }
 
-/** ms from one moment to another, by the clock that went further: the monotonic one stands still while the machine sleeps. */
+/**
+ * ms from one moment to another, by the clock that went further: the monotonic one stands still while the machine
+ * sleeps.
+ */
 export function passedMs(since: Moment, now: Moment): number {
   return Math.max(now.mono - since.mono, now.wall - since.wall);
 }

@@ -6,19 +6,23 @@ import { checkSignal, timeoutMs, type CallOptions } from "../client/index.ts";
 /** How a lease is asked for, and how long it lasts. */
 export interface AcquireOptions extends CallOptions {
   /**
-   * How long the lease lasts unless it is renewed, and so how long a dead holder stays in the way. Default `"30s"`. A lease of 4 s
-   * or more that is renewed and was handed over by another process lasts 2 s at first, counted from when the store was last
-   * asked for it, and is extended to its ttl once it has been held for 10 ms.
+   * How long the lease lasts unless it is renewed, and so how long a dead holder stays in the way. Default `"30s"`. A
+   * lease of 4 s or more that is renewed and was handed over by another process lasts 2 s at first, counted from when
+   * the store was last asked for it, and is extended to its ttl once it has been held for 10 ms.
    */
   readonly ttl?: Duration | undefined;
   /**
-   * How long to wait for the lock; 0 tries once. Default `"30s"`, and 0 for `tryAcquire` and `tryRun`. `timeout` bounds each
-   * request to the store, not the waiting; an abort while waiting rejects with `signal.reason`, and nothing is held.
+   * How long to wait for the lock; 0 tries once. Default `"30s"`, and 0 for `tryAcquire` and `tryRun`. `timeout` bounds
+   * each request to the store, not the waiting; an abort while waiting rejects with `signal.reason`, and nothing is
+   * held.
    */
   readonly wait?: Duration | undefined;
   /** Whether the lease is renewed in the background, at a third of its ttl, until `maxHold`. Default true. */
   readonly renew?: boolean | undefined;
-  /** For how long the lease is renewed at most: it ends then with `why: "maxHold"`. `"never"` sets no bound. Default `"1h"`. */
+  /**
+   * For how long the lease is renewed at most: it ends then with `why: "maxHold"`. `"never"` sets no bound. Default
+   * `"1h"`.
+   */
   readonly maxHold?: Duration | "never" | undefined;
   /** Shown by `inspect` and in LockTimeoutError to those who ask who holds the lock. At most 256 bytes. */
   readonly label?: string | undefined;

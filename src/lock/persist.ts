@@ -13,8 +13,8 @@ export interface Persistence {
 }
 
 /**
- * Sends a request, and repeats it with pauses while the store refuses such requests for now. Rejects with the last error, or the
- * signal's reason.
+ * Sends a request, and repeats it with pauses while the store refuses such requests for now. Rejects with the last
+ * error, or the signal's reason.
  */
 export async function persist<R>(
   host: LockHost,

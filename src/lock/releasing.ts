@@ -4,8 +4,8 @@ import type { Reply } from "../client/index.ts";
 import type { LockHost } from "./host.ts";
 
 /**
- * How a release ended: `"released"`; `"lost"`, the lease had ended before; `"unknown"`, the store could not be asked in time, and the
- * lease ends with its ttl at the latest.
+ * How a release ended: `"released"`; `"lost"`, the lease had ended before; `"unknown"`, the store could not be asked in
+ * time, and the lease ends with its ttl at the latest.
  */
 export type ReleaseResult = "released" | "lost" | "unknown";
 
@@ -13,9 +13,14 @@ interface Releasing {
   readonly host: LockHost;
   readonly locks: readonly Key[];
   readonly owner: string;
-  /** How long a caller waits for it, by `time.monotonic()`. After that it is tried in the background until {@link until}. */
+  /**
+   * How long a caller waits for it, by `time.monotonic()`. After that it is tried in the background until {@link
+   * until}.
+   */
   readonly deadline: number;
-  /** When nothing is left to release, by the same clock: the lease, its claim and a late copy of its acquire have ended. */
+  /**
+   * When nothing is left to release, by the same clock: the lease, its claim and a late copy of its acquire have ended.
+   */
   readonly until?: number | undefined;
   /** Refuses the owner for that long, so that a late copy of its acquire takes nothing. */
   readonly markMs?: number | undefined;
@@ -27,8 +32,9 @@ const firstPauseMs = 20;
 const longestPauseMs = 1_000;
 
 /**
- * Ends an owner's holds and its places in queues. If the outcome is unknown, or the store cannot do it now, it is repeated until the
- * deadline, and after that in the background for as long as there may be something to release. Never rejects.
+ * Ends an owner's holds and its places in queues. If the outcome is unknown, or the store cannot do it now, it is
+ * repeated until the deadline, and after that in the background for as long as there may be something to release. Never
+ * rejects.
  */
 export function releaseLocks(releasing: Releasing): ReleaseResult | Promise<ReleaseResult> {
   const { locks } = releasing;
@@ -38,7 +44,9 @@ export function releaseLocks(releasing: Releasing): ReleaseResult | Promise<Rele
   );
 }
 
-/** The same without a caller, for what an abandoned acquire left behind. `heldMs`: for how long the lock may be held. */
+/**
+ * The same without a caller, for what an abandoned acquire left behind. `heldMs`: for how long the lock may be held.
+ */
 export function releaseInBackground(
   host: LockHost,
   locks: readonly Key[],

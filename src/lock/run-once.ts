@@ -219,7 +219,8 @@ export class RunOnce<R, Tx> {
       }
     } catch (error) {
       opened?.abandon();
-      // What may have been stored must not be overwritten; a result that cannot be kept is as one that a crash has lost.
+      // What may have been stored must not be overwritten; a result that cannot be kept is as one that a crash has
+      // lost.
       const keeps = !commit || done.state === "done";
       if (keeps && !isHoldfastError(error, "INDETERMINATE"))
         await this.#noteFailure(lease, run, error, commit && done.state === "done" ? { data: done.data } : undefined);

@@ -9,22 +9,24 @@ export interface RunOnceOptions<R = unknown, Tx = unknown> extends AcquireOption
   /** How long the result is kept, from when the run completed. `"never"` keeps it for good. Default `"1d"`. */
   readonly keep?: Duration | "never" | undefined;
   /**
-   * What a call does that finds a run which began and did not end, because its process died or lost the lease: `"again"` runs
-   * `fn` again; `"fail"` rejects with IndeterminateError, this call and later ones. Default `"again"`.
+   * What a call does that finds a run which began and did not end, because its process died or lost the lease:
+   * `"again"` runs `fn` again; `"fail"` rejects with IndeterminateError, this call and later ones. Default `"again"`.
    */
   readonly onCrash?: "again" | "fail" | undefined;
   /**
-   * Records what `fn` gave: what is written through `tx` commits together with the result, or not at all. It runs again when
-   * something that it read was changed by others, until `timeout`; `fn` does not, so this is the way to record work with effects
-   * outside. `fn` gets no `tx` then. If it fails (by an error of its own, an abort, ConflictError after `timeout`) the run has
-   * failed, but its result is kept: a later call commits that, and does not run `fn` again. If the process dies or the lease is
-   * lost before it has committed, or the result cannot be stored, `onCrash` says what becomes of it.
+   * Records what `fn` gave: what is written through `tx` commits together with the result, or not at all. It runs again
+   * when something that it read was changed by others, until `timeout`; `fn` does not, so this is the way to record
+   * work with effects outside. `fn` gets no `tx` then. If it fails (by an error of its own, an abort, ConflictError
+   * after `timeout`) the run has failed, but its result is kept: a later call commits that, and does not run `fn`
+   * again. If the process dies or the lease is lost before it has committed, or the result cannot be stored, `onCrash`
+   * says what becomes of it.
    */
   readonly commit?: ((tx: Tx, value: R) => void | PromiseLike<void>) | undefined;
   /**
-   * Tells requests apart that must not share an id, as an idempotency key that a client uses for another request by mistake: a call
-   * whose fingerprint is not that of the run is refused with RunOnceMismatchError, while that runs, for as long as it is known,
-   * and after a wait. Compared where both calls gave one. Only a hash of it is stored. Any text but an empty one.
+   * Tells requests apart that must not share an id, as an idempotency key that a client uses for another request by
+   * mistake: a call whose fingerprint is not that of the run is refused with RunOnceMismatchError, while that runs, for
+   * as long as it is known, and after a wait. Compared where both calls gave one. Only a hash of it is stored. Any text
+   * but an empty one.
    */
   readonly fingerprint?: string | undefined;
 }
@@ -39,8 +41,8 @@ export interface RunOnceContext<Tx> {
   /** Aborts when the lease is lost or the caller's signal aborts. */
   readonly signal: AbortSignal;
   /**
-   * What is written through it commits together with the result, or not at all. Not retried: a conflict makes the run fail, and
-   * a later call runs it again. What must not run again commits by {@link RunOnceOptions.commit}.
+   * What is written through it commits together with the result, or not at all. Not retried: a conflict makes the run
+   * fail, and a later call runs it again. What must not run again commits by {@link RunOnceOptions.commit}.
    */
   readonly tx: Tx;
 }

@@ -86,7 +86,9 @@ export function decodeResult(id: string, data: string | undefined): unknown {
 
 const longestText = 1_000;
 
-/** The record of a run that has completed; one whose result cannot be stored, or not within `maxBytes`, counts as done. */
+/**
+ * The record of a run that has completed; one whose result cannot be stored, or not within `maxBytes`, counts as done.
+ */
 export function completed(id: string, attempted: Attempted, value: unknown, maxBytes: number): DoneRecord | LostRecord {
   const { attempt, fingerprint } = attempted;
   try {

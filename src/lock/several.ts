@@ -45,7 +45,10 @@ class Part implements Tenant {
   }
 }
 
-/** One call that wants several locks together. It ends with its wait or its signal. Requests under way then are undone later. */
+/**
+ * One call that wants several locks together. It ends with its wait or its signal. Requests under way then are undone
+ * later.
+ */
 export class Several implements Expiring {
   deadline = Infinity;
   readonly #host: LockHost;

@@ -14,8 +14,9 @@ import type { Losing, Tenant } from "./tenant.ts";
 /** Where a tenure goes when its tenant leaves: the local queue. */
 export interface Handover {
   /**
-   * Hands the tenure on to a waiter of this process. False if it is to be released instead. `now` is `time.monotonic()`, and
-   * `remainingMs` what is left then: the caller has looked at both clocks, and each look costs as much as a step of the hand-off.
+   * Hands the tenure on to a waiter of this process. False if it is to be released instead. `now` is
+   * `time.monotonic()`, and `remainingMs` what is left then: the caller has looked at both clocks, and each look costs
+   * as much as a step of the hand-off.
    */
   pass(tenure: Tenure, previous: Tenant, now: number, remainingMs: number): boolean;
   /** The tenure is over: lost, or being released. */
@@ -81,7 +82,10 @@ export class Tenure implements Expiring, Linked<Tenure> {
     return this.#claimed;
   }
 
-  /** Whether the reply to an extension was lost: the next holder needs a new grant, which a late copy of it does not concern. */
+  /**
+   * Whether the reply to an extension was lost: the next holder needs a new grant, which a late copy of it does not
+   * concern.
+   */
   get unsure(): boolean {
     return this.#life.unsure;
   }
@@ -139,7 +143,8 @@ export class Tenure implements Expiring, Linked<Tenure> {
     if (this.#over) return;
     const tenant = this.current;
     this.#end();
-    // An extension under way may yet arm the ttl of a lease that nobody holds, and only one of several locks may have been lost.
+    // An extension under way may yet arm the ttl of a lease that nobody holds, and only one of several locks may have
+    // been lost.
     if (losing?.release || this.#extensions.isOpen || this.markMs !== undefined || this.locks.length > 1) {
       const heldMs = this.#life.storeEnd - this.host.time.monotonic();
       releaseInBackground(this.host, this.locks, this.owner, { heldMs, markMs: this.markMs });
@@ -167,8 +172,8 @@ export class Tenure implements Expiring, Linked<Tenure> {
   }
 
   /**
-   * Arms the ttl anew at the store. Rejects with LeaseLostError if the store no longer holds it. Rejects as any call does if the
-   * store could not be asked: then it is held as long as before.
+   * Arms the ttl anew at the store. Rejects with LeaseLostError if the store no longer holds it. Rejects as any call
+   * does if the store could not be asked: then it is held as long as before.
    */
   async extend(ttlMs: number, timeoutMs: number): Promise<void> {
     const tenant = this.current;

@@ -24,8 +24,8 @@ export class Trouble {
   }
 
   /**
-   * The pause before the campaign asks again, in ms; undefined if it does not. `known` says whether the store may know the owner.
-   * `sent` and `now` are by `time.monotonic()`.
+   * The pause before the campaign asks again, in ms; undefined if it does not. `known` says whether the store may know
+   * the owner. `sent` and `now` are by `time.monotonic()`.
    */
   pause(error: unknown, { waits, timeoutMs }: Failed, known: boolean, sent: number, now: number): number | undefined {
     // A store that answers but refuses is waited for as a lock is.

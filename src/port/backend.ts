@@ -8,8 +8,8 @@ import type { Signals } from "./signals.ts";
 /**
  * A server (or an embedded engine) with one way to reach it. Making one does no I/O and loads no driver.
  *
- * A backend knows records and locks by key; it knows no codec, no store, no retry. What it must do is proved by the port
- * suite in `src/testing`.
+ * A backend knows records and locks by key; it knows no codec, no store, no retry. What it must do is proved by the
+ * port suite in `src/testing`.
  */
 export interface Backend {
   /** A short name for errors and tables, such as `"memory"`. */
@@ -17,16 +17,17 @@ export interface Backend {
   /** Clocks and timers; the test kit replaces them. */
   readonly time: Time;
   /**
-   * Reaches the server; on the first call that needs it, and again by the backend itself after a reconnect. Concurrent and
-   * later calls share one attempt; one that failed may be made again. Rejects with UnavailableError (not reachable) or
-   * UnsupportedError / InvalidArgumentError (can never work: says why).
+   * Reaches the server; on the first call that needs it, and again by the backend itself after a reconnect. Concurrent
+   * and later calls share one attempt; one that failed may be made again. Rejects with UnavailableError (not reachable)
+   * or UnsupportedError / InvalidArgumentError (can never work: says why).
    */
   open(): Promise<Opened>;
   /** A new instance on this backend. No I/O. */
   session(): Session;
   /**
-   * What the server is and what is set wrong, also where `open` refuses it for that. Reaches it if need be; changes nothing that
-   * anybody else sees. Rejects as `open` does where it cannot be reached. Optional: without it, what `open` tells is all.
+   * What the server is and what is set wrong, also where `open` refuses it for that. Reaches it if need be; changes
+   * nothing that anybody else sees. Rejects as `open` does where it cannot be reached. Optional: without it, what
+   * `open` tells is all.
    */
   examine?(call: { readonly deadline: number }): Promise<Examination>;
   /** Ends what the backend opened itself, never a client that was handed in. Sessions end with it. Idempotent. */
@@ -49,23 +50,27 @@ export interface Session {
 
   /**
    * Runs groups. Each is atomic by itself; one group's failure is never another's. Outcomes come in the order of the
-   * groups. The caller guarantees that no two groups of one call, or of this session's calls in flight at the same time, write one
-   * key, or read a key another one writes (guards do not count as reads), but for a release and an acquire that waits, of another
-   * owner, which is right in either order and quicker in theirs; so a backend may run them in any order and all at once. It
-   * guarantees nothing between sessions: a backend that puts groups of two sessions into one request parts those of one key.
+   * groups. The caller guarantees that no two groups of one call, or of this session's calls in flight at the same
+   * time, write one key, or read a key another one writes (guards do not count as reads), but for a release and an
+   * acquire that waits, of another owner, which is right in either order and quicker in theirs; so a backend may run
+   * them in any order and all at once. It guarantees nothing between sessions: a backend that puts groups of two
+   * sessions into one request parts those of one key.
    *
-   * Never rejects, and settles soon after `deadline` at the latest: what went wrong is an outcome. Waits for {@link Backend.open}
-   * if it must. It keeps the process alive while it is pending.
+   * Never rejects, and settles soon after `deadline` at the latest: what went wrong is an outcome. Waits for {@link
+   * Backend.open} if it must. It keeps the process alive while it is pending.
    */
   execute(groups: readonly Group[], call: ExecuteCall): Promise<readonly Outcome[]>;
 
   /**
-   * The same, at once, for a backend whose data is in this process's reach: `undefined` where it cannot (not open yet, or
-   * not a kind of group it can answer without waiting). Optional.
+   * The same, at once, for a backend whose data is in this process's reach: `undefined` where it cannot (not open yet,
+   * or not a kind of group it can answer without waiting). Optional.
    */
   executeNow?(group: Group): Outcome | undefined;
 
-  /** Keys of a space in no particular order, in bounded pages. Every key there throughout is seen at least once. Settles soon after `deadline`. Rejects with a HoldfastError. */
+  /**
+   * Keys of a space in no particular order, in bounded pages. Every key there throughout is seen at least once. Settles
+   * soon after `deadline`. Rejects with a HoldfastError.
+   */
   page(query: Query, call: { readonly deadline: number }): Promise<Page>;
 
   /** Wake-ups and change notices. Absent where the backend cannot tell (`push: false` and `watch: "none"`). */
@@ -80,14 +85,15 @@ export interface ExecuteCall {
   /** When nobody waits any more, by `time.monotonic()`. */
   readonly deadline: number;
   /**
-   * Asked exactly once for group `i`, synchronously before the first request for it that may write, or before it is answered from
-   * what was read; requests that only read may come before. `false` means that its caller is gone: do not send it, its outcome is
-   * `{ ok: false, why: "failed", sent: false }`. A backend that sends a group again, or later, asks its deadline again.
+   * Asked exactly once for group `i`, synchronously before the first request for it that may write, or before it is
+   * answered from what was read; requests that only read may come before. `false` means that its caller is gone: do not
+   * send it, its outcome is `{ ok: false, why: "failed", sent: false }`. A backend that sends a group again, or later,
+   * asks its deadline again.
    */
   claim(i: number): boolean;
   /**
-   * May be called with what became of group `i` as soon as it is known, once: so one group need not wait for another that is
-   * slow. What the promise gives for it later is not looked at.
+   * May be called with what became of group `i` as soon as it is known, once: so one group need not wait for another
+   * that is slow. What the promise gives for it later is not looked at.
    */
   settled?(i: number, outcome: Outcome): void;
 }

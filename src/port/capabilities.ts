@@ -1,10 +1,18 @@
 /** What a backend promises. Features decide by this alone; what is not promised rejects with UnsupportedError. */
 export interface Capabilities {
-  /** `exact`: never two holders. `primary`: not while the primary lives. `advisory`: best effort. `none`: everybody is granted. */
+  /**
+   * `exact`: never two holders. `primary`: not while the primary lives. `advisory`: best effort. `none`: everybody is
+   * granted.
+   */
   readonly exclusion: "exact" | "primary" | "advisory" | "none";
-  /** `durable`: rises always. `clock`: rises as long as clocks allow when records are lost. `none`: there is no fence. */
+  /**
+   * `durable`: rises always. `clock`: rises as long as clocks allow when records are lost. `none`: there is no fence.
+   */
   readonly fence: "durable" | "clock" | "none";
-  /** Guarded writes. `atomic`: lease check and write are one step. `floor`: refused once a later holder touched the entry. */
+  /**
+   * Guarded writes. `atomic`: lease check and write are one step. `floor`: refused once a later holder touched the
+   * entry.
+   */
   readonly guard: "atomic" | "floor" | "none";
   /** `linearizable`: a read sees every write acknowledged before it. `primary`: on the primary. `eventual`: later. */
   readonly reads: "linearizable" | "primary" | "eventual";
@@ -13,8 +21,9 @@ export interface Capabilities {
   /** What an acknowledged write survives: nothing, the process, or a power cut of the machine. */
   readonly durability: "none" | "process" | "disk";
   /**
-   * Whose clock ends leases and entries. `server`: the server's, or each node's its own. `machine`: that of the machine all processes
-   * are on. `client`: each client's, so clocks that differ end a lease early for some and late for others.
+   * Whose clock ends leases and entries. `server`: the server's, or each node's its own. `machine`: that of the machine
+   * all processes are on. `client`: each client's, so clocks that differ end a lease early for some and late for
+   * others.
    */
   readonly clock: "server" | "machine" | "client";
   /** The step of a record's ttl, in ms. */
@@ -32,13 +41,14 @@ export interface Capabilities {
   /** Who shares the data. */
   readonly shared: "process" | "machine" | "network";
   /**
-   * Whether the stamps of a stamped operation are looked at in the same atomic step as its record. `apart`: in a step after it, so a
-   * record can be read that was invalidated in between. `none`: there are no stamps, and a stamped operation is refused.
+   * Whether the stamps of a stamped operation are looked at in the same atomic step as its record. `apart`: in a step
+   * after it, so a record can be read that was invalidated in between. `none`: there are no stamps, and a stamped
+   * operation is refused.
    */
   readonly stamps: "atomic" | "apart" | "none";
   /**
-   * Most keys in a group, its guards' locks included: at least 8. Where `transact` is `"none"` all operations of a group are on one
-   * key, and this says how many records one call may go on with.
+   * Most keys in a group, its guards' locks included: at least 8. Where `transact` is `"none"` all operations of a
+   * group are on one key, and this says how many records one call may go on with.
    */
   readonly maxGroup: number;
 }

@@ -27,8 +27,8 @@ export interface Fact {
 /** A judgement on one setting. */
 export interface Finding {
   /**
-   * `wrong`: a promise does not hold, or calls fail. `risk`: something can be lost that need not be. `unknown`: the server does
-   * not tell. `fine`: it was looked at, nothing is to be done.
+   * `wrong`: a promise does not hold, or calls fail. `risk`: something can be lost that need not be. `unknown`: the
+   * server does not tell. `fine`: it was looked at, nothing is to be done.
    */
   readonly level: "wrong" | "risk" | "unknown" | "fine";
   /** The setting and its value, with the server where there are several. */

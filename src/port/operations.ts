@@ -14,8 +14,8 @@ export interface StoredRecord {
 }
 
 /**
- * A record of a page, or of a `get` with `stamped: "show"`, with the stamps that it was written with. Those of a page need not
- * be current.
+ * A record of a page, or of a `get` with `stamped: "show"`, with the stamps that it was written with. Those of a page
+ * need not be current.
  */
 export interface ListedRecord extends StoredRecord {
   /** By `keyId` of their keys. Absent for none. */
@@ -23,9 +23,9 @@ export interface ListedRecord extends StoredRecord {
 }
 
 /**
- * When a record ends: so many ms from the instant the group takes effect; `"keep"`, what remains of the record that is there, which
- * is for ever where there is none; or `at`, milliseconds since 1970 by the server's clock, where one that is past writes a
- * record that has expired. Absent: never.
+ * When a record ends: so many ms from the instant the group takes effect; `"keep"`, what remains of the record that is
+ * there, which is for ever where there is none; or `at`, milliseconds since 1970 by the server's clock, where one that
+ * is past writes a record that has expired. Absent: never.
  */
 export type Ttl = number | "keep" | { readonly at: number };
 
@@ -38,19 +38,21 @@ export interface Stamp {
   readonly id: string;
 }
 
-/** All or nothing: first every guard and condition is checked, then every operation takes effect, as one atomic step. */
+/**
+ * All or nothing: first every guard and condition is checked, then every operation takes effect, as one atomic step.
+ */
 export interface Group {
   readonly guards?: readonly Guard[] | undefined;
   /**
-   * No key twice, except a `check`, a `get` and a `floor` of a key beside one write of it. Reads see the state before the group; a
-   * floor is beside the record, so neither is in the other's way.
+   * No key twice, except a `check`, a `get` and a `floor` of a key beside one write of it. Reads see the state before
+   * the group; a floor is beside the record, so neither is in the other's way.
    */
   readonly ops: readonly Operation[];
 }
 
 /**
- * The lease on `lock` must be held by `owner` under `grant`, unexpired, at the instant the group takes effect. The check must
- * lock or write the lease's row or be in the same script: reading it beside is not enough.
+ * The lease on `lock` must be held by `owner` under `grant`, unexpired, at the instant the group takes effect. The
+ * check must lock or write the lease's row or be in the same script: reading it beside is not enough.
  */
 export interface Guard {
   readonly lock: Key;
@@ -63,8 +65,8 @@ export type Operation = RecordOperation | LockOperation;
 /** Operations on records. */
 export type RecordOperation =
   /**
-   * The record, or `undefined`. With `stamped`, a record one of whose stamps is not current (other id, or missing) is absent; with
-   * `"show"` the record comes with its stamps. With `keyOnly` its value is `""`: it does not travel.
+   * The record, or `undefined`. With `stamped`, a record one of whose stamps is not current (other id, or missing) is
+   * absent; with `"show"` the record comes with its stamps. With `keyOnly` its value is `""`: it does not travel.
    */
   | {
       readonly op: "get";
@@ -85,8 +87,9 @@ export type RecordOperation =
       readonly stamps?: readonly Stamp[] | undefined;
     }
   /**
-   * Gives the record another end; its value, version and stamps stay. The result is whether it was there. Without `if` a missing
-   * record is no failure. With `stamped`, one whose stamps are not current is not there, and stays as it is. Watchers may be told.
+   * Gives the record another end; its value, version and stamps stay. The result is whether it was there. Without `if`
+   * a missing record is no failure. With `stamped`, one whose stamps are not current is not there, and stays as it is.
+   * Watchers may be told.
    */
   | {
       readonly op: "touch";
@@ -96,8 +99,9 @@ export type RecordOperation =
       readonly stamped?: boolean | undefined;
     }
   /**
-   * Removes the record. The result is whether it was there; with `take`, the record that was, or `undefined`. Without `if` a missing
-   * record is no failure. With `stamped`, one whose stamps are not current is removed, and was not there.
+   * Removes the record. The result is whether it was there; with `take`, the record that was, or `undefined`. Without
+   * `if` a missing record is no failure. With `stamped`, one whose stamps are not current is removed, and was not
+   * there.
    */
   | {
       readonly op: "delete";
@@ -107,9 +111,9 @@ export type RecordOperation =
       readonly stamped?: boolean | undefined;
     }
   /**
-   * Beside the record of `key`, untouched by its writes, deletes and expiry, is the highest fence (grant, n) it has seen,
-   * compared as a pair. A lower one fails the group with `fenced`; a higher one is remembered. Kept for `keepMs` from its last
-   * call.
+   * Beside the record of `key`, untouched by its writes, deletes and expiry, is the highest fence (grant, n) it has
+   * seen, compared as a pair. A lower one fails the group with `fenced`; a higher one is remembered. Kept for `keepMs`
+   * from its last call.
    */
   | { readonly op: "floor"; readonly key: Key; readonly grant: number; readonly n: number; readonly keepMs: number };
 
@@ -119,10 +123,11 @@ export type LockMode = "exclusive" | "shared";
 /** Operations on locks. All times are the server's. */
 export type LockOperation =
   /**
-   * Grants the lock to `owner` for `ttl` ms if nobody who excludes it holds it and nobody who waits is before it: `grant =
-   * max(stored + 1, floor, server microseconds)`. An owner that holds it already has its ttl armed anew, under the same grant. Otherwise the
-   * group fails with `held`; with `wait`, the owner is then in the queue (at its old place if it was), for `claimMs` from now. An
-   * owner with a mark is refused with `fenced`. `wait` is allowed only on the only operation of a group.
+   * Grants the lock to `owner` for `ttl` ms if nobody who excludes it holds it and nobody who waits is before it:
+   * `grant = max(stored + 1, floor, server microseconds)`. An owner that holds it already has its ttl armed anew, under
+   * the same grant. Otherwise the group fails with `held`; with `wait`, the owner is then in the queue (at its old
+   * place if it was), for `claimMs` from now. An owner with a mark is refused with `fenced`. `wait` is allowed only on
+   * the only operation of a group.
    */
   | {
       readonly op: "acquire";
@@ -134,7 +139,10 @@ export type LockOperation =
       readonly wait?: { readonly claimMs: number } | undefined;
       readonly info: string;
     }
-  /** Arms the ttl of a held lease anew; `fenced` if it is not held under `grant`. With `raise`, the lease's grant becomes max(grant, raise). */
+  /**
+   * Arms the ttl of a held lease anew; `fenced` if it is not held under `grant`. With `raise`, the lease's grant
+   * becomes max(grant, raise).
+   */
   | {
       readonly op: "extend";
       readonly lock: Key;
@@ -144,13 +152,14 @@ export type LockOperation =
       readonly raise?: number | undefined;
     }
   /**
-   * Ends the owner's hold and its place in the queue; the result is whether it held the lock. The first in the queue is then
-   * granted the lock for its `claimMs` and told (see Signals). With `markMs`, the owner cannot acquire the lock for that long.
+   * Ends the owner's hold and its place in the queue; the result is whether it held the lock. The first in the queue is
+   * then granted the lock for its `claimMs` and told (see Signals). With `markMs`, the owner cannot acquire the lock
+   * for that long.
    */
   | { readonly op: "release"; readonly lock: Key; readonly owner: string; readonly markMs?: number | undefined }
   /**
-   * Ends every hold, or that of `owner` alone, raises the grant above them, and passes the lock on as a release does. The result is
-   * the state before. An `owner` that does not hold the lock changes nothing.
+   * Ends every hold, or that of `owner` alone, raises the grant above them, and passes the lock on as a release does.
+   * The result is the state before. An `owner` that does not hold the lock changes nothing.
    */
   | { readonly op: "steal"; readonly lock: Key; readonly owner?: string | undefined }
   /** The state. */
@@ -182,7 +191,9 @@ export type Result = StoredRecord | ListedRecord | undefined | boolean | Granted
 /** What became of a group. `at` is the operation's index; -1 - i for guard i. A group that failed changed nothing. */
 export type Outcome =
   | { readonly ok: true; readonly results: readonly Result[] }
-  /** A condition did not hold; `current` is the record as it is, so that an update needs no read before its next try. */
+  /**
+   * A condition did not hold; `current` is the record as it is, so that an update needs no read before its next try.
+   */
   | { readonly ok: false; readonly why: "conflict"; readonly at: number; readonly current: StoredRecord | undefined }
   /** A guard, a floor, an `extend` or a marked `acquire` was refused. */
   | { readonly ok: false; readonly why: "fenced"; readonly at: number }

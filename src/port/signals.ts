@@ -3,8 +3,9 @@ import type { Key, Space } from "../base/keys.ts";
 /** What a session is told. */
 export type Signal =
   /**
-   * A release granted the lock to an owner of this session that waited, for the `claimMs` of its `acquire`. No lease until an
-   * `acquire` confirmed it; with `grant`, nothing but its time, a release or a steal ends it, so it is one for its claim.
+   * A release granted the lock to an owner of this session that waited, for the `claimMs` of its `acquire`. No lease
+   * until an `acquire` confirmed it; with `grant`, nothing but its time, a release or a steal ends it, so it is one for
+   * its claim.
    */
   | { readonly type: "granted"; readonly lock: Key; readonly owner: string; readonly grant?: number | undefined }
   /** The record was written, deleted or has expired: read it. */
@@ -26,8 +27,9 @@ export type Subscription =
 /** The wake-up channel of a session. Signals may be lost only where a `gap` follows; they may come twice. */
 export interface Signals {
   /**
-   * Listens; live when it resolves: what is acknowledged from then on is told. The returned function ends it. Listeners are
-   * called one at a time and must not throw. A subscription does not keep the process alive. Rejects with a HoldfastError.
+   * Listens; live when it resolves: what is acknowledged from then on is told. The returned function ends it. Listeners
+   * are called one at a time and must not throw. A subscription does not keep the process alive. Rejects with a
+   * HoldfastError.
    */
   subscribe(to: Subscription, listener: (signal: Signal) => void): Promise<() => void>;
   /** Sends `body` to every live subscriber of `topic`. At most 32 KiB. Rejects with a HoldfastError. */

@@ -28,7 +28,9 @@ export interface Step {
 
 /** How a group is sent. */
 export interface GroupTerms {
-  /** `false`: the lease is only looked at here, when the group is sent, since its lock is in another place of the store. */
+  /**
+   * `false`: the lease is only looked at here, when the group is sent, since its lock is in another place of the store.
+   */
   readonly guarded?: boolean;
   /** Sends the group once this has resolved; should it reject, that is the group's outcome. */
   readonly after?: Promise<unknown> | undefined;
@@ -36,15 +38,18 @@ export interface GroupTerms {
 
 /** A group on its way. */
 export interface SentGroup {
-  /** The version that each step's entry will have. Known before the outcome, so that a next group can build on this one. */
+  /**
+   * The version that each step's entry will have. Known before the outcome, so that a next group can build on this one.
+   */
   readonly versions: readonly Base[];
   /** Rejects with ConflictError, FencedError, UnavailableError or IndeterminateError. */
   readonly done: Promise<void>;
 }
 
 /**
- * Sends a group of entries, all or nothing, under a lease. Their stores and the lease's lock are of one instance. Nothing is read,
- * and groups that share a key go in the order of the calls. Does not throw: what is wrong with a group is its outcome.
+ * Sends a group of entries, all or nothing, under a lease. Their stores and the lease's lock are of one instance.
+ * Nothing is read, and groups that share a key go in the order of the calls. Does not throw: what is wrong with a group
+ * is its outcome.
  */
 export function sendGroup(steps: readonly Step[], lease: object, terms: GroupTerms = {}): SentGroup {
   const versions: Base[] = [];

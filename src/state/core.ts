@@ -128,7 +128,8 @@ export class StoreCore<T> {
       return this.passed(reply, get.key.key) as StoredRecord | undefined;
     } catch (error) {
       if (!isHoldfastError(error, "INDETERMINATE")) throw error;
-      // A floor may have been raised, which a lease that is held may do at any time: for the caller it is a read that failed.
+      // A floor may have been raised, which a lease that is held may do at any time: for the caller it is a read that
+      // failed.
       call.signal?.throwIfAborted();
       const { backend } = this.source;
       throw new UnavailableError("the entry could not be read", { backend, key: get.key.key, cause: error });
@@ -144,7 +145,10 @@ export class StoreCore<T> {
       .then((reply) => this.unfenced(reply, op.key.key));
   }
 
-  /** Stores an encoded value under no lease, and gives its version: one promise, for there may be thousands on their way. */
+  /**
+   * Stores an encoded value under no lease, and gives its version: one promise, for there may be thousands on their
+   * way.
+   */
   save(
     key: Key,
     encoded: Encoded,
@@ -193,7 +197,10 @@ export class StoreCore<T> {
     return reply;
   }
 
-  /** A value as it is to be stored. Where a schema takes its time, the call's signal or the instance's end may come first. */
+  /**
+   * A value as it is to be stored. Where a schema takes its time, the call's signal or the instance's end may come
+   * first.
+   */
   encode(value: unknown, key: string, call: Call): Encoded | Promise<Encoded> {
     const encoded = this.values.encode(value, key);
     return encoded instanceof Promise ? this.host.running.until(encoded, call.signal) : encoded;

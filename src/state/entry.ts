@@ -29,7 +29,10 @@ export class Entry<T> {
   }
 }
 
-/** What a watch tells: the latest state of a key that was written, that a key is gone, or that changes may have been missed. */
+/**
+ * What a watch tells: the latest state of a key that was written, that a key is gone, or that changes may have been
+ * missed.
+ */
 export type Change<T> =
   | { readonly type: "save"; readonly entry: Entry<T> }
   | { readonly type: "delete"; readonly key: string }

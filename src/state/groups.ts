@@ -9,7 +9,9 @@ export function checkGroup(group: Group, opened: Opened, backend: string): void 
   if (refusal) throw refusal;
 }
 
-/** Why the backend cannot run a group as one atomic step; undefined where it can. `more` keys are still to come to it. */
+/**
+ * Why the backend cannot run a group as one atomic step; undefined where it can. `more` keys are still to come to it.
+ */
 export function refusalOf(
   { ops, guards = [] }: Group,
   { capabilities }: Opened,

@@ -31,7 +31,10 @@ export class Host {
     this.running = new Running(instance);
   }
 
-  /** The opened backend, once it is open and no earlier call waits for that: no call may overtake another one on its key. */
+  /**
+   * The opened backend, once it is open and no earlier call waits for that: no call may overtake another one on its
+   * key.
+   */
   get known(): Opened | undefined {
     return this.#waiting === 0 ? (this.#opened ??= this.#instance.known) : undefined;
   }

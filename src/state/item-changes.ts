@@ -11,7 +11,10 @@ const mostTries = 1_000;
 
 /** How `upsert` of a transaction keeps what it writes. */
 export interface TransactionUpsertOptions extends EndOptions {
-  /** Whether `ttl` or `expiresAt` is of a new entry only: one that is there keeps what remains of its life. Default: false. */
+  /**
+   * Whether `ttl` or `expiresAt` is of a new entry only: one that is there keeps what remains of its life. Default:
+   * false.
+   */
   readonly keepTtl?: boolean | undefined;
 }
 

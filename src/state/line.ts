@@ -19,7 +19,10 @@ const idleTurnMs = 5;
 
 /** Where a call waits. */
 export interface Place {
-  /** What the call is about: calls with the same key wait in one line. It is also the lock by which processes take turns. */
+  /**
+   * What the call is about: calls with the same key wait in one line. It is also the lock by which processes take
+   * turns.
+   */
   readonly turn: Key;
   /** Whether its calls may need different records, and are known to meet other processes. */
   readonly mixed: boolean;
@@ -101,8 +104,8 @@ export class Line implements Clock {
         const taken = this.#isContended ? await this.#take(list) : undefined;
         turn = taken;
         if (taken?.waited) view = new View();
-        // The turn is passed on in the request that writes, not after it: the next process reads behind both. After a conflict
-        // the tasks take another turn.
+        // The turn is passed on in the request that writes, not after it: the next process reads behind both. After a
+        // conflict the tasks take another turn.
         const onSend = taken && ((tasks: number): void => this.#pass(taken, list, tasks));
         const ended = await new Round(list, view, onSend).run();
         this.#count(ended);

@@ -17,7 +17,9 @@ export class Lines {
   readonly #time: Time;
   readonly #deadlines: Deadlines;
   readonly #lines = new Map<string, Line>();
-  /** Records that several calls wanted lately, with the turn that they took for it, and until when that is remembered. */
+  /**
+   * Records that several calls wanted lately, with the turn that they took for it, and until when that is remembered.
+   */
   readonly #wanted = new Map<string, { readonly turn: Key; readonly until: number }>();
   /** The turn that was met last, and how often in a row. */
   #met: Key | undefined;
@@ -53,7 +55,10 @@ export class Lines {
     return value;
   }
 
-  /** The turn that a call will likely have to take, because the calls before it all met others; undefined to try without. */
+  /**
+   * The turn that a call will likely have to take, because the calls before it all met others; undefined to try
+   * without.
+   */
   likely(): Key | undefined {
     const turn = this.#met;
     if (!turn || this.#meetings < mostMeetings || !this.#lines.has(keyId(turn))) return undefined;

@@ -16,9 +16,9 @@ import type { View } from "./view.ts";
 export type Change<T> = (current: T | undefined) => T | Verdict | Promise<T | Verdict>;
 
 /**
- * Reads, has `fn` decide, writes on the condition that nothing changed meanwhile, and does it again on a conflict, until the
- * deadline. Calls of one process that wait on one key are read, run one after another and written together. The time that `fn`
- * takes does not count against the requests, but no new try starts after the deadline.
+ * Reads, has `fn` decide, writes on the condition that nothing changed meanwhile, and does it again on a conflict,
+ * until the deadline. Calls of one process that wait on one key are read, run one after another and written together.
+ * The time that `fn` takes does not count against the requests, but no new try starts after the deadline.
  */
 export async function modify<T>(
   core: StoreCore<T>,

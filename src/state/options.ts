@@ -10,18 +10,23 @@ import type { StandardSchema } from "./standard-schema.ts";
 export interface StateStoreOptions<T> {
   /** Parts the records of applications that share a store. Default: empty. At most 256 bytes. */
   readonly service?: string | undefined;
-  /** How long an entry lives after it was saved, unless `save` says otherwise. Default: `"never"`, it does not expire. */
+  /**
+   * How long an entry lives after it was saved, unless `save` says otherwise. Default: `"never"`, it does not expire.
+   */
   readonly ttl?: Duration | "never" | undefined;
   /**
-   * Checks values on save, and on load after `migrate`. What it gives is what is stored or returned, so it must accept its own
-   * output. A value that it refuses rejects `save` with InvalidArgumentError and `load` with CorruptValueError.
+   * Checks values on save, and on load after `migrate`. What it gives is what is stored or returned, so it must accept
+   * its own output. A value that it refuses rejects `save` with InvalidArgumentError and `load` with CorruptValueError.
    */
   readonly schema?: StandardSchema<T> | undefined;
-  /** The version of the values' shape that this code writes: a positive integer, 1 unless told. Raise it when the shape changes. */
+  /**
+   * The version of the values' shape that this code writes: a positive integer, 1 unless told. Raise it when the shape
+   * changes.
+   */
   readonly version?: number | undefined;
   /**
-   * Brings a value that an earlier version wrote to the present shape, on every load until it is saved again. Without it such
-   * a value is taken as it is.
+   * Brings a value that an earlier version wrote to the present shape, on every load until it is saved again. Without
+   * it such a value is taken as it is.
    */
   readonly migrate?: ((value: unknown, fromVersion: number) => unknown) | undefined;
   /** How values become text or bytes. Default: JSON that keeps more than JSON does. */
@@ -42,8 +47,8 @@ export interface LeaseLike {
 /** What a write that a lease guards takes. */
 export interface LeaseOption {
   /**
-   * Writes only while this lease is held; else FencedError. A lease of the same store may be on any lock; one of another
-   * server must be on the entry's own name and key. An own property that is `undefined` is refused.
+   * Writes only while this lease is held; else FencedError. A lease of the same store may be on any lock; one of
+   * another server must be on the entry's own name and key. An own property that is `undefined` is refused.
    */
   readonly lease?: LeaseLike;
 }
@@ -56,8 +61,8 @@ export interface EndOptions {
   /** How long the entry lives from now on: milliseconds, a string such as `"5m"`, or `"never"`. */
   readonly ttl?: Duration | "never" | undefined;
   /**
-   * When it expires, by the store's clock: a Date, or milliseconds since 1970. One that is past is written and has expired. Not
-   * together with `ttl`: InvalidArgumentError.
+   * When it expires, by the store's clock: a Date, or milliseconds since 1970. One that is past is written and has
+   * expired. Not together with `ttl`: InvalidArgumentError.
    */
   readonly expiresAt?: Date | number | undefined;
 }
@@ -81,14 +86,17 @@ export interface SaveEntry<T> extends SaveTerms {
 export interface SaveManyOptions extends CallOptions, LeaseOption, EndOptions {}
 
 /**
- * Options of `update`. Without `ttl` and `expiresAt` what remains of the entry's life stays; one that `upsert` creates lives as
- * long as the store says.
+ * Options of `update`. Without `ttl` and `expiresAt` what remains of the entry's life stays; one that `upsert` creates
+ * lives as long as the store says.
  */
 export interface UpdateOptions extends CallOptions, LeaseOption, EndOptions {}
 
 /** Options of `upsert`. */
 export interface UpsertOptions extends UpdateOptions {
-  /** Whether `ttl` or `expiresAt` is of a new entry only: one that is there keeps what remains of its life. Default: false. */
+  /**
+   * Whether `ttl` or `expiresAt` is of a new entry only: one that is there keeps what remains of its life. Default:
+   * false.
+   */
   readonly keepTtl?: boolean | undefined;
 }
 

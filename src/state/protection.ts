@@ -33,7 +33,10 @@ export class Protection {
     return { ops: [...keys.map((key) => this.#floor(key)), ...ops] };
   }
 
-  /** Sends a request that names the lease, if that is still held. A release of the lease waits until the request is over. */
+  /**
+   * Sends a request that names the lease, if that is still held. A release of the lease waits until the request is
+   * over.
+   */
   async send<R>(request: () => R | Promise<R>): Promise<R> {
     this.#grip.assertHeld();
     const settled = this.#grip.begin();
@@ -76,8 +79,8 @@ export class Protection {
 }
 
 /**
- * How a lease guards a call on `instance`. Throws or rejects with InvalidArgumentError for a lease that cannot guard there,
- * FencedError for a lease that is over, UnsupportedError where the backend has no guarded writes.
+ * How a lease guards a call on `instance`. Throws or rejects with InvalidArgumentError for a lease that cannot guard
+ * there, FencedError for a lease that is over, UnsupportedError where the backend has no guarded writes.
  */
 export function protectionOf(
   lease: unknown,

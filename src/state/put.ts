@@ -5,8 +5,9 @@ import type { Version } from "./entry.ts";
 type SetOperation = Extract<Operation, { op: "set" }>;
 
 /*
- * Classes, and a copy of an array, where literals would do: when most of a burst of calls has survived a collection, V8 allocates what
- * the same literals make among the old objects from then on, and each would keep its value until the whole heap is collected.
+ * Classes, and a copy of an array, where literals would do: when most of a burst of calls has survived a collection, V8
+ * allocates what the same literals make among the old objects from then on, and each would keep its value until the
+ * whole heap is collected.
  */
 
 export class Put implements SetOperation {

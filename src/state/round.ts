@@ -15,13 +15,16 @@ export const mostKeys = 64;
 const longestFunctionMs = 1_000;
 
 /**
- * How a round ended. `done`: it was written. `conflict`: others had changed what it saw. `again`: a caller left before anything was
- * sent, or the group was too large. `apart`: a slow function runs on by itself and keeps the view. After the last three, the tasks
- * that are not over wait again.
+ * How a round ended. `done`: it was written. `conflict`: others had changed what it saw. `again`: a caller left before
+ * anything was sent, or the group was too large. `apart`: a slow function runs on by itself and keeps the view. After
+ * the last three, the tasks that are not over wait again.
  */
 export type Ended = "done" | "conflict" | "again" | "apart";
 
-/** Runs the functions of tasks one after another, each on what the previous one left in the view, and writes all changes at once. */
+/**
+ * Runs the functions of tasks one after another, each on what the previous one left in the view, and writes all changes
+ * at once.
+ */
 export class Round {
   readonly #list: TaskList;
   readonly #view: View;
@@ -72,7 +75,10 @@ export class Round {
     return this.#commit();
   }
 
-  /** Reads what the tasks are known to need. False if that failed: the first task, which would have read it, is rejected. */
+  /**
+   * Reads what the tasks are known to need. False if that failed: the first task, which would have read it, is
+   * rejected.
+   */
   #prepare(): boolean | Promise<boolean> {
     const list = this.#list;
     const { first } = list.tasks;

@@ -2,7 +2,10 @@ import { onAbort } from "../base/aborts.ts";
 import { UnavailableError } from "../base/errors.ts";
 import type { Closing, Instance } from "../client/index.ts";
 
-/** The functions of the application that run inside of an instance's updates and transactions: they end with it at the latest. */
+/**
+ * The functions of the application that run inside of an instance's updates and transactions: they end with it at the
+ * latest.
+ */
 export class Running implements Closing {
   readonly #backend: string;
   readonly #stops = new Set<(error: Error) => void>();

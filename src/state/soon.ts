@@ -5,8 +5,8 @@ import type { View } from "./view.ts";
 const longestReadsMs = 250;
 
 /**
- * Whether a function needs nothing but promises and the store, and of that not too much: others wait for it. `onRead` is called
- * when it waits for the store.
+ * Whether a function needs nothing but promises and the store, and of that not too much: others wait for it. `onRead`
+ * is called when it waits for the store.
  */
 export async function soon(
   playing: Promise<void>,

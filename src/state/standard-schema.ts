@@ -1,5 +1,6 @@
 /**
- * The part of [Standard Schema](https://standardschema.dev) v1 that a store needs: any validator that implements it will do.
+ * The part of [Standard Schema](https://standardschema.dev) v1 that a store needs: any validator that implements it
+ * will do.
  */
 export interface StandardSchema<Output = unknown> {
   readonly "~standard": {

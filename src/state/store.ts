@@ -34,7 +34,9 @@ import { watch } from "./watching.ts";
 /** Set by the class, which alone can look inside. */
 let open: <T>(store: StateStore<T>) => StoreCore<T> | undefined;
 
-/** The insides of a store, for those who work on several stores at once. Throws InvalidArgumentError for what is none. */
+/**
+ * The insides of a store, for those who work on several stores at once. Throws InvalidArgumentError for what is none.
+ */
 export function coreOf<T>(store: StateStore<T>): StoreCore<T> {
   const core = typeof store === "object" && store !== null ? open(store) : undefined;
   if (!core) throw new InvalidArgumentError("store must be a StateStore of this copy of the package");
@@ -44,8 +46,9 @@ export function coreOf<T>(store: StateStore<T>): StoreCore<T> {
 /**
  * Entries by key, all of one type. What is saved is what is loaded, as an independent copy; no update is lost.
  *
- * Every call takes a `signal` and a `timeout`. It rejects with InvalidArgumentError for bad input, UnavailableError where the
- * store could not be asked and nothing happened, and, if it writes, IndeterminateError where its outcome is unknown.
+ * Every call takes a `signal` and a `timeout`. It rejects with InvalidArgumentError for bad input, UnavailableError
+ * where the store could not be asked and nothing happened, and, if it writes, IndeterminateError where its outcome is
+ * unknown.
  */
 export class StateStore<T> {
   readonly #core: StoreCore<T>;
@@ -70,8 +73,8 @@ export class StateStore<T> {
   }
 
   /**
-   * The value of a key, or `undefined`. Rejects with CorruptValueError or SchemaVersionError for an entry that this code
-   * cannot read; it stays as it is.
+   * The value of a key, or `undefined`. Rejects with CorruptValueError or SchemaVersionError for an entry that this
+   * code cannot read; it stays as it is.
    */
   load(key: string, options?: CallOptions): Promise<T | undefined> {
     const core = this.#core;
@@ -79,8 +82,8 @@ export class StateStore<T> {
   }
 
   /**
-   * The entry of a key, with its version, or `undefined`. With a `lease`, FencedError unless it is held; an entry that another
-   * server keeps then refuses every lease before this one.
+   * The entry of a key, with its version, or `undefined`. With a `lease`, FencedError unless it is held; an entry that
+   * another server keeps then refuses every lease before this one.
    */
   loadEntry(key: string, options?: LoadEntryOptions): Promise<Entry<T> | undefined> {
     return this.#core.observe("loadEntry", () => loadEntry(this.#core, key, options));
@@ -103,9 +106,9 @@ export class StateStore<T> {
   }
 
   /**
-   * Writes an entry, and gives its version. The value is taken as it is now: what becomes of it later does not matter. Rejects
-   * with ConflictError (`if` does not hold), FencedError (`lease` is over) or UnsupportedValueError, and has then written
-   * nothing.
+   * Writes an entry, and gives its version. The value is taken as it is now: what becomes of it later does not matter.
+   * Rejects with ConflictError (`if` does not hold), FencedError (`lease` is over) or UnsupportedValueError, and has
+   * then written nothing.
    */
   save(key: string, value: T, options?: SaveOptions): Promise<Version> {
     const core = this.#core;
@@ -114,18 +117,19 @@ export class StateStore<T> {
   }
 
   /**
-   * Writes entries independently of each other, in one request, and gives their versions. Bad input refuses all of them;
-   * otherwise BatchError tells what became of each, and those that succeeded stay.
+   * Writes entries independently of each other, in one request, and gives their versions. Bad input refuses all of
+   * them; otherwise BatchError tells what became of each, and those that succeeded stay.
    */
   saveMany(entries: Iterable<readonly [string, T] | SaveEntry<T>>, options?: SaveManyOptions): Promise<Version[]> {
     return this.#core.observe("saveMany", () => saveMany(this.#core, entries, options));
   }
 
   /**
-   * Replaces an entry by what `fn` makes of its value, and gives the new entry. `fn` is not called for a missing key, which
-   * stays missing: `undefined`. It may run several times, since a conflict runs it again until the timeout, then
-   * ConflictError with the number of `tries`. Calls of a process that wait for one key are written together: an entry in between
-   * is what its own `fn` returned, under a version that is never stored. `KEEP` leaves the entry, `REMOVE` deletes it. What remains of its ttl stays.
+   * Replaces an entry by what `fn` makes of its value, and gives the new entry. `fn` is not called for a missing key,
+   * which stays missing: `undefined`. It may run several times, since a conflict runs it again until the timeout, then
+   * ConflictError with the number of `tries`. Calls of a process that wait for one key are written together: an entry
+   * in between is what its own `fn` returned, under a version that is never stored. `KEEP` leaves the entry, `REMOVE`
+   * deletes it. What remains of its ttl stays.
    */
   update(
     key: string,
@@ -140,8 +144,8 @@ export class StateStore<T> {
   }
 
   /**
-   * As `update`, but `fn` is also called for a missing key, with `undefined`, and may create it. With `keepTtl`, `ttl` is of an
-   * entry that it creates; one that is there keeps what remains of its life.
+   * As `update`, but `fn` is also called for a missing key, with `undefined`, and may create it. With `keepTtl`, `ttl`
+   * is of an entry that it creates; one that is there keeps what remains of its life.
    */
   upsert(
     key: string,
@@ -157,36 +161,37 @@ export class StateStore<T> {
   }
 
   /**
-   * Deletes entries independently of each other, in one request; how many there were. Bad input refuses all of them; otherwise
-   * BatchError tells what became of each key, in their order, each once, and what was deleted stays so.
+   * Deletes entries independently of each other, in one request; how many there were. Bad input refuses all of them;
+   * otherwise BatchError tells what became of each key, in their order, each once, and what was deleted stays so.
    */
   deleteMany(keys: Iterable<string>, options?: DeleteManyOptions): Promise<number> {
     return this.#core.observe("deleteMany", () => deleteMany(this.#core, keys, options));
   }
 
   /**
-   * Deletes an entry and gives it, or `undefined` where there is none: of all who take it at the same time, one gets it. It is
-   * deleted on the condition that it still is what was read; a conflict tries again until the timeout, then ConflictError with the
-   * number of `tries`. Rejects with FencedError (`lease` is over), and with CorruptValueError or SchemaVersionError for an entry
-   * that this code cannot read, which stays.
+   * Deletes an entry and gives it, or `undefined` where there is none: of all who take it at the same time, one gets
+   * it. It is deleted on the condition that it still is what was read; a conflict tries again until the timeout, then
+   * ConflictError with the number of `tries`. Rejects with FencedError (`lease` is over), and with CorruptValueError or
+   * SchemaVersionError for an entry that this code cannot read, which stays.
    */
   take(key: string, options?: TakeOptions): Promise<Entry<T> | undefined> {
     return this.#core.observe("take", () => take(this.#core, key, options));
   }
 
   /**
-   * Gives an entry another life, counted from now: `ttl` in milliseconds, as a string such as `"5m"`, or `"never"`. Whether there
-   * was one. Its value and its version stay, so conditions on it still hold. With `if`, ConflictError unless there is one of that
-   * version. Watchers may be told. A write whose reply was lost is IndeterminateError: it is not sent again.
+   * Gives an entry another life, counted from now: `ttl` in milliseconds, as a string such as `"5m"`, or `"never"`.
+   * Whether there was one. Its value and its version stay, so conditions on it still hold. With `if`, ConflictError
+   * unless there is one of that version. Watchers may be told. A write whose reply was lost is IndeterminateError: it
+   * is not sent again.
    */
   touch(key: string, ttl: Duration | "never", options?: TouchOptions): Promise<boolean> {
     return this.#core.observe("touch", () => touch(this.#core, key, ttl, options));
   }
 
   /**
-   * Deletes every entry, or those of a prefix, page by page; how many there were. What was there when it was called is gone or was
-   * written anew since; what is written meanwhile may be deleted. The timeout is that of one page. An error leaves the rest as it
-   * is: call it again. UnsupportedError where the backend cannot list.
+   * Deletes every entry, or those of a prefix, page by page; how many there were. What was there when it was called is
+   * gone or was written anew since; what is written meanwhile may be deleted. The timeout is that of one page. An error
+   * leaves the rest as it is: call it again. UnsupportedError where the backend cannot list.
    */
   clear(options?: ClearOptions): Promise<number> {
     return this.#core.observe("clear", () => clear(this.#core, options));
@@ -198,17 +203,17 @@ export class StateStore<T> {
   }
 
   /**
-   * How many entries there are; no values travel. No snapshot: it counts what a listing shows, so one that comes or goes meanwhile
-   * may count or not, and one that the store shows twice counts twice. The timeout is that of one page. UnsupportedError where the
-   * backend cannot list.
+   * How many entries there are; no values travel. No snapshot: it counts what a listing shows, so one that comes or
+   * goes meanwhile may count or not, and one that the store shows twice counts twice. The timeout is that of one page.
+   * UnsupportedError where the backend cannot list.
    */
   count(options?: CountOptions): Promise<number> {
     return this.#core.observe("count", () => count(this.#core, options));
   }
 
   /**
-   * All entries, in no order, page by page; no snapshot. A key that is there throughout is yielded at least once. The timeout
-   * is that of one page. UnsupportedError where the backend cannot list.
+   * All entries, in no order, page by page; no snapshot. A key that is there throughout is yielded at least once. The
+   * timeout is that of one page. UnsupportedError where the backend cannot list.
    */
   list(options?: ListOptions): AsyncIterable<Entry<T>> {
     return list(this.#core, options);
@@ -220,10 +225,10 @@ export class StateStore<T> {
   }
 
   /**
-   * Tells of changes from the moment when it resolves: the latest state of each key that changed, at least once. `gap` says that
-   * changes may have been missed; with `initial`, every entry is then yielded again, as at the start. A store that is away is
-   * waited for. It ends, without an error, with `signal`, with the loop over it, or when the instance is closed.
-   * UnsupportedError where the backend cannot tell.
+   * Tells of changes from the moment when it resolves: the latest state of each key that changed, at least once. `gap`
+   * says that changes may have been missed; with `initial`, every entry is then yielded again, as at the start. A store
+   * that is away is waited for. It ends, without an error, with `signal`, with the loop over it, or when the instance
+   * is closed. UnsupportedError where the backend cannot tell.
    */
   watch(options?: WatchOptions): Promise<AsyncIterable<Change<T>>> {
     return this.#core.observe("watch", () => watch(this.#core, options));

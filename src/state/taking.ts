@@ -8,8 +8,9 @@ import type { Work } from "./task.ts";
 import type { View } from "./view.ts";
 
 /**
- * Deletes an entry on the condition that it still is what was read, and gives it. An entry that this code cannot read is not
- * deleted, so it is read first; and a reply that was lost can be asked for again, for a version is never there twice.
+ * Deletes an entry on the condition that it still is what was read, and gives it. An entry that this code cannot read
+ * is not deleted, so it is read first; and a reply that was lost can be asked for again, for a version is never there
+ * twice.
  */
 export async function take<T>(
   core: StoreCore<T>,

@@ -103,7 +103,9 @@ export class Task<R> implements Expiring, Abortable, Linked<Task<R>> {
     this.#snapshot ??= AsyncLocalStorage.snapshot();
   }
 
-  /** Lets its signal and its deadline end it. While its function or a request of its own runs, those watch them instead. */
+  /**
+   * Lets its signal and its deadline end it. While its function or a request of its own runs, those watch them instead.
+   */
   arm(): void {
     if (this.#armed || this.over) return;
     if (this.signal?.aborted) return this.abort();

@@ -19,13 +19,14 @@ export interface TransactOptions extends CallOptions, LeaseOption {}
 const diagnostics = new Diagnostics("state");
 
 /**
- * Runs `fn`, and commits what it wrote through the transaction as one atomic step, if everything that it read is still so. Else
- * runs it again, until the timeout; after its second conflict it takes its turn, first come first served. If `fn` throws, the
- * transaction writes nothing and its error is thrown, unless what it read has changed: then it runs again.
+ * Runs `fn`, and commits what it wrote through the transaction as one atomic step, if everything that it read is still
+ * so. Else runs it again, until the timeout; after its second conflict it takes its turn, first come first served. If
+ * `fn` throws, the transaction writes nothing and its error is thrown, unless what it read has changed: then it runs
+ * again.
  *
- * Rejects with ConflictError (others kept changing what it read until the timeout; `tries` tells how often it was tried),
- * FencedError (the lease is over), UnsupportedError (the backend cannot write these keys together), IndeterminateError, or what
- * `fn` throws.
+ * Rejects with ConflictError (others kept changing what it read until the timeout; `tries` tells how often it was
+ * tried), FencedError (the lease is over), UnsupportedError (the backend cannot write these keys together),
+ * IndeterminateError, or what `fn` throws.
  */
 export function transact<R>(
   instance: Instance,
@@ -90,13 +91,18 @@ export async function runTransaction<R>(
   }
 }
 
-/** Where transactions take turns: those of a service, or where the backend commits less at once, of what it does commit at once. */
+/**
+ * Where transactions take turns: those of a service, or where the backend commits less at once, of what it does commit
+ * at once.
+ */
 function turnOf({ space: { service }, key }: Key, { capabilities }: Opened): Key {
   const name = "transact";
   return { space: space("turns", service, name), key: capabilities.transact === "full" ? name : tagOf(key) };
 }
 
-/** What a try came to: a conflict comes back as what it was with, and one that would be in others' way, as their turn. */
+/**
+ * What a try came to: a conflict comes back as what it was with, and one that would be in others' way, as their turn.
+ */
 type Tried<R> = { readonly value: R } | { readonly conflict: Found } | { readonly meets: Key };
 
 /** A transaction that is tried until it succeeds. */
@@ -185,7 +191,10 @@ async function play<R>(fn: (tx: Transaction) => R | Promise<R>, tx: Transaction)
   return value;
 }
 
-/** What a function that failed had read and is no longer so. Where that cannot be asked, its error is all there is to tell. */
+/**
+ * What a function that failed had read and is no longer so. Where that cannot be asked, its error is all there is to
+ * tell.
+ */
 async function changed(tx: Transaction): Promise<Found | undefined> {
   try {
     return await tx.stale();

@@ -50,7 +50,8 @@ export function groupOf({ items, protection, extra = {} }: Committing): Group {
 }
 
 /**
- * The group, checked. Throws InvalidArgumentError or UnsupportedError for what the backend cannot keep or cannot run as one group.
+ * The group, checked. Throws InvalidArgumentError or UnsupportedError for what the backend cannot keep or cannot run as
+ * one group.
  */
 export function checkedGroupOf(committing: Committing, opened: Opened): Group {
   for (const { core, key, write } of committing.items.values()) {
@@ -61,7 +62,10 @@ export function checkedGroupOf(committing: Committing, opened: Opened): Group {
   return group;
 }
 
-/** Sends the group. A refusal of the store is the result; rejects as {@link checkedGroupOf} throws, and as every write does. */
+/**
+ * Sends the group. A refusal of the store is the result; rejects as {@link checkedGroupOf} throws, and as every write
+ * does.
+ */
 export async function commitItems(committing: Committing, call: Call): Promise<Commit> {
   const { instance, protection, extra } = committing;
   const host = Host.of(instance);

@@ -22,14 +22,14 @@ import {
 import type { View } from "./view.ts";
 
 /**
- * How a transaction keeps what it writes. Without `ttl` and `expiresAt`, what `save` writes lives as long as the store says; for
- * `update` and `upsert` what remains of the entry's life stays.
+ * How a transaction keeps what it writes. Without `ttl` and `expiresAt`, what `save` writes lives as long as the store
+ * says; for `update` and `upsert` what remains of the entry's life stays.
  */
 export type TransactionSaveOptions = EndOptions;
 
 /**
- * Reads and writes of several entries that take effect together or not at all. Its writes are held back and its reads see
- * them; what it read, also that there was nothing, is checked when it commits.
+ * Reads and writes of several entries that take effect together or not at all. Its writes are held back and its reads
+ * see them; what it read, also that there was nothing, is checked when it commits.
  *
  * A call that fails makes the transaction fail, whether it was awaited or not. Usable only while its function runs.
  */
@@ -61,8 +61,8 @@ export class Transaction {
   }
 
   /**
-   * Writes an entry when the transaction commits. The value is taken as it is now, there is nothing to await. Throws what
-   * `StateStore.save` rejects bad input with.
+   * Writes an entry when the transaction commits. The value is taken as it is now, there is nothing to await. Throws
+   * what `StateStore.save` rejects bad input with.
    */
   save<T>(store: StateStore<T>, key: string, value: T, options?: TransactionSaveOptions): void {
     refuseTerms(options);
@@ -103,8 +103,8 @@ export class Transaction {
   }
 
   /**
-   * Gives an entry another life when the transaction commits, counted from then: `ttl` in milliseconds, as a string such as
-   * `"5m"`, or `"never"`. Whether there is one. Its value and its version stay.
+   * Gives an entry another life when the transaction commits, counted from then: `ttl` in milliseconds, as a string
+   * such as `"5m"`, or `"never"`. Whether there is one. Its value and its version stay.
    */
   touch<T>(store: StateStore<T>, key: string, ttl: Duration | "never"): Promise<boolean> {
     return this.#ledger.track(this.#touch(store, key, ttl));
@@ -137,8 +137,8 @@ export class Transaction {
   }
 
   /**
-   * @internal Leaves its writes in a view, to be committed with those of others. Throws as {@link commit} where they could not be
-   * committed by themselves, and leaves nothing then.
+   * @internal Leaves its writes in a view, to be committed with those of others. Throws as {@link commit} where they
+   * could not be committed by themselves, and leaves nothing then.
    */
   leave(view: View): void {
     const opened = Host.of(this.#instance).known;
@@ -148,14 +148,17 @@ export class Transaction {
     }
   }
 
-  /** @internal The group of everything that was read and written, with what else belongs to it. Changes nothing here. */
+  /**
+   * @internal The group of everything that was read and written, with what else belongs to it. Changes nothing here.
+   */
   build(extra?: Extra): Group {
     return groupOf(this.#committing(extra));
   }
 
   /**
-   * @internal Sends the group. A refusal of the store is the result. Rejects with InvalidArgumentError or UnsupportedError for what
-   * the backend cannot keep or cannot run as one group, before anything is sent, and else as every write does.
+   * @internal Sends the group. A refusal of the store is the result. Rejects with InvalidArgumentError or
+   * UnsupportedError for what the backend cannot keep or cannot run as one group, before anything is sent, and else as
+   * every write does.
    */
   commit(extra?: Extra, call: Call = this.#terms.call()): Promise<Commit> {
     return commitItems(this.#committing(extra), call);

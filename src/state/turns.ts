@@ -30,9 +30,9 @@ export interface Turn {
 }
 
 /**
- * Turns of the processes that change the same record, first come first served, by a lock of the store that has the record. A turn
- * is politeness and no exclusion: every write is checked all the same, so a turn that ends too early costs a conflict. In a store
- * without exclusion there are no turns; a random pause separates the processes that met.
+ * Turns of the processes that change the same record, first come first served, by a lock of the store that has the
+ * record. A turn is politeness and no exclusion: every write is checked all the same, so a turn that ends too early
+ * costs a conflict. In a store without exclusion there are no turns; a random pause separates the processes that met.
  */
 export class Turns implements Closing {
   readonly #instance: Instance;
@@ -55,8 +55,8 @@ export class Turns implements Closing {
   }
 
   /**
-   * Waits for a turn as long as a task waits in the list; with `ahead`, asks once even if none does. Where no turn can be had, the
-   * next round goes without. Does not reject.
+   * Waits for a turn as long as a task waits in the list; with `ahead`, asks once even if none does. Where no turn can
+   * be had, the next round goes without. Does not reject.
    */
   async take(lock: Key, list: TaskList, ahead = false): Promise<Turn> {
     const { capabilities } = list.terms.opened;

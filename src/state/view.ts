@@ -20,7 +20,10 @@ class Seen {
   /** The record as those before have left it. */
   record: StoredRecord | undefined = undefined;
   written = false;
-  /** What is on its way to the store; `undefined` where nothing is. One who looks meanwhile may leave something else already. */
+  /**
+   * What is on its way to the store; `undefined` where nothing is. One who looks meanwhile may leave something else
+   * already.
+   */
   sent: { readonly record: StoredRecord | undefined } | undefined = undefined;
   ttl: Ttl | undefined = undefined;
   /** Whether those who look now have looked at it. */
@@ -32,8 +35,8 @@ class Seen {
 }
 
 /**
- * What those see whose work is written together: the records as the store has them, and as the ones before have left them. What
- * one leaves for the next is a record like any other, under a version that nothing was ever stored under.
+ * What those see whose work is written together: the records as the store has them, and as the ones before have left
+ * them. What one leaves for the next is a record like any other, under a version that nothing was ever stored under.
  */
 export class View {
   readonly #seen = new Map<string, Seen>();
@@ -90,8 +93,8 @@ export class View {
   }
 
   /**
-   * Leaves a record, or none, and gives it; `"keep"` keeps what remains of the ttl. One of the version that the store has is that
-   * record with another end.
+   * Leaves a record, or none, and gives it; `"keep"` keeps what remains of the ttl. One of the version that the store
+   * has is that record with another end.
    */
   put(store: Expiry, key: Key, encoded: Encoded | null, ttl: Ttl | undefined): StoredRecord | undefined {
     const seen = this.#at(key);
@@ -118,7 +121,10 @@ export class View {
     return true;
   }
 
-  /** What is to be checked and written, and the keys that a lease must cover: those written, or where there are none those read. */
+  /**
+   * What is to be checked and written, and the keys that a lease must cover: those written, or where there are none
+   * those read.
+   */
   operations(): { readonly ops: readonly Operation[]; readonly covered: readonly Key[] } {
     const ops: Operation[] = [];
     const read: Key[] = [];
@@ -138,8 +144,8 @@ export class View {
   }
 
   /**
-   * What {@link operations} gave was written: the next ones begin with it. With `looking`, somebody still looks: what was looked
-   * at stays a condition, and what was put in since is still to be written.
+   * What {@link operations} gave was written: the next ones begin with it. With `looking`, somebody still looks: what
+   * was looked at stays a condition, and what was put in since is still to be written.
    */
   wrote(looking: boolean): void {
     this.dirty = false;

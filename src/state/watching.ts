@@ -41,8 +41,8 @@ export async function watch<T>(
 }
 
 /**
- * Turns the signals of a space into changes: a signal says which key, the change is what is read then, so that many writes
- * of a key that nobody has taken yet are one change, and what waits is bounded by the number of keys.
+ * Turns the signals of a space into changes: a signal says which key, the change is what is read then, so that many
+ * writes of a key that nobody has taken yet are one change, and what waits is bounded by the number of keys.
  */
 class Watcher<T> implements AsyncIterableIterator<Change<T>> {
   readonly #core: StoreCore<T>;

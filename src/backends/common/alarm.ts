@@ -8,8 +8,8 @@ export interface Due extends Placed {
 }
 
 /**
- * Those that are under way, and one timer for all of them: it is set for the earliest deadline, and stays when that one is over
- * sooner, as nearly all are. It does not keep the process alive.
+ * Those that are under way, and one timer for all of them: it is set for the earliest deadline, and stays when that one
+ * is over sooner, as nearly all are. It does not keep the process alive.
  */
 export class Alarm<T extends Due> {
   readonly #time: Time;

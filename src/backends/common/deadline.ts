@@ -11,7 +11,9 @@ export interface Limit {
   readonly ref?: boolean | undefined;
 }
 
-/** `work`, or a rejection with `late()` once the deadline has passed; what becomes of the work then is not looked at. */
+/**
+ * `work`, or a rejection with `late()` once the deadline has passed; what becomes of the work then is not looked at.
+ */
 export async function before<T>(work: Promise<T>, { time, deadline, late, ref = false }: Limit): Promise<T> {
   let timer: Timer | undefined;
   const over = new Promise<never>((_, reject) => {

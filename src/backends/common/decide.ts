@@ -3,9 +3,9 @@ import * as rules from "./lock-rules.ts";
 import type { Fence, GroupOn, On, OperationOn, View } from "./view.ts";
 
 /**
- * What becomes of a group: first every check, then every effect. It depends on the view alone and changes nothing else, so it may be
- * run again on a fresh view. A group that fails changes nothing, but for what time alone did to a lock, and the place in its
- * queue of an `acquire` that waits. Expects a group that `refuse` lets through.
+ * What becomes of a group: first every check, then every effect. It depends on the view alone and changes nothing else,
+ * so it may be run again on a fresh view. A group that fails changes nothing, but for what time alone did to a lock,
+ * and the place in its queue of an `acquire` that waits. Expects a group that `refuse` lets through.
  */
 export function decide<K, W>(view: View<K, W>, { guards, ops }: GroupOn<K, W>, session: string): Outcome {
   if (guards !== undefined) {
@@ -23,7 +23,9 @@ export function decide<K, W>(view: View<K, W>, { guards, ops }: GroupOn<K, W>, s
   return { ok: true, results: found };
 }
 
-/** What a check leaves for its operation: its result, or the lock that its effect changes, which then leaves the result. */
+/**
+ * What a check leaves for its operation: its result, or the lock that its effect changes, which then leaves the result.
+ */
 type Found = Result | rules.LockRecord;
 
 /** Adds what is found; why the group fails. */
@@ -149,7 +151,10 @@ function change<K, W>(view: View<K, W>, op: On<LockEffect, K>, lock: rules.LockR
 
 type LockEffect = Exclude<LockOperation, { op: "inspect" }>;
 
-/** An acquire that is not granted. A place in the queue is the only effect of a group that fails; it stands alone in its group. */
+/**
+ * An acquire that is not granted. A place in the queue is the only effect of a group that fails; it stands alone in its
+ * group.
+ */
 function held<K, W>(
   view: View<K, W>,
   lock: rules.LockRecord,

@@ -2,8 +2,8 @@ import { UnsupportedError } from "../../base/errors.ts";
 import type { Dependency } from "../../port/index.ts";
 
 /**
- * Loads a driver when it is first needed: `load` is `() => import("its-name")`. Rejects with UnsupportedError, which says how
- * to install it, where that fails.
+ * Loads a driver when it is first needed: `load` is `() => import("its-name")`. Rejects with UnsupportedError, which
+ * says how to install it, where that fails.
  */
 export async function loadDriver<T>(backend: string, dependency: Dependency, load: () => Promise<T>): Promise<T> {
   try {

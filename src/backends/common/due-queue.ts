@@ -14,9 +14,9 @@ const longestSleep = 60_000;
 const slack = 1_024;
 
 /**
- * Calls `visit` for each item once its time has come, on one timer that runs only while something is queued. A binary heap
- * with lazy deletion: an item that is put off stays where it is and is put back when it is found too early, so that arming
- * the ttl of a record or a lease anew costs nothing.
+ * Calls `visit` for each item once its time has come, on one timer that runs only while something is queued. A binary
+ * heap with lazy deletion: an item that is put off stays where it is and is put back when it is found too early, so
+ * that arming the ttl of a record or a lease anew costs nothing.
  */
 export class DueQueue<Item extends Scheduled> {
   readonly #time: Time;

@@ -32,7 +32,10 @@ export interface Mark {
   until: number;
 }
 
-/** Everything known of one lock. The functions below change it in place; expired parts are nothing until they are reaped. */
+/**
+ * Everything known of one lock. The functions below change it in place; expired parts are nothing until they are
+ * reaped.
+ */
 export interface LockRecord {
   /** The highest grant ever given, or 0. */
   grant: number;
@@ -78,7 +81,9 @@ export function judge(record: LockRecord, op: Acquire): Verdict {
   return fits(record.holds, op.mode, op.limit) && aheadOf(record, op.owner) === 0 ? "granted" : "held";
 }
 
-/** Gives the lock to `op.owner`, for which {@link judge} said "granted"; the grant. `least` is max(floor, server µs). */
+/**
+ * Gives the lock to `op.owner`, for which {@link judge} said "granted"; the grant. `least` is max(floor, server µs).
+ */
 export function give(record: LockRecord, op: Acquire, now: number, least: number, session?: string): number {
   const own = record.holds[indexOf(record.holds, op.owner)];
   if (own) {
@@ -147,8 +152,8 @@ export function release(record: LockRecord, owner: string, now: number, markMs: 
 }
 
 /**
- * Ends every hold, or that of `owner`, and raises the grant above them; whether it did, which it does not to a lock that nobody has
- * touched and for an owner that does not hold it. Call {@link handOff} after.
+ * Ends every hold, or that of `owner`, and raises the grant above them; whether it did, which it does not to a lock
+ * that nobody has touched and for an owner that does not hold it. Call {@link handOff} after.
  */
 export function steal(record: LockRecord, owner: string | undefined, least: number): boolean {
   if (record.grant === 0) return false;
@@ -207,8 +212,8 @@ export function reapSessions(record: LockRecord, gone: (session: string) => bool
 }
 
 /**
- * Removes every hold of sessions that are `over`, and their places ahead of the first live one, so that these stand in nobody's
- * way; whether there was any. Call {@link handOff} after.
+ * Removes every hold of sessions that are `over`, and their places ahead of the first live one, so that these stand in
+ * nobody's way; whether there was any. Call {@link handOff} after.
  */
 export function reapDead(record: LockRecord, over: (session: string) => boolean): boolean {
   const held = keep(record.holds, ({ session }) => session === undefined || !over(session));

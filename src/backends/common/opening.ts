@@ -27,7 +27,10 @@ export class Opening<T> {
     return this.#opened;
   }
 
-  /** Opens what is not open; concurrent calls share one attempt, and one that failed may be made again. Rejects as the attempt does. */
+  /**
+   * Opens what is not open; concurrent calls share one attempt, and one that failed may be made again. Rejects as the
+   * attempt does.
+   */
   async open(): Promise<T> {
     if (this.#closed) throw closedError(this.#backend);
     if (this.#opened !== undefined) return this.#opened;

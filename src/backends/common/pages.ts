@@ -22,7 +22,10 @@ export function cursorAfter(id: string): string {
   return Buffer.from(id).toString("base64url");
 }
 
-/** The `keyId` of the last key of the page before; undefined for the first page. Throws InvalidArgumentError for any other cursor. */
+/**
+ * The `keyId` of the last key of the page before; undefined for the first page. Throws InvalidArgumentError for any
+ * other cursor.
+ */
 export function lastOf({ space, prefix, cursor }: Query, backend: string): string | undefined {
   if (cursor === undefined) return undefined;
   const id = Buffer.from(cursor, "base64url").toString();

@@ -11,8 +11,9 @@ interface Planned extends Scheduled {
 }
 
 /**
- * When to look at locks that somebody waits for, because a hold or the first waiter's claim ends by then: no server does it by itself,
- * and so the next waiter is granted the lock though nobody releases it. One timer for all, which does not keep the process alive.
+ * When to look at locks that somebody waits for, because a hold or the first waiter's claim ends by then: no server
+ * does it by itself, and so the next waiter is granted the lock though nobody releases it. One timer for all, which
+ * does not keep the process alive.
  */
 export class Passing {
   readonly #time: Time;

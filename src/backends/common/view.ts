@@ -3,12 +3,12 @@ import type { Condition, Guard, ListedRecord, Operation, Payload, Stamp, Ttl } f
 import type { LockRecord } from "./lock-rules.ts";
 
 /**
- * Records, fence floors and locks at one instant, and what becomes of them: what `decide` needs of a backend. Synchronous. Three kinds
- * serve it: tables in reach (of this process, or of a transaction), a snapshot of cells that is committed if nothing has
- * changed, and rows that an SQL transaction has locked.
+ * Records, fence floors and locks at one instant, and what becomes of them: what `decide` needs of a backend.
+ * Synchronous. Three kinds serve it: tables in reach (of this process, or of a transaction), a snapshot of cells that
+ * is committed if nothing has changed, and rows that an SQL transaction has locked.
  *
- * A key is what the backend finds something by (`K`), and `W` is what a `set` carries beside its key: so a backend that has
- * groups encoded need not decode what it only stores. `R` is a record as the view has it, `L` a lock.
+ * A key is what the backend finds something by (`K`), and `W` is what a `set` carries beside its key: so a backend that
+ * has groups encoded need not decode what it only stores. `R` is a record as the view has it, `L` a lock.
  */
 export interface View<K = Key, W = Written, R = unknown, L extends LockRecord = LockRecord> {
   /** The clock that ends records, in ms since 1970. */
@@ -16,8 +16,8 @@ export interface View<K = Key, W = Written, R = unknown, L extends LockRecord = 
   /** The clock that ends leases, claims and marks, in ms. */
   readonly now: number;
   /**
-   * Whether each acquire that waits renews its claim. Without it a claim of which nine tenths are left stays as it is: for views whose
-   * writes compete with each other, since waiters who ask in a hurry would starve a release.
+   * Whether each acquire that waits renews its claim. Without it a claim of which nine tenths are left stays as it is:
+   * for views whose writes compete with each other, since waiters who ask in a hurry would starve a release.
    */
   readonly renewsClaims: boolean;
 
@@ -40,12 +40,17 @@ export interface View<K = Key, W = Written, R = unknown, L extends LockRecord = 
 
   /** The highest fence that was seen beside the record and is still kept. */
   floor(key: K): Fence | undefined;
-  /** Remembers a fence, which is not below {@link floor}, for `keepMs` from now, or for as long as the one before was to be kept. */
+  /**
+   * Remembers a fence, which is not below {@link floor}, for `keepMs` from now, or for as long as the one before was to
+   * be kept.
+   */
   raiseFloor(key: K, fence: Fence, keepMs: number): void;
 
   /** The lock, or an empty one: to be changed in place, and kept by {@link saveLock} alone. */
   lock(key: K): L;
-  /** No grant of `lock` may be below: microseconds of the wall clock, and what is known of a lock that was forgotten. */
+  /**
+   * No grant of `lock` may be below: microseconds of the wall clock, and what is known of a lock that was forgotten.
+   */
   leastGrant(lock: L): number;
   /** Passes the lock on (`handOff`), has those told who were granted it, and keeps it. */
   saveLock(key: K, lock: L): void;

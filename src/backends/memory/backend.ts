@@ -22,8 +22,8 @@ import { MemoryServer } from "./server.ts";
 /** Which data a Memory backend is a client of. */
 export interface MemoryOptions {
   /**
-   * Data that every backend of this name in the process shares, for as long as the process lives. Without it (and without
-   * `server`) the backend has data of its own.
+   * Data that every backend of this name in the process shares, for as long as the process lives. Without it (and
+   * without `server`) the backend has data of its own.
    */
   readonly name?: string | undefined;
   /** Data that is shared by handing it out. Not together with `name`. */
@@ -36,7 +36,10 @@ const backend = "memory";
 
 const named = new Map<string, MemoryServer>();
 
-/** Everything in the memory of this process: exact, fast, and gone with it. Throws InvalidArgumentError for options that exclude each other. */
+/**
+ * Everything in the memory of this process: exact, fast, and gone with it. Throws InvalidArgumentError for options that
+ * exclude each other.
+ */
 export function memoryBackend(options: MemoryOptions = {}): Backend {
   return new MemoryBackend(serverOf(options));
 }

@@ -1,6 +1,8 @@
 import type { Time } from "../../base/time.ts";
 
-/** The clocks, each read at most once a group: all of a group happens at one instant, and an unused clock costs nothing. */
+/**
+ * The clocks, each read at most once a group: all of a group happens at one instant, and an unused clock costs nothing.
+ */
 export class Instant {
   readonly #time: Time;
   #wall = -1;

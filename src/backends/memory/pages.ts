@@ -9,9 +9,9 @@ const longestLook = 10_000;
 const openListings = 32;
 
 /**
- * Pages through the items of a space in the order in which they were made. A cursor names the last item seen and the last
- * one there was at the start, so a listing ends however many items are added meanwhile, and needs no memory here: the
- * iterators kept are only a short cut.
+ * Pages through the items of a space in the order in which they were made. A cursor names the last item seen and the
+ * last one there was at the start, so a listing ends however many items are added meanwhile, and needs no memory here:
+ * the iterators kept are only a short cut.
  */
 export class Pages {
   readonly #open = new Map<string, Iterator<Placed>>();

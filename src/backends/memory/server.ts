@@ -15,8 +15,8 @@ import { Records, show, type Slot } from "./records.ts";
 import { MemoryView } from "./view.ts";
 
 /**
- * The data of Memory backends: what a server is to other backends. Several backends on one of these are several clients.
- * Its data lives as long as the object.
+ * The data of Memory backends: what a server is to other backends. Several backends on one of these are several
+ * clients. Its data lives as long as the object.
  */
 export class MemoryServer {
   /** Names the data; see the port. */

@@ -17,9 +17,9 @@ import type {
 } from "../../port/index.ts";
 
 /**
- * Null accepts every call, so that nothing that runs on another backend is refused here. Its capabilities say which calls it
- * takes; what they promise of records holds of none, since none is kept. What it lacks is said outright: it excludes nobody
- * (`exclusion: "none"`), and a read sees no write (`reads: "eventual"`).
+ * Null accepts every call, so that nothing that runs on another backend is refused here. Its capabilities say which
+ * calls it takes; what they promise of records holds of none, since none is kept. What it lacks is said outright: it
+ * excludes nobody (`exclusion: "none"`), and a read sees no write (`reads: "eventual"`).
  */
 const capabilities: Capabilities = {
   exclusion: "none",
@@ -47,8 +47,8 @@ const domain = "null";
 let nextGrant = 0;
 
 /**
- * Keeps nothing and grants every lock: to switch a state store, a cache or a lock off. A write succeeds, a read finds nothing,
- * `{ absent: true }` always holds and `{ id }` never does. Grants rise, so fences do too.
+ * Keeps nothing and grants every lock: to switch a state store, a cache or a lock off. A write succeeds, a read finds
+ * nothing, `{ absent: true }` always holds and `{ id }` never does. Grants rise, so fences do too.
  */
 export function nullBackend(options: { readonly time?: Time | undefined } = {}): Backend {
   return new NullBackend(options.time ?? systemTime);

@@ -33,7 +33,8 @@ export function eventLine(event: Single, paint: Paint): string | undefined {
       return undefined;
     case "fenced":
       return paint.yellow(
-        `${who} was fenced: ${count(event.items, "late settlement")} of partition ${event.partition} refused (fence ${event.fence})`,
+        `${who} was fenced: ${count(event.items, "late settlement")} of partition ${event.partition} refused ` +
+          `(fence ${event.fence})`,
       );
     case "conflict":
       return `${who} repeats ${count(event.items, "settlement")} of partition ${event.partition} after a conflict`;

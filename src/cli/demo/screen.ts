@@ -103,19 +103,21 @@ export class DemoScreen implements DemoOutput {
     const mark = (right: boolean): string => (right ? green("✔") : red("✘"));
     this.#line("");
     this.#line(bold("Audit"));
-    this.#line(
-      `  ${mark(audit.missing + audit.doubled === 0)} ${count(audit.settledOnce, "order")} of ${audit.orders.toLocaleString("en")} settled exactly once (${audit.missing} missing, ${audit.doubled} doubled)`,
+    const check = (right: boolean, text: string): void => this.#line(`  ${mark(right)} ${text}`);
+    const { missing, doubled, settledOnce, orders, accounts, wrongAccounts, total, expectedTotal } = audit;
+    check(
+      missing + doubled === 0,
+      `${count(settledOnce, "order")} of ${orders.toLocaleString("en")} settled exactly once ` +
+        `(${missing} missing, ${doubled} doubled)`,
     );
-    this.#line(
-      `  ${mark(audit.wrongAccounts === 0)} ${count(audit.accounts, "account")}: balances and order of bookings as of a serial run (${audit.wrongAccounts} differ)`,
+    check(
+      wrongAccounts === 0,
+      `${count(accounts, "account")}: balances and order of bookings as of a serial run (${wrongAccounts} differ)`,
     );
-    this.#line(
-      `  ${mark(audit.total === audit.expectedTotal)} sum of all balances ${money(audit.total)}, expected ${money(audit.expectedTotal)}`,
-    );
-    this.#line(
-      `  ${mark(summary.fenced > 0)} ${count(summary.fenced, "late settlement")} of a worker that had lost its lease refused`,
-    );
-    this.#line(`  ${mark(summary.restarts > 0)} ${count(summary.restarts, "worker")} killed and started again`);
+    check(total === expectedTotal, `sum of all balances ${money(total)}, expected ${money(expectedTotal)}`);
+    const { fenced, restarts } = summary;
+    check(fenced > 0, `${count(fenced, "late settlement")} of a worker that had lost its lease refused`);
+    check(restarts > 0, `${count(restarts, "worker")} killed and started again`);
     const verdict =
       audit.differences === 0 ? green(bold("0 differences")) : red(bold(count(audit.differences, "difference")));
     this.#line(`${verdict} in ${seconds(performance.now() - this.#started)}`);
@@ -202,14 +204,13 @@ export class DemoScreen implements DemoOutput {
       const cells = Array.from({ length: this.#partitions }, (_, i) =>
         held.includes(i) ? String(i).padStart(2) : dim(" ·"),
       ).join(" ");
-      lines.push(
-        `  ${bold(String(worker).padEnd(6))}  ${String(pid).padEnd(8)}  ${state(name, name.padEnd(8))}  ${cells}  ${String(running).padStart(7)}  ${String(processed).padStart(7)}`,
-      );
+      const who = [bold(String(worker).padEnd(6)), String(pid).padEnd(8), state(name, name.padEnd(8))];
+      const counts = [String(running).padStart(7), String(processed).padStart(7)];
+      lines.push(`  ${[...who, cells, ...counts].join("  ")}`);
     }
-    lines.push(
-      "",
-      `  ${"█".repeat(full)}${dim("░".repeat(barWidth - full))} ${Math.floor(part * 100)}%  ${count(this.#progress.processed, "order")} settled`,
-    );
+    const bar = "█".repeat(full) + dim("░".repeat(barWidth - full));
+    const settled = `${count(this.#progress.processed, "order")} settled`;
+    lines.push("", `  ${bar} ${Math.floor(part * 100)}%  ${settled}`);
     this.#erase();
     this.#out.write(`${lines.join("\n")}\n`);
     this.#drawn = lines.length;
