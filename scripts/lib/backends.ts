@@ -1,14 +1,13 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
-import { findServer, wanted, type ServerKind } from "./servers/find.ts";
-import { installServers } from "./servers/install.ts";
+import { pathToFileURL } from "node:url";
+import { root } from "./run.ts";
 
 /** A backend and, when the tests cannot run on it here, the reason. */
 export interface Reach {
   readonly backend: string;
-  /** The server it needs, where it needs one. */
-  readonly server?: ServerKind;
+  /** The kind of server it needs, where it needs one. */
+  readonly server?: string;
   /** Of its server, where it has one. */
   readonly version?: string;
   readonly missing?: string;
@@ -16,57 +15,36 @@ export interface Reach {
   readonly optional?: true;
 }
 
-/** Servers that the tests start, and the arrangements that each of them is tested in. */
-const servers: Readonly<Record<ServerKind, readonly string[]>> = {
-  redis: ["", "-sentinel", "-cluster"],
-  redis8: [""],
-  valkey: ["", "-sentinel", "-cluster"],
-  redis6: ["", "-sentinel", "-cluster"],
-  keydb: ["", "-sentinel", "-cluster"],
-  dragonfly: [""],
-};
-const kinds = Object.keys(servers) as ServerKind[];
-
 export interface ReachOptions {
   /** Fetches servers that are missing, where it can, and tells of it line by line. */
   readonly install?: (line: string) => void;
 }
 
-/** Which backends the tests can run on, on this machine. */
-export async function reachBackends(options: ReachOptions = {}): Promise<Reach[]> {
-  const reasons = options.install ? await installServers(kinds, options.install) : new Map<ServerKind, string>();
-  return [
-    { backend: "null" },
-    { backend: "memory" },
-    { backend: "store" },
-    await reachLmdb(),
-    ...kinds.flatMap((kind) => reachServer(kind, reasons.get(kind))),
-  ];
+/** A backend with the folder that tests it. */
+export interface FoundBackend extends Reach {
+  /** Its folder in `tests/backends`. */
+  readonly folder: string;
 }
 
-function reachServer(server: ServerKind, reason = "it is not there: `npm test` fetches it where it can"): Reach[] {
-  const program = findServer(server);
-  const { debian, file, major } = wanted[server];
-  const why = debian ? reason : `no package holds ${file} ${major}: put it on the PATH`;
-  return servers[server].map((arrangement) => ({
-    backend: `${server}${arrangement}`,
-    server,
-    ...(program ? { version: program.version } : { missing: why }),
-    ...(debian ? {} : { optional: true }),
-  }));
-}
+const folders = path.join(root, "tests/backends");
 
-async function reachLmdb(): Promise<Reach> {
-  const folder = mkdtempSync(path.join(tmpdir(), "holdfast-probe-"));
-  try {
-    const { open } = await import("lmdb");
-    const database = open({ path: folder });
-    await database.put("probe", 1);
-    await database.close();
-    return { backend: "lmdb" };
-  } catch (error) {
-    return { backend: "lmdb", missing: error instanceof Error ? error.message : String(error) };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+/**
+ * Which backends the tests can run on, on this machine: those of the folders of `tests/backends` with a `subjects.ts`. What
+ * needs a server or a driver has a `reach.ts`, whose `reach(options)` says whether it is there.
+ */
+export async function reachBackends(options: ReachOptions = {}): Promise<FoundBackend[]> {
+  const found: FoundBackend[] = [];
+  for (const folder of readdirSync(folders).toSorted()) {
+    if (!existsSync(path.join(folders, folder, "subjects.ts"))) continue;
+    const { reach } = existsSync(path.join(folders, folder, "reach.ts"))
+      ? await loadFrom<{ reach(options: ReachOptions): Promise<readonly Reach[]> }>(folder, "reach.ts")
+      : { reach: () => Promise.resolve<Reach[]>([{ backend: folder }]) };
+    found.push(...(await reach(options)).map((one) => ({ ...one, folder })));
   }
+  return found;
+}
+
+/** Loads a file of a backend's folder in `tests/backends`. */
+export async function loadFrom<T>(folder: string, file: string): Promise<T> {
+  return (await import(pathToFileURL(path.join(folders, folder, file)).href)) as T;
 }

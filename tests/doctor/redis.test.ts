@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import type { ServerKind } from "../../scripts/lib/servers/find.ts";
+import type { ServerKind } from "../backends/redis/servers.ts";
 import { connect } from "../../src/entries/index.ts";
 import { startCluster } from "../support/redis/cluster.ts";
 import type { RedisOptions } from "../support/redis/configuration.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { findServer } from "../../scripts/lib/servers/find.ts";
+import { findServer } from "../backends/redis/servers.ts";
 import { startRedis, type RedisServer } from "../support/redis/server.ts";
 import { createConsumer, type Consumer } from "./support/consumer.ts";
 import { nodeBinary, nodeVersions, type NodeVersion } from "./support/node-versions.ts";

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { root } from "../../scripts/lib/run.ts";
-import { findServer } from "../../scripts/lib/servers/find.ts";
+import { findServer } from "../backends/redis/servers.ts";
 import { shared } from "../support/redis/shared.ts";
 import { createConsumer, type Consumer } from "./support/consumer.ts";
 import { execute, succeed } from "./support/process.ts";

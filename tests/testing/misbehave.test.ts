@@ -4,7 +4,7 @@ import { faults } from "../../src/testing/faults.ts";
 import { misbehavingBackend, type Fault } from "../../src/testing/misbehave.ts";
 import { portCases } from "../../src/testing/port-suite.ts";
 import { bindSuite, type Subject } from "../../src/testing/suite.ts";
-import { memoryVirtual } from "../support/subjects.ts";
+import { memoryVirtual } from "../backends/memory/subjects.ts";
 
 /** Memory with a fault, on a virtual clock. */
 function misbehaving(make: () => Fault): Subject {

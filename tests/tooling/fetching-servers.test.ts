@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import type { Reach } from "../../scripts/lib/backends.ts";
-import { findServer } from "../../scripts/lib/servers/find.ts";
+import { findServer } from "../backends/redis/servers.ts";
 import { serverCache } from "../../scripts/lib/servers/cache.ts";
 
 const backends = path.join(import.meta.dirname, "../../scripts/lib/backends.ts");

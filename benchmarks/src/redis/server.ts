@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
-import { findServer } from "../../../scripts/lib/servers/find.ts";
+import { findServer } from "../../../tests/backends/redis/servers.ts";
 
 /** A server of our own on a private port, which keeps nothing. */
 export interface Server {

@@ -4,24 +4,19 @@ import path from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { serverCache } from "./cache.ts";
 
-/**
- * What can be started: the Redis of Debian stable, a Redis of now, and Valkey; and where somebody has put them on the PATH, the
- * oldest Redis that is supported, KeyDB and Dragonfly.
- */
-export type ServerKind = "redis" | "redis8" | "valkey" | "redis6" | "keydb" | "dragonfly";
-
 /** A server's program on this machine. */
 export interface ServerProgram {
-  readonly kind: ServerKind;
+  readonly kind: string;
   /** As the program says, such as `"7.0.15"`. */
   readonly version: string;
   /** The file to run and the arguments that come before the server's own. It is a sentinel with `--sentinel`. */
   readonly command: readonly [string, ...string[]];
 }
 
-interface Wanted {
+/** A server that tests start. */
+export interface Wanted {
   readonly file: string;
-  /** What `--version` begins with, up to the number: a Valkey may be installed under Redis' names. */
+  /** What `--version` begins with, up to the number: some are installed under the name of another. */
   readonly says: string;
   readonly major: number;
   /** This major version alone. Default: newer ones do as well. */
@@ -34,33 +29,16 @@ interface Wanted {
   };
 }
 
-const redis = { file: "redis-server", says: "Redis server v=" };
-const redisPackages = ["redis-server", "redis-tools"];
-
-export const wanted: Readonly<Record<ServerKind, Wanted>> = {
-  redis: { ...redis, major: 7, debian: { packages: redisPackages, folder: "apt" } },
-  redis8: { ...redis, major: 8, debian: { packages: redisPackages, folder: "sid" } },
-  valkey: {
-    file: "valkey-server",
-    says: "Valkey server v=",
-    major: 9,
-    debian: { packages: ["valkey-server", "valkey-tools"], folder: "sid" },
-  },
-  redis6: { ...redis, major: 6, alone: true },
-  keydb: { file: "keydb-server", says: "KeyDB server v=", major: 6 },
-  dragonfly: { file: "dragonfly", says: "dragonfly v", major: 1 },
-};
-
-const found = new Map<ServerKind, ServerProgram>();
+const found = new Map<string, ServerProgram>();
 
 /** The program of a kind: of the PATH where it is new enough, else of the cache. Undefined where there is none. */
-export function findServer(kind: ServerKind): ServerProgram | undefined {
+export function findProgram(kind: string, wanted: Wanted): ServerProgram | undefined {
   const known = found.get(kind);
   if (known) return known;
-  const { file, debian } = wanted[kind];
+  const { file, debian } = wanted;
   const fetched = debian ? unpacked(path.join(serverCache, debian.folder), file) : [];
   for (const command of [...onPath(file), ...fetched]) {
-    const version = versionOf(command, wanted[kind]);
+    const version = versionOf(command, wanted);
     if (version === undefined) continue;
     const program: ServerProgram = { kind, version, command };
     found.set(kind, program);

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, openSync, closeSync, readFileSync, renameSync, r
 import { userInfo } from "node:os";
 import path from "node:path";
 import { alone, serverCache } from "./cache.ts";
-import { findServer, wanted, type ServerKind } from "./find.ts";
+import { findProgram, type Wanted } from "./find.ts";
 
 /**
  * Unpacks the servers that this machine lacks, where it can: as root on Debian or Ubuntu. Nothing of the machine itself is changed
@@ -11,32 +11,32 @@ import { findServer, wanted, type ServerKind } from "./find.ts";
  * why servers are missing.
  */
 export async function installServers(
-  kinds: readonly ServerKind[],
+  wanted: Readonly<Record<string, Wanted>>,
   say: (line: string) => void,
-): Promise<Map<ServerKind, string>> {
-  const reasons = new Map<ServerKind, string>();
-  const lacking = (): ServerKind[] => kinds.filter((kind) => wanted[kind].debian && findServer(kind) === undefined);
+): Promise<Map<string, string>> {
+  const reasons = new Map<string, string>();
+  const lacking = (): [string, Wanted][] =>
+    Object.entries(wanted).filter(([kind, one]) => one.debian && findProgram(kind, one) === undefined);
   if (lacking().length === 0) return reasons;
   const obstacle = whyNot();
   if (obstacle === undefined) {
     await alone(async () => {
-      for (const folder of new Set(lacking().flatMap((kind) => wanted[kind].debian?.folder ?? []))) {
+      for (const folder of new Set(lacking().flatMap(([, { debian }]) => debian?.folder ?? []))) {
         const inFolder = Object.values(wanted).filter(({ debian }) => debian?.folder === folder);
         const files = new Set(inFolder.map(({ file }) => file));
         const packages = new Set(inFolder.flatMap(({ debian }) => debian?.packages ?? []));
         const start = performance.now();
         say(`== fetching ${[...files].join(", ")}${folder === "sid" ? " of Debian sid" : ""} into ${serverCache}`);
         const problem = await unpack(folder, [...packages]);
-        for (const kind of problem === undefined ? [] : lacking()) {
-          if (wanted[kind].debian?.folder === folder) reasons.set(kind, problem as string);
+        for (const [kind, { debian }] of lacking()) {
+          if (problem !== undefined && debian?.folder === folder) reasons.set(kind, problem);
         }
         const seconds = ((performance.now() - start) / 1000).toFixed(1);
         say(`== fetching: ${problem === undefined ? "ok" : "FAILED"} in ${seconds} s`);
       }
     });
   }
-  for (const kind of lacking()) {
-    const { file, major } = wanted[kind];
+  for (const [kind, { file, major }] of lacking()) {
     reasons.set(
       kind,
       `${file} ${major} or newer is not there, and ${reasons.get(kind) ?? obstacle ?? "what was unpacked does not run here"}. Put it on the PATH.`,

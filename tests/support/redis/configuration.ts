@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import type { ServerKind } from "../../../scripts/lib/servers/find.ts";
+import type { ServerKind } from "../../backends/redis/servers.ts";
 import type { Certificate } from "./certificate.ts";
 
 export interface RedisOptions {

@@ -1,4 +1,4 @@
-import { findServer, wanted, type ServerKind } from "../../../scripts/lib/servers/find.ts";
+import { findServer, wanted, type ServerKind } from "../../backends/redis/servers.ts";
 
 /** Why tests on a kind of server are skipped; false where they run. */
 export const lacks = (kind: ServerKind): string | false => (findServer(kind) ? false : `${kind} is not there`);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { findServer, type ServerKind } from "../../../scripts/lib/servers/find.ts";
+import { findServer, type ServerKind } from "../../backends/redis/servers.ts";
 import { makeCertificate } from "./certificate.ts";
 import { configured, type RedisOptions, type Role } from "./configuration.ts";
 import { freePorts } from "./ports.ts";

@@ -1,4 +1,4 @@
-import type { ServerKind } from "../../../scripts/lib/servers/find.ts";
+import type { ServerKind } from "../../backends/redis/servers.ts";
 import { startCluster, type RedisCluster } from "./cluster.ts";
 import { startSentinel, type SentinelGroup } from "./sentinel.ts";
 import { startRedis, type RedisServer } from "./server.ts";

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { ServerKind } from "../../../scripts/lib/servers/find.ts";
+import type { ServerKind } from "../../backends/redis/servers.ts";
 import { redisBackend } from "../../../src/backends/redis/index.ts";
 import type { Backend } from "../../../src/port/index.ts";
 import { elapse } from "../../../src/testing/elapse.ts";

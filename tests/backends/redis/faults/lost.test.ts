@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ServerKind } from "../../../../scripts/lib/servers/find.ts";
+import type { ServerKind } from "../servers.ts";
 import { connect, isHoldfastError } from "../../../../src/entries/index.ts";
 import { startCluster } from "../../../support/redis/cluster.ts";
 import { faultKinds, lacks } from "../../../support/redis/kinds.ts";

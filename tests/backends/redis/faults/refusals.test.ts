@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { test } from "node:test";
 import { connect, isHoldfastError, type Holdfast, type HoldfastEvents } from "../../../../src/entries/index.ts";
-import { wanted } from "../../../../scripts/lib/servers/find.ts";
+import { wanted } from "../servers.ts";
 import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
 import { startRedis, type RedisServer } from "../../../support/redis/server.ts";
 import { until } from "../../../support/redis/until.ts";

@@ -1,0 +1,20 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { lmdbBackend } from "../../../src/backends/lmdb/index.ts";
+import type { TestSubject } from "../../support/conform.ts";
+import { place } from "../../support/place.ts";
+
+export const subjects: readonly TestSubject[] = [
+  {
+    name: "lmdb",
+    // Each backend is a thread that starts and flushes: they hold each other up.
+    unit: 500,
+    atOnce: 8,
+    async place() {
+      const folder = await mkdtemp(path.join(tmpdir(), "holdfast-"));
+      const remove = async (): Promise<void> => rm(folder, { recursive: true, force: true });
+      return place(() => lmdbBackend({ path: folder }), { remove });
+    },
+  },
+];
