@@ -16,8 +16,8 @@ export interface Doubt {
 }
 
 /**
- * Reads the stamps that records name, where they may be on other servers than the records: one more round trip. Takes away the
- * results whose stamps are not current. Rejects with RedisFailure.
+ * Reads the stamps that records name, where they may be on other servers than the records: one more round trip. Takes
+ * away the results whose stamps are not current. Rejects with RedisFailure.
  */
 export async function settleDoubts(router: Router, places: Places, doubts: readonly Doubt[]): Promise<void> {
   const bySlot = new Map<number, Set<string>>();
@@ -43,7 +43,9 @@ export async function settleDoubts(router: Router, places: Places, doubts: reado
   }
 }
 
-/** Whether a group must know of stamps before it is sent: a touch of a record that is not current must not take effect. */
+/**
+ * Whether a group must know of stamps before it is sent: a touch of a record that is not current must not take effect.
+ */
 export function looksFirst({ ops }: Group): boolean {
   return ops.some(isStampedTouch);
 }

@@ -22,8 +22,8 @@ import { WaitingRoom } from "./waiting-room.ts";
 const hasty = 250;
 
 /**
- * Redis, Valkey and what speaks as they do: alone, with Sentinel, or as a cluster. No I/O, and the driver is not loaded before
- * the first call. Throws InvalidArgumentError for options that cannot be.
+ * Redis, Valkey and what speaks as they do: alone, with Sentinel, or as a cluster. No I/O, and the driver is not loaded
+ * before the first call. Throws InvalidArgumentError for options that cannot be.
  */
 export function redisBackend(options: RedisOptions): Backend {
   const resolved = resolveRedisOptions(options);
@@ -137,8 +137,8 @@ class RedisBackend implements Backend, Shared {
   }
 
   /**
-   * Looks at the settings of servers that were reached after the backend was opened. It tells, and refuses no longer: a failover
-   * to a server that is set otherwise must not stop a service that runs.
+   * Looks at the settings of servers that were reached after the backend was opened. It tells, and refuses no longer: a
+   * failover to a server that is set otherwise must not stop a service that runs.
    */
   async #lookAgain(): Promise<void> {
     const { router, time } = this;

@@ -23,8 +23,8 @@ export interface BatchContext {
 }
 
 /**
- * The groups of one call, on their way in as few commands as can be, all at once. Settles when all have replied, and at the
- * deadline at the latest, with what is known by then.
+ * The groups of one call, on their way in as few commands as can be, all at once. Settles when all have replied, and at
+ * the deadline at the latest, with what is known by then.
  */
 export class Batch implements Learned, Due {
   readonly deadline: number;
@@ -46,7 +46,10 @@ export class Batch implements Learned, Due {
   #context: BatchContext | undefined;
   #over = false;
 
-  /** `alarm` is to call {@link expire}. What keeps the process alive is the command that is pending, or the wait for a connection. */
+  /**
+   * `alarm` is to call {@link expire}. What keeps the process alive is the command that is pending, or the wait for a
+   * connection.
+   */
   constructor(
     alarm: Alarm<Batch>,
     groups: readonly Group[],

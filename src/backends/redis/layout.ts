@@ -5,9 +5,10 @@ import type { SignalLayout } from "./signals/seam.ts";
 const mostSpaces = 4_096;
 
 /**
- * Physical names: `<prefix>:<space>{<tag>}<rest>`. The space's id has its `%`, `{` and `}` escaped, so the first brace begins the
- * tag, which is Redis' own convention for what shares a slot. A key with a tag of its own has that tag, and is the rest as a
- * whole; any other key is its own tag. What belongs to a key differs before the brace only, so that it shares the slot.
+ * Physical names: `<prefix>:<space>{<tag>}<rest>`. The space's id has its `%`, `{` and `}` escaped, so the first brace
+ * begins the tag, which is Redis' own convention for what shares a slot. A key with a tag of its own has that tag, and
+ * is the rest as a whole; any other key is its own tag. What belongs to a key differs before the brace only, so that it
+ * shares the slot.
  */
 export class Layout implements SignalLayout {
   /** Where the id of the data is. */

@@ -39,8 +39,8 @@ export interface PageContext extends BatchContext {
 }
 
 /**
- * Where a listing is: the distribution that its present pass began under, how many passes have ended under it, the primary it
- * scans and its cursor there, and keys that were found but not shown. A primary "" comes after the last.
+ * Where a listing is: the distribution that its present pass began under, how many passes have ended under it, the
+ * primary it scans and its cursor there, and keys that were found but not shown. A primary "" comes after the last.
  */
 interface Position {
   readonly print: string;
@@ -95,8 +95,9 @@ class Listing {
   }
 
   /**
-   * The start of one more pass, if a key that is there throughout may have been missed: it moves with its slot, also to where the
-   * scan has been. While slots are on their way two passes under one distribution see it, before its move or after.
+   * The start of one more pass, if a key that is there throughout may have been missed: it moves with its slot, also to
+   * where the scan has been. While slots are on their way two passes under one distribution see it, before its move or
+   * after.
    */
   async #nextPass({ print, passes }: Position): Promise<Position | undefined> {
     const now = await this.#distribution();

@@ -23,8 +23,9 @@ interface Watched extends Idling {
 }
 
 /**
- * A Redis server does nothing by itself when a lease ends: somebody has to come for the lock to be passed on. Those who wait do,
- * when the hold they wait for has ended; and who passed a lock on does, when the claim of whom it was passed to has.
+ * A Redis server does nothing by itself when a lease ends: somebody has to come for the lock to be passed on. Those who
+ * wait do, when the hold they wait for has ended; and who passed a lock on does, when the claim of whom it was passed
+ * to has.
  */
 export class Passing {
   readonly #time: Time;

@@ -66,8 +66,8 @@ export class Plan {
 }
 
 /**
- * Whether a group keeps leases alive, so that it must wait behind no large value: extensions, and the acquire under its own guard
- * that tells the store anew who holds.
+ * Whether a group keeps leases alive, so that it must wait behind no large value: extensions, and the acquire under its
+ * own guard that tells the store anew who holds.
  */
 function keepsLeases({ guards, ops }: Group): boolean {
   if (ops.every(({ op }) => op === "extend")) return true;

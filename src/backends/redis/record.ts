@@ -3,9 +3,10 @@ import type { ListedRecord, Payload, Stamp, StoredRecord } from "../../port/inde
 import type { Layout } from "./layout.ts";
 
 /*
- * A record: one character of flags, one that is 32 more than the length of the id, the id, the moment it ends (13 digits, with
- * the flag), stamps (with the flag), payload. A stamp: four digits of its key's length, its physical key, the length of its id as
- * above, id; before all of them six digits of their length. Lengths are in bytes. The letters of `lua/records.ts` read it too.
+ * A record: one character of flags, one that is 32 more than the length of the id, the id, the moment it ends (13
+ * digits, with the flag), stamps (with the flag), payload. A stamp: four digits of its key's length, its physical key,
+ * the length of its id as above, id; before all of them six digits of their length. Lengths are in bytes. The letters
+ * of `lua/records.ts` read it too.
  */
 const base = 64;
 const isBytes = 1;
@@ -71,7 +72,9 @@ export function joined({ head, tail }: Encoded): string | Buffer {
   return typeof tail === "string" ? head + tail : Buffer.concat([Buffer.from(head), tail]);
 }
 
-/** The record under `key`; undefined for bytes that are none. Of `keyOnly` the value is "": the bytes may end before it. */
+/**
+ * The record under `key`; undefined for bytes that are none. Of `keyOnly` the value is "": the bytes may end before it.
+ */
 export function decodeRecord(key: string, bytes: Buffer, keyOnly = false): StoredRecord | undefined {
   const flags = (bytes[0] ?? 0) - base;
   const size = (bytes[1] ?? 0) - 32;

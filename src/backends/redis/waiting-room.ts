@@ -9,8 +9,8 @@ export interface Stay {
 }
 
 /**
- * The calls of all sessions of a backend that wait for a connection, whether there has been one before or not: so many at the
- * most. A call that finds one there never comes here.
+ * The calls of all sessions of a backend that wait for a connection, whether there has been one before or not: so many
+ * at the most. A call that finds one there never comes here.
  */
 export class WaitingRoom {
   readonly #most: number;

@@ -1,13 +1,14 @@
 import { deferred } from "../../../base/async.ts";
 import type { Time } from "../../../base/time.ts";
 import type { Arg, Reply } from "../router.ts";
-import type { Common } from "./connection.ts";
+import type { Common } from "./connection-options.ts";
 import { noAnswer, understood } from "./who-answers.ts";
 import type { Endpoint, Role, Wire } from "./wire.ts";
 
 /**
- * One question on a connection of its own, so that a server that has gone silent is found out. Takes at most half of the time
- * for an attempt to connect, for it is a part of one. Rejects with the driver's error; a `stranger` may be there, and is told of.
+ * One question on a connection of its own, so that a server that has gone silent is found out. Takes at most half of
+ * the time for an attempt to connect, for it is a part of one. Rejects with the driver's error; a `stranger` may be
+ * there, and is told of.
  */
 export async function askOnce(
   { dial, time, connectTimeout, secure }: Common,

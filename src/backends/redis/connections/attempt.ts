@@ -1,5 +1,6 @@
 import { deferred } from "../../../base/async.ts";
-import type { ConnectionOptions } from "./connection.ts";
+import type { Attempt } from "../../common/reconnecting.ts";
+import type { ConnectionOptions } from "./connection-options.ts";
 import { introduce } from "./introduce.ts";
 import type { Live } from "./live.ts";
 import { showEndpoint, type Wire } from "./wire.ts";
@@ -12,11 +13,10 @@ export interface AttemptEnds {
 }
 
 /** One attempt to connect, bounded in time; whatever it opened is closed when it fails. */
-export class Attempt {
-  /** It is over, and another one is to follow at once. */
-  outdated = false;
+export class DialAttempt implements Attempt<Live> {
   readonly #options: ConnectionOptions;
   readonly #isNew: boolean;
+  readonly #ends: AttemptEnds;
   readonly #ended = deferred<never>();
   #over = false;
   #where: string | undefined;
@@ -25,9 +25,10 @@ export class Attempt {
   #live: Live | undefined;
 
   /** `isNew`: the server was never reached, so it may be none. */
-  constructor(options: ConnectionOptions, isNew: boolean) {
+  constructor(options: ConnectionOptions, isNew: boolean, ends: AttemptEnds) {
     this.#options = options;
     this.#isNew = isNew;
+    this.#ends = ends;
   }
 
   /** What it tries to reach, once that is known. */
@@ -47,11 +48,11 @@ export class Attempt {
   }
 
   /** Rejects with the driver's error, or a HoldfastError. */
-  async establish(ends: AttemptEnds): Promise<Live> {
+  async establish(): Promise<Live> {
     const { time, connectTimeout } = this.#options;
     const timer = time.after(connectTimeout, () => this.abandon(noAnswer(connectTimeout, this.#silence)));
     try {
-      return await Promise.race([this.#ended.promise, this.#connect(ends)]);
+      return await Promise.race([this.#ended.promise, this.#connect()]);
     } catch (error) {
       this.#over = true;
       this.#wire?.close();
@@ -61,8 +62,9 @@ export class Attempt {
     }
   }
 
-  async #connect(ends: AttemptEnds): Promise<Live> {
+  async #connect(): Promise<Live> {
     const { dial, role } = this.#options;
+    const ends = this.#ends;
     const to = await this.#options.endpoint();
     this.#goOn();
     this.#where = showEndpoint(to);

@@ -3,7 +3,7 @@ import type { Timer } from "../../../base/time.ts";
 import type { Reply } from "../router.ts";
 import { askOnce, within } from "./ask-once.ts";
 import { ClusterNode } from "./cluster-node.ts";
-import type { Common } from "./connection.ts";
+import type { Common } from "./connection-options.ts";
 import { attemptFailure, BACKEND } from "./failures.ts";
 import { parseSlots, SLOTS, type SlotRange } from "./slots.ts";
 import { showEndpoint, type Endpoint } from "./wire.ts";
@@ -23,7 +23,9 @@ export interface ClusterMapOptions extends Common {
   moved(): void;
 }
 
-/** Which primary serves which slot. Looks anew when told to, and again and again while not every primary is connected. */
+/**
+ * Which primary serves which slot. Looks anew when told to, and again and again while not every primary is connected.
+ */
 export class ClusterMap {
   readonly #options: ClusterMapOptions;
   readonly #nodes = new Map<string, ClusterNode>();

@@ -1,5 +1,7 @@
 import { RedisFailure, type Arg, type Route, type Node, type Reply } from "../router.ts";
-import { Connection, RETIRED_MS, type Common } from "./connection.ts";
+import { retirement } from "../../common/reconnecting.ts";
+import type { Common } from "./connection-options.ts";
+import { Connection } from "./connection.ts";
 import { showEndpoint, type Endpoint } from "./wire.ts";
 
 /** One primary of a cluster with its connections. */
@@ -39,8 +41,8 @@ export class ClusterNode implements Node {
   }
 
   /**
-   * As {@link send}, of a slot that it takes over and serves to those only who say ASKING. Where that is refused, what comes behind
-   * it is on its way all the same: what becomes of that is what counts.
+   * As {@link send}, of a slot that it takes over and serves to those only who say ASKING. Where that is refused, what
+   * comes behind it is on its way all the same: what becomes of that is what counts.
    */
   async sendAsking(args: readonly Arg[]): Promise<Reply> {
     // Both are written in one go: nothing of another caller comes between them.
@@ -61,8 +63,8 @@ export class ClusterNode implements Node {
 
   /** It serves nothing any more: what is pending may still be answered. */
   retire(): void {
-    this.commands.close(RETIRED_MS);
-    this.#renewals?.close(RETIRED_MS);
+    this.commands.close(retirement);
+    this.#renewals?.close(retirement);
   }
 
   close(): void {

@@ -13,14 +13,14 @@ export interface ClusterSubscriberOptions extends Omit<SubscriptionsOptions, "en
 }
 
 /**
- * How often a subscriber has the primaries looked at: keys that have moved to a node which it does not listen to are silent,
- * and no command of ours may come upon them.
+ * How often a subscriber has the primaries looked at: keys that have moved to a node which it does not listen to are
+ * silent, and no command of ours may come upon them.
  */
 const LOOK_MS = 2_000;
 
 /**
- * Subscriptions on a cluster. A message to a channel reaches every node, so one connection hears them all; what a node tells
- * of its own keys stays there, so patterns are subscribed to on every primary.
+ * Subscriptions on a cluster. A message to a channel reaches every node, so one connection hears them all; what a node
+ * tells of its own keys stays there, so patterns are subscribed to on every primary.
  */
 export class ClusterSubscriber {
   readonly #listener: PushListener;

@@ -1,11 +1,12 @@
+import { Awaited } from "../../common/awaited.ts";
 import type { Arg, Errand, Route, Node, PushListener, Reply, Router, Subscriber } from "../router.ts";
 import { RedisFailure } from "../router.ts";
+import { BACKEND, closedError } from "./failures.ts";
 import { ClusterMap } from "./cluster-map.ts";
 import type { ClusterNode } from "./cluster-node.ts";
 import { ClusterSubscriber } from "./cluster-subscriber.ts";
-import { closedError, type Common } from "./connection.ts";
+import type { Common } from "./connection-options.ts";
 import { parseRedirect, slotOf } from "./slots.ts";
-import { Waiters } from "./waiters.ts";
 import type { Endpoint } from "./wire.ts";
 
 /** Redirections of one command, and how long it is tried again while its keys are on their way between two nodes. */
@@ -31,21 +32,23 @@ interface Trip {
   redirections: number;
 }
 
-/** The primaries of a cluster, one connection a route and node. A node's refusal says where else the command belongs. */
+/**
+ * The primaries of a cluster, one connection a route and node. A node's refusal says where else the command belongs.
+ */
 export class ClusterRouter implements Router {
   readonly topology = "cluster";
   readonly #options: ClusterOptions;
   readonly #map: ClusterMap;
-  readonly #waiters: Waiters;
+  readonly #pending: Awaited;
   readonly #subscribers = new Set<ClusterSubscriber>();
   #closed = false;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
-    this.#waiters = new Waiters(options.time, options.maxWaiting);
+    this.#pending = new Awaited(BACKEND, options.time, options.maxWaiting);
     this.#map = new ClusterMap({
       ...options,
-      changed: () => this.#waiters.look(),
+      changed: () => this.#pending.look(),
       moved: () => {
         for (const subscriber of this.#subscribers) subscriber.follow();
       },
@@ -126,7 +129,7 @@ export class ClusterRouter implements Router {
     this.#closed = true;
     this.#map.close();
     for (const subscriber of this.#subscribers) subscriber.close();
-    this.#waiters.look();
+    this.#pending.look();
   }
 
   /** Whether each node is connected or has shown that it is not to be had now, and one of them is. */
@@ -135,7 +138,7 @@ export class ClusterRouter implements Router {
   }
 
   #wait(deadline: number, done: () => boolean, enough = (): boolean => false): Promise<void> {
-    return this.#waiters.wait(deadline, {
+    return this.#pending.wait(deadline, {
       done,
       failed: () => (this.#closed ? closedError() : this.#map.hopeless || enough() ? this.#map.problem : undefined),
       problem: () => this.#map.problem,
@@ -161,7 +164,9 @@ export class ClusterRouter implements Router {
     return this.#again(trip, trip.key === undefined ? node : (this.#map.at(slotOf(trip.key)) ?? node), error);
   }
 
-  /** Sends again what was refused with `why`, if it is still wanted: a later command may be under way by now, or done. */
+  /**
+   * Sends again what was refused with `why`, if it is still wanted: a later command may be under way by now, or done.
+   */
   async #again(trip: Trip, node: ClusterNode, why: unknown, isAsking = false): Promise<Reply> {
     const { route, args, errand } = trip;
     await this.#connected(node);

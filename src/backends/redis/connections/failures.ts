@@ -4,11 +4,16 @@ import { isForbiddenInScript, RedisFailure } from "../router.ts";
 /** The name that errors of this backend carry. */
 export const BACKEND = "redis";
 
+/** What is said to those who ask after the end. */
+export function closedError(): UnavailableError {
+  return new UnavailableError("the backend is closed", { backend: BACKEND });
+}
+
 /** Replies that a server gives instead of executing a command, also of a script's first write. */
 const REFUSALS = new Set(
   (
-    "NOSCRIPT READONLY OOM LOADING MISCONF NOPERM NOAUTH WRONGPASS BUSY CLUSTERDOWN MOVED ASK TRYAGAIN CROSSSLOT MASTERDOWN " +
-    "NOREPLICAS EXECABORT DENIED NOPROTO UNBLOCKED"
+    "NOSCRIPT READONLY OOM LOADING MISCONF NOPERM NOAUTH WRONGPASS BUSY CLUSTERDOWN MOVED ASK TRYAGAIN CROSSSLOT " +
+    "MASTERDOWN NOREPLICAS EXECABORT DENIED NOPROTO UNBLOCKED"
   ).split(" "),
 );
 
@@ -50,8 +55,8 @@ export function hiding(...secrets: readonly (string | undefined)[]): Hide {
 }
 
 /**
- * Whether the driver's error is the reply of a server. Told by its shape, for an application's client may come from another
- * copy of the driver: replies begin with a word in capitals and have no code of the system.
+ * Whether the driver's error is the reply of a server. Told by its shape, for an application's client may come from
+ * another copy of the driver: replies begin with a word in capitals and have no code of the system.
  */
 export function isReply(error: unknown): error is Error {
   if (!(error instanceof Error) || "errno" in error || "syscall" in error) return false;

@@ -22,7 +22,10 @@ export function mapped(map: AddressMap | null | undefined, endpoint: Endpoint): 
   return (typeof map === "function" ? map(address) : map[address]) ?? endpoint;
 }
 
-/** The nodes of an application's cluster, or those of before where it knows of none; throws where it is not open and never was. */
+/**
+ * The nodes of an application's cluster, or those of before where it knows of none; throws where it is not open and
+ * never was.
+ */
 export function lastKnown(nodes: () => readonly Endpoint[], isOpen: () => boolean): () => readonly Endpoint[] {
   let known: readonly Endpoint[] = [];
   return () => {

@@ -2,7 +2,7 @@ import type { Time } from "../../../base/time.ts";
 import { systemTime } from "../../../base/time.ts";
 import type { Router } from "../router.ts";
 import { ClusterRouter } from "./cluster.ts";
-import type { Common } from "./connection.ts";
+import type { Common } from "./connection-options.ts";
 import { loadDriver, type NodeRedisOptions } from "./driver.ts";
 import { hiding } from "./failures.ts";
 import { NodeRedisWire, ownClientOptions } from "./node-redis.ts";
@@ -18,8 +18,8 @@ export { resolveRedisOptions } from "./options.ts";
 export type { RedisOptions, RedisTlsOptions, ResolvedOptions } from "./options.ts";
 
 /**
- * The way to the servers that the options name. Does no I/O and loads no driver. `reached` is called whenever a connection for
- * commands was made. Throws InvalidArgumentError.
+ * The way to the servers that the options name. Does no I/O and loads no driver. `reached` is called whenever a
+ * connection for commands was made. Throws InvalidArgumentError.
  */
 export function makeRouter(options: RedisOptions, time: Time = systemTime, reached?: () => void): Router {
   const resolved = resolveRedisOptions(options);
@@ -64,8 +64,9 @@ function sentinelRouter(
 }
 
 /**
- * The driver makes a class of all its commands for other options than the last, which it compares as JSON: some 50 ms for each
- * connection where there are several servers. What ours differ in is not in the class, and is no more kept as text.
+ * The driver makes a class of all its commands for other options than the last, which it compares as JSON: some 50 ms
+ * for each connection where there are several servers. What ours differ in is not in the class, and is no more kept as
+ * text.
  */
 const OWN_CLASS = "holdfast";
 

@@ -31,8 +31,8 @@ export interface IoredisOptions {
 }
 
 /**
- * What a duplicate of the application's client is told, whatever that was told itself: it never reconnects, nothing is queued or sent
- * again, and replies have the types that we read.
+ * What a duplicate of the application's client is told, whatever that was told itself: it never reconnects, nothing is
+ * queued or sent again, and replies have the types that we read.
  */
 export function ownIoredisOptions(connectTimeout: number): IoredisOptions {
   return {

@@ -29,8 +29,9 @@ export interface AdaptedClient {
 }
 
 /**
- * Adapts an application's `Redis` or `Cluster` of ioredis or iovalkey. Its settings are used, for connections of our own, made by its
- * `duplicate()`: it is never opened, changed or closed here. A `Cluster` has to be connected, or connecting.
+ * Adapts an application's `Redis` or `Cluster` of ioredis or iovalkey. Its settings are used, for connections of our
+ * own, made by its `duplicate()`: it is never opened, changed or closed here. A `Cluster` has to be connected, or
+ * connecting.
  *
  * @throws InvalidArgumentError for another object, or one with a `keyPrefix`.
  */

@@ -18,7 +18,9 @@ export interface LiveEvents {
   replica(): void;
 }
 
-/** An open wire: counts what is pending, keeps the process alive while something is, and finds out when nobody answers. */
+/**
+ * An open wire: counts what is pending, keeps the process alive while something is, and finds out when nobody answers.
+ */
 export class Live {
   readonly wire: Wire;
   readonly #time: Time;

@@ -16,8 +16,8 @@ export const KEEP_ALIVE_MS = 5_000;
 const PLAIN: CommandOptions = { timeout: undefined, typeMapping: TYPES };
 
 /**
- * What every client that we make is told. It never reconnects, so that nothing is sent again and no timer of the driver keeps
- * the process alive; RESP 2 needs no command that an old server or a restricted user does not have.
+ * What every client that we make is told. It never reconnects, so that nothing is sent again and no timer of the driver
+ * keeps the process alive; RESP 2 needs no command that an old server or a restricted user does not have.
  */
 export function ownClientOptions(
   endpoint: Endpoint,
@@ -51,8 +51,8 @@ export class NodeRedisWire implements Wire {
 
   constructor(client: NodeRedisClient, lost: (why: unknown) => void) {
     this.#client = client;
-    // After an error the driver may be out of step with the server, so each one ends the connection. The listener stays:
-    // an event "error" that nobody hears ends the process.
+    // After an error the driver may be out of step with the server, so each one ends the connection. The listener
+    // stays: an event "error" that nobody hears ends the process.
     client.on("error", (error: unknown) => {
       if (!this.#closed) lost(error);
     });

@@ -21,15 +21,15 @@ export interface RedisTlsOptions {
 /** How to reach Redis, Valkey, KeyDB or Dragonfly. Exactly one of `url` and `client`. */
 export interface RedisOptions {
   /**
-   * `redis://user:password@host:6379/0`, `rediss://` (TLS), `redis+cluster://a,b,c`, `redis+sentinel://a,b,c/master`, or with
-   * `valkey` in place of `redis`. The options below but `tls` may be parameters of it; an option wins.
+   * `redis://user:password@host:6379/0`, `rediss://` (TLS), `redis+cluster://a,b,c`, `redis+sentinel://a,b,c/master`,
+   * or with `valkey` in place of `redis`. The options below but `tls` may be parameters of it; an option wins.
    */
   readonly url?: string | undefined;
   /**
-   * The application's own client of package `redis`, whose settings are used: every connection is a duplicate of it, made by its
-   * `duplicate()`, and it is never opened, changed or closed here. It need not be connected, but for a cluster, which has to be, or
-   * connecting. A client for sentinels keeps its settings to itself and is refused: give a URL. For ioredis and iovalkey see
-   * `fromIoredis`.
+   * The application's own client of package `redis`, whose settings are used: every connection is a duplicate of it,
+   * made by its `duplicate()`, and it is never opened, changed or closed here. It need not be connected, but for a
+   * cluster, which has to be, or connecting. A client for sentinels keeps its settings to itself and is refused: give a
+   * URL. For ioredis and iovalkey see `fromIoredis`.
    */
   readonly client?: object | undefined;
   /** First part of every key and channel. Another prefix is another store. Default `"hf"`. */
@@ -40,18 +40,20 @@ export interface RedisOptions {
   readonly sentinel?: { readonly username?: string | undefined; readonly password?: string | undefined } | undefined;
   /** For one attempt to connect, up to the server's first answer. Default `"5s"`. */
   readonly connectTimeout?: Duration | undefined;
-  /** Most calls that wait for a connection at one time; more are refused at once with UnavailableError. Default 10,000. */
+  /**
+   * Most calls that wait for a connection at one time; more are refused at once with UnavailableError. Default 10,000.
+   */
   readonly maxWaiting?: number | undefined;
   /**
-   * Who sees to it that the server tells of changed keys, which `watch` needs. `"enable"`: CONFIG SET adds what is missing, at
-   * the first watch. `"assume"`: the administrator has. `"off"`: there is no `watch`. Default `"enable"`.
+   * Who sees to it that the server tells of changed keys, which `watch` needs. `"enable"`: CONFIG SET adds what is
+   * missing, at the first watch. `"assume"`: the administrator has. `"off"`: there is no `watch`. Default `"enable"`.
    */
   readonly notifications?: "enable" | "assume" | "off" | undefined;
   /** What becomes of a server whose settings break what is promised: refuse to open, or warn. Default `"refuse"`. */
   readonly settings?: "refuse" | "warn" | undefined;
   /**
-   * `"cache"`: this server holds caches only, so it may evict and lose what it likes; its locks are advisory then. Default
-   * `"all"`.
+   * `"cache"`: this server holds caches only, so it may evict and lose what it likes; its locks are advisory then.
+   * Default `"all"`.
    */
   readonly use?: "all" | "cache" | undefined;
 }

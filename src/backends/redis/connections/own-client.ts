@@ -23,8 +23,9 @@ interface NodeRedisCluster {
 const CANNOT = "A client of package redis, a cluster of it, or what fromIoredis made is needed";
 
 /**
- * A router with the settings of the application's client, told by its shape: it may come from another copy of its package. Every
- * connection is a duplicate of ours: what it is told, and when it is given up, is for us to say, and the client stays as it is.
+ * A router with the settings of the application's client, told by its shape: it may come from another copy of its
+ * package. Every connection is a duplicate of ours: what it is told, and when it is given up, is for us to say, and the
+ * client stays as it is.
  */
 export function clientRouter(client: object, options: ClientRouterOptions): Router {
   if (isIoredis(client)) return ioredisRouter(client, options);
@@ -39,7 +40,8 @@ export function clientRouter(client: object, options: ClientRouterOptions): Rout
   }
   if (has("acquire", "use", "sendCommand")) {
     refuse(
-      `the client is one for sentinels, whose settings the driver keeps to itself. Give a url: redis+sentinel://host:port,.../name`,
+      "the client is one for sentinels, whose settings the driver keeps to itself. " +
+        "Give a url: redis+sentinel://host:port,.../name",
     );
   }
   return refuse(`the client cannot be used. ${CANNOT}`);
@@ -64,7 +66,8 @@ function singleRouter(client: NodeRedisClient, options: ClientRouterOptions): Ro
 
 /** Of a cluster client the nodes and their settings are used, as they were when it was open last. */
 function clusterRouter(cluster: NodeRedisCluster, options: ClientRouterOptions): Router {
-  // The driver has no public way to learn them; without the map a cluster behind a translation of addresses cannot be reached.
+  // The driver has no public way to learn them; without the map a cluster behind a translation of addresses cannot be
+  // reached.
   const settings = Reflect.get(cluster, "_options") as ClusterSettings | undefined;
   refusePrefix(settings?.keyPrefix, settings?.defaults?.keyPrefix);
   const map = settings?.nodeAddressMap;

@@ -1,7 +1,7 @@
 import { isHoldfastError, UnavailableError } from "../../../base/errors.ts";
 import type { Reply } from "../router.ts";
 import { askOnce } from "./ask-once.ts";
-import type { Common } from "./connection.ts";
+import type { Common } from "./connection-options.ts";
 import { attemptFailure, BACKEND, isReply } from "./failures.ts";
 import { refuse } from "./options.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -16,8 +16,8 @@ export interface SentinelOptions extends Common {
 }
 
 /**
- * Finds the master through its sentinels, and listens to one of them for the next one. The master is reached by an ordinary
- * connection, so that nothing is ever sent twice on the way.
+ * Finds the master through its sentinels, and listens to one of them for the next one. The master is reached by an
+ * ordinary connection, so that nothing is ever sent twice on the way.
  */
 export class SentinelFinder {
   readonly #options: SentinelOptions;
@@ -31,8 +31,8 @@ export class SentinelFinder {
   #closed = false;
 
   /**
-   * `moved` is called when there is another master, and when there may be one, after a time without a sentinel to listen to: then it
-   * is named, and what leads to it already need not move.
+   * `moved` is called when there is another master, and when there may be one, after a time without a sentinel to
+   * listen to: then it is named, and what leads to it already need not move.
    */
   constructor(options: SentinelOptions, moved: (to?: Endpoint) => void) {
     this.#options = options;

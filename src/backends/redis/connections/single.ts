@@ -1,7 +1,9 @@
+import { Awaited } from "../../common/awaited.ts";
 import type { Arg, Route, Node, PushListener, Reply, Router, Subscriber, Topology } from "../router.ts";
-import { closedError, Connection, type Common } from "./connection.ts";
+import type { Common } from "./connection-options.ts";
+import { Connection } from "./connection.ts";
+import { BACKEND, closedError } from "./failures.ts";
 import { Subscriptions } from "./subscriptions.ts";
-import { Waiters } from "./waiters.ts";
 import { showEndpoint, type Endpoint, type Wire } from "./wire.ts";
 
 export interface SingleOptions extends Common {
@@ -22,15 +24,15 @@ export class SingleRouter implements Router {
   readonly #options: SingleOptions;
   readonly #commands: Connection;
   readonly #renewals: Connection;
-  readonly #waiters: Waiters;
+  readonly #pending: Awaited;
   readonly #subscribers = new Set<Subscriptions>();
   #closed = false;
 
   constructor(topology: "single" | "sentinel", options: SingleOptions) {
     this.topology = topology;
     this.#options = options;
-    this.#waiters = new Waiters(options.time, options.maxWaiting);
-    const changed = (): void => this.#waiters.look();
+    this.#pending = new Awaited(BACKEND, options.time, options.maxWaiting);
+    const changed = (): void => this.#pending.look();
     this.#commands = new Connection({ ...options, role: "commands", onlyHost: topology === "single", changed });
     this.#renewals = new Connection({ ...options, role: "renewals", changed });
   }
@@ -40,7 +42,7 @@ export class SingleRouter implements Router {
     if (commands.ready) return Promise.resolve();
     const { failures } = commands;
     commands.start();
-    return this.#waiters.wait(deadline, {
+    return this.#pending.wait(deadline, {
       done: () => commands.ready,
       failed: () => {
         if (this.#closed) return closedError();

@@ -1,9 +1,10 @@
+import { Awaited } from "../../common/awaited.ts";
 import { UnsupportedError, type HoldfastError } from "../../../base/errors.ts";
 import type { Timer } from "../../../base/time.ts";
 import { RedisFailure, type PushListener } from "../router.ts";
-import { closedError, Connection, type Common, type ConnectionOptions } from "./connection.ts";
-import { BACKEND, isReply } from "./failures.ts";
-import { Waiters } from "./waiters.ts";
+import type { Common, ConnectionOptions } from "./connection-options.ts";
+import { Connection } from "./connection.ts";
+import { BACKEND, closedError, isReply } from "./failures.ts";
 import type { MessageListener, Role, SubscriptionKind, Wire } from "./wire.ts";
 
 /** A subscription connection is asked for a sign of life so often: it gets no replies that would tell. */
@@ -36,7 +37,7 @@ export class Subscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #connection: Connection;
   readonly #entries = new Map<string, Entry>();
-  readonly #waiters: Waiters;
+  readonly #pending: Awaited;
   /** The wire on which all entries of its beginning are confirmed. */
   #current: Wire | undefined;
   #before: boolean;
@@ -47,7 +48,7 @@ export class Subscriptions {
     this.#listener = listener;
     this.#options = options;
     this.#before = options.late === true;
-    this.#waiters = new Waiters(options.time, options.maxWaiting);
+    this.#pending = new Awaited(BACKEND, options.time, options.maxWaiting);
     this.#connection = new Connection({
       ...options,
       role: options.role ?? "subscriptions",
@@ -66,7 +67,7 @@ export class Subscriptions {
     this.#connection.start();
     entry.asks++;
     try {
-      await this.#waiters.wait(deadline, {
+      await this.#pending.wait(deadline, {
         done: () => entry.confirmed && this.#current !== undefined,
         failed: () => entry.refusal ?? this.#hopeless(),
         problem: () => this.#connection.problem,
@@ -99,7 +100,7 @@ export class Subscriptions {
     this.#closed = true;
     this.#ping?.clear();
     this.#connection.close();
-    this.#waiters.look();
+    this.#pending.look();
   }
 
   #hopeless(): HoldfastError | undefined {
@@ -145,7 +146,7 @@ export class Subscriptions {
       if (isReply(error)) entry.refusal = refused(entry, this.#options.hide(error.message));
       else if (wire === this.#connection.wire) this.#connection.renew();
     }
-    this.#waiters.look();
+    this.#pending.look();
   }
 
   #remove(entry: Entry): void {
@@ -167,7 +168,7 @@ export class Subscriptions {
       if (wire) this.#begin(wire);
       else this.#ping?.clear();
     }
-    this.#waiters.look();
+    this.#pending.look();
   }
 
   #begin(wire: Wire): void {
@@ -187,7 +188,8 @@ export class Subscriptions {
       const again = (): void => {
         if (!this.#closed) this.#pingLater();
       };
-      // A silent server is found out by the connection, whose own rule for pending commands it is. A refusal is a sign of life, too.
+      // A silent server is found out by the connection, whose own rule for pending commands it is. A refusal is a sign
+      // of life, too.
       this.#connection.send(["PING"]).then(again, (error: unknown) => {
         if (error instanceof RedisFailure && error.reply !== undefined) again();
       });

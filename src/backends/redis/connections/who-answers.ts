@@ -24,9 +24,9 @@ export interface Looking {
 }
 
 /**
- * `work`, which connects to a server and asks it something, or InvalidArgumentError that says what is there instead. That is found out
- * where `work` fails for no reason that the system or a server has given, and where it takes long; `silent` is told of a server that
- * says nothing to anybody, for it may yet.
+ * `work`, which connects to a server and asks it something, or InvalidArgumentError that says what is there instead.
+ * That is found out where `work` fails for no reason that the system or a server has given, and where it takes long;
+ * `silent` is told of a server that says nothing to anybody, for it may yet.
  */
 export async function understood<T>(
   looking: Looking,

@@ -10,8 +10,8 @@ export type Role = "commands" | "renewals" | "subscriptions" | "sentinels";
 export type MessageListener = (channel: string, body: Buffer) => void;
 
 /**
- * One connection of a driver, for one life: it never reconnects. Nothing is sent again, nothing waits for a connection. What
- * its methods reject with is the driver's own error.
+ * One connection of a driver, for one life: it never reconnects. Nothing is sent again, nothing waits for a connection.
+ * What its methods reject with is the driver's own error.
  */
 export interface Wire {
   /** Resolves when commands can be sent. */

@@ -1,9 +1,9 @@
 import { ending, giving, reply } from "./opcodes.ts";
 
 /**
- * What all parts of the script stand on. The first argument is the channel of the session that calls, the first key the clock;
- * then come groups, which take their keys in order (see `groups.ts`). Defining a function costs every call as much as a command
- * does, so most are defined when they are first needed.
+ * What all parts of the script stand on. The first argument is the channel of the session that calls, the first key the
+ * clock; then come groups, which take their keys in order (see `groups.ts`). Defining a function costs every call as
+ * much as a command does, so most are defined when they are first needed.
  */
 export const base = `
 local call, keys, args, last = redis.call, KEYS, ARGV, #ARGV
@@ -16,19 +16,21 @@ local CONFLICT, FENCED, HELD = ${reply.conflict}, ${reply.fenced}, ${reply.held}
 
 -- The reply, the next argument and the next key.
 local out, n, a, k = {}, 0, 2, 2
--- The group at hand: its place in the reply, its first argument and key, whether it is being applied, whether that, or a look at a
--- lock before, has changed anything yet.
+-- The group at hand: its place in the reply, its first argument and key, whether it is being applied, whether that, or
+-- a look at a lock before, has changed anything yet.
 local place, start, startKey, applying, wrote
 -- The clock, as it is and as it was; the first grant of the call, as a number and as a lock has it.
 local clock, clockStored, from, fromText
 -- How long acquires hold, and wait if they do.
 local ttl, claim
--- A lock that was just handed on, and what it is now: the acquire of the next contender of the same process often comes behind.
+-- A lock that was just handed on, and what it is now: the acquire of the next contender of the same process often comes
+-- behind.
 local passedKey, passed
 -- What is defined, or was read, when it was first needed.
 local isCurrent, stamps, endings, check, width, acquire, release, extend
 
--- A moment or a grant as text, in halves: '%d' of the whole is wrong where a long of C has 32 bits, and '%.0f' takes twice as long.
+-- A moment or a grant as text, in halves: '%d' of the whole is wrong where a long of C has 32 bits, and '%.0f' takes
+-- twice as long.
 local function digits(n)
   local low = n % 100000000
   return format('%d%08d', (n - low) / 100000000, low)
@@ -36,8 +38,9 @@ end
 `;
 
 /**
- * Draws the next grant. The clock is the highest that was ever given in its place, read when the first is drawn, and written once at
- * the end: so a lock needs no record when nobody holds it, and grants rise although the server's clock may step back.
+ * Draws the next grant. The clock is the highest that was ever given in its place, read when the first is drawn, and
+ * written once at the end: so a lock needs no record when nobody holds it, and grants rise although the server's clock
+ * may step back.
  */
 export const draw = `
 if not clock then
@@ -49,8 +52,9 @@ if clock < now then clock = now end
 `;
 
 /**
- * Makes `grant` the first part of a lock as most are: 'X', the grant as one number of the call and two bytes more. Then come the
- * length of the owner (below 128), owner, info. It has one exclusive holder, no queue and no marks, and ends with its key.
+ * Makes `grant` the first part of a lock as most are: 'X', the grant as one number of the call and two bytes more. Then
+ * come the length of the owner (below 128), owner, info. It has one exclusive holder, no queue and no marks, and ends
+ * with its key.
  */
 export const stampGrant = `
 local more = from and grant - from
@@ -60,8 +64,8 @@ end
 `;
 
 /**
- * Makes `ends` the moment when what `lasts` so many ms from now ends, as 13 digits. After `ending.at` stands the moment itself; one
- * that is past is ''.
+ * Makes `ends` the moment when what `lasts` so many ms from now ends, as 13 digits. After `ending.at` stands the moment
+ * itself; one that is past is ''.
  */
 export const endTtl = `
 if not endings then endings = {} end
@@ -91,7 +95,10 @@ if flags and flags >= 72 and flags <= 79 then
 end
 `;
 
-/** Gives the record of `key`, which begins with `head`, the end `ends`: 13 digits, '' for one that is past, nil for never. */
+/**
+ * Gives the record of `key`, which begins with `head`, the end `ends`: 13 digits, '' for one that is past, nil for
+ * never.
+ */
 export const moveEnd = `
 local flags, at = byte(head), byte(head, 2) - 30
 if ends == '' then
@@ -142,8 +149,8 @@ end
 `;
 
 /**
- * Makes `given` what a delete of `key` gives, by `mode` (`giving` in `opcodes.ts`). False for what is not there; nil for
- * what is no record.
+ * Makes `given` what a delete of `key` gives, by `mode` (`giving` in `opcodes.ts`). False for what is not there; nil
+ * for what is no record.
  */
 export const readGiven = `
 local head

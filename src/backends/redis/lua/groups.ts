@@ -1,7 +1,9 @@
 import { element, mode, quickly, reply, width, widthTable } from "./opcodes.ts";
 import { quick, quickSteps } from "./quick.ts";
 
-/** A group of several elements, or of one that is not plain: each a letter with a fixed number of arguments and one key. */
+/**
+ * A group of several elements, or of one that is not plain: each a letter with a fixed number of arguments and one key.
+ */
 export const group = `
 local function conclude(at, apply, why, with)
   if not why then
@@ -48,7 +50,8 @@ end
 check.${quickly.acquire} = function(key, stored)
   local what = args[a + 1]
   local stop = 1 + byte(what)
-  conclude(1, acquire(key, sub(what, 2, stop), '${mode.exclusive}', nil, ttl, tonumber(claim), sub(what, stop + 1), stored))
+  local owner, info = sub(what, 2, stop), sub(what, stop + 1)
+  conclude(1, acquire(key, owner, '${mode.exclusive}', nil, ttl, tonumber(claim), info, stored))
 end
 check.${quickly.release} = function(key, stored)
   conclude(1, release(key, args[a + 1], nil, stored))
@@ -60,12 +63,12 @@ end
 `;
 
 /**
- * Runs the groups of a call, in the words of `opcodes.ts`: a small letter is a group (see `quick.ts`), any other begins with how many
- * elements it has. Everything of a group is checked before anything of it is written, for a script that fails keeps what it wrote. A
- * group's error is its own.
+ * Runs the groups of a call, in the words of `opcodes.ts`: a small letter is a group (see `quick.ts`), any other begins
+ * with how many elements it has. Everything of a group is checked before anything of it is written, for a script that
+ * fails keeps what it wrote. A group's error is its own.
  *
- * The reply is flat: for each group `reply.done` and one value for each operation that has one, or why it was refused, at which
- * element, and with what, or an error.
+ * The reply is flat: for each group `reply.done` and one value for each operation that has one, or why it was refused,
+ * at which element, and with what, or an error.
  */
 export const groups = (general: string): string => `
 local function groups()
@@ -101,9 +104,11 @@ while a <= last do
     message = string.match(message, '%f[%u]%u%u[%u%d]+ .*') or message
     -- A replica writes nothing of any group, and what it reads may be old: the whole call has come to the wrong server.
     if sub(message, 1, 9) == 'READONLY ' then return { err = message } end
-    -- Some keys of the slot are with another node by now, or none can be made here any more: later all of them are in one place.
+    -- Some keys of the slot are with another node by now, or none can be made here any more: later all of them are in
+    -- one place.
     if place == 1 and not (applying and wrote)
-      and (string.find(message, 'non local key', 1, true) or string.find(message, 'rehashing of the slot', 1, true)) then
+      and (string.find(message, 'non local key', 1, true)
+        or string.find(message, 'rehashing of the slot', 1, true)) then
       out = { err = 'TRYAGAIN ' .. message }
       break
     end

@@ -2,10 +2,11 @@ import { draw, stampGrant } from "./base.ts";
 import { queueNames, readQueued } from "./queued.ts";
 
 /**
- * Locks, by the rules of `common/lock-rules.ts`. A lock that is not as simple as `stampGrant` in `base.ts` or `queued.ts` says is 'L', and packed the moment
- * when the last claim of its queue ends (0 without a queue), its holds (owner, mode, grant, end, info for each) and its marks
- * (owner, end). While somebody waits there are two more keys beside it: the order of arrival, and what each waits for and until when. All
- * of them expire with their last part. Moments are microseconds of the server.
+ * Locks, by the rules of `common/lock-rules.ts`. A lock that is not as simple as `stampGrant` in `base.ts` or
+ * `queued.ts` says is 'L', and packed the moment when the last claim of its queue ends (0 without a queue), its holds
+ * (owner, mode, grant, end, info for each) and its marks (owner, end). While somebody waits there are two more keys
+ * beside it: the order of arrival, and what each waits for and until when. All of them expire with their last part.
+ * Moments are microseconds of the server.
  */
 export const lockState = `
 local spread = table.unpack or unpack
@@ -100,8 +101,8 @@ local function queueOf(lock)
   end
 end
 
--- The keys of a queue go with the last who leaves it. On a node that hands its slot over, a key that is not there is refused, so
--- those of a queue that is known to be empty are not touched.
+-- The keys of a queue go with the last who leaves it. On a node that hands its slot over, a key that is not there is
+-- refused, so those of a queue that is known to be empty are not touched.
 local function waitingFor(lock)
   if lock.q == 0 then return 0 end
   if not lock.waiting then
@@ -111,8 +112,8 @@ local function waitingFor(lock)
   return lock.waiting
 end
 
--- Takes owners out of a queue that others than these may be in. The key that was perhaps not read comes first: if that is refused,
--- nothing has changed.
+-- Takes owners out of a queue that others than these may be in. The key that was perhaps not read comes first: if that
+-- is refused, nothing has changed.
 local function leave(lock, owners)
   for i = 1, #owners, 1000 do
     local j = math.min(i + 999, #owners)
@@ -135,8 +136,9 @@ local function grantTo(lock, owner, mode, ends, info)
   return grant
 end
 
--- Drops those whose claim has ended. Of a long queue it looks at a part only, another one each time: all who live refresh their claims,
--- and each of them that does so looks, so that the dead are found within few claims, and at the head at once.
+-- Drops those whose claim has ended. Of a long queue it looks at a part only, another one each time: all who live
+-- refresh their claims, and each of them that does so looks, so that the dead are found within few claims, and at the
+-- head at once.
 local function reap(lock)
   local from = lock.waiting > 16 and now % lock.waiting or 0
   local owners, dead = call('ZRANGE', lock.order, from, from + 15), {}

@@ -1,8 +1,8 @@
 import { element } from "./opcodes.ts";
 
 /**
- * Operations on locks. Each check looks at its lock, which hands it on if that is due whatever becomes of the group, and returns what
- * applies the operation, or why the group is refused.
+ * Operations on locks. Each check looks at its lock, which hands it on if that is due whatever becomes of the group,
+ * and returns what applies the operation, or why the group is refused.
  */
 export const locks = `
 acquire = function(key, owner, mode, limit, ttl, claim, info, stored)

@@ -1,6 +1,6 @@
 /*
- * The words of a call of the script and of its reply. `encode.ts` writes them, `decode.ts` reads them, and the script's text is made
- * with them, so the three cannot differ. A letter stands before its arguments, and each takes one key.
+ * The words of a call of the script and of its reply. `encode.ts` writes them, `decode.ts` reads them, and the script's
+ * text is made with them, so the three cannot differ. A letter stands before its arguments, and each takes one key.
  */
 
 /** Elements of a group: any number of them, in any mixture. */
@@ -92,5 +92,7 @@ export const giving = { count: "", record: "t", currentRecord: "T", head: "h", i
 /** The mode of a lock. */
 export const mode = { exclusive: "x", shared: "s" } as const;
 
-/** How the reply to a group begins: its values follow, or why it was refused; an error, before or after its first write. */
+/**
+ * How the reply to a group begins: its values follow, or why it was refused; an error, before or after its first write.
+ */
 export const reply = { done: 0, conflict: 1, fenced: 2, held: 3, failedBefore: 4, failedAfter: 5 } as const;

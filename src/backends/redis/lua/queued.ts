@@ -1,9 +1,10 @@
 import { draw, stampGrant } from "./base.ts";
 
 /**
- * A lock that one exclusive holder has and others wait for, without marks, is 'Q', the grant, the moment when the hold ends and the one
- * when the last claim of the queue does (16 digits each), the length of the owner (below 128), owner, info. That is what contended
- * locks are, so that the quick ways below read and write it without the functions of `lock-state.ts`. These are its parts in `stored`.
+ * A lock that one exclusive holder has and others wait for, without marks, is 'Q', the grant, the moment when the hold
+ * ends and the one when the last claim of the queue does (16 digits each), the length of the owner (below 128), owner,
+ * info. That is what contended locks are, so that the quick ways below read and write it without the functions of
+ * `lock-state.ts`. These are its parts in `stored`.
  */
 export const readQueued = `
 local q, ends, size = tonumber(sub(stored, 34, 49)), tonumber(sub(stored, 18, 33)), byte(stored, 50)
@@ -17,7 +18,10 @@ local before, after = sub(key, 1, brace - 1), sub(key, brace)
 local order, waiters = before .. 'q' .. after, before .. 'w' .. after
 `;
 
-/** An acquire that confirms what was handed to it, or comes to the end of a queue. Who is dead in that is found by others. */
+/**
+ * An acquire that confirms what was handed to it, or comes to the end of a queue. Who is dead in that is found by
+ * others.
+ */
 export const quickAcquire = `
 local what = args[a + 1]
 local stop = 1 + byte(what)
@@ -66,7 +70,8 @@ if ends > now and q > now and holder == owner then
   if waiter then
     local mode, limit, passedFor, channel, info, wanted = cmsgpack.unpack(waiter)
     if mode == 'x' and not limit and wanted > now then
-      -- Before the first write: it changes too little to be refused for want of memory, and what follows is not refused then.
+      -- Before the first write: it changes too little to be refused for want of memory, and what follows is not refused
+      -- then.
       applying, wrote = true, true
       call('ZREM', order, head)
       call('HDEL', waiters, head)

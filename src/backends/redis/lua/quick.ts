@@ -3,8 +3,8 @@ import { condition, ending, giving, quickly, stamping, width, widthTable } from 
 import { quickAcquire, quickRelease } from "./queued.ts";
 
 /**
- * The groups that most are: of one plain operation, with as few commands as can be. Each small letter stands for a whole group.
- * `slow` stays true where it turns out not to be so simple, and nothing was written.
+ * The groups that most are: of one plain operation, with as few commands as can be. Each small letter stands for a
+ * whole group. `slow` stays true where it turns out not to be so simple, and nothing was written.
  */
 export const quick = `
 if letter == '${quickly.acquire}' then
@@ -71,7 +71,9 @@ elseif letter == '${quickly.compareAndSet}' then
   step = ${width(quickly.compareAndSet)}
   local condition, head = args[a + 1], call('GETRANGE', key, 0, 65)
   local holds = head == ''
-  if condition ~= '${condition.absent}' then holds = not holds and sub(head, 3, byte(head, 2) - 30) == sub(condition, 2) end
+  if condition ~= '${condition.absent}' then
+    holds = not holds and sub(head, 3, byte(head, 2) - 30) == sub(condition, 2)
+  end
   if holds then
     call('SET', key, args[a + 2])
   else

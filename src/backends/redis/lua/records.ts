@@ -2,9 +2,9 @@ import { defineCurrent, endTtl, moveEnd, readGiven, readHead } from "./base.ts";
 import { condition, element, ending, stamping } from "./opcodes.ts";
 
 /**
- * Records, as `record.ts` writes them: flags, length of the id, id, the moment it ends (13 digits, with flag 4), stamps (with flag
- * 8), payload. Each check changes nothing, and returns what applies
- * the operation, or why the group is refused.
+ * Records, as `record.ts` writes them: flags, length of the id, id, the moment it ends (13 digits, with flag 4), stamps
+ * (with flag 8), payload. Each check changes nothing, and returns what applies the operation, or why the group is
+ * refused.
  */
 export const records = `
 ${defineCurrent}

@@ -46,8 +46,8 @@ const mostGiven = 256;
 const given = new WeakMap<Router, Set<string>>();
 
 /**
- * Looks at the settings of every primary: one round trip each. Rejects with UnsupportedError where a setting breaks a promise
- * (`settings: "refuse"`) or where the server can never work, UnavailableError where it does not answer.
+ * Looks at the settings of every primary: one round trip each. Rejects with UnsupportedError where a setting breaks a
+ * promise (`settings: "refuse"`) or where the server can never work, UnavailableError where it does not answer.
  */
 export async function checkSettings(router: Router, terms: SettingsTerms, asking: Asking): Promise<ServerTraits> {
   const servers = await readServers(router, asking);

@@ -16,8 +16,9 @@ const pings = 50;
 const gravity: readonly Finding["level"][] = ["wrong", "risk", "unknown", "fine"];
 
 /**
- * Everything that can be learned of the servers behind a router that is ready, whether or not a backend would open on them.
- * `capabilities` says what the backend promises on servers with such traits, which tell of changes or not. Rejects with UnavailableError.
+ * Everything that can be learned of the servers behind a router that is ready, whether or not a backend would open on
+ * them. `capabilities` says what the backend promises on servers with such traits, which tell of changes or not.
+ * Rejects with UnavailableError.
  */
 export async function examineServers(
   router: Router,

@@ -15,8 +15,10 @@ export function leavesOpen(servers: readonly ServerInfo[], topology: string, ter
   }
   if (replicated) {
     open.push(
-      "Replication is asynchronous. A primary that dies before it has replicated loses what it acknowledged last; the one that takes over may not know of a lock, and grants it again while its first holder goes on.",
-      "A primary that is cut off goes on acknowledging, renewals of leases too, until it notices; when it comes back, those writes are lost.",
+      "Replication is asynchronous. A primary that dies before it has replicated loses what it acknowledged last; " +
+        "the one that takes over may not know of a lock, and grants it again while its first holder goes on.",
+      "A primary that is cut off goes on acknowledging, renewals of leases too, until it notices; " +
+        "when it comes back, those writes are lost.",
       "WAIT would change neither: it tells who has received a write, and a replica that has not may still take over.",
     );
   } else {

@@ -9,8 +9,8 @@ import { hint, warn, type SettingsTerms } from "./check.ts";
 import { fine, risk, unknown, wrong, type Judgement } from "./finding.ts";
 
 /**
- * Every command that the backend uses, on a key of nobody, which is gone behind the last. The key holds a string, so what is for other types
- * fails, and changes nothing, unless it is not even allowed.
+ * Every command that the backend uses, on a key of nobody, which is gone behind the last. The key holds a string, so
+ * what is for other types fails, and changes nothing, unless it is not even allowed.
  */
 export function trials(key: string, channel: string): readonly (readonly string[])[] {
   return [
@@ -53,7 +53,8 @@ const arranged: Readonly<Record<Topology, readonly (readonly string[])[]>> = {
   single: [],
   // What tells the primary from a server that was one.
   sentinel: [["ROLE"]],
-  // What reaches keys that are moved, and what listings need to know that some were. ASKING holds for the command behind it.
+  // What reaches keys that are moved, and what listings need to know that some were. ASKING holds for the command
+  // behind it.
   cluster: [["ASKING"], ["CLUSTER", "NODES"]],
 };
 
@@ -80,8 +81,8 @@ export async function judgeRights(router: Router, terms: SettingsTerms, asking: 
 }
 
 /**
- * What connecting is refused for where the user may not do what the backend does: all of it at once. Rejects with UnsupportedError;
- * with `settings: "warn"` it is a warning.
+ * What connecting is refused for where the user may not do what the backend does: all of it at once. Rejects with
+ * UnsupportedError; with `settings: "warn"` it is a warning.
  */
 export async function requireRights(router: Router, terms: SettingsTerms, asking: Asking): Promise<void> {
   let lack: Lack;

@@ -9,7 +9,10 @@ export interface ServerInfo {
   /** `host:port` */
   readonly node: string;
   readonly flavour: Flavour;
-  /** The server's own version, which for others than Redis is not that of the Redis they are compatible with; may be empty. */
+  /**
+   * The server's own version, which for others than Redis is not that of the Redis they are compatible with; may be
+   * empty.
+   */
   readonly version: string;
   /** The version of Redis that it is compatible with, as `major * 100 + minor`; undefined where it is not told. */
   readonly level: number | undefined;

@@ -2,8 +2,8 @@ import { UnavailableError } from "../../../base/errors.ts";
 import type { Time, Timer } from "../../../base/time.ts";
 
 /**
- * `work`, or UnavailableError once the deadline has passed; what becomes of the work then is not observed. With `ref`, the
- * process stays alive meanwhile.
+ * `work`, or UnavailableError once the deadline has passed; what becomes of the work then is not observed. With `ref`,
+ * the process stays alive meanwhile.
  */
 export async function before<T>(
   work: Promise<T>,

@@ -19,8 +19,8 @@ interface KeeperOptions {
 }
 
 /**
- * Keeps the flags without which the servers tell of no change: sets them before the first watch, and again when a server may
- * be without them, which is after it restarted, and when another has become primary.
+ * Keeps the flags without which the servers tell of no change: sets them before the first watch, and again when a
+ * server may be without them, which is after it restarted, and when another has become primary.
  */
 export class FlagKeeper {
   readonly #options: KeeperOptions;
@@ -38,7 +38,9 @@ export class FlagKeeper {
     this.#options = options;
   }
 
-  /** Resolves when every primary has the flags, and keeps them there until {@link stop}. Rejects with a HoldfastError. */
+  /**
+   * Resolves when every primary has the flags, and keeps them there until {@link stop}. Rejects with a HoldfastError.
+   */
   async start(deadline: number): Promise<void> {
     for (let set: Promise<unknown> | undefined; !set || set !== this.#set;) {
       set = this.#set ??= this.#enable(deadline);

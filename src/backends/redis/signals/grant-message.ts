@@ -2,9 +2,9 @@ import type { Key } from "../../../base/keys.ts";
 import type { SignalLayout } from "./seam.ts";
 
 /**
- * What a script publishes to the channel of the session whose waiter it granted a lock:
- * `grant .. ":" .. #owner .. ":" .. owner .. physical name of the lock`, the length in bytes. Undefined for anything else, for
- * anybody can publish to a channel.
+ * What a script publishes to the channel of the session whose waiter it granted a lock: `grant .. ":" .. #owner .. ":"
+ * .. owner .. physical name of the lock`, the length in bytes. Undefined for anything else, for anybody can publish to
+ * a channel.
  */
 export function readGrant(
   body: Buffer,

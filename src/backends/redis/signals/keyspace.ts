@@ -1,4 +1,6 @@
-/** What the server calls the events after which a record may be another, or none. A change of its ttl alone is not one. */
+/**
+ * What the server calls the events after which a record may be another, or none. A change of its ttl alone is not one.
+ */
 const changing: ReadonlySet<string> = new Set([
   "set",
   "del",

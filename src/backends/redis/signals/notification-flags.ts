@@ -10,7 +10,9 @@ const needed = ["K", "g", "$", "x", "e"];
 const all = "g$lshztdxe";
 
 const parameter = "notify-keyspace-events";
-const help = `the server must have ${parameter} with the flags "${needed.join("")}": set it there and say notifications: "assume", or allow this user CONFIG GET and CONFIG SET`;
+const help =
+  `the server must have ${parameter} with the flags "${needed.join("")}": set it there and say ` +
+  'notifications: "assume", or allow this user CONFIG GET and CONFIG SET';
 
 /** Adds the flags that a primary lacks and removes none; whether there were any. */
 async function setFlags(node: Node): Promise<boolean> {
@@ -41,7 +43,10 @@ export async function enableNotifications(router: Router, deadline: number): Pro
   return onPrimaries(every, setFlags);
 }
 
-/** Why changes cannot be told through this server; undefined if they can. Changes nothing. Rejects with UnavailableError. */
+/**
+ * Why changes cannot be told through this server; undefined if they can. Changes nothing. Rejects with
+ * UnavailableError.
+ */
 export async function notificationsForbidden(
   router: Router,
   mode: Notifications,

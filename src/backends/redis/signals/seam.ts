@@ -6,7 +6,10 @@ export interface SignalLayout {
   grantsChannel(session: string): string;
   /** The channel of a topic. */
   topicChannel(topic: string): string;
-  /** What the physical keys of the records of a space begin with, up to and with the brace before the tag, and no others do. */
+  /**
+   * What the physical keys of the records of a space begin with, up to and with the brace before the tag, and no others
+   * do.
+   */
   head(space: Space): string;
   /** The key behind the physical name of a record or a lock; undefined for a name that the layout does not make. */
   parse(physical: string): Key | undefined;

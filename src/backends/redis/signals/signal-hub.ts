@@ -2,6 +2,7 @@ import { InvalidArgumentError, UnsupportedError } from "../../../base/errors.ts"
 import { utf8Length } from "../../../base/keys.ts";
 import type { Time } from "../../../base/time.ts";
 import type { Signal, Signals, Subscription } from "../../../port/index.ts";
+import { SharedSubscriptions } from "../../common/shared-subscriptions.ts";
 import type { Router, Subscriber } from "../router.ts";
 import { before } from "./before.ts";
 import { Delivery, type Listening } from "./delivery.ts";
@@ -10,7 +11,6 @@ import { FlagKeeper } from "./flag-keeper.ts";
 import { readGrant } from "./grant-message.ts";
 import { changedKey, keyspacePattern } from "./keyspace.ts";
 import type { Notifications, SignalLayout } from "./seam.ts";
-import { SharedSubscriptions } from "./shared-subscriptions.ts";
 
 /** How long the server may take to confirm a subscription or to take a message, in ms. */
 const timeout = 5_000;
@@ -44,8 +44,8 @@ interface Member extends Listening {
 }
 
 /**
- * Carries signals to all sessions of a backend, over one subscriber: a channel for each session that waits for locks, one for
- * each topic, and a pattern of keyspace notifications for each space that is watched.
+ * Carries signals to all sessions of a backend, over one subscriber: a channel for each session that waits for locks,
+ * one for each topic, and a pattern of keyspace notifications for each space that is watched.
  */
 export class SignalHub {
   readonly #options: HubOptions;
