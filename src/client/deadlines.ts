@@ -2,13 +2,10 @@ import { Bag, type Placed } from "../base/bag.ts";
 import { Idle, type Idling } from "../base/idle.ts";
 import type { Time, Timer } from "../base/time.ts";
 
-/**
- * Deadlines of many calls on few timers: they are kept in buckets, so a call costs a place in one and no timer of its
- * own.
- */
+/** How much time one bucket covers, in ms. The deadlines of many calls share the timer of their bucket. */
 const bucketMs = 16;
 
-/** Something to be told when its time is over; in the care of one {@link Deadlines} at a time. */
+/** Something that ends at a deadline. It is in one {@link Deadlines} at a time. */
 export interface Expiring extends Placed {
   readonly deadline: number;
   expire(): void;
@@ -24,11 +21,11 @@ interface Bucket extends Idling {
 export class Deadlines {
   readonly #time: Time;
   readonly #buckets = new Map<number, Bucket>();
-  /** Empty ones, with their timers: calls that come and go need the same ones again and again. */
+  /** Empty buckets with their timers: calls that come and go need the same buckets again and again. */
   readonly #idle = new Idle<Bucket>();
-  /** The bucket that was used last: the next call will likely need it. */
+  /** The bucket that was used last: the next call likely needs it. */
   #last: Bucket | undefined;
-  /** The bucket whose items are being told. */
+  /** The bucket whose items expire now. */
   #due: Bucket | undefined;
 
   constructor(time: Time) {
@@ -39,7 +36,7 @@ export class Deadlines {
     this.#bucketOf(Math.ceil(item.deadline / bucketMs)).items.add(item);
   }
 
-  /** Takes an item back: it is not told, also if others of its bucket just are. */
+  /** Takes an item out: it does not expire, even if other items of its bucket do so now. */
   delete(item: Expiring): void {
     const slot = Math.ceil(item.deadline / bucketMs);
     if (this.#due?.slot === slot && this.#due.items.delete(item)) return;
@@ -60,7 +57,7 @@ export class Deadlines {
     return (this.#last = bucket);
   }
 
-  /** Without it, calls with long timeouts would leave a timer each 16 ms behind, for as long as those are. */
+  /** Drops an empty bucket. Else calls with long timeouts would leave a timer for each 16 ms until they are over. */
   #prune(bucket: Bucket): void {
     if (bucket.items.size > 0 || this.#buckets.get(bucket.slot) !== bucket) return;
     bucket.timer.clear();
@@ -69,10 +66,10 @@ export class Deadlines {
   }
 
   #arm(slot: number): Timer {
-    return this.#time.after(slot * bucketMs - this.#time.monotonic(), () => this.#tell(slot));
+    return this.#time.after(slot * bucketMs - this.#time.monotonic(), () => this.#expire(slot));
   }
 
-  #tell(slot: number): void {
+  #expire(slot: number): void {
     const bucket = this.#buckets.get(slot);
     if (!bucket) return;
     if (this.#time.monotonic() < slot * bucketMs) {

@@ -29,7 +29,7 @@ export class Diagnostics {
     this.#channel = channel(`holdfast:${feature}`);
   }
 
-  /** Runs `fn`; tells of it when somebody listens. */
+  /** Runs `fn`, and publishes its message if somebody listens. */
   async observe<T>(source: Source, operation: string, fn: () => Promise<T>): Promise<T> {
     if (!this.#channel.hasSubscribers) return fn();
     const start = performance.now();
@@ -52,7 +52,7 @@ export class Diagnostics {
     }
   }
 
-  /** Whether anybody listens: a fast path need not be observed when nobody does. */
+  /** Whether anybody listens. If not, a fast path need not be observed. */
   get active(): boolean {
     return this.#channel.hasSubscribers;
   }

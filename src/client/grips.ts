@@ -3,8 +3,8 @@ import type { Key } from "../base/keys.ts";
 import type { Instance } from "./instance.ts";
 
 /**
- * What a lease gives to those who write under it. The lock feature registers one for each lease; the state feature asks
- * for it. Kept apart from the public Lease, so that its insides are not public.
+ * What a write under a lease needs to know of the lease. The lock feature registers one for each lease, and the state
+ * feature asks for it. It is not part of the public Lease, so that the insides of a lease are not public.
  */
 export interface LeaseGrip {
   readonly instance: Instance;
@@ -22,8 +22,8 @@ export interface LeaseGrip {
   /** Throws FencedError if the lease is lost, released or past its local deadline. */
   assertHeld(): void;
   /**
-   * Counts an operation that names the lease: a release waits until it is over. `settled(indeterminate)` is called
-   * once; an indeterminate one keeps the lease from being handed on in this process.
+   * Counts an operation that names the lease: a release waits until the operation is over. The caller ends it with
+   * `settled(indeterminate)`, once. After an indeterminate operation the lock is not handed on in this process.
    */
   begin(): (indeterminate: boolean) => void;
 }
@@ -38,18 +38,12 @@ export function setGrip(lease: object, grip: LeaseGrip): void {
   grips.set(lease, grip);
 }
 
-/**
- * Tells where the leases of a class carry their grips: a map's entry for each of them would cost as much as all the
- * rest.
- */
+/** Registers where the leases of a class carry their grips. A map entry for each lease would cost as much as the rest. */
 export function readGripsBy(source: GripSource): void {
   sources.push(source);
 }
 
-/**
- * The grip of a lease, also of one that cannot guard a write; `undefined` for what is no lease of this copy of the
- * package.
- */
+/** The grip of a lease, even if that cannot guard a write; `undefined` if it is no lease of this copy of the package. */
 export function findGrip(lease: unknown): LeaseGrip | undefined {
   if (typeof lease !== "object" || lease === null) return undefined;
   for (const source of sources) {
@@ -59,7 +53,7 @@ export function findGrip(lease: unknown): LeaseGrip | undefined {
   return grips.get(lease);
 }
 
-/** The grip of a lease that can guard a write of this instance; InvalidArgumentError otherwise. */
+/** The grip of a lease that can guard a write. Throws InvalidArgumentError for anything else. */
 export function gripOf(lease: unknown): LeaseGrip {
   const grip = findGrip(lease);
   if (!grip) throw new InvalidArgumentError("lease is not a lease of this process and this copy of the package");

@@ -1,3 +1,15 @@
+// One instance of an application, in front of a session of a backend. State, locks and caches stand on it.
+//
+// - `Instance` is what they call: it executes groups, reads pages, subscribes, and closes. `calls.ts` has the limits of
+//   a call, `events.ts` and `diagnostics.ts` what an application can listen to.
+// - `Instance.execute` asks the `Coalescer`. It executes a group at once where the backend can, else it makes a
+//   `Request`. `KeyOrder` lets the request into the `KeyLine` of each of its keys; those that are first in all of their
+//   lines go to the session, gathered by tick into batches. A `Caller` waits for a request, and leaves with the
+//   outcome, by its signal, or at its deadline (`Deadlines`).
+// - `executeWrite` and `Write` also find out the outcome of a write whose reply was lost.
+// - `UserFunctions` are the calls that run functions of the application: a close waits for them.
+// - `LeaseGrip` and `TransactionFactory` are what locks and state give each other, for they do not know each other.
+
 export { allOrBatchError } from "./batches.ts";
 export { checkSignal, refuseForgotten, timeoutMs, type Call, type CallOptions } from "./calls.ts";
 export { Diagnostics, type OperationMessage, type Source } from "./diagnostics.ts";

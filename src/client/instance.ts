@@ -9,7 +9,7 @@ import type { HoldfastEvents } from "./events.ts";
 import { asItIs, type Reader, type Reply } from "./requests.ts";
 import { UserFunctions } from "./user-functions.ts";
 
-/** Timeout of a call unless told otherwise, in ms. */
+/** Default timeout of a call, in ms. */
 const DEFAULT_TIMEOUT = 5_000;
 
 /** A part of an instance that has something to finish when the instance closes. */
@@ -114,16 +114,14 @@ export class Instance {
   }
 
   /**
-   * Throws UnavailableError once the instance is closing: what starts a user function or waits for a lock is refused
-   * from then on.
+   * Throws UnavailableError once the instance is closing: from then on, calls that start a user function or wait for a
+   * lock are refused.
    */
   assertTaking(): void {
     if (this.#phase !== "open") throw new UnavailableError("this instance is closing", { backend: this.backend.name });
   }
 
-  /**
-   * Registers a part to be closed with the instance, at once if that ends; the returned function takes it out again.
-   */
+  /** Registers a part to be closed with the instance, at once if that has ended. The returned function undoes it. */
   register(part: Closing): () => void {
     if (this.#phase === "ending" || this.#phase === "closed") void this.#attempt(() => part.end());
     this.#parts.add(part);
@@ -134,8 +132,8 @@ export class Instance {
 
   /**
    * Refuses new work, lets running functions finish for at most `drainMs`, aborts the rest, releases what is held, ends
-   * the session. Idempotent. Functions from inside of which it is called, at whichever call of it, are not waited for.
-   * The backend stays open: who made it closes it.
+   * the session. Idempotent. It does not wait for user functions from inside of which it is called, by the first call
+   * or a later one. The backend stays open: its maker closes it.
    */
   close(drainMs: number): Promise<void> {
     this.userFunctions.exempt();
@@ -182,13 +180,10 @@ export class Instance {
   }
 }
 
-/**
- * How long after its deadline a call is ended here, in ms: what a backend says by itself at the deadline is more to the
- * point.
- */
+/** How long after its deadline a call is ended here, in ms: the backend's own error at the deadline says more. */
 const lastWordMs = 10;
 
-/** `promise`, ended early by the call's signal or deadline. For reads only: what was asked goes on unobserved. */
+/** `promise`, ended early by the call's signal or deadline. For reads only: the request itself goes on unobserved. */
 export async function bounded<T>(promise: Promise<T>, call: Call, time: Time, backend: string): Promise<T> {
   const { signal, deadline } = call;
   let timer: { clear(): void } | undefined;

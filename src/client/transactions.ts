@@ -9,13 +9,13 @@ export interface TransactionFactory<Tx = unknown> {
   /** Starts a transaction: no I/O until it is used. `call` bounds its reads. */
   begin(call: () => Call): OpenTransaction<Tx>;
   /**
-   * Runs `fn` on a transaction and commits what it wrote together with records of the caller's, as one atomic group;
-   * again on a conflict, as `transact` does. Rejects as `transact` does, or as `fn` and `joined` do.
+   * Runs `fn` on a transaction, and commits what it wrote together with records of the caller's, as one atomic group.
+   * Runs it again after a conflict, as `transact` does. Rejects as `transact`, `fn` or `joined` does.
    */
   run(fn: (tx: Tx) => unknown, joined: Joined): Promise<void>;
 }
 
-/** What a caller adds to each try of a transaction. */
+/** What the caller adds to each try of a transaction. */
 export interface Joined {
   /** Ends the function and its reads, but not a commit that was begun. */
   readonly signal: AbortSignal | undefined;
@@ -32,7 +32,7 @@ export interface OpenTransaction<Tx = unknown> {
    * Commits once, as one atomic group: what `tx` wrote, everything it read checked, and the guards and operations of
    * `extra`. After that, and after {@link abandon}, `tx` refuses every call. Rejects with ConflictError where something
    * that was read has changed, FencedError where a guard refused, UnsupportedError where the backend cannot commit
-   * these keys together; nothing was written then. IndeterminateError where the fate of the group is unknown.
+   * these keys together; nothing was written then. Rejects with IndeterminateError if the outcome is unknown.
    */
   commit(extra: Group, call: Call): Promise<void>;
   /** Ends it without a write. Idempotent. */

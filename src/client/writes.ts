@@ -5,10 +5,10 @@ import type { Instance } from "./instance.ts";
 import type { Reader, Reply } from "./requests.ts";
 
 /**
- * Runs a group of record writes; where its reply was lost, finds out what became of it, never writing twice in silence.
+ * Executes a group of record writes. If its reply was lost, finds out the outcome, and never writes twice in silence.
  *
- * Writes on `{ id }` are sent once more; others are not (a late first copy could overwrite a newer value, or apply
- * after a delete). They applied now, or a record bears this very write's id, is success. All else stays
+ * Writes on `{ id }` are sent once more. Others are not: a late first copy could overwrite a newer value, or apply
+ * after a delete. It is a success if they apply now, or if a record has the id of this very write. All else stays
  * IndeterminateError. A touch leaves the id as it is, so it is sent again only beside a write that does not: alone, its
  * late first copy could end what a later touch was to keep.
  */
@@ -16,7 +16,7 @@ export function executeWrite(instance: Instance, group: Group, call: Call): Repl
   return instance.execute(group, call, new PlainWrite(instance, group, call));
 }
 
-/** The same with a result of its own: one promise less for each of what may be thousands on their way. */
+/** The same with a result of its own. That saves one promise for each of the thousands that may be under way. */
 export abstract class Write<R> implements Reader<R> {
   readonly #instance: Instance;
   readonly #group: Group;

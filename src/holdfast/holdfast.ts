@@ -1,3 +1,13 @@
+// `connect`, and the facade that it gives.
+//
+// - `connect` loads `reach.ts` on first use. That finds the backends of its URLs (`registry.ts`), opens an `Instance`
+//   on each, and makes a `Holdfast`.
+// - `Holdfast` makes stores, caches and locks by name (`Named`: one object a name), and closes the instances, and the
+//   backends that `connect` made.
+// - `backendOf` gives the backend of a URL without a Holdfast. `definition.ts` checks the definition of a backend.
+// - `examine` loads `examine-target.ts`, which asks a backend about itself: it is what `holdfast doctor` prints.
+// - `closing.ts` makes the close of a backend close first what constructors made on it.
+
 import { isAway } from "../base/errors.ts";
 import { space } from "../base/keys.ts";
 import { Cache, type CacheOptions } from "../cache/index.ts";
