@@ -38,12 +38,12 @@ export function setGrip(lease: object, grip: LeaseGrip): void {
   grips.set(lease, grip);
 }
 
-/** Registers where the leases of a class carry their grips. A map entry for each lease would cost as much as the rest. */
+/** Registers where the leases of a class carry their grips. A map entry for each would cost as much as the rest. */
 export function readGripsBy(source: GripSource): void {
   sources.push(source);
 }
 
-/** The grip of a lease, even if that cannot guard a write; `undefined` if it is no lease of this copy of the package. */
+/** The grip of a lease, even if it cannot guard a write; `undefined` for no lease of this copy of the package. */
 export function findGrip(lease: unknown): LeaseGrip | undefined {
   if (typeof lease !== "object" || lease === null) return undefined;
   for (const source of sources) {
