@@ -1,7 +1,7 @@
-import { drawId } from "../../../../src/base/ids.ts";
-import { space, type Key } from "../../../../src/base/keys.ts";
-import type { Group, LockOperation, Operation } from "../../../../src/port/index.ts";
-import type { Random } from "../../../chaos/support/random.ts";
+import { drawId } from "../../../src/base/ids.ts";
+import { space, type Key } from "../../../src/base/keys.ts";
+import type { Capabilities, Group, LockOperation, Operation, Ttl } from "../../../src/port/index.ts";
+import type { Random } from "../../chaos/support/random.ts";
 
 /**
  * Times in ms: what is short lasts longer than the steps of a round, and has ended after `elapse`, a short claim before a short
@@ -32,6 +32,19 @@ const owners = ["a", "", "b:1\0", "ü".repeat(63), "y".repeat(127), "z".repeat(1
 /** Neighbours, also where a double ends. */
 const fences = [1, 2, 1_795_464_225_775_000, 1_795_464_225_775_001, 2 ** 53 - 2, 2 ** 53 - 1];
 
+/** What a world is made by. */
+export interface WorldOptions {
+  /** Names its keys. */
+  readonly index: number;
+  readonly random: Random;
+  /** What the backend promises: no group asks for more. */
+  readonly capabilities: Capabilities;
+  /** Milliseconds since 1970. */
+  readonly wall: () => number;
+  /** Whether groups have `touch`, `take`, ends to the millisecond, and steals of one hold. */
+  readonly whole: boolean;
+}
+
 /** Keys and owners of one history that no other touches. */
 export class World {
   readonly locks: readonly [Key, Key];
@@ -39,12 +52,15 @@ export class World {
   readonly stamps: readonly [Key, Key];
   readonly owners: readonly string[];
   readonly #random: Random;
+  readonly #options: WorldOptions;
   /** Who was granted a lock last: most that is done to it is done by that one. */
   readonly #holders = new Map<Key, string>();
   /** Ids that were written, by the key. */
   readonly #ids = new Map<Key, string[]>();
 
-  constructor(index: number, random: Random) {
+  constructor(options: WorldOptions) {
+    const { index, random } = options;
+    this.#options = options;
     this.#random = random;
     const key = `${random.pick(odd)}${index}`;
     const of = (kind: "lock" | "shared" | "state" | "stamp", name: string): Key => ({
@@ -65,12 +81,18 @@ export class World {
   /** Any group that the port allows. */
   next(): MakeGroup {
     const random = this.#random;
-    const chance = random.next();
-    if (chance < 0.62) return this.#oneLock();
-    if (chance < 0.72) return this.#bothLocks();
-    if (chance < 0.9) {
+    const { transact, guard } = this.#options.capabilities;
+    const most = transact === "none" ? 0.6 : guard === "none" ? 0.9 : 1;
+    const chance = random.next() * most;
+    if (chance < 0.42) return this.#oneLock();
+    if (chance < 0.6) {
       const op = this.#recordOperation(random.pick(this.records));
       return () => ({ ops: [op] });
+    }
+    if (chance < 0.75) return this.#bothLocks();
+    if (chance < 0.9) {
+      const ops = this.records.map((key) => this.#recordOperation(key));
+      return () => ({ ops });
     }
     return this.#guarded();
   }
@@ -129,7 +151,10 @@ export class World {
       const markMs = random.next() < 0.15 ? this.#ttl() : undefined;
       return () => ({ op: "release", lock, owner, markMs });
     }
-    return chance < 0.94 ? () => ({ op: "steal", lock }) : () => ({ op: "inspect", lock });
+    if (chance < 0.93) return () => ({ op: "steal", lock });
+    return chance < 0.96 && this.#options.whole
+      ? () => ({ op: "steal", lock, owner })
+      : () => ({ op: "inspect", lock });
   }
 
   #guarded(): MakeGroup {
@@ -137,7 +162,7 @@ export class World {
     const lock = random.pick(this.locks);
     const owner = this.#holderOf(lock);
     const ops: Operation[] = this.records.map((key) => this.#recordOperation(key));
-    if (random.next() < 0.4) {
+    if (this.#options.capabilities.guard === "floor" || random.next() < 0.4) {
       const [grant, n, keepMs] = [random.pick(fences), random.int(0, 3), this.#ttl()];
       return () => ({ ops: [{ op: "floor", key: this.records[0], grant, n, keepMs }, ...ops] });
     }
@@ -157,9 +182,19 @@ export class World {
     const ids = this.#ids.get(key) ?? [];
     const id = random.next() < 0.8 ? ids.at(-1) : random.pick(["", "none", ids[0] ?? "none"]);
     const condition = id === undefined || random.next() < 0.3 ? ({ absent: true } as const) : { id };
-    if (chance > 0.75) return { op: "get", key, stamped: random.next() < 0.5 };
+    const { whole } = this.#options;
+    const stamped = random.next() < 0.4;
+    if (chance > 0.75) {
+      const shown = whole && stamped && random.next() < 0.5;
+      return { op: "get", key, stamped: shown ? "show" : stamped, keyOnly: whole && random.next() < 0.2 };
+    }
     if (chance > 0.7) return { op: "check", key, if: condition };
-    if (chance > 0.6) return { op: "delete", key, if: random.next() < 0.5 ? condition : undefined };
+    const wanted = random.next() < 0.5 ? condition : undefined;
+    if (chance > 0.6) {
+      return { op: "delete", key, if: wanted, ...(whole && { take: random.next() < 0.4, stamped }) };
+    }
+    const ttl = random.pick([undefined, undefined, times.short, times.long, whole ? this.#at() : undefined] as const);
+    if (chance > 0.5 && whole) return { op: "touch", key, if: wanted, ttl, stamped };
     const written = random.next() < 0.1 ? `i${random.int(0, 1e6)}`.padEnd(64, "x") : drawId();
     ids.push(written);
     this.#ids.set(key, ids);
@@ -168,8 +203,8 @@ export class World {
       key,
       id: written,
       value: this.#value(),
-      if: random.next() < 0.5 ? condition : undefined,
-      ttl: random.pick([undefined, undefined, times.short, times.long, "keep"] as const),
+      if: wanted,
+      ttl: random.next() < 0.2 ? "keep" : ttl,
       stamps: random.next() < 0.3 ? this.stamps.map((stamp) => this.#stamp(stamp)) : undefined,
     };
   }
@@ -179,7 +214,12 @@ export class World {
   }
 
   #value(): string | Uint8Array {
-    return this.#random.pick(["", "text", "ü\u{1f600}\0", "lone \ud800", "9".repeat(20), new Uint8Array([0, 255, 64])]);
+    return this.#random.pick(["", "text", "ü\u{1f600}\0", "9".repeat(20), new Uint8Array([0, 255, 64])]);
+  }
+
+  /** An end to the millisecond. */
+  #at(): Exclude<Ttl, "keep"> {
+    return { at: Math.floor(this.#options.wall()) + this.#ttl() };
   }
 
   #ttl(): number {

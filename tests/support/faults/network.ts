@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { connect, isHoldfastError } from "../../../src/entries/index.ts";
+import { times, type Deed } from "../../chaos/support/nemesis.ts";
+import { runRound, seeds } from "../../chaos/support/round.ts";
+import { FaultProxy, type Fault } from "../fault-proxy.ts";
+import { onPlace, type FaultPlace, type FaultSubject } from "./place.ts";
+
+const timeout = 1_000;
+
+async function throughProxies(
+  place: FaultPlace,
+  count: number,
+  work: (proxies: readonly FaultProxy[]) => Promise<void>,
+): Promise<void> {
+  const proxies = await Promise.all(Array.from({ length: count }, async () => FaultProxy.start({ port: place.port })));
+  try {
+    await work(proxies);
+  } finally {
+    await Promise.all(proxies.map(async (proxy) => proxy.close()));
+  }
+}
+
+/** What is done to the network of one worker at a time. */
+function deedsOf(proxies: readonly FaultProxy[]): readonly Deed[] {
+  const during = (fault: Fault, ms: number): Deed => {
+    return async ({ random }) => {
+      const proxy = random.pick(proxies);
+      proxy.set(fault);
+      await pause(ms);
+      proxy.set({ kind: "none" });
+    };
+  };
+  const cut: Deed = async ({ random }) => random.pick(proxies).cut();
+  const dropReplies: Deed = async ({ random }) => {
+    const proxy = random.pick(proxies);
+    const dropped = proxy.nextDrop();
+    proxy.set({ kind: "drop-reply" });
+    await dropped;
+    proxy.set({ kind: "none" });
+  };
+  return [
+    ...times(6, cut),
+    ...times(8, dropReplies),
+    // Longer than a call may take: what it holds back reaches the server after the caller was told.
+    ...times(2, during({ kind: "black-hole" }, 1.3 * timeout)),
+    during({ kind: "black-hole" }, 0.3 * timeout),
+    // Connections that are open stay, and nobody answers on them.
+    during({ kind: "silence" }, 1.3 * timeout),
+    during({ kind: "delay", ms: 50 }, 500),
+    async (stage) => {
+      await cut(stage);
+      await during({ kind: "refuse" }, 500)(stage);
+    },
+  ];
+}
+
+/** What must hold of a server whatever its network does. */
+export function networkFaults(subject: FaultSubject): void {
+  const { name, skip } = subject;
+  for (const seed of seeds(1)) {
+    void test(
+      `the network to ${name} is cut, loses replies and goes dark, and the history holds (seed ${seed})`,
+      { skip },
+      async (t) =>
+        onPlace(subject, false, async (place) =>
+          throughProxies(place, 4, async (proxies) => {
+            const at = (worker: number): string => place.url(proxies[worker]?.port ?? 0);
+            const deeds = deedsOf(proxies);
+            await runRound(t, { url: place.url(place.port), place: at, seed, deeds, ttl: 600, timeout, slack: 500 });
+          }),
+        ),
+    );
+  }
+
+  void test(
+    `the network to ${name} goes dark: every call settles soon after its timeout, and works when it is back`,
+    { skip },
+    async () =>
+      onPlace(subject, false, async (place) =>
+        throughProxies(place, 1, async ([proxy]) => {
+          const hf = await connect(place.url(proxy?.port ?? 0), { service: "dark", timeout: 400 });
+          const lateness = monitorEventLoopDelay({ resolution: 5 });
+          try {
+            const records = hf.state<number>("records");
+            const lease = await hf.lock("work").acquire("held", { ttl: "60s", renew: false });
+            for (const key of ["a", "b"]) await records.save(key, 1);
+            const list = async (): Promise<number> => {
+              let count = 0;
+              for await (const _ of records.list()) count++;
+              return count;
+            };
+            const calls: Readonly<Record<string, () => Promise<unknown>>> = {
+              load: async () => records.load("a"),
+              save: async () => records.save("a", 2),
+              "guarded save": async () => records.save("b", 2, { lease }),
+              list,
+              inspect: async () => hf.lock("work").inspect("held"),
+              acquire: async () => hf.lock("work").acquire("free", { wait: 0 }),
+              extend: async () => lease.extend(),
+            };
+            proxy?.set({ kind: "black-hole" });
+            lateness.enable();
+            await Promise.all(
+              Object.entries(calls).map(async ([what, call]) => {
+                const begun = performance.now();
+                await assert.rejects(call, (error) => isHoldfastError(error), what);
+                const took = performance.now() - begun;
+                // An acquire whose fate is unknown has it released as well.
+                assert.ok(took < 2 * 400 + 300 + lateness.max / 1e6, `${what} took ${took.toFixed()} ms`);
+              }),
+            );
+            proxy?.set({ kind: "none" });
+            const end = performance.now() + 20_000;
+            while ((await list().catch(() => 0)) !== 2) assert.ok(performance.now() < end, "it works again");
+          } finally {
+            lateness.disable();
+            await hf.close();
+          }
+        }),
+      ),
+  );
+}
