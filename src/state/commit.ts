@@ -11,13 +11,15 @@ import { coreOf, type StateStore } from "./store.ts";
 
 // Groups that their caller has prepared. `each` writes by this: it keeps the books of many transactions itself.
 
-/** What must be so of an entry: that it has this version; `null`: that there is none; `undefined`: anything. */
+/** The condition on an entry: that it has this version; `null`: that there is none; `undefined`: no condition. */
 export type Base = Version | null | undefined;
 
-/** How long a written entry lives: so many ms, what remains (`"keep"`), or as long as its store says (`undefined`). */
+/**
+ * How long a written entry lives: that many ms, what remains (`"keep"`), or as long as its store says (`undefined`).
+ */
 export type Ttl = number | "keep" | undefined;
 
-/** One entry of a group: what must be so, and what becomes of it. */
+/** One entry of a group: its condition, and its change. */
 export interface Step {
   readonly store: StateStore<unknown>;
   readonly key: string;
@@ -29,14 +31,15 @@ export interface Step {
 /** How a group is sent. */
 export interface GroupTerms {
   /**
-   * `false`: the lease is only looked at here, when the group is sent, since its lock is in another place of the store.
+   * `false`: the lease is checked in this process only, when the group is sent, because its lock is in another place of
+   * the store.
    */
   readonly guarded?: boolean;
-  /** Sends the group once this has resolved; should it reject, that is the group's outcome. */
+  /** The group is sent when this has resolved. If it rejects, that is the outcome of the group. */
   readonly after?: Promise<unknown> | undefined;
 }
 
-/** A group on its way. */
+/** A group under way. */
 export interface SentGroup {
   /**
    * The version that each step's entry will have. Known before the outcome, so that a next group can build on this one.
@@ -47,9 +50,9 @@ export interface SentGroup {
 }
 
 /**
- * Sends a group of entries, all or nothing, under a lease. Their stores and the lease's lock are of one instance.
- * Nothing is read, and groups that share a key go in the order of the calls. Does not throw: what is wrong with a group
- * is its outcome.
+ * Sends a group of entries, all or nothing, under a lease. Their stores and the lock of the lease are of one instance.
+ * It reads nothing, and groups that share a key go in the order of the calls. Does not throw: an error in the group is
+ * its outcome.
  */
 export function sendGroup(steps: readonly Step[], lease: object, terms: GroupTerms = {}): SentGroup {
   const versions: Base[] = [];
@@ -64,7 +67,7 @@ export function sendGroup(steps: readonly Step[], lease: object, terms: GroupTer
     const ops = steps.map((step) => operationOf(step, versions));
     return { versions, done: send(core, ops, lease, terms) };
   } catch (error) {
-    // Versions that nothing will ever have: what the caller has built on them meanwhile is refused as well.
+    // No entry will ever have these versions, so what the caller has built on them meanwhile is refused as well.
     return {
       versions: steps.map(() => drawId()),
       done: Promise.reject(error instanceof Error ? error : new Error(String(error))),

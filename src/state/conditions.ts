@@ -6,7 +6,9 @@ import type { If } from "./options.ts";
 /** Longest version, in characters; longer ones were never given out. */
 const longestVersion = 64;
 
-/** What `if` says, for the port. Throws InvalidArgumentError for what is no condition, or an entry of another key. */
+/**
+ * The condition of `if`, for the port. Throws InvalidArgumentError for anything else, and for an entry of another key.
+ */
 export function resolveCondition(condition: If | undefined, key: string): Condition | undefined {
   if (condition === undefined) return undefined;
   if (typeof condition !== "object" || condition === null) {
@@ -27,14 +29,14 @@ export function resolveCondition(condition: If | undefined, key: string): Condit
   return { id: version };
 }
 
-/** As {@link resolveCondition}, for what needs an entry to act on. */
+/** As {@link resolveCondition}, for calls that need an entry: `if` must be a version. */
 export function resolveVersion(condition: If | undefined, key: string): Condition | undefined {
   const resolved = resolveCondition(condition, key);
   if (resolved && "absent" in resolved) throw new InvalidArgumentError("delete takes no { absent: true }", { key });
   return resolved;
 }
 
-/** Refuses what is no prefix; an absent one is empty. */
+/** The prefix; empty if there is none. Throws InvalidArgumentError for anything but text. */
 export function resolvePrefix(prefix: unknown): string {
   return prefix === undefined || prefix === "" ? "" : checkKey(prefix, "prefix");
 }

@@ -41,12 +41,12 @@ class Save<T> extends Write<Version> {
   }
 }
 
-/** What every call of one store needs: where its records are, what they are, how a request is made. */
+/** The inside of one store: its space, its codec and schema, and how its requests are made. */
 export class StoreCore<T> {
   readonly instance: Instance;
   readonly host: Host;
   readonly space: Space;
-  /** Where those who change the same entry take turns. */
+  /** The locks by which processes take turns to change an entry. */
   readonly turns: Space;
   readonly source: Source;
   readonly values: Values<T>;
@@ -64,27 +64,27 @@ export class StoreCore<T> {
     this.ttl = resolved.ttl;
   }
 
-  /** Whether somebody listens to what the store does. */
+  /** Whether somebody listens to the calls of the store. */
   get observed(): boolean {
     return diagnostics.active;
   }
 
-  /** Runs a call, and tells of it if somebody listens. */
+  /** Runs a call, and publishes its message if somebody listens. */
   observe<R>(operation: string, fn: () => Promise<R>): Promise<R> {
     return diagnostics.active ? diagnostics.observe(this.source, operation, fn) : fn();
   }
 
-  /** The address of a key. Throws InvalidArgumentError for what is none. */
+  /** The key as the port has it. Throws InvalidArgumentError for anything but a valid key. */
   at(key: string): Key {
     return { space: this.space, key: checkKey(key) };
   }
 
-  /** What the lease of a call does, if there is one. */
+  /** How the lease of a call guards it, if there is one. */
   protection(lease: unknown, opened: Opened, call: Call): Protection | Promise<Protection> | undefined {
     return lease === undefined ? undefined : protectionOf(lease, this.instance, opened, call);
   }
 
-  /** The record of a key; through another instance of the same store, if one is given. */
+  /** The record of a key. It is read through `instance`, if another instance of the same store is given. */
   read(
     key: Key,
     call: Call,
@@ -98,7 +98,7 @@ export class StoreCore<T> {
     return this.passed(reply, key.key) as StoredRecord | undefined;
   }
 
-  /** Has a view know the record of a key. */
+  /** Reads the record of a key into a view. */
   show(view: View, key: Key, call: Call, protection: Protection | undefined): void | Promise<void> {
     if (view.knows(key)) return undefined;
     const reading = this.read(key, call, protection);
@@ -107,7 +107,7 @@ export class StoreCore<T> {
     return undefined;
   }
 
-  /** The value of a key: one promise, for there may be thousands on their way. */
+  /** The value of a key. It costs one promise, for there may be thousands under way. */
   load(key: Key, call: Call): Promise<T | undefined> {
     const reply = this.instance.execute({ ops: [{ op: "get", key }] }, call);
     const value = (late: Reply): T | undefined | Promise<T> => {
@@ -128,7 +128,7 @@ export class StoreCore<T> {
       return this.passed(reply, get.key.key) as StoredRecord | undefined;
     } catch (error) {
       if (!isHoldfastError(error, "INDETERMINATE")) throw error;
-      // A floor may have been raised, which a lease that is held may do at any time: for the caller it is a read that
+      // A floor may have been raised. A lease that is held may do that at any time, so for the caller only a read has
       // failed.
       call.signal?.throwIfAborted();
       const { backend } = this.source;
@@ -136,7 +136,7 @@ export class StoreCore<T> {
     }
   }
 
-  /** Sends one write of one key; a refusal is the reply's, but a lease that is over is FencedError. */
+  /** Sends one write of one key. A refusal is in the reply, but a lease that is over is FencedError. */
   write(op: Operation & { readonly key: Key }, call: Call, protection: Protection | undefined): Reply | Promise<Reply> {
     if (!protection) return executeWrite(this.instance, { ops: [op] }, call);
     const group = protection.cover([op], [op.key]);
@@ -146,8 +146,8 @@ export class StoreCore<T> {
   }
 
   /**
-   * Stores an encoded value under no lease, and gives its version: one promise, for there may be thousands on their
-   * way.
+   * Stores an encoded value without a lease, and gives its version. It costs one promise, for there may be thousands
+   * under way.
    */
   save(
     key: Key,
@@ -169,7 +169,7 @@ export class StoreCore<T> {
   /** Refuses a value over the backend's limit. */
   checkSize(payload: Payload, key: string, opened: Opened): void {
     const { maxValue } = opened.capabilities;
-    // Three bytes a unit at most: counted only where that leaves it open.
+    // A unit of text has three bytes at most. The bytes are counted only where that leaves it open.
     if (payload.length * 3 <= maxValue) return;
     const bytes = typeof payload === "string" ? utf8Length(payload) : payload.byteLength;
     if (bytes <= maxValue) return;
@@ -180,7 +180,7 @@ export class StoreCore<T> {
     });
   }
 
-  /** The results of a reply that must not be a refusal; the last is that of the call's own operation. */
+  /** The result of the last operation of a reply. Throws the error of a reply that is a refusal. */
   passed(reply: Reply, key: string): Result {
     if (reply.ok) return reply.results[reply.results.length - 1];
     if (reply.why === "conflict")
@@ -191,28 +191,28 @@ export class StoreCore<T> {
     throw this.fenced(key);
   }
 
-  /** A reply that is no refusal of the lease. */
+  /** The reply. Throws FencedError if the lease was refused. */
   unfenced(reply: Reply, key: string): Reply {
     if (!reply.ok && reply.why === "fenced") throw this.fenced(key);
     return reply;
   }
 
   /**
-   * A value as it is to be stored. Where a schema takes its time, the call's signal or the instance's end may come
-   * first.
+   * A value ready to be stored. While an asynchronous schema checks it, the signal of the call or the end of the
+   * instance may come first.
    */
   encode(value: unknown, key: string, call: Call): Encoded | Promise<Encoded> {
     const encoded = this.values.encode(value, key);
     return encoded instanceof Promise ? this.host.running.until(encoded, call.signal) : encoded;
   }
 
-  /** The value of a record; as {@link encode}. */
+  /** The value of a record. Asynchronous as {@link encode} is. */
   value(record: StoredRecord, call: Call): T | Promise<T> {
     const value = this.values.decode(record);
     return value instanceof Promise ? this.host.running.until(value, call.signal) : value;
   }
 
-  /** The entry of a record; as {@link encode}. */
+  /** The entry of a record. Asynchronous as {@link encode} is. */
   entry(record: StoredRecord, call: Call): Entry<T> | Promise<Entry<T>> {
     const value = this.value(record, call);
     return value instanceof Promise ? value.then((late) => entryOf(record, late)) : entryOf(record, value);

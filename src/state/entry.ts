@@ -1,9 +1,9 @@
 import type { StoredRecord } from "../port/index.ts";
 
-/** The id of one write of one entry. Opaque: equal or not, nothing else. Never used again, also not after a delete. */
+/** The id of one write of one entry. Compare for equality only. Never used again, not even after a delete. */
 export type Version = string;
 
-/** A value as it was stored at some moment, and what it takes to write on the condition that it is so still. */
+/** A value as it was stored at some moment, with the version by which a write can make sure that it has not changed. */
 export class Entry<T> {
   /** The caller's key. */
   readonly key: string;
@@ -11,7 +11,7 @@ export class Entry<T> {
   readonly value: T;
   /** The version of the write that it comes from. */
   readonly version: Version;
-  /** When it expires, in milliseconds since 1970 by the store's clock. Absent where it does not. */
+  /** When it expires, in milliseconds since 1970 by the store's clock. Absent if it does not expire. */
   declare readonly expiresAt?: number;
 
   /** @internal */
@@ -30,7 +30,7 @@ export class Entry<T> {
 }
 
 /**
- * What a watch tells: the latest state of a key that was written, that a key is gone, or that changes may have been
+ * An event of a watch: the latest state of a key that was written, that a key is gone, or that changes may have been
  * missed.
  */
 export type Change<T> =

@@ -4,7 +4,7 @@ import type { Group } from "../port/index.ts";
 import { runTransaction } from "./transact.ts";
 import { Transaction } from "./transaction.ts";
 
-/** Transactions that somebody else commits, together with records of its own. */
+/** Transactions that the lock feature commits, together with records of its own. */
 export function transactionFactory(instance: Instance): TransactionFactory<Transaction> {
   return {
     begin: (call) => new Opened(instance, call),

@@ -10,7 +10,8 @@ export function checkGroup(group: Group, opened: Opened, backend: string): void 
 }
 
 /**
- * Why the backend cannot run a group as one atomic step; undefined where it can. `more` keys are still to come to it.
+ * Why the backend cannot run a group as one atomic step; undefined if it can. `more` is how many keys will be added to
+ * it.
  */
 export function refusalOf(
   { ops, guards = [] }: Group,
@@ -19,7 +20,7 @@ export function refusalOf(
   more = 0,
 ): UnsupportedError | undefined {
   const { transact, maxGroup } = capabilities;
-  // Mostly there are too few operations to have too many keys.
+  // Most groups have too few operations for too many keys.
   if (ops.length + guards.length + more > maxGroup) {
     const written = new Set(ops.map((op) => keyId(addressOf(op))));
     const all = new Set([...written, ...guards.map(({ lock }) => keyId(lock))]).size + more;

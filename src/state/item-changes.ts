@@ -6,14 +6,14 @@ import type { Change } from "./modify.ts";
 import { checkKeepTtl, resolveEnd, type EndOptions } from "./options.ts";
 import { KEEP, REMOVE } from "./symbols.ts";
 
-/** Tries of a call that other calls of the same transaction undo. */
+/** How often a call is tried that other calls of the same transaction undo. */
 const mostTries = 1_000;
 
-/** How `upsert` of a transaction keeps what it writes. */
+/** Options of `upsert` in a transaction. */
 export interface TransactionUpsertOptions extends EndOptions {
   /**
-   * Whether `ttl` or `expiresAt` is of a new entry only: one that is there keeps what remains of its life. Default:
-   * false.
+   * Whether `ttl` and `expiresAt` are for a new entry only. An existing entry then keeps what remains of its life.
+   * Default: false.
    */
   readonly keepTtl?: boolean | undefined;
 }
@@ -24,7 +24,7 @@ export async function valueOf<T>(ledger: Ledger, item: Item<T>): Promise<T | und
   return item.value();
 }
 
-/** Has a function decide what becomes of an item. */
+/** Lets a function decide about an item. */
 export async function modifyItem<T>(
   ledger: Ledger,
   item: Item<T>,
@@ -56,7 +56,7 @@ export async function modifyItem<T>(
   throw new InvalidArgumentError("the function of an update must not write the same key itself", { key });
 }
 
-/** Deletes what there is, and gives it. */
+/** Deletes the entry of an item, and gives it. */
 export async function takeItem<T>(ledger: Ledger, item: Item<T>): Promise<Entry<T> | undefined> {
   for (let tries = 0; tries < mostTries; tries++) {
     await known(ledger, item);
@@ -72,7 +72,7 @@ export async function takeItem<T>(ledger: Ledger, item: Item<T>): Promise<Entry<
   throw new InvalidArgumentError("other calls of the transaction kept writing the key", { key: item.key.key });
 }
 
-/** Gives what there is another ttl, in ms; whether there is something. */
+/** Gives the entry of an item another ttl, in ms. Whether there is an entry. */
 export async function touchItem<T>(ledger: Ledger, item: Item<T>, ttl: number | undefined): Promise<boolean> {
   await known(ledger, item);
   const { write, record } = item;
@@ -81,7 +81,7 @@ export async function touchItem<T>(ledger: Ledger, item: Item<T>, ttl: number | 
   return item.exists;
 }
 
-/** Resolves when it is known what an item is. What follows at once finds it so. */
+/** Resolves when the record of an item is known. Code that follows at once finds it so. */
 async function known<T>(ledger: Ledger, item: Item<T>): Promise<void> {
   for (let wait = ledger.ready(item); wait; wait = ledger.ready(item)) await wait;
 }

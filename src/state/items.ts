@@ -4,22 +4,22 @@ import type { StoreCore } from "./core.ts";
 import { Entry } from "./entry.ts";
 import type { Encoded } from "./values.ts";
 
-/** A write that a transaction holds back; `null` deletes. */
+/** A write that a transaction holds back. `null` deletes. */
 export type Write = (Encoded & { readonly ttl: Ttl | undefined }) | null;
 
-/** What a transaction knows of one key: the record as it was read, if it was, and what is to become of it. */
+/** What a transaction knows of one key: the record, if it was read, and the change to make. */
 export class Item<T> {
   readonly core: StoreCore<T>;
   readonly key: Key;
-  /** Whether the record was read: it is then checked at the end, also where there was none. */
+  /** Whether the record was read. It is then checked at the commit, also if there was none. */
   read = false;
   record: StoredRecord | undefined;
   write: Write | undefined;
   /** Counts the writes, so that an update notices one that came between. */
   revision = 0;
-  /** A read on its way. */
+  /** A read under way. */
   reading: Promise<void> | undefined;
-  /** The last of the writes whose values are still being checked by an asynchronous schema. */
+  /** The last write whose value an asynchronous schema still checks. */
   writing: Promise<void> | undefined;
 
   constructor(core: StoreCore<T>, key: Key) {
@@ -27,7 +27,7 @@ export class Item<T> {
     this.key = key;
   }
 
-  /** The record is this one, or there is none. */
+  /** Notes the record that was read, or that there is none. */
   found(record: StoredRecord | undefined): void {
     this.read = true;
     this.record = record;
@@ -41,7 +41,7 @@ export class Item<T> {
   /** The value as the transaction sees it, as a copy. */
   value(): T | undefined | Promise<T> {
     const { write, record } = this;
-    // What is only to end at another time was not encoded here.
+    // A touched entry was not encoded here.
     if (write && write.id !== record?.id) return this.core.values.reopen(write.payload, this.key.key);
     return write === null || !record ? undefined : this.core.values.decode(record);
   }
@@ -54,13 +54,13 @@ export class Item<T> {
     return new Entry(this.key.key, value, id, ttl === "keep" ? record?.expiresAt : core.expiry(ttl));
   }
 
-  /** How long a value written now lives, where nothing else is told: what remains of the one that it replaces. */
+  /** The default ttl of a value that is written now: what remains of the value that it replaces. */
   get remainder(): Ttl | undefined {
     if (this.write) return this.write.ttl;
     return this.write === undefined && this.record ? "keep" : this.core.ttl;
   }
 
-  /** What the commit does for this key; `undefined` if it was only named. */
+  /** The operation of the commit for this key; `undefined` if the key was only named. */
   operation(): Operation | undefined {
     const { key, write, record, read } = this;
     const seen = !read ? undefined : record ? { id: record.id } : ({ absent: true } as const);

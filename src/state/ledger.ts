@@ -9,25 +9,25 @@ import { coreOf, type StateStore } from "./store.ts";
 import type { Encoded } from "./values.ts";
 import type { View } from "./view.ts";
 
-/** What a transaction is under. */
+/** The terms of a transaction. */
 export interface TransactionTerms {
   /** The limits of a request that starts now. */
   readonly call: () => Call;
-  /** What its lease does, if it has one. */
+  /** How its lease guards it, if it has one. */
   readonly protection?: Protection | undefined;
-  /** A record that is known already. */
+  /** A record that need not be read. */
   readonly known?: Found | undefined;
-  /** Where it looks for records before it reads them, and leaves what it has read. */
+  /** A view that it looks into before it reads, and puts what it has read into. */
   readonly view?: View | undefined;
 }
 
-/** The record of a key, as it is. */
+/** The present record of a key. */
 export interface Found {
   readonly key: Key;
   readonly record: StoredRecord | undefined;
 }
 
-/** What a transaction has read and is to write, and the calls that are under way. */
+/** The items of a transaction, which say what it has read and is to write, and its calls under way. */
 export class Ledger {
   readonly items = new Map<string, Item<unknown>>();
   readonly #instance: Instance;
@@ -42,7 +42,7 @@ export class Ledger {
     this.#terms = terms;
   }
 
-  /** What is known of a key of a store. Throws InvalidArgumentError for what is no key of a store of this backend. */
+  /** The item of a key. Throws InvalidArgumentError for anything but a valid key of a store of this backend. */
   item<T>(store: StateStore<T>, rawKey: string): Item<T> {
     if (this.#ended)
       throw new InvalidArgumentError("the transaction is over: it must not be used after its function ended");
@@ -60,7 +60,7 @@ export class Ledger {
     return item;
   }
 
-  /** Waits for what must be known before the item is used; nothing where it is. */
+  /** Waits until the item can be used. Undefined if it can be used now. */
   ready<T>(item: Item<T>): Promise<void> | undefined {
     if (item.reading ?? item.writing) return item.reading ?? item.writing;
     if (item.read || item.write !== undefined) return undefined;
@@ -81,7 +81,7 @@ export class Ledger {
     item.found(view ? view.look(item.key) : record);
   }
 
-  /** Holds a write back; `null` deletes. */
+  /** Holds a write back. `null` deletes. */
   put<T>(item: Item<T>, encoded: Encoded | null | Promise<Encoded>, ttl: Ttl | undefined): void {
     if (!(encoded instanceof Promise) && !item.writing) return this.#apply(item, encoded, ttl);
     // In the order of the calls, however long a schema takes.
@@ -92,26 +92,26 @@ export class Ledger {
     item.writing = this.track(writing);
   }
 
-  /** Counts a call; one that fails is noticed also where nobody awaits it. */
+  /** Counts a call. A failure is noticed even if the call is not awaited. */
   track<R>(work: Promise<R>): Promise<R> {
     this.#unsettled++;
     work.then(this.#succeeded, this.#failed);
     return work;
   }
 
-  /** Resolves when no call is under way, and takes no more from that moment on; rejects if one failed. */
+  /** Resolves when no call is under way, and refuses calls from that moment on. Rejects if a call failed. */
   async settled(): Promise<void> {
     while (this.#unsettled > 0) await new Promise<void>((resolve) => (this.#onSettled = resolve));
     this.#ended = true;
     if (this.#failure) throw this.#failure.error;
   }
 
-  /** Takes no more calls. */
+  /** Refuses calls from now on. */
   end(): void {
     this.#ended = true;
   }
 
-  /** Something that was read and is no longer so. */
+  /** A record that was read and has changed since, if there is one. */
   async stale(): Promise<Found | undefined> {
     const call = this.#terms.call();
     const read = [...this.items.values()].filter((item) => item.read);

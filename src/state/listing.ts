@@ -14,10 +14,10 @@ import {
 } from "./options.ts";
 import { whenAll } from "./thenable.ts";
 
-/** Entries of a page, unless told. */
+/** Entries of a page, unless the call says otherwise. */
 const pageSize = 100;
 const largestPage = 1_000;
-/** Entries, and keys without values, that a listing holds in memory at a time. */
+/** How many entries, or keys without values, a listing holds in memory at a time. */
 const stride = 256;
 const keyStride = 1_000;
 
@@ -33,7 +33,7 @@ export async function listPage<T>(core: StoreCore<T>, options: ListPageOptions |
   return readPage(core, prefix, cursor, limit, call);
 }
 
-/** All entries, page by page. Each page has the call's timeout for itself. */
+/** All entries, page by page. Each page has the timeout of the call for itself. */
 export async function* list<T>(
   core: StoreCore<T>,
   options: ListOptions | undefined,
@@ -66,7 +66,7 @@ export async function* pages<T>(
   } while (cursor !== undefined);
 }
 
-/** All keys, page by page. Each page has the call's timeout for itself. */
+/** All keys, page by page. Each page has the timeout of the call for itself. */
 export async function* listKeys<T>(
   core: StoreCore<T>,
   options: ListOptions | undefined,
@@ -89,7 +89,7 @@ export async function count<T>(core: StoreCore<T>, options: CountOptions | undef
   return found;
 }
 
-/** Deletes what is there, page by page; how many entries that were. */
+/** Deletes all entries, page by page. How many there were. */
 export async function clear<T>(core: StoreCore<T>, options: ClearOptions | undefined): Promise<number> {
   refuseForgotten(options, "lease");
   const prefix = resolvePrefix(options?.prefix);

@@ -9,7 +9,7 @@ import { whenAll } from "./thenable.ts";
 
 type SetOperation = Extract<Operation, { op: "set" }>;
 
-/** The entries of keys, those that are there, in the order of the keys: one request, whatever their number. */
+/** The entries of those keys that have one, in the order of the keys. One request, however many keys. */
 export async function loadEntries<T>(
   core: StoreCore<T>,
   keys: Iterable<string>,
@@ -19,14 +19,14 @@ export async function loadEntries<T>(
   checkIterable(keys, "keys");
   const addresses = Array.from(new Set(keys), (key) => core.at(key));
   if (!core.host.known) await core.host.ready(call);
-  // A group a key: one server may keep them in several places.
+  // One group for each key, because a server may keep the keys in several places.
   const records = await whenAll(addresses, (key) => core.read(key, call));
   const present = records.filter((record) => record !== undefined);
   const entries = await whenAll(present, (record) => core.entry(record, call));
   return new Map(entries.map((entry) => [entry.key, entry]));
 }
 
-/** Deletes entries independently of each other, in one request; how many there were. */
+/** Deletes entries independently of each other, in one request. How many there were. */
 export async function deleteMany<T>(
   core: StoreCore<T>,
   keys: Iterable<string>,
@@ -41,7 +41,7 @@ export async function deleteMany<T>(
   const protecting = core.protection(options?.lease, opened, call);
   const protection = protecting instanceof Promise ? await protecting : protecting;
   const ops = addresses.map((key) => ({ op: "delete", key }) as const);
-  // Before anything is sent: one that the lease does not cover refuses all.
+  // Before anything is sent: a key that the lease does not cover refuses all.
   for (const op of ops) protection?.cover([op], [op.key]);
   const deletes = ops.map((op) => async () => core.passed(await core.write(op, call, protection), op.key.key));
   const deleted = await allOrBatchError(deletes, call, source.backend, "deleted");

@@ -12,13 +12,13 @@ import { isThenable } from "./thenable.ts";
 import type { Encoded } from "./values.ts";
 import type { View } from "./view.ts";
 
-/** What decides about an entry; it may run several times. */
+/** The function that decides about an entry. It may run several times. */
 export type Change<T> = (current: T | undefined) => T | Verdict | Promise<T | Verdict>;
 
 /**
- * Reads, has `fn` decide, writes on the condition that nothing changed meanwhile, and does it again on a conflict,
- * until the deadline. Calls of one process that wait on one key are read, run one after another and written together.
- * The time that `fn` takes does not count against the requests, but no new try starts after the deadline.
+ * Reads the entry, lets `fn` decide, and writes on the condition that nothing changed meanwhile; again after a
+ * conflict, until the deadline. Calls of one process that wait for one key are read once, run one after another and
+ * written together. The time of `fn` does not count against the requests, but no new try starts after the deadline.
  */
 export async function modify<T>(
   core: StoreCore<T>,
@@ -53,7 +53,7 @@ export async function modify<T>(
   }
 }
 
-/** How long what is written lives. */
+/** The ttl of the write. */
 interface Ends {
   readonly existing: Ttl | undefined;
   readonly created: Ttl | undefined;

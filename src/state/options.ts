@@ -8,34 +8,32 @@ import type { StandardSchema } from "./standard-schema.ts";
 
 /** How a state store keeps its entries. */
 export interface StateStoreOptions<T> {
-  /** Parts the records of applications that share a store. Default: empty. At most 256 bytes. */
+  /** Separates the records of applications that share a store. At most 256 bytes. Default: `""`. */
   readonly service?: string | undefined;
-  /**
-   * How long an entry lives after it was saved, unless `save` says otherwise. Default: `"never"`, it does not expire.
-   */
+  /** How long an entry lives after it was saved, unless `save` says otherwise. Default: `"never"`. */
   readonly ttl?: Duration | "never" | undefined;
   /**
-   * Checks values on save, and on load after `migrate`. What it gives is what is stored or returned, so it must accept
-   * its own output. A value that it refuses rejects `save` with InvalidArgumentError and `load` with CorruptValueError.
+   * Checks values on save, and on load after `migrate`. Its output is what is stored or returned, so it must accept its
+   * own output. If it refuses a value, `save` rejects with InvalidArgumentError and `load` with CorruptValueError.
    */
   readonly schema?: StandardSchema<T> | undefined;
   /**
-   * The version of the values' shape that this code writes: a positive integer, 1 unless told. Raise it when the shape
-   * changes.
+   * The version of the values' shape that this code writes: a positive integer. Raise it when the shape changes.
+   * Default: 1.
    */
   readonly version?: number | undefined;
   /**
    * Brings a value that an earlier version wrote to the present shape, on every load until it is saved again. Without
-   * it such a value is taken as it is.
+   * it the value is taken as it is.
    */
   readonly migrate?: ((value: unknown, fromVersion: number) => unknown) | undefined;
   /** How values become text or bytes. Default: JSON that keeps more than JSON does. */
   readonly codec?: Codec | undefined;
 }
 
-/** A condition on an entry: that there is none, or that it still is of a version. */
+/** A condition on an entry: that there is none, or that it still has a version. */
 export type If = { readonly absent: true } | IfVersion;
-/** That an entry still is of a version. */
+/** The condition that an entry still has a version. */
 export type IfVersion = { readonly version: Version } | Entry<unknown>;
 
 /** A lease, as locks hand them out. */
@@ -44,11 +42,11 @@ export interface LeaseLike {
   assertHeld(): void;
 }
 
-/** What a write that a lease guards takes. */
+/** The lease that guards a call. */
 export interface LeaseOption {
   /**
-   * Writes only while this lease is held; else FencedError. A lease of the same store may be on any lock; one of
-   * another server must be on the entry's own name and key. An own property that is `undefined` is refused.
+   * Writes only while this lease is held, else FencedError. A lease of the same store may be on any lock. A lease of
+   * another server must be on the name and key of the entry. An own property that is `undefined` is refused.
    */
   readonly lease?: LeaseLike;
 }
@@ -61,15 +59,15 @@ export interface EndOptions {
   /** How long the entry lives from now on: milliseconds, a string such as `"5m"`, or `"never"`. */
   readonly ttl?: Duration | "never" | undefined;
   /**
-   * When it expires, by the store's clock: a Date, or milliseconds since 1970. One that is past is written and has
-   * expired. Not together with `ttl`: InvalidArgumentError.
+   * When it expires, by the store's clock: a Date, or milliseconds since 1970. An entry with a time in the past is
+   * written and has expired. Together with `ttl` it is refused with InvalidArgumentError.
    */
   readonly expiresAt?: Date | number | undefined;
 }
 
-/** What becomes of one entry on `save`. Without `ttl` and `expiresAt` it lives as long as the store says. */
+/** Options of one entry on `save`. Without `ttl` and `expiresAt` the ttl of the store is used. */
 export interface SaveTerms extends EndOptions {
-  /** Writes only if there is no entry, or if it is of that version still; else ConflictError. */
+  /** Writes only if there is no entry, or if the entry still has that version; else ConflictError. */
   readonly if?: If;
 }
 
@@ -82,20 +80,20 @@ export interface SaveEntry<T> extends SaveTerms {
   readonly value: T;
 }
 
-/** Options of `saveMany`. `ttl` and `expiresAt` are of the entries that say neither. */
+/** Options of `saveMany`. `ttl` and `expiresAt` are for the entries that have neither. */
 export interface SaveManyOptions extends CallOptions, LeaseOption, EndOptions {}
 
 /**
- * Options of `update`. Without `ttl` and `expiresAt` what remains of the entry's life stays; one that `upsert` creates
- * lives as long as the store says.
+ * Options of `update`. Without `ttl` and `expiresAt` an existing entry keeps what remains of its life, and a new one
+ * gets the ttl of the store.
  */
 export interface UpdateOptions extends CallOptions, LeaseOption, EndOptions {}
 
 /** Options of `upsert`. */
 export interface UpsertOptions extends UpdateOptions {
   /**
-   * Whether `ttl` or `expiresAt` is of a new entry only: one that is there keeps what remains of its life. Default:
-   * false.
+   * Whether `ttl` and `expiresAt` are for a new entry only. An existing entry then keeps what remains of its life.
+   * Default: false.
    */
   readonly keepTtl?: boolean | undefined;
 }
@@ -105,7 +103,7 @@ export interface TakeOptions extends CallOptions, LeaseOption {}
 
 /** Options of `touch`. */
 export interface TouchOptions extends CallOptions, LeaseOption {
-  /** Only if the entry is of that version still; else, also if it is missing, ConflictError. */
+  /** Only if the entry still has that version; else, and if there is no entry, ConflictError. */
   readonly if?: IfVersion;
 }
 
@@ -126,7 +124,7 @@ export interface CountOptions extends CallOptions {
 
 /** Options of `delete`. */
 export interface DeleteOptions extends CallOptions, LeaseOption {
-  /** Deletes only if the entry is of that version still; else, also if it is missing, ConflictError. */
+  /** Deletes only if the entry still has that version; else, and if there is no entry, ConflictError. */
   readonly if?: IfVersion;
 }
 
@@ -134,7 +132,7 @@ export interface DeleteOptions extends CallOptions, LeaseOption {
 export interface ListOptions extends CallOptions {
   /** Only keys that start with it. */
   readonly prefix?: string | undefined;
-  /** At most so many entries or keys. Default: all. */
+  /** At most that many entries or keys. Default: all. */
   readonly limit?: number | undefined;
 }
 
@@ -142,9 +140,9 @@ export interface ListOptions extends CallOptions {
 export interface ListPageOptions extends CallOptions {
   /** Only keys that start with it; the same for every page of a listing. */
   readonly prefix?: string | undefined;
-  /** Where to go on: what the page before gave. Opaque. */
+  /** Where to go on: the `cursor` of the page before. Opaque. */
   readonly cursor?: string | undefined;
-  /** At most so many entries a page, 1 to 1,000. Default: 100. A page may hold fewer and still have a next one. */
+  /** At most that many entries a page, 1 to 1,000. Default: 100. A page may hold fewer and still have a next one. */
   readonly limit?: number | undefined;
 }
 
@@ -191,21 +189,21 @@ export function resolveOptions<T>(options: StateStoreOptions<T> = {}): ResolvedS
   return { service: options.service ?? "", ttl: resolveTtl(options.ttl, undefined), schema, version, migrate, codec };
 }
 
-/** A ttl in ms, `undefined` for none, or `fallback` where none is told. */
+/** A ttl in ms, `undefined` for none. Without `ttl`, `fallback`. */
 function resolveTtl<F>(ttl: Duration | "never" | undefined, fallback: F): number | undefined | F {
   if (ttl === undefined) return fallback;
   const ms = toMsOrNever(ttl, "ttl");
   return ms === Infinity ? undefined : ms;
 }
 
-/** A ttl in ms that must be told, `undefined` for none. Throws InvalidArgumentError. */
+/** A ttl in ms that must be given, `undefined` for none. Throws InvalidArgumentError. */
 export function requireTtl(ttl: Duration | "never"): number | undefined {
   const ms = resolveTtl(ttl, null);
   if (ms !== null) return ms;
   throw new InvalidArgumentError('ttl is required: milliseconds, a string such as "5m", or "never"');
 }
 
-/** When an entry ends, for the port; `fallback` where that is not told. Throws InvalidArgumentError. */
+/** When an entry ends, for the port; `fallback` if neither option is given. Throws InvalidArgumentError. */
 export function resolveEnd<F>(terms: EndOptions | undefined, fallback: F): Exclude<Ttl, "keep"> | undefined | F {
   const expiresAt = terms?.expiresAt;
   if (expiresAt === undefined) return resolveTtl(terms?.ttl, fallback);
@@ -216,17 +214,17 @@ export function resolveEnd<F>(terms: EndOptions | undefined, fallback: F): Exclu
   throw new InvalidArgumentError("expiresAt must be a Date, or milliseconds since 1970");
 }
 
-/** Whether `ttl` is of a new entry only. Throws InvalidArgumentError for what is neither true nor false. */
+/** Whether `ttl` is for a new entry only. Throws InvalidArgumentError for anything but true or false. */
 export function checkKeepTtl(options: UpsertOptions | undefined): boolean {
   const keepTtl: unknown = options?.keepTtl ?? false;
   if (typeof keepTtl === "boolean") return keepTtl;
   throw new InvalidArgumentError("keepTtl must be true or false");
 }
 
-/** The last moment that a Date can tell. */
+/** The last moment that a Date can hold. */
 const latestMs = 8.64e15;
 
-/** A count within bounds, or `fallback` where none is told. */
+/** A count within bounds; without one, `fallback`. */
 export function resolveLimit(limit: number | undefined, fallback: number, most: number): number {
   if (limit === undefined) return fallback;
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > most) {
@@ -235,7 +233,10 @@ export function resolveLimit(limit: number | undefined, fallback: number, most: 
   return limit;
 }
 
-/** Refuses what is not a collection; a string would be taken for its characters. */
+/**
+ * Throws InvalidArgumentError for anything but a collection. A string is refused too, for it would count as its
+ * characters.
+ */
 export function checkIterable(items: unknown, what: string): void {
   if (
     typeof items === "object" &&
@@ -248,7 +249,7 @@ export function checkIterable(items: unknown, what: string): void {
   );
 }
 
-/** Refuses what is not a function. */
+/** Throws InvalidArgumentError for anything but a function. */
 export function checkFunction(fn: unknown, what = "fn"): void {
   if (typeof fn !== "function") throw new InvalidArgumentError(`${what} must be a function, got ${typeof fn}`);
 }

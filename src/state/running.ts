@@ -3,7 +3,7 @@ import { UnavailableError } from "../base/errors.ts";
 import type { Closing, Instance } from "../client/index.ts";
 
 /**
- * The functions of the application that run inside of an instance's updates and transactions: they end with it at the
+ * The functions of the application inside of an instance's updates and transactions. They end with the instance at the
  * latest.
  */
 export class Running implements Closing {
@@ -16,12 +16,15 @@ export class Running implements Closing {
     instance.register(this);
   }
 
-  /** Throws UnavailableError once those that ran were ended: no function starts from then on. */
+  /** Throws UnavailableError once the instance has ended. No function starts from then on. */
   assertLive(): void {
     if (this.#ended) throw this.#ended;
   }
 
-  /** What a function gives, unless the signal or the instance's end comes first; it then runs on unobserved. */
+  /**
+   * The result of a function, unless the signal or the end of the instance comes first. The function then runs on
+   * unobserved.
+   */
   until<R>(work: PromiseLike<R>, signal: AbortSignal | undefined): Promise<R> {
     return new Promise<R>((resolve, reject) => {
       const stop = (error: Error): void => {

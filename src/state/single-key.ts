@@ -17,7 +17,8 @@ import {
 } from "./options.ts";
 import type { Encoded } from "./values.ts";
 
-// Calls on one key. They send their request before they first wait, where they can: calls on one key keep their order.
+// Calls on one key. They send their request before they first wait, where they can, so that calls on one key keep their
+// order.
 
 export function load<T>(core: StoreCore<T>, rawKey: string, options: CallOptions | undefined): Promise<T | undefined> {
   try {
@@ -116,7 +117,7 @@ export async function touch<T>(
   return change(core, { ...at, ttl: requireTtl(ttl) }, options);
 }
 
-/** Sends an operation that tells whether there was an entry. */
+/** Sends an operation whose result is whether there was an entry. */
 async function change<T>(
   core: StoreCore<T>,
   op: Extract<Operation, { op: "delete" | "touch" }>,

@@ -1,12 +1,12 @@
 import type { Instance } from "../client/index.ts";
 import type { View } from "./view.ts";
 
-/** How long others wait for what a function reads, in ms. */
+/** How long the other tasks wait for the reads of a function, in ms. */
 const longestReadsMs = 250;
 
 /**
- * Whether a function needs nothing but promises and the store, and of that not too much: others wait for it. `onRead`
- * is called when it waits for the store.
+ * Whether a function ends soon: it needs nothing but promises and the store, and not too much of that. The other tasks
+ * wait for it meanwhile. `onRead` is called when it waits for the store.
  */
 export async function soon(
   playing: Promise<void>,
@@ -33,7 +33,7 @@ export async function soon(
   }
 }
 
-/** Whether something ends within that time. */
+/** Whether a promise settles within that time. */
 export async function within(playing: Promise<unknown>, ms: number, { time }: Instance): Promise<boolean> {
   let timer: { clear(): void } | undefined;
   const late = new Promise<false>((resolve) => (timer = time.after(ms, () => resolve(false), { ref: true })));

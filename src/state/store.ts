@@ -31,12 +31,10 @@ import { KEEP, type Verdict } from "./symbols.ts";
 import { take } from "./taking.ts";
 import { watch } from "./watching.ts";
 
-/** Set by the class, which alone can look inside. */
+/** Set by the class, which alone can read its private field. */
 let open: <T>(store: StateStore<T>) => StoreCore<T> | undefined;
 
-/**
- * The insides of a store, for those who work on several stores at once. Throws InvalidArgumentError for what is none.
- */
+/** The inside of a store, for calls on several stores. Throws InvalidArgumentError for anything but a store. */
 export function coreOf<T>(store: StateStore<T>): StoreCore<T> {
   const core = typeof store === "object" && store !== null ? open(store) : undefined;
   if (!core) throw new InvalidArgumentError("store must be a StateStore of this copy of the package");
@@ -44,11 +42,11 @@ export function coreOf<T>(store: StateStore<T>): StoreCore<T> {
 }
 
 /**
- * Entries by key, all of one type. What is saved is what is loaded, as an independent copy; no update is lost.
+ * Entries by key, all of one type. A loaded value equals the saved one and is an independent copy. No update is lost.
  *
- * Every call takes a `signal` and a `timeout`. It rejects with InvalidArgumentError for bad input, UnavailableError
- * where the store could not be asked and nothing happened, and, if it writes, IndeterminateError where its outcome is
- * unknown.
+ * Every call takes a `signal` and a `timeout`. It rejects with InvalidArgumentError for bad input, with
+ * UnavailableError if the store could not be asked and nothing happened, and, if it writes, with IndeterminateError if
+ * its outcome is unknown.
  */
 export class StateStore<T> {
   readonly #core: StoreCore<T>;
@@ -57,7 +55,7 @@ export class StateStore<T> {
     open = (store) => (#core in store ? store.#core : undefined);
   }
 
-  /** A store of an instance; services get theirs from `connect` or the class of a backend. Does no I/O. */
+  /** A store of an instance. Services get theirs from `connect` or the class of a backend. No I/O. */
   constructor(instance: Instance, name: string, options?: StateStoreOptions<T>) {
     this.#core = new StoreCore(instance, name, options);
   }
@@ -74,7 +72,7 @@ export class StateStore<T> {
 
   /**
    * The value of a key, or `undefined`. Rejects with CorruptValueError or SchemaVersionError for an entry that this
-   * code cannot read; it stays as it is.
+   * code cannot read. The entry stays as it is.
    */
   load(key: string, options?: CallOptions): Promise<T | undefined> {
     const core = this.#core;
@@ -82,8 +80,8 @@ export class StateStore<T> {
   }
 
   /**
-   * The entry of a key, with its version, or `undefined`. With a `lease`, FencedError unless it is held; an entry that
-   * another server keeps then refuses every lease before this one.
+   * The entry of a key, with its version, or `undefined`. With a `lease`, rejects with FencedError unless it is held.
+   * If another server keeps the entry, it then refuses every earlier lease.
    */
   loadEntry(key: string, options?: LoadEntryOptions): Promise<Entry<T> | undefined> {
     return this.#core.observe("loadEntry", () => loadEntry(this.#core, key, options));
@@ -100,15 +98,14 @@ export class StateStore<T> {
     return this.#core.observe("loadEntries", () => loadEntries(this.#core, keys, options));
   }
 
-  /** Whether there is an entry. Its value does not travel, and is not looked at. */
+  /** Whether there is an entry. Its value is not transferred, and not checked. */
   has(key: string, options?: CallOptions): Promise<boolean> {
     return this.#core.observe("has", () => has(this.#core, key, options));
   }
 
   /**
-   * Writes an entry, and gives its version. The value is taken as it is now: what becomes of it later does not matter.
-   * Rejects with ConflictError (`if` does not hold), FencedError (`lease` is over) or UnsupportedValueError, and has
-   * then written nothing.
+   * Writes an entry, and gives its version. It takes a copy of the value at once. Rejects with ConflictError (`if` does
+   * not hold), FencedError (`lease` is over) or UnsupportedValueError, and has then written nothing.
    */
   save(key: string, value: T, options?: SaveOptions): Promise<Version> {
     const core = this.#core;
@@ -118,18 +115,19 @@ export class StateStore<T> {
 
   /**
    * Writes entries independently of each other, in one request, and gives their versions. Bad input refuses all of
-   * them; otherwise BatchError tells what became of each, and those that succeeded stay.
+   * them. Otherwise BatchError has the outcome of each, and those that succeeded stay.
    */
   saveMany(entries: Iterable<readonly [string, T] | SaveEntry<T>>, options?: SaveManyOptions): Promise<Version[]> {
     return this.#core.observe("saveMany", () => saveMany(this.#core, entries, options));
   }
 
   /**
-   * Replaces an entry by what `fn` makes of its value, and gives the new entry. `fn` is not called for a missing key,
-   * which stays missing: `undefined`. It may run several times, since a conflict runs it again until the timeout, then
-   * ConflictError with the number of `tries`. Calls of a process that wait for one key are written together: an entry
-   * in between is what its own `fn` returned, under a version that is never stored. `KEEP` leaves the entry, `REMOVE`
-   * deletes it. What remains of its ttl stays.
+   * Replaces the value of an entry by the result of `fn`, and gives the new entry. For a missing key it does not call
+   * `fn`, and gives `undefined`. `KEEP` leaves the entry, `REMOVE` deletes it. The entry keeps what remains of its ttl.
+   *
+   * `fn` may run several times: a conflict runs it again, until the timeout. Then it rejects with ConflictError, with
+   * the number of `tries`. Calls of a process that wait for one key are written together: each gets the entry that its
+   * own `fn` returned, and the version of an entry in between is never stored.
    */
   update(
     key: string,
@@ -144,8 +142,8 @@ export class StateStore<T> {
   }
 
   /**
-   * As `update`, but `fn` is also called for a missing key, with `undefined`, and may create it. With `keepTtl`, `ttl`
-   * is of an entry that it creates; one that is there keeps what remains of its life.
+   * As `update`, but it also calls `fn` for a missing key, with `undefined`, and may create the entry. With `keepTtl`,
+   * `ttl` and `expiresAt` are for a new entry only: an existing entry keeps what remains of its life.
    */
   upsert(
     key: string,
@@ -155,24 +153,28 @@ export class StateStore<T> {
     return this.#core.observe("upsert", () => modify(this.#core, key, fn, options, true));
   }
 
-  /** Deletes an entry; whether there was one. With `if`, ConflictError unless there is one of that version. */
+  /**
+   * Deletes an entry. Resolves with whether there was one. With `if`, rejects with ConflictError unless there is an
+   * entry of that version.
+   */
   delete(key: string, options?: DeleteOptions): Promise<boolean> {
     return this.#core.observe("delete", () => remove(this.#core, key, options));
   }
 
   /**
-   * Deletes entries independently of each other, in one request; how many there were. Bad input refuses all of them;
-   * otherwise BatchError tells what became of each key, in their order, each once, and what was deleted stays so.
+   * Deletes entries independently of each other, in one request. Resolves with how many there were. Bad input refuses
+   * all of them. Otherwise BatchError has the outcome of each key, each once, in their order, and what was deleted
+   * stays so.
    */
   deleteMany(keys: Iterable<string>, options?: DeleteManyOptions): Promise<number> {
     return this.#core.observe("deleteMany", () => deleteMany(this.#core, keys, options));
   }
 
   /**
-   * Deletes an entry and gives it, or `undefined` where there is none: of all who take it at the same time, one gets
-   * it. It is deleted on the condition that it still is what was read; a conflict tries again until the timeout, then
-   * ConflictError with the number of `tries`. Rejects with FencedError (`lease` is over), and with CorruptValueError or
-   * SchemaVersionError for an entry that this code cannot read, which stays.
+   * Deletes an entry and gives it, or `undefined` if there is none. Of all who take it at the same time, one gets it.
+   * It deletes the entry on the condition that it has not changed since it was read. A conflict tries again until the
+   * timeout, then rejects with ConflictError, with the number of `tries`. Rejects with FencedError (`lease` is over),
+   * and with CorruptValueError or SchemaVersionError for an entry that this code cannot read, which stays.
    */
   take(key: string, options?: TakeOptions): Promise<Entry<T> | undefined> {
     return this.#core.observe("take", () => take(this.#core, key, options));
@@ -180,40 +182,41 @@ export class StateStore<T> {
 
   /**
    * Gives an entry another life, counted from now: `ttl` in milliseconds, as a string such as `"5m"`, or `"never"`.
-   * Whether there was one. Its value and its version stay, so conditions on it still hold. With `if`, ConflictError
-   * unless there is one of that version. Watchers may be told. A write whose reply was lost is IndeterminateError: it
-   * is not sent again.
+   * Resolves with whether there was an entry. Its value and its version stay, so conditions on it still hold. Watchers
+   * may see a change. With `if`, rejects with ConflictError unless there is an entry of that version. If the reply was
+   * lost, rejects with IndeterminateError: the request is not sent again.
    */
   touch(key: string, ttl: Duration | "never", options?: TouchOptions): Promise<boolean> {
     return this.#core.observe("touch", () => touch(this.#core, key, ttl, options));
   }
 
   /**
-   * Deletes every entry, or those of a prefix, page by page; how many there were. What was there when it was called is
-   * gone or was written anew since; what is written meanwhile may be deleted. The timeout is that of one page. An error
-   * leaves the rest as it is: call it again. UnsupportedError where the backend cannot list.
+   * Deletes every entry, or those of a prefix, page by page. Resolves with how many there were. Every entry that was
+   * there at the call is deleted, or was written anew since. Entries that are written meanwhile may be deleted. The
+   * timeout is for each page. An error leaves the rest as it is: call it again. Rejects with UnsupportedError if the
+   * backend cannot list.
    */
   clear(options?: ClearOptions): Promise<number> {
     return this.#core.observe("clear", () => clear(this.#core, options));
   }
 
-  /** The keys of all entries, as `list` without the values, which do not travel. */
+  /** The keys of all entries, as `list`, without the values, which are not transferred. */
   keys(options?: ListOptions): AsyncIterable<string> {
     return listKeys(this.#core, options);
   }
 
   /**
-   * How many entries there are; no values travel. No snapshot: it counts what a listing shows, so one that comes or
-   * goes meanwhile may count or not, and one that the store shows twice counts twice. The timeout is that of one page.
-   * UnsupportedError where the backend cannot list.
+   * How many entries there are, without transferring values. No snapshot: entries that come or go meanwhile may count
+   * or not, and an entry that a listing shows twice counts twice. The timeout is for each page. Rejects with
+   * UnsupportedError if the backend cannot list.
    */
   count(options?: CountOptions): Promise<number> {
     return this.#core.observe("count", () => count(this.#core, options));
   }
 
   /**
-   * All entries, in no order, page by page; no snapshot. A key that is there throughout is yielded at least once. The
-   * timeout is that of one page. UnsupportedError where the backend cannot list.
+   * All entries, in no order, page by page. No snapshot: a key that is there throughout is yielded at least once. The
+   * timeout is for each page. Rejects with UnsupportedError if the backend cannot list.
    */
   list(options?: ListOptions): AsyncIterable<Entry<T>> {
     return list(this.#core, options);
@@ -225,10 +228,10 @@ export class StateStore<T> {
   }
 
   /**
-   * Tells of changes from the moment when it resolves: the latest state of each key that changed, at least once. `gap`
-   * says that changes may have been missed; with `initial`, every entry is then yielded again, as at the start. A store
-   * that is away is waited for. It ends, without an error, with `signal`, with the loop over it, or when the instance
-   * is closed. UnsupportedError where the backend cannot tell.
+   * Yields changes from the moment when it resolves: the latest state of each key that changed, at least once. `gap`
+   * means that changes may have been missed; with `initial`, every entry is then yielded again, as at the start. It
+   * waits for a store that is away. It ends without an error with `signal`, with the loop over it, or when the instance
+   * is closed. Rejects with UnsupportedError if the backend does not signal changes.
    */
   watch(options?: WatchOptions): Promise<AsyncIterable<Change<T>>> {
     return this.#core.observe("watch", () => watch(this.#core, options));

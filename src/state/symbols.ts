@@ -1,8 +1,8 @@
 declare const verdict: unique symbol;
 
 /**
- * The type of {@link KEEP} and {@link REMOVE}. Not `unique symbol`: of that, `async () => REMOVE` would give a promise
- * of any symbol.
+ * The type of {@link KEEP} and {@link REMOVE}. It is no `unique symbol`: with that, `async () => REMOVE` would give a
+ * promise of any symbol.
  */
 export type Verdict = symbol & { readonly [verdict]: true };
 

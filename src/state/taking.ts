@@ -8,8 +8,8 @@ import type { Work } from "./task.ts";
 import type { View } from "./view.ts";
 
 /**
- * Deletes an entry on the condition that it still is what was read, and gives it. An entry that this code cannot read
- * is not deleted, so it is read first; and a reply that was lost can be asked for again, for a version is never there
+ * Reads an entry, and deletes it on the condition that it has not changed. It is read first, because an entry that this
+ * code cannot read is not deleted. If the reply is lost, the delete can be sent again, for a version is never there
  * twice.
  */
 export async function take<T>(
@@ -29,7 +29,7 @@ export async function take<T>(
   return host.lines.enter(place, new Taking(core, key, protection, call), call);
 }
 
-/** Takes one entry, in line with those who update it. */
+/** Takes one entry, in the line of its key. */
 class Taking<T> implements Work<Entry<T> | undefined> {
   readonly #core: StoreCore<T>;
   readonly #key: Key;

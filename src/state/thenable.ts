@@ -3,7 +3,7 @@ export function isThenable<R>(value: R | PromiseLike<R>): value is PromiseLike<R
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
 
-/** `fn` of all items, waited for only where one is not there yet. Of several failures the first one counts. */
+/** `fn` of all items. It is a promise only if one of the results is. Of several failures the first one counts. */
 export function whenAll<Item, R>(
   items: Iterable<Item>,
   fn: (item: Item) => R | Promise<R>,
@@ -17,7 +17,7 @@ export function whenAll<Item, R>(
       results.push(result);
     } catch (error) {
       if (!late) throw error;
-      // Those that are under way must have somebody who waits for them.
+      // The others are awaited as well: none may reject unhandled.
       results.push(failure(error));
     }
   }

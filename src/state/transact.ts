@@ -10,7 +10,7 @@ import { protectionOf } from "./protection.ts";
 import type { Work } from "./task.ts";
 import { Transaction } from "./transaction.ts";
 
-/** After so many conflicts a transaction takes its turn. */
+/** After so many conflicts a transaction waits in a line. */
 const mostConflicts = 2;
 
 /** Options of `transact`. */
@@ -19,12 +19,12 @@ export interface TransactOptions extends CallOptions, LeaseOption {}
 const diagnostics = new Diagnostics("state");
 
 /**
- * Runs `fn`, and commits what it wrote through the transaction as one atomic step, if everything that it read is still
- * so. Else runs it again, until the timeout; after its second conflict it takes its turn, first come first served. If
+ * Runs `fn`, and commits what it wrote through the transaction as one atomic step, if nothing that it read has changed.
+ * Else runs it again, until the timeout; after its second conflict it waits for its turn, first come first served. If
  * `fn` throws, the transaction writes nothing and its error is thrown, unless what it read has changed: then it runs
  * again.
  *
- * Rejects with ConflictError (others kept changing what it read until the timeout; `tries` tells how often it was
+ * Rejects with ConflictError (others kept changing what it read until the timeout; `tries` says how often it was
  * tried), FencedError (the lease is over), UnsupportedError (the backend cannot write these keys together),
  * IndeterminateError, or what `fn` throws.
  */
@@ -49,7 +49,7 @@ async function run<R>(
   return runTransaction(instance, fn, options);
 }
 
-/** The same for a call that was admitted; `joined` adds to each try what its caller commits with it. */
+/** The same for a call that was admitted. `joined` adds to each try what its caller commits with it. */
 export async function runTransaction<R>(
   instance: Instance,
   fn: (tx: Transaction) => R | Promise<R>,
@@ -67,9 +67,9 @@ export async function runTransaction<R>(
   const attempt = new Attempt(instance, host, inside, each, call.signal, joined);
   try {
     let tries = 0;
-    // From inside of a function whose turn it may be, it would wait for that.
+    // Called from inside of a user function it must not wait for a turn, which that function may have.
     const polite = own.outer === undefined;
-    // Where the tags have turns of their own, none is likely before a record is known.
+    // Where each tag has a turn of its own, none can be guessed before a record is known.
     const guesses = polite && !joined && opened.capabilities.transact === "full";
     let turn = guesses ? host.lines.likely() : undefined;
     for (let conflict: Found | undefined; !turn;) {
@@ -92,8 +92,8 @@ export async function runTransaction<R>(
 }
 
 /**
- * Where transactions take turns: those of a service, or where the backend commits less at once, of what it does commit
- * at once.
+ * The lock of the turns of transactions: one for a service, or one for a tag where the backend commits only what has
+ * one tag.
  */
 function turnOf({ space: { service }, key }: Key, { capabilities }: Opened): Key {
   const name = "transact";
@@ -101,7 +101,8 @@ function turnOf({ space: { service }, key }: Key, { capabilities }: Opened): Key
 }
 
 /**
- * What a try came to: a conflict comes back as what it was with, and one that would be in others' way, as their turn.
+ * The result of a try: a value, the record that a conflict was with, or the turn that it has to take because others
+ * wait for the same records.
  */
 type Tried<R> = { readonly value: R } | { readonly conflict: Found } | { readonly meets: Key };
 
@@ -113,7 +114,7 @@ class Attempt<R> {
   readonly #terms: TransactionTerms;
   readonly #signal: AbortSignal | undefined;
   readonly #joined: Joined | undefined;
-  /** The last one. */
+  /** The transaction of the last try. */
   #tx: Transaction | undefined;
 
   constructor(
@@ -132,12 +133,14 @@ class Attempt<R> {
     this.#joined = joined;
   }
 
-  /** What the last try has named. */
+  /** The keys of the last try. */
   get keys(): Iterable<string> {
     return this.#tx?.items.keys() ?? [];
   }
 
-  /** Runs the function once, and commits; if it is `polite`, only where nobody waits for the same. */
+  /**
+   * Runs the function once, and commits. If it is `polite`, it commits only where nobody waits for the same records.
+   */
   async alone(known: Found | undefined, polite: boolean): Promise<Tried<R>> {
     this.#host.running.assertLive();
     const tx = (this.#tx = new Transaction(this.#instance, { ...this.#terms, known }));
@@ -192,8 +195,8 @@ async function play<R>(fn: (tx: Transaction) => R | Promise<R>, tx: Transaction)
 }
 
 /**
- * What a function that failed had read and is no longer so. Where that cannot be asked, its error is all there is to
- * tell.
+ * A record that a failed function had read and that has changed since. If the store cannot be asked, the error of the
+ * function is thrown.
  */
 async function changed(tx: Transaction): Promise<Found | undefined> {
   try {

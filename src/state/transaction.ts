@@ -22,14 +22,14 @@ import {
 import type { View } from "./view.ts";
 
 /**
- * How a transaction keeps what it writes. Without `ttl` and `expiresAt`, what `save` writes lives as long as the store
- * says; for `update` and `upsert` what remains of the entry's life stays.
+ * Options of a write in a transaction. Without `ttl` and `expiresAt`, `save` uses the ttl of the store, and `update`
+ * and `upsert` keep what remains of the entry's life.
  */
 export type TransactionSaveOptions = EndOptions;
 
 /**
- * Reads and writes of several entries that take effect together or not at all. Its writes are held back and its reads
- * see them; what it read, also that there was nothing, is checked when it commits.
+ * Reads and writes of several entries that take effect together or not at all. Its writes are held back, and its reads
+ * see them. When it commits, everything that it read is checked, also that there was no entry.
  *
  * A call that fails makes the transaction fail, whether it was awaited or not. Usable only while its function runs.
  */
@@ -50,7 +50,7 @@ export class Transaction {
     return this.#ledger.track(this.#load(store, key));
   }
 
-  /** An entry, or `undefined`. One that this transaction wrote has the version that it is to have. */
+  /** An entry, or `undefined`. An entry that this transaction wrote has the version that it will be stored under. */
   loadEntry<T>(store: StateStore<T>, key: string): Promise<Entry<T> | undefined> {
     return this.#ledger.track(this.#loadEntry(store, key));
   }
@@ -61,8 +61,8 @@ export class Transaction {
   }
 
   /**
-   * Writes an entry when the transaction commits. The value is taken as it is now, there is nothing to await. Throws
-   * what `StateStore.save` rejects bad input with.
+   * Writes an entry when the transaction commits. It takes a copy of the value at once, and there is nothing to await.
+   * Throws the errors of bad input that `StateStore.save` rejects with.
    */
   save<T>(store: StateStore<T>, key: string, value: T, options?: TransactionSaveOptions): void {
     refuseTerms(options);
@@ -71,7 +71,7 @@ export class Transaction {
     this.#ledger.put(item, item.core.values.encode(value, key), ttl);
   }
 
-  /** Changes an entry that is there; see `StateStore.update`. */
+  /** Changes an existing entry; see `StateStore.update`. */
   update<T>(
     store: StateStore<T>,
     key: string,
@@ -97,40 +97,43 @@ export class Transaction {
     this.#ledger.put(this.#ledger.item(store, key), null, undefined);
   }
 
-  /** Deletes an entry when the transaction commits, and gives it, or `undefined` where there is none. */
+  /** Deletes an entry when the transaction commits. Gives the entry, or `undefined` if there is none. */
   take<T>(store: StateStore<T>, key: string): Promise<Entry<T> | undefined> {
     return this.#ledger.track(this.#take(store, key));
   }
 
   /**
    * Gives an entry another life when the transaction commits, counted from then: `ttl` in milliseconds, as a string
-   * such as `"5m"`, or `"never"`. Whether there is one. Its value and its version stay.
+   * such as `"5m"`, or `"never"`. Its value and its version stay. Resolves with whether there is an entry.
    */
   touch<T>(store: StateStore<T>, key: string, ttl: Duration | "never"): Promise<boolean> {
     return this.#ledger.track(this.#touch(store, key, ttl));
   }
 
-  /** @internal Resolves when no call of the transaction is under way, and takes no more; rejects if one failed. */
+  /**
+   * @internal Resolves when no call of the transaction is under way, and refuses calls from then on. Rejects if one
+   * failed.
+   */
   settled(): Promise<void> {
     return this.#ledger.settled();
   }
 
-  /** @internal Takes no more calls. */
+  /** @internal Refuses calls from now on. */
   end(): void {
     this.#ledger.end();
   }
 
-  /** @internal Something that was read and is no longer so. */
+  /** @internal A record that was read and has changed since, if there is one. */
   stale(): Promise<Found | undefined> {
     return this.#ledger.stale();
   }
 
-  /** @internal What it has named, by key. */
+  /** @internal The items that it has named, by key. */
   get items(): ReadonlyMap<string, Item<unknown>> {
     return this.#ledger.items;
   }
 
-  /** @internal Whether it is to change anything. */
+  /** @internal Whether it has writes. */
   get writes(): boolean {
     for (const { write } of this.items.values()) if (write !== undefined) return true;
     return false;
@@ -148,9 +151,7 @@ export class Transaction {
     }
   }
 
-  /**
-   * @internal The group of everything that was read and written, with what else belongs to it. Changes nothing here.
-   */
+  /** @internal The group of everything that was read and written, and `extra`. Changes nothing here. */
   build(extra?: Extra): Group {
     return groupOf(this.#committing(extra));
   }
@@ -211,7 +212,7 @@ export class Transaction {
   }
 }
 
-/** What a transaction reads is checked anyway, and its lease is that of the whole. */
+/** Refuses `if` and `lease`: a transaction checks everything that it reads, and has one lease for all. */
 function refuseTerms(options: object | undefined): void {
   if (options !== undefined && ("if" in options || "lease" in options)) {
     throw new InvalidArgumentError("single writes of a transaction take no if and no lease");

@@ -13,7 +13,7 @@ export interface Encoded {
   readonly payload: Payload;
 }
 
-/** Parts the drawn id from the version of the value's shape. No drawn id holds it. */
+/** Separates the drawn id from the version of the value's shape. No drawn id contains it. */
 const mark = "~";
 
 /** Turns the values of one store into records and back: codec, schema, versions of the shape. */
@@ -24,7 +24,7 @@ export class Values<T> {
   readonly #version: number;
   readonly #suffix: string;
   readonly #migrate: ((value: unknown, fromVersion: number) => unknown) | undefined;
-  /** The schema was seen to validate asynchronously. */
+  /** Whether the schema is known to validate asynchronously. */
   #slow = false;
 
   constructor(options: ResolvedStateStoreOptions<T>, backend: string) {
@@ -36,7 +36,7 @@ export class Values<T> {
     this.#migrate = options.migrate;
   }
 
-  /** Checks and encodes a value, and draws its version. What the caller does to the value later does not matter. */
+  /** Checks and encodes a value, and draws its version. Later changes of the value by the caller do not matter. */
   encode(value: unknown, key: string): Encoded | Promise<Encoded> {
     if (!this.#schema) return this.#encoded(value, key);
     if (this.#slow) return this.#encodeCopy(this.#copy(value, key), key);
@@ -57,7 +57,7 @@ export class Values<T> {
     return Promise.resolve(migrated).then((next) => this.#checked(next, record.key));
   }
 
-  /** The value that was just encoded, as a copy: it was checked before. */
+  /** The value that was just encoded, as a copy. It need not be checked again. */
   reopen(payload: Payload, key: string): T {
     return decodeWith(this.#codec, payload, { key, backend: this.#backend }) as T;
   }
@@ -67,12 +67,12 @@ export class Values<T> {
     return { id: this.#suffix === "" ? drawId() : drawId() + this.#suffix, payload };
   }
 
-  /** What an asynchronous validator may look at in its own time, whatever the caller does to the value meanwhile. */
+  /** A copy for an asynchronous validator, which takes its time while the caller may change the value. */
   #copy(value: unknown, key: string): unknown {
     return this.reopen(this.#encoded(value, key).payload, key);
   }
 
-  /** As {@link #copy}, at once too, but what it throws rejects: the validator is under way, and must be waited for. */
+  /** As {@link #copy}, but an error is a rejection: the validator is under way, and must be awaited. */
   async #copyNow(value: unknown, key: string): Promise<unknown> {
     return this.#copy(value, key);
   }
@@ -143,7 +143,7 @@ export class Values<T> {
   }
 }
 
-/** Where a value is wrong. Messages of validators are left out: they may quote the value. */
+/** The path to what a schema refused. The messages of validators are left out, because they may quote the value. */
 function placesOf(issues: readonly SchemaIssue[]): string {
   const first = issues[0]?.path?.map((step) => (typeof step === "object" ? step.key : step)) ?? [];
   const path = formatPath(first);

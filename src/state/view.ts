@@ -3,30 +3,29 @@ import type { Condition, Operation, StoredRecord, Ttl } from "../port/index.ts";
 import { Put } from "./put.ts";
 import type { Encoded } from "./values.ts";
 
-/** What knows when something written now expires. */
+/** Knows when an entry that is written now expires. */
 interface Expiry {
   expiry(ttl: Exclude<Ttl, "keep"> | undefined): number | undefined;
 }
 
-/** What is known of one key. */
+/** What a view knows of one key. */
 class Seen {
   readonly key: Key;
-  /** Whether the store was asked: what it had is then a condition of the write. */
+  /** Whether the store was asked. The record that it had is then a condition of the write. */
   known = false;
-  /** Whether that was asked for those who look now, and not left over from a write before. */
+  /** Whether it was read for the present tasks, and not left over from an earlier write. */
   fresh = false;
-  /** The record as the store has it. */
+  /** The record in the store. */
   base: StoredRecord | undefined = undefined;
-  /** The record as those before have left it. */
+  /** The record as the tasks before have left it. */
   record: StoredRecord | undefined = undefined;
   written = false;
   /**
-   * What is on its way to the store; `undefined` where nothing is. One who looks meanwhile may leave something else
-   * already.
+   * The record that is under way to the store; `undefined` if there is none. A task may meanwhile leave another record.
    */
   sent: { readonly record: StoredRecord | undefined } | undefined = undefined;
   ttl: Ttl | undefined = undefined;
-  /** Whether those who look now have looked at it. */
+  /** Whether the present tasks have used it. */
   used = false;
 
   constructor(key: Key) {
@@ -35,19 +34,19 @@ class Seen {
 }
 
 /**
- * What those see whose work is written together: the records as the store has them, and as the ones before have left
- * them. What one leaves for the next is a record like any other, under a version that nothing was ever stored under.
+ * The records that the tasks of a round see: those of the store, with the changes of the tasks before. A task leaves a
+ * record like any other for the next one, under a version that was never stored.
  */
 export class View {
   readonly #seen = new Map<string, Seen>();
-  /** Counts what was put in. */
+  /** Counts the changes. */
   revision = 0;
-  /** Whether it holds something that is not written. */
+  /** Whether it holds a change that is not written. */
   dirty = false;
   /** How many keys were looked at or written. */
   used = 0;
 
-  /** What is being read for it. */
+  /** A read for the view under way. */
   reading: Promise<unknown> | undefined = undefined;
 
   /** The keys that it has a record of. */
@@ -60,20 +59,20 @@ export class View {
     return this.#seen.size;
   }
 
-  /** Whether it knows what becomes of a key. */
+  /** Whether it knows the record that a task would see. */
   knows(key: Key): boolean {
     const seen = this.#seen.get(keyId(key));
     return seen !== undefined && (seen.known || seen.written);
   }
 
-  /** The record of a key that it knows, from now on a condition of the write. */
+  /** The record of a key that the view knows. The record is a condition of the write from now on. */
   look(key: Key): StoredRecord | undefined {
     const seen = this.#at(key);
     this.#use(seen);
     return seen.record;
   }
 
-  /** Takes what the store will be found to have. */
+  /** Waits for the record of a key and notes it. */
   async read(key: Key, record: Promise<StoredRecord | undefined>): Promise<void> {
     this.reading = record;
     try {
@@ -83,7 +82,7 @@ export class View {
     }
   }
 
-  /** Takes what the store has, unless that is known. */
+  /** Notes the record in the store, unless it is known. */
   found(key: Key, record: StoredRecord | undefined): void {
     const seen = this.#at(key);
     if (seen.known) return;
@@ -93,8 +92,8 @@ export class View {
   }
 
   /**
-   * Leaves a record, or none, and gives it; `"keep"` keeps what remains of the ttl. One of the version that the store
-   * has is that record with another end.
+   * Leaves a record, or none, for the next tasks, and gives it. `"keep"` keeps what remains of the ttl. A record with
+   * the version that is in the store is that record with another end.
    */
   put(store: Expiry, key: Key, encoded: Encoded | null, ttl: Ttl | undefined): StoredRecord | undefined {
     const seen = this.#at(key);
@@ -114,7 +113,7 @@ export class View {
     return seen.record;
   }
 
-  /** Whether what was seen is one record at most, as it was when it was read: there is nothing to compare it with. */
+  /** Whether at most one record was used, unchanged since it was read: there is nothing to compare it with. */
   get plain(): boolean {
     if (this.dirty || this.used > 1) return false;
     if (this.used === 1) for (const seen of this.#seen.values()) if (seen.used) return seen.fresh;
@@ -122,8 +121,8 @@ export class View {
   }
 
   /**
-   * What is to be checked and written, and the keys that a lease must cover: those written, or where there are none
-   * those read.
+   * The operations that check and write, and the keys that a lease must cover: the written ones, or the read ones if
+   * none is written.
    */
   operations(): { readonly ops: readonly Operation[]; readonly covered: readonly Key[] } {
     const ops: Operation[] = [];
@@ -144,8 +143,8 @@ export class View {
   }
 
   /**
-   * What {@link operations} gave was written: the next ones begin with it. With `looking`, somebody still looks: what
-   * was looked at stays a condition, and what was put in since is still to be written.
+   * The operations of {@link operations} were written: the next tasks begin with that. With `looking`, a task still
+   * uses the view: the records that it used stay conditions, and changes since then are still to be written.
    */
   wrote(looking: boolean): void {
     this.dirty = false;
@@ -164,7 +163,7 @@ export class View {
     if (!looking) this.used = 0;
   }
 
-  /** Nothing was written: the next ones begin with what the store has. */
+  /** Nothing was written: the next tasks begin with the records in the store. */
   undo(): void {
     for (const seen of this.#seen.values()) {
       seen.record = seen.base;
@@ -175,7 +174,7 @@ export class View {
     this.used = 0;
   }
 
-  /** The store has something else. */
+  /** The store has another record than the view knew. */
   changed(key: Key, record: StoredRecord | undefined): void {
     this.undo();
     const seen = this.#at(key);

@@ -9,16 +9,16 @@ import type { Change, Entry } from "./entry.ts";
 import { pages } from "./listing.ts";
 import type { WatchOptions } from "./options.ts";
 
-/** Changed keys that wait to be read, at most; more become a gap. */
+/** How many changed keys may wait to be read. Beyond that, the watch yields a gap. */
 const mostPending = 10_000;
-/** Changed keys that are read together. */
+/** How many changed keys are read together. */
 const stride = 64;
-/** Pause before a store that is away is asked again, in ms. */
+/** The pause before a store that is away is asked again, in ms. */
 const pauseMs = 500;
 
 type Listing<T> = AsyncGenerator<readonly Entry<T>[], void, undefined>;
 
-/** Starts a watch; live when it resolves. */
+/** Starts a watch. It is live when it resolves. */
 export async function watch<T>(
   core: StoreCore<T>,
   options: WatchOptions | undefined,
@@ -41,8 +41,8 @@ export async function watch<T>(
 }
 
 /**
- * Turns the signals of a space into changes: a signal says which key, the change is what is read then, so that many
- * writes of a key that nobody has taken yet are one change, and what waits is bounded by the number of keys.
+ * Turns the signals of a space into changes. A signal names a key, and the change is what is read then. So many writes
+ * of a key that were not yielded yet are one change, and the number of keys bounds what waits.
  */
 class Watcher<T> implements AsyncIterableIterator<Change<T>> {
   readonly #core: StoreCore<T>;
@@ -69,7 +69,7 @@ class Watcher<T> implements AsyncIterableIterator<Change<T>> {
     try {
       this.#undo.push(await bounded(subscribing, call, instance.time, instance.backend.name));
     } catch (error) {
-      // Nobody listens any more; where it failed, `error` says so already.
+      // Nobody listens any more. If it failed, `error` has the reason already.
       subscribing.then(
         (stop) => stop(),
         () => undefined,
@@ -122,7 +122,8 @@ class Watcher<T> implements AsyncIterableIterator<Change<T>> {
           yield { type: "gap" };
           if (this.#initial) listing = this.#list();
         }
-        // Between the pages of a listing, so that what changes meanwhile cannot pile up, nor an older state come last.
+        // Changes are read between the pages of a listing too, so that they cannot pile up and no older state comes
+        // last.
         if (this.#pending.size > 0) yield* this.#untilEnd(await this.#readPending());
         if (listing) {
           const page = await this.#page(listing);
@@ -136,7 +137,7 @@ class Watcher<T> implements AsyncIterableIterator<Change<T>> {
     }
   }
 
-  /** What was read is told only as long as somebody wants to know. */
+  /** Yields changes until the watch ends: later ones are not wanted. */
   *#untilEnd(changes: readonly Change<T>[]): Generator<Change<T>, void, undefined> {
     for (const change of changes) {
       if (this.#ended) return;
@@ -148,7 +149,7 @@ class Watcher<T> implements AsyncIterableIterator<Change<T>> {
     return pages(this.#core, this.#prefix, Infinity, undefined);
   }
 
-  /** The next page of the listing, `undefined` after the last one. */
+  /** The next page of the listing; `undefined` after the last one. */
   async #page(listing: Listing<T>): Promise<readonly Change<T>[] | "failed" | undefined> {
     try {
       const page = await listing.next();
@@ -184,7 +185,7 @@ class Watcher<T> implements AsyncIterableIterator<Change<T>> {
     if (!this.#ended) await new Promise<void>((resolve) => (this.#wake = resolve));
   }
 
-  /** A store that is away is waited for; any other error ends the watch. */
+  /** Waits for a store that is away. Any other error ends the watch. */
   async #pauseAfter(error: unknown): Promise<void> {
     if (this.#ended) return;
     if (!isHoldfastError(error, "UNAVAILABLE")) throw error;
