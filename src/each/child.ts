@@ -12,7 +12,7 @@ import { Worker } from "./worker.ts";
 
 // One worker process. The parent says what to do; when the parent is gone there is nobody to work for.
 
-/** How often the parent is told how far the worker is, in ms. */
+/** Between two reports to the parent, in ms. */
 const reporting = 200;
 
 const stop = new AbortController();

@@ -14,7 +14,7 @@ export interface ExportedDeadLetter {
   readonly id: number;
   readonly key?: string;
   readonly error: { readonly name: string; readonly message: string };
-  /** Its runs that failed, or that may have been lost with a worker; 0 for a record that is no item. */
+  /** Its attempts that failed, or that may have been lost with a worker; 0 for a record that is no item. */
   readonly attempts: number;
   /** The item; absent where the record cannot be parsed. */
   readonly item?: unknown;

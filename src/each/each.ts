@@ -2,14 +2,14 @@
  * each: who is who, and who calls whom.
  *
  * `startEach` makes a run (this file). It opens the input (`input/`), makes or joins the job (`job.ts`, `plan.ts`) and
- * starts a crew: one worker here (`crew.ts`), or processes that have one each (`processes.ts`, `worker-process.ts`,
+ * starts a crew (`crew.ts`): one worker here, or processes that have one each (`processes.ts`, `worker-process.ts`,
  * `child.ts`). A worker (`worker.ts`) takes its share (`share.ts`) of the job's partitions (`partitions.ts`) by their
  * locks, and says in their records that it holds them (`partition-record.ts`, `holds.ts`, `losses.ts`). Its feeder
  * deals the input out to lanes, its pump starts their items. A lane (`lane.ts`) is one pass (`first-pass.ts`,
  * `retry-pass.ts`) through a partition. It has a queue of items, calls handlers (`attempt.ts`, `context.ts`,
  * `item-state.ts`) on records that this process knows (`records.ts`), and gathers what they leave in commits
  * (`commit.ts`, `lane-commits.ts`), which are sent with the partition's progress (`send.ts`). After a worker was lost,
- * `watch.ts`, `hands.ts` and `trials.ts` find the item that it died of. `parts.ts` is what all parts of a worker share.
+ * `hands.ts` and `trials.ts` find the item that it died of. `parts.ts` is what all parts of a worker share.
  * `layout.ts` and `progress.ts` say what is stored.
  */
 
@@ -18,29 +18,24 @@ import { resolve } from "node:path";
 import { onAbort } from "../base/aborts.ts";
 import { Emitter } from "../base/emitter.ts";
 import { UnsupportedError } from "../base/errors.ts";
-import { drawId } from "../base/ids.ts";
 import type { Holdfast } from "../entries/index.ts";
 import { committerFor } from "./committer.ts";
-import { workHere, type Crew } from "./crew.ts";
+import { workApart, workHere } from "./crew.ts";
 import { exportDeadLetters } from "./dead-letters.ts";
-import { identity } from "./identity.ts";
-import { loadHandler } from "./handler.ts";
 import { assertUnchanged, openRecords, openSource, type Opening, type Source } from "./input/source.ts";
 import { spool } from "./input/spool.ts";
-import { openJob } from "./job.ts";
+import { openJob, type Job } from "./job.ts";
 import { removeMarks } from "./done-marks.ts";
 import { jobStoreName, marksStoreName } from "./layout.ts";
 import { defaultJob, resolveEachOptions, type Settings } from "./options.ts";
 import { connectPatiently, patiently } from "./outage.ts";
 import { isComplete, loadProgress, planOf, progressOf, sum, type Plan } from "./plan.ts";
-import { Processes, type ProcessTerms } from "./processes.ts";
 import type { Counts } from "./progress.ts";
-import { sumStats } from "./report.ts";
-import { Share } from "./share.ts";
+import { sumStats, type Crew } from "./report.ts";
 import type { EachEvent, EachOptions, EachSummary, Handler } from "./types.ts";
 
-/** How often progress is told, in ms. */
-const telling = 200;
+/** Between two events of progress, in ms. */
+const progressMs = 200;
 
 /** A run of `each` that was started. */
 export interface EachRun {
@@ -85,10 +80,10 @@ export function startEach<Item = unknown>(
   handler: Handler<Item> | string | URL,
   options?: EachOptions,
 ): EachRun {
-  return new ThisRun(resolveEachOptions(input, handler, options));
+  return new JobRun(resolveEachOptions(input, handler, options));
 }
 
-class ThisRun implements EachRun {
+class JobRun implements EachRun {
   readonly result: Promise<EachSummary>;
   readonly #settings: Settings;
   readonly #events = new Emitter<{ event: EachEvent }>();
@@ -115,8 +110,7 @@ class ThisRun implements EachRun {
   }
 
   hold(worker: number, ms: number): Promise<number> {
-    if (this.#crew instanceof Processes) return this.#crew.hold(worker, ms);
-    return Promise.reject(new UnsupportedError("there are no worker processes"));
+    return this.#crew?.hold(worker, ms) ?? Promise.reject(new UnsupportedError("no worker has started yet"));
   }
 
   on(listener: (event: EachEvent) => void): () => void {
@@ -147,7 +141,9 @@ class ThisRun implements EachRun {
       const { shared, exclusion } = store.hf.capabilities;
       // Processes that share nothing, or do not exclude each other, would each do all of the work.
       const here = settings.processes === 0 || shared === "process" || exclusion === "none";
-      const crew = here ? await this.#workHere(store.hf, plan) : await this.#fork(store, plan);
+      const crew = await (here ? workHere : workApart)(store.hf, plan, settings, this.#tell);
+      this.#crew = crew;
+      if (this.#stop.signal.aborted) crew.stop();
       const ended = await this.#watch(crew, plan);
       if (!here) store = await this.#connect();
       const progress = await loadProgress(store.hf, plan);
@@ -178,44 +174,13 @@ class ThisRun implements EachRun {
     if (!hf.capabilities.list)
       throw new UnsupportedError(`${hf.backend} cannot list records, which each needs`, { backend: hf.backend });
     const name = named ?? defaultJob(this.#settings, source.fingerprint.sha256);
-    const terms = { name, input: source.fingerprint, format, key, partitions, retryDead };
-    const job = await this.#patiently(() => openJob(hf.state(jobStoreName(name)), terms));
+    const made: Job = { input: source.fingerprint, format, key: key ?? null, partitions, round: 0 };
+    const job = await this.#patiently(() => openJob(hf.state(jobStoreName(name)), name, made, retryDead));
     return planOf(hf, name, job, source, opening);
   }
 
   #patiently<T>(request: () => Promise<T>): Promise<T> {
     return patiently(this.#settings.work.storeTimeoutMs, this.#stop.signal, request);
-  }
-
-  async #workHere(hf: Holdfast, { name, job, opening }: Plan): Promise<Crew> {
-    const { handler, work } = this.#settings;
-    const fn = "fn" in handler ? handler.fn : await loadHandler(resolve(handler.path));
-    const id = drawId();
-    const terms = { ...work, name, job, opening, id, by: id, who: identity() };
-    return this.#begin(workHere(hf, fn, terms, this.#tell));
-  }
-
-  async #fork({ hf, close }: Store, plan: Plan): Promise<Crew> {
-    const { handler, store, format, processes, quietOutput, work } = this.#settings;
-    const { name, job, source } = plan;
-    const path = resolve((handler as { readonly path: string }).path);
-    const run = drawId();
-    const count = Math.min(processes, job.partitions);
-    const idOf = (worker: number): string => `${run}/${worker}`;
-    const members = Array.from({ length: count }, (_, worker) => ({ id: idOf(worker), who: identity() }));
-    await Share.announce(hf, name, members, work.leaseMs);
-    await close(); // its workers have their own; so it costs no memory meanwhile
-    const start: ProcessTerms["start"] = (worker, by, lost) => {
-      const terms = { ...work, name, job, id: idOf(worker), by };
-      return { type: "start", store: store as string, handler: path, source, format, terms, lost };
-    };
-    return this.#begin(new Processes({ run, count, start, quietOutput }, this.#tell));
-  }
-
-  #begin(crew: Crew): Crew {
-    this.#crew = crew;
-    if (this.#stop.signal.aborted) crew.stop();
-    return crew;
   }
 
   /** Removes what is left of the marks of a finished job. */
@@ -233,7 +198,7 @@ class ThisRun implements EachRun {
         changed ??= { error };
         crew.stop();
       });
-    }, telling);
+    }, progressMs);
     try {
       const outcome = await crew.ended;
       if (!changed) await assertUnchanged(plan.source);

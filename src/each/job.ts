@@ -14,28 +14,16 @@ export interface Job {
   readonly round: number;
 }
 
-/** What a run asks of its job. */
-export interface JobTerms {
-  readonly name: string;
-  readonly input: Fingerprint;
-  readonly format: FormatName;
-  readonly key: string | undefined;
-  readonly partitions: number;
-  readonly retryDead: boolean;
-}
-
 /**
  * Makes the job, or joins the one of that name. Rejects with InvalidArgumentError where that is other work: another
  * input, format or key.
  */
-export async function openJob(store: StateStore<unknown>, terms: JobTerms): Promise<Job> {
-  const { input, format, key, partitions, retryDead } = terms;
-  const made: Job = { input, format, key: key ?? null, partitions, round: 0 };
+export async function openJob(store: StateStore<unknown>, name: string, made: Job, retryDead: boolean): Promise<Job> {
   for (;;) {
     const entry = await store.loadEntry(jobKey);
     if (entry) {
       const job = entry.value as Job;
-      assertSame(job, made, terms.name);
+      assertSame(job, made, name);
       if (!retryDead) return job;
       const next = { ...job, round: job.round + 1 };
       if (await saved(store, next, { version: entry.version })) return next;

@@ -1,5 +1,6 @@
+import { Fifo } from "./fifo.ts";
 import { Stage, used, type Item } from "./item.ts";
-import { Ahead, type PartitionProgress, type Position } from "./progress.ts";
+import { markOf, type PartitionProgress, type Position } from "./progress.ts";
 
 /** The items of a lane: which can be started, which wait for another of their key, which may not be forgotten yet. */
 export class LaneQueue {
@@ -7,11 +8,11 @@ export class LaneQueue {
   fed: Position;
   /** No item follows for its pass. */
   fedAll = false;
-  readonly #ahead = new Ahead<Item>();
+  /** Those from the watermark on, in their order. */
+  readonly #ahead = new Fifo<Item>();
+  readonly #ready = new Fifo<Item>();
   /** The last waiting item of each key; an item's own chain leads to it. */
   readonly #tails = new Map<string, Item>();
-  #ready: Item[] = [];
-  #head = 0;
   #open = 0;
   #chars = 0;
 
@@ -41,12 +42,12 @@ export class LaneQueue {
 
   /** Whether there is an item to start. */
   get hasReady(): boolean {
-    return this.#head < this.#ready.length;
+    return this.#ready.size > 0;
   }
 
   /** The next item to start, which stays. Only where there is one. */
   get first(): Item {
-    return this.#ready[this.#head] as Item;
+    return this.#ready.at(0);
   }
 
   /** Takes an item, in the order of the input; one that came to an end earlier is only remembered. */
@@ -59,12 +60,7 @@ export class LaneQueue {
 
   /** The next item to start. Only where there is one. */
   shift(): Item {
-    const item = this.#ready[this.#head++] as Item;
-    if (this.#head > 512 && this.#head * 2 > this.#ready.length) {
-      this.#ready = this.#ready.slice(this.#head);
-      this.#head = 0;
-    }
-    return item;
+    return this.#ready.shift();
   }
 
   /** An item is to be started once more: its key is still its own. */
@@ -89,15 +85,16 @@ export class LaneQueue {
       this.#chars -= item.text?.length ?? 0;
       item.text = undefined;
     }
-    this.#ahead.advance(({ stage }) => stage === Stage.committed);
+    while (this.#ahead.first?.stage === Stage.committed) this.#ahead.shift();
   }
 
   /** Everything that is not committed is to be handled again, in its order. */
   restart(): void {
     this.#tails.clear();
-    this.#ready = [];
-    this.#head = this.#open = 0;
-    for (const item of this.#ahead) {
+    this.#ready.clear();
+    this.#open = 0;
+    for (let i = 0; i < this.#ahead.size; i++) {
+      const item = this.#ahead.at(i);
       if (item.stage === Stage.committed) continue;
       item.stage = Stage.open;
       item.next = undefined;
@@ -110,7 +107,7 @@ export class LaneQueue {
    * Watermark and ranges as they are once everything that was sent has committed; `before`: the ranges at the start.
    */
   mark(before: readonly number[]): Pick<PartitionProgress, "next" | "above" | "end"> {
-    return { ...this.#ahead.mark(({ stage }) => stage >= Stage.sent, this.fed, before), end: this.through };
+    return { ...markOf(this.#ahead, ({ stage }) => stage >= Stage.sent, this.fed, before), end: this.through };
   }
 
   #enqueue(item: Item): void {

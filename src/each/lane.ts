@@ -1,4 +1,4 @@
-import { isAway, isHoldfastError, UnsupportedError } from "../base/errors.ts";
+import { UnsupportedError } from "../base/errors.ts";
 import { tagOf } from "../base/tags.ts";
 import type { Attempt, Use } from "./attempt.ts";
 import { Context } from "./context.ts";
@@ -8,12 +8,10 @@ import { Hands, type HandsLane } from "./hands.ts";
 import { faultOf, Stage, used, type Fault, type Item } from "./item.ts";
 import { LaneCommits } from "./lane-commits.ts";
 import { LaneQueue } from "./lane-queue.ts";
-import { partitionKey } from "./layout.ts";
 import type { PartitionRecord } from "./partition-record.ts";
 import type { WorkerParts } from "./parts.ts";
 import type { Pass } from "./pass.ts";
 import type { PumpSource } from "./pump.ts";
-import { Watch } from "./watch.ts";
 
 /** How often in a row an item may run for nothing, before it runs alone. */
 const mostStale = 3;
@@ -36,7 +34,6 @@ export class Lane implements HandsLane, PumpSource {
   /** Resolves when nothing of it runs any more. */
   readonly ended: Promise<LaneEnd>;
   readonly #parts: WorkerParts;
-  readonly #watch: Watch;
   readonly #hands: Hands;
   /** Where items commit apart from their progress. */
   readonly #marks: DoneMarks | undefined;
@@ -54,17 +51,16 @@ export class Lane implements HandsLane, PumpSource {
     this.pass = pass;
     this.queue = new LaneQueue(pass.from);
     this.#parts = parts;
-    this.#watch = new Watch(parts.terms, progress);
     this.#marks = marksStore && new DoneMarks(marksStore, pass.from.id, progress.round);
     this.commits = new LaneCommits(parts, record, this.queue, this.#marks, {
       mostItems: pass.mostItems,
       advance: (last, commit) => {
         const next = pass.advance(last, commit, () => this.queue.mark(pass.ended));
-        return { ...next, progress: this.#watch.stamp(next.progress, pass.isLast && next.progress.end) };
+        return { ...next, progress: this.#hands.stamp(next.progress, pass.isLast && next.progress.end) };
       },
       committed: (commit) => {
         pass.committed(commit);
-        this.#watch.committed(commit);
+        this.#hands.committed(commit);
         parts.tally.committed(commit);
         this.#goOn();
       },
@@ -73,7 +69,7 @@ export class Lane implements HandsLane, PumpSource {
         this.#goOn();
       },
     });
-    this.#hands = new Hands(this, parts, this.#watch, this.queue, this.commits);
+    this.#hands = new Hands(this, parts, progress);
     this.ended = new Promise((resolve) => (this.#end = resolve));
     const { signal } = record.lease;
     signal.addEventListener("abort", () => this.stop("lost"), { once: true });
@@ -94,18 +90,18 @@ export class Lane implements HandsLane, PumpSource {
     const interest = this.pass.interest(item.id, item.key);
     if (interest === "none") return;
     if (interest === "ended") item.stage = Stage.committed;
-    if (!this.#watch.easy) this.#watch.meet(item);
+    if (!this.#hands.easy) this.#hands.meet(item);
     this.queue.take(item);
   }
 
   /** Whether an item can be started now. Where what is in hand must be recorded before, that is begun. */
   offer(): boolean {
     if (this.#stopping !== undefined || !this.commits.hasRoom(this.#running)) return false;
-    return this.#watch.easy ? this.queue.hasReady : this.#hands.offer();
+    return this.#hands.offer();
   }
 
   startNext(): void {
-    this.start(this.#watch.easy ? this.queue.shift() : this.#hands.next());
+    this.start(this.#hands.next());
   }
 
   async tryAlone(item: Item): Promise<void> {
@@ -117,21 +113,13 @@ export class Lane implements HandsLane, PumpSource {
   }
 
   start(item: Item): void {
-    const { key } = item;
-    this.#watch.starting(item);
-    const tag = this.#marks && key !== undefined ? tagOf(key) : undefined;
-    const attempt = new Context(item, tag, this.record.lease, this.#parts);
-    const passed = key === undefined ? false : this.pass.passesOver(key);
-    const loading = passed ? undefined : this.#marks?.hold(item);
-    const known = passed !== undefined && !loading;
-    if (known && this.#decide(attempt, passed)) {
-      if (!passed) this.#marks?.free(item);
-      return this.check();
-    }
+    this.#hands.starting(item);
     this.#running++;
     this.#parts.pump.started();
-    if (known) this.#handle(attempt);
-    else void this.#ask(attempt, passed, loading);
+    const passed = item.key === undefined ? false : this.pass.passesOver(item.key);
+    const loading = passed ? undefined : this.#marks?.hold(item);
+    if (passed === undefined || loading) void this.#ask(item, passed, loading);
+    else this.#begin(item, passed, !passed);
   }
 
   /** Starts nothing more; ends when what is in hand has committed. What a lost lane commits is refused. */
@@ -159,40 +147,41 @@ export class Lane implements HandsLane, PumpSource {
     this.#parts.pump.poke();
   }
 
-  /** Ends an item for which no handler is called; whether it is one. */
-  #decide(attempt: Attempt, passed: boolean): boolean {
-    const { item } = attempt;
-    if (passed) this.commits.passOver(item);
-    else if (item.fault) this.#merge(item, attempt.uses, item.fault);
-    else if (this.#marks?.has(item)) this.#merge(item, attempt.uses);
-    else return false;
-    return true;
-  }
-
-  /** Starts an item once it is known whether it is passed over, and its mark is loaded. */
-  async #ask(attempt: Context, known: boolean | undefined, loading: Promise<void> | undefined): Promise<void> {
-    const { item } = attempt;
+  /** Finds out whether an item is passed over, and loads its mark. */
+  async #ask(item: Item, known: boolean | undefined, loading: Promise<void> | undefined): Promise<void> {
     let passed: boolean;
     loading?.catch(() => undefined); // it may fail first, or not matter
     try {
       passed = known ?? (await this.pass.ask(item.key as string));
       if (!passed) await loading;
     } catch (error) {
+      const attempt = this.#attempt(item);
       attempt.fail(error);
       return this.#complete(attempt);
     }
-    if (!passed && !item.fault && !this.#marks?.has(item)) return this.#handle(attempt);
-    this.#ran(attempt);
-    if (this.wants(item)) this.#decide(attempt, passed);
-    this.#marks?.free(item);
+    this.#begin(item, passed, true);
+  }
+
+  /** Calls the handler, unless the item is to come to an end without; `held`: its mark is. */
+  #begin(item: Item, passed: boolean, held: boolean): void {
+    if (!passed && !item.fault && !this.#marks?.has(item)) {
+      const value = item.value === used ? this.#parse(item.text) : item.value;
+      item.value = used;
+      const attempt = this.#attempt(item);
+      return attempt.call(value, () => this.#complete(attempt));
+    }
+    this.#ran();
+    if (this.wants(item)) {
+      if (passed) this.commits.passOver(item);
+      else this.#merge(item, [], item.fault);
+    }
+    if (held) this.#marks?.free(item);
     this.#goOn();
   }
 
-  #handle(attempt: Context): void {
-    const { item } = attempt;
-    const value = item.value === used ? this.#parse(item.text) : item.value;
-    item.value = used;
-    attempt.call(value, () => this.#complete(attempt));
+  #attempt(item: Item): Context {
+    const tag = this.#marks && item.key !== undefined ? tagOf(item.key) : undefined;
+    return new Context(item, tag, this.record.lease, this.#parts);
   }
 
   #parse(text: string | undefined): unknown {
@@ -200,15 +189,15 @@ export class Lane implements HandsLane, PumpSource {
     return parsed.ok ? parsed.item : undefined;
   }
 
-  #ran(attempt: Attempt): void {
-    attempt.over = true;
+  #ran(): void {
     this.#running--;
     this.#parts.pump.ended();
   }
 
   #complete(attempt: Attempt): void {
     const { item } = attempt;
-    this.#ran(attempt);
+    attempt.over = true;
+    this.#ran();
     // What ran before a refusal counts for nothing; what a lost lane ran goes on to be refused, and is counted then.
     if (item.stage === Stage.open && !this.commits.refusal && this.#stopping !== "unsure") this.#settle(attempt);
     attempt.release();
@@ -226,7 +215,7 @@ export class Lane implements HandsLane, PumpSource {
   /** Starts an item once more that has read what was then changed: alone, if that goes on. */
   #again(item: Item): void {
     this.#parts.tally.reran();
-    if (++item.stale > mostStale && this.#watch.easy) this.#parts.pump.runAlone(this, item);
+    if (++item.stale > mostStale && this.#hands.easy) this.#parts.pump.runAlone(this, item);
     else this.queue.again(item);
   }
 
@@ -263,8 +252,9 @@ export class Lane implements HandsLane, PumpSource {
 
   async #recover(error: unknown): Promise<void> {
     this.#recovering = true;
-    await this.#findOut(error);
+    const end = await this.record.findOut(error);
     this.#recovering = false;
+    if (end) this.#stopping = end;
     if (this.#stopping !== undefined) return this.#finish(this.#stopping);
     this.#parts.pump.dropAlone(this);
     this.#parts.trials.drop(this);
@@ -274,21 +264,6 @@ export class Lane implements HandsLane, PumpSource {
     this.pass.restart();
     this.commits.restart();
     this.#goOn();
-  }
-
-  /** Resolves when the lane can go on after a refusal; stops it if it cannot. Does not reject. */
-  async #findOut(error: unknown): Promise<void> {
-    const { outage, store, stop } = this.#parts;
-    if (isHoldfastError(error, "FENCED")) return this.stop("lost");
-    if (isAway(error)) {
-      await outage.over();
-      // What became of a write whose reply was lost is for the next lease to find out: this one's grant ends with it.
-      if (isHoldfastError(error, "INDETERMINATE")) this.stop("unsure");
-    } else if (isHoldfastError(error, "CONFLICT")) {
-      const entry = await outage.patiently(() => store.loadEntry(partitionKey(this.record.partition)));
-      if ((entry?.version ?? null) !== this.record.saved.version) return this.stop("unsure");
-      await delay(Math.random() * 5, stop); // so that two who conflict do not do so again
-    }
   }
 
   #finish(why: LaneEnd): void {

@@ -47,7 +47,7 @@ export interface Settings {
 
 /** Longest name of a job, in bytes: it is part of a store's name. */
 const longestJob = 200;
-/** Where state is kept unless told. */
+/** Where state is kept by default. */
 const defaultStore = "file:./.holdfast";
 
 export function resolveEachOptions(input: unknown, handler: unknown, options: EachOptions = {}): Settings {

@@ -94,14 +94,14 @@ export class Outage {
   }
 
   async #wait(): Promise<void> {
-    let told = false;
+    let said = false;
     const away = ({ message }: Error): void => {
-      if (!told) this.#tell({ type: "away", error: message });
-      told = true;
+      if (!said) this.#tell({ type: "away", error: message });
+      said = true;
     };
     try {
       await patiently(this.#timeoutMs, this.#failed.signal, () => this.#hf.ping(), away);
-      if (told) this.#tell({ type: "back" });
+      if (said) this.#tell({ type: "back" });
     } catch (error) {
       this.fail(error);
     }

@@ -1,6 +1,7 @@
 import { isAway, isHoldfastError } from "../base/errors.ts";
-import type { Lease } from "../entries/index.ts";
+import type { Lease, StateStore } from "../entries/index.ts";
 import type { Base, Step } from "../state/commit.ts";
+import { delay } from "./delay.ts";
 import { partitionKey } from "./layout.ts";
 import type { WorkerParts } from "./parts.ts";
 import { checkProgress, noCounts, type PartitionProgress } from "./progress.ts";
@@ -9,6 +10,20 @@ import { checkProgress, noCounts, type PartitionProgress } from "./progress.ts";
 export interface Saved {
   readonly progress: PartitionProgress;
   readonly version: Base;
+}
+
+/** The progress of those of these partitions that have any. */
+export async function progressesOf(
+  store: StateStore<unknown>,
+  partitions: readonly number[],
+): Promise<Map<number, PartitionProgress>> {
+  const values = await store.loadMany(partitions.map(partitionKey));
+  const found = new Map<number, PartitionProgress>();
+  for (const partition of partitions) {
+    const key = partitionKey(partition);
+    if (values.has(key)) found.set(partition, checkProgress(values.get(key), key));
+  }
+  return found;
 }
 
 /** The record of a partition, for whoever has its lease: all that is stored of it but dead letters and stopped keys. */
@@ -44,6 +59,24 @@ export class PartitionRecord {
     });
     if (found) this.saved = found;
     return found !== undefined;
+  }
+
+  /**
+   * What follows from the refusal of a commit, once the store is there; undefined: one can go on from what is stored.
+   */
+  async findOut(error: unknown): Promise<"lost" | "unsure" | undefined> {
+    const { outage, store, stop } = this.#parts;
+    if (isHoldfastError(error, "FENCED")) return "lost";
+    if (isAway(error)) {
+      await outage.over();
+      // What became of a write whose reply was lost is for the next lease to find out: this one's grant ends with it.
+      return isHoldfastError(error, "INDETERMINATE") ? "unsure" : undefined;
+    }
+    if (!isHoldfastError(error, "CONFLICT")) return undefined;
+    const entry = await outage.patiently(() => store.loadEntry(partitionKey(this.partition)));
+    if ((entry?.version ?? null) !== this.saved.version) return "unsure";
+    await delay(Math.random() * 5, stop); // so that two who conflict do not do so again
+    return undefined;
   }
 
   /** Part of a group: writes progress, if what is stored is what was `last`. */

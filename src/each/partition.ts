@@ -1,5 +1,5 @@
-/** Keyless items go to partitions in runs of this many records, so that one partition's items lie together. */
-const runLength = 256;
+/** Keyless items go to partitions in rows of this many, so that one partition's items lie together. */
+const rowLength = 256;
 
 /**
  * The partition of a key. Part of what a job has stored: it must never change. FNV-1a over the UTF-16 units, then
@@ -15,5 +15,5 @@ export function partitionOfKey(key: string, partitions: number): number {
 
 /** The partition of an item without a key, by its record number. Part of what a job has stored, as above. */
 export function partitionOfItem(id: number, partitions: number): number {
-  return Math.floor((id - 1) / runLength) % partitions;
+  return Math.floor((id - 1) / rowLength) % partitions;
 }

@@ -2,11 +2,10 @@ import type { Lease } from "../entries/index.ts";
 import { FirstPass } from "./first-pass.ts";
 import type { Holds } from "./holds.ts";
 import { Lane, type LaneEnd } from "./lane.ts";
-import { partitionKey } from "./layout.ts";
-import { PartitionRecord } from "./partition-record.ts";
+import { PartitionRecord, progressesOf } from "./partition-record.ts";
 import type { WorkerParts } from "./parts.ts";
 import type { Pass } from "./pass.ts";
-import { checkProgress, isFinished, type PartitionProgress } from "./progress.ts";
+import { isFinished, type PartitionProgress } from "./progress.ts";
 import { RetryPass } from "./retry-pass.ts";
 
 /** A lane with fewer open items, that is fed everything, ends sooner than another worker could take it. */
@@ -67,11 +66,8 @@ export class Partitions {
   /** Sees which of these others have finished. */
   async look(partitions: readonly number[]): Promise<void> {
     const { store, terms } = this.#parts;
-    const found = await store.loadMany(partitions.map(partitionKey));
-    for (const partition of partitions) {
-      const key = partitionKey(partition);
-      if (found.has(key) && isFinished(checkProgress(found.get(key), key), terms.job)) this.finished.add(partition);
-    }
+    for (const [partition, progress] of await progressesOf(store, partitions))
+      if (isFinished(progress, terms.job)) this.finished.add(partition);
   }
 
   /** Begins to work on a partition. */

@@ -1,10 +1,11 @@
 import type { Holdfast } from "../entries/index.ts";
 import { caveatOf } from "./committer.ts";
-import type { Crew } from "./crew.ts";
 import type { Opening, Source } from "./input/source.ts";
 import type { Job } from "./job.ts";
-import { jobStoreName, partitionKey } from "./layout.ts";
-import { addCounts, checkProgress, isFinished, noCounts, type Counts, type PartitionProgress } from "./progress.ts";
+import { jobStoreName } from "./layout.ts";
+import { progressesOf } from "./partition-record.ts";
+import { addCounts, isFinished, noCounts, type Counts, type PartitionProgress } from "./progress.ts";
+import type { Crew } from "./report.ts";
 import type { EachProgress } from "./types.ts";
 
 /** What is to be done. */
@@ -29,15 +30,12 @@ export async function planOf(hf: Holdfast, name: string, job: Job, source: Sourc
 }
 
 /** The progress of each partition that has any. */
-export async function loadProgress(
+export function loadProgress(
   hf: Holdfast,
   { name, job }: Pick<Plan, "name" | "job">,
 ): Promise<Map<number, PartitionProgress>> {
-  const keys = Array.from({ length: job.partitions }, (_, i) => partitionKey(i));
-  const values = await hf.state(jobStoreName(name)).loadMany(keys);
-  const found = new Map<number, PartitionProgress>();
-  for (const [i, key] of keys.entries()) if (values.has(key)) found.set(i, checkProgress(values.get(key), key));
-  return found;
+  const all = Array.from({ length: job.partitions }, (_, i) => i);
+  return progressesOf(hf.state(jobStoreName(name)), all);
 }
 
 /** Whether every partition is finished, also with retries. */

@@ -1,9 +1,8 @@
 import { deferred, type Deferred } from "../base/async.ts";
 import { HoldfastError, InvalidArgumentError, UnavailableError, type ErrorCode } from "../base/errors.ts";
 import { Causes, type LostProcess } from "./causes.ts";
-import type { Crew, CrewReport } from "./crew.ts";
 import type { Failure, Start } from "./messages.ts";
-import { noReport, sumStats, type WorkerReport } from "./report.ts";
+import { noReport, sumStats, type Crew, type CrewReport, type WorkerReport } from "./report.ts";
 import type { EachEvent } from "./types.ts";
 import { WorkerProcess } from "./worker-process.ts";
 

@@ -1,4 +1,5 @@
 import { CorruptValueError } from "../base/errors.ts";
+import type { Fifo } from "./fifo.ts";
 
 /** A place between two records of the input. */
 export interface Position {
@@ -38,7 +39,7 @@ export interface Hold {
 /** An item that was in the hand of a worker that was lost. It runs alone from then on. */
 export interface Suspect {
   readonly id: number;
-  /** Its runs that failed or were lost. */
+  /** Its attempts that failed or were lost. */
   readonly attempts: number;
   /** How often a worker was lost that ran nothing else. */
   readonly alone: number;
@@ -115,61 +116,35 @@ function rangesFrom(ranges: readonly number[], id: number): number[] {
 }
 
 /**
- * The items of a partition that were taken from the input and are not behind the watermark, in their order. Bounded by
- * who feeds it.
+ * The watermark of a partition and the ranges above it, by its items in their order from the last watermark on. `ended`
+ * tells which of them came to an end. `fed` is the place up to which the partition was fed, `before` the ranges that it
+ * had at first: those above `fed` still hold.
+ *
+ * A range spans from one ended item to the last before the next open one: items between that are of other partitions do
+ * not matter. So there are at most as many ranges as open items.
  */
-export class Ahead<T extends { readonly id: number; readonly offset: number }> {
-  #items: T[] = [];
-  #head = 0;
-
-  get size(): number {
-    return this.#items.length - this.#head;
-  }
-
-  push(item: T): void {
-    this.#items.push(item);
-  }
-
-  /** Drops items from the front while `over` holds. */
-  advance(over: (item: T) => boolean): void {
-    const items = this.#items;
-    while (this.#head < items.length && over(items[this.#head] as T)) this.#head++;
-    if (this.#head > 1024 && this.#head * 2 > items.length) {
-      this.#items = items.slice(this.#head);
-      this.#head = 0;
+export function markOf<T extends Position>(
+  items: Pick<Fifo<T>, "size" | "at">,
+  ended: (item: T) => boolean,
+  fed: Position,
+  before: readonly number[],
+): Pick<PartitionProgress, "next" | "above"> {
+  const above: number[] = [];
+  let next: Position | undefined;
+  let first = 0;
+  let last = 0;
+  for (let i = 0; i < items.size; i++) {
+    const item = items.at(i);
+    if (ended(item)) {
+      if (first === 0) first = item.id;
+      last = item.id;
+    } else {
+      next ??= { id: item.id, offset: item.offset };
+      if (first !== 0 && first > next.id) above.push(first, last);
+      first = 0;
     }
   }
-
-  /** The items that are left, first to last. */
-  *[Symbol.iterator](): Generator<T> {
-    for (let i = this.#head; i < this.#items.length; i++) yield this.#items[i] as T;
-  }
-
-  /**
-   * The watermark and the ranges above it, where `ended` tells which items came to an end. `fed` is the place up to
-   * which the partition was fed, `before` the ranges that it had at first: those above `fed` still hold.
-   *
-   * A range spans from one ended item to the last before the next open one: items between that are of other partitions
-   * do not matter. So there are at most as many ranges as open items.
-   */
-  mark(ended: (item: T) => boolean, fed: Position, before: readonly number[]): { next: Position; above: number[] } {
-    const above: number[] = [];
-    let next: Position | undefined;
-    let first = 0;
-    let last = 0;
-    for (let i = this.#head; i < this.#items.length; i++) {
-      const item = this.#items[i] as T;
-      if (ended(item)) {
-        if (first === 0) first = item.id;
-        last = item.id;
-      } else {
-        next ??= { id: item.id, offset: item.offset };
-        if (first !== 0 && first > next.id) above.push(first, last);
-        first = 0;
-      }
-    }
-    if (next && first !== 0) above.push(first, last);
-    above.push(...rangesFrom(before, fed.id));
-    return { next: next ?? fed, above };
-  }
+  if (next && first !== 0) above.push(first, last);
+  above.push(...rangesFrom(before, fed.id));
+  return { next: next ?? fed, above };
 }

@@ -23,11 +23,11 @@ export class CachedRecord {
   payload: Payload | undefined;
   /** What to check: the stored version, or that of our own write on its way; `undefined`: it was not read. */
   version: Base;
-  /** Raised by every change, so that a handler's read can be told from the present. */
+  /** Raised by every change: a handler's read is current while it is the same. */
   revision = 0;
   /**
-   * Runs and batches that hold it. While there are any, this object stays the only one of its key: a second one would
-   * be written beside it, and one of the two changes lost.
+   * Attempts and commits that hold it. While there are any, this object stays the only one of its key: a second one
+   * would be written beside it, and one of the two changes lost.
    */
   pins = 0;
   /** It was forgotten while it was held: what builds on it counts for nothing. */
@@ -45,7 +45,7 @@ export class CachedRecord {
   }
 }
 
-/** Whether a record can be read: its version is known, or will be with a batch that is still open. */
+/** Whether a record can be read: its version is known, or will be with a commit that is still open. */
 export function isKnown(record: CachedRecord): boolean {
   return record.version !== undefined || record.writer !== undefined;
 }
@@ -106,7 +106,7 @@ export class Records {
   }
 
   /**
-   * Forgets a record, so that it is loaded anew. Handlers that have read it will run again; open batches that hold it
+   * Forgets a record, so that it is loaded anew. Handlers that have read it will run again; open commits that hold it
    * are sent, and the store decides about them.
    */
   drop(record: CachedRecord): void {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { partitionOfKey, partitionOfItem } from "../../src/each/partition.ts";
-import { Ahead, RangeReader, type Position } from "../../src/each/progress.ts";
+import { Fifo } from "../../src/each/fifo.ts";
+import { markOf, RangeReader, type Position } from "../../src/each/progress.ts";
 
 interface Item {
   readonly id: number;
@@ -17,7 +18,7 @@ function handOver(ids: readonly number[], holders: readonly (readonly boolean[])
   let above: readonly number[] = [];
   for (const [turn, choices] of holders.entries()) {
     const before = new RangeReader(above);
-    const ahead = new Ahead<Item>();
+    const ahead = new Fifo<Item>();
     const over = new Set<number>();
     const fedTo = Math.max(next.id, Math.min(cuts[turn] ?? last, last));
     let choice = 0;
@@ -30,7 +31,7 @@ function handOver(ids: readonly number[], holders: readonly (readonly boolean[])
         ended.push(id);
       }
     }
-    const mark = ahead.mark(({ id }) => over.has(id), { id: fedTo, offset: fedTo * 10 }, above);
+    const mark = markOf(ahead, ({ id }) => over.has(id), { id: fedTo, offset: fedTo * 10 }, above);
     assert.equal(mark.next.offset, mark.next.id * 10);
     assert.ok(mark.above.length / 2 <= ids.length);
     ({ next, above } = mark);
@@ -58,21 +59,21 @@ test("whatever holders end before they die, every item ends once", () => {
 });
 
 test("ranges are as few as open items, whatever lies between", () => {
-  const ahead = new Ahead<Item>();
+  const ahead = new Fifo<Item>();
   for (let id = 3; id < 3_000; id += 3) ahead.push({ id, offset: id });
   const open = new Set([300, 900]);
-  const { next, above } = ahead.mark(({ id }) => !open.has(id), { id: 3_000, offset: 3_000 }, []);
+  const { next, above } = markOf(ahead, ({ id }) => !open.has(id), { id: 3_000, offset: 3_000 }, []);
   assert.deepEqual(next, { id: 300, offset: 300 });
   assert.deepEqual(above, [303, 897, 903, 2_997]);
 });
 
 test("items that ended are let go from the front", () => {
-  const ahead = new Ahead<Item>();
+  const ahead = new Fifo<Item>();
   for (let id = 1; id <= 5_000; id++) ahead.push({ id, offset: id });
-  ahead.advance(({ id }) => id < 4_990);
+  while ((ahead.first?.id ?? Infinity) < 4_990) ahead.shift();
   assert.equal(ahead.size, 11);
   assert.deepEqual(
-    [...ahead].map(({ id }) => id),
+    Array.from({ length: ahead.size }, (_, i) => ahead.at(i).id),
     [4990, 4991, 4992, 4993, 4994, 4995, 4996, 4997, 4998, 4999, 5000],
   );
 });
