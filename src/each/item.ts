@@ -1,3 +1,5 @@
+import type { Format } from "./input/formats.ts";
+
 /** How far an item is. */
 export const Stage = { open: 0, handled: 1, sent: 2, committed: 3 } as const;
 export type Stage = (typeof Stage)[keyof typeof Stage];
@@ -38,6 +40,15 @@ export class Item {
     this.text = text;
     this.value = value;
     this.fault = fault;
+  }
+
+  /** The value, for a handler, which may change it: from the second time on it is parsed anew. */
+  hand(format: Format): unknown {
+    const { value } = this;
+    this.value = used;
+    if (value !== used) return value;
+    const parsed = format.parse(this.text);
+    return parsed.ok ? parsed.item : undefined;
   }
 }
 

@@ -1,3 +1,4 @@
+import { delay } from "./delay.ts";
 import { Fifo } from "./fifo.ts";
 import { Stage, used, type Item } from "./item.ts";
 import { markOf, type PartitionProgress, type Position } from "./progress.ts";
@@ -13,6 +14,8 @@ export class LaneQueue {
   readonly #ready = new Fifo<Item>();
   /** The last waiting item of each key; an item's own chain leads to it. */
   readonly #tails = new Map<string, Item>();
+  /** Aborts when items that wait to be tried again are not to be. */
+  #waits = new AbortController();
   #open = 0;
   #chars = 0;
 
@@ -68,6 +71,20 @@ export class LaneQueue {
     this.#ready.push(item);
   }
 
+  /** As {@link again}, after so many ms; calls `then` when it is so. */
+  async later(item: Item, ms: number, then: () => void): Promise<void> {
+    const { signal } = this.#waits;
+    await delay(ms, signal);
+    if (signal.aborted) return;
+    this.again(item);
+    then();
+  }
+
+  /** Nothing that waits is to be tried again. */
+  halt(): void {
+    this.#waits.abort();
+  }
+
   /** An item was handled: the next one of its key can be started. */
   handled(item: Item): void {
     this.#open--;
@@ -90,6 +107,8 @@ export class LaneQueue {
 
   /** Everything that is not committed is to be handled again, in its order. */
   restart(): void {
+    this.#waits.abort();
+    this.#waits = new AbortController();
     this.#tails.clear();
     this.#ready.clear();
     this.#open = 0;

@@ -2,10 +2,9 @@ import { UnsupportedError } from "../base/errors.ts";
 import { tagOf } from "../base/tags.ts";
 import type { Attempt, Use } from "./attempt.ts";
 import { Context } from "./context.ts";
-import { delay } from "./delay.ts";
 import { DoneMarks } from "./done-marks.ts";
 import { Hands, type HandsLane } from "./hands.ts";
-import { faultOf, Stage, used, type Fault, type Item } from "./item.ts";
+import { faultOf, Stage, type Fault, type Item } from "./item.ts";
 import { LaneCommits } from "./lane-commits.ts";
 import { LaneQueue } from "./lane-queue.ts";
 import type { PartitionRecord } from "./partition-record.ts";
@@ -37,8 +36,6 @@ export class Lane implements HandsLane, PumpSource {
   readonly #hands: Hands;
   /** Where items commit apart from their progress. */
   readonly #marks: DoneMarks | undefined;
-  /** Aborts when items that wait to be tried again are not to be. */
-  #backoff = new AbortController();
   #running = 0;
   #recovering = false;
   #stopping: LaneEnd | undefined;
@@ -125,7 +122,7 @@ export class Lane implements HandsLane, PumpSource {
   /** Starts nothing more; ends when what is in hand has committed. What a lost lane commits is refused. */
   stop(why: "drained" | "lost" | "unsure"): void {
     if (this.#stopping === undefined || why !== "drained") this.#stopping = why;
-    this.#backoff.abort();
+    this.queue.halt();
     this.check();
   }
 
@@ -165,10 +162,8 @@ export class Lane implements HandsLane, PumpSource {
   /** Calls the handler, unless the item is to come to an end without; `held`: its mark is. */
   #begin(item: Item, passed: boolean, held: boolean): void {
     if (!passed && !item.fault && !this.#marks?.has(item)) {
-      const value = item.value === used ? this.#parse(item.text) : item.value;
-      item.value = used;
       const attempt = this.#attempt(item);
-      return attempt.call(value, () => this.#complete(attempt));
+      return attempt.call(item.hand(this.#parts.terms.opening.format), () => this.#complete(attempt));
     }
     this.#ran();
     if (this.wants(item)) {
@@ -182,11 +177,6 @@ export class Lane implements HandsLane, PumpSource {
   #attempt(item: Item): Context {
     const tag = this.#marks && item.key !== undefined ? tagOf(item.key) : undefined;
     return new Context(item, tag, this.record.lease, this.#parts);
-  }
-
-  #parse(text: string | undefined): unknown {
-    const parsed = this.#parts.terms.opening.format.parse(text);
-    return parsed.ok ? parsed.item : undefined;
   }
 
   #ran(): void {
@@ -225,16 +215,8 @@ export class Lane implements HandsLane, PumpSource {
     if (item.failures > retries || hopeless) return this.#merge(item, uses, faultOf(error));
     // It may have failed because of what this process wrongly believed.
     for (const { record } of uses) this.#parts.records.drop(record);
-    if (this.#stopping === undefined)
-      void this.#retry(item, Math.min(backoffMs * 2 ** (item.failures - 1), longestBackoff));
-  }
-
-  async #retry(item: Item, waitMs: number): Promise<void> {
-    const { signal } = this.#backoff;
-    await delay(waitMs, signal);
-    if (signal.aborted) return;
-    this.queue.again(item);
-    this.#parts.pump.poke();
+    const waitMs = Math.min(backoffMs * 2 ** (item.failures - 1), longestBackoff);
+    void this.queue.later(item, waitMs, () => this.#parts.pump.poke());
   }
 
   /** Commits what an item has left, or that it has failed for good. */
@@ -258,8 +240,6 @@ export class Lane implements HandsLane, PumpSource {
     if (this.#stopping !== undefined) return this.#finish(this.#stopping);
     this.#parts.pump.dropAlone(this);
     this.#parts.trials.drop(this);
-    this.#backoff.abort();
-    this.#backoff = new AbortController();
     this.#hands.drop();
     this.pass.restart();
     this.commits.restart();
