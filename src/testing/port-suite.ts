@@ -1,6 +1,7 @@
 import { conditionCases } from "./port/conditions.ts";
 import { contentionCases } from "./port/contention.ts";
 import { deadlineCases } from "./port/deadlines.ts";
+import { endingCases } from "./port/endings.ts";
 import { expiryCases } from "./port/expiry.ts";
 import { floorCases } from "./port/floors.ts";
 import { groupCases } from "./port/groups.ts";
@@ -23,6 +24,7 @@ export const portCases: readonly Case[] = [
   ...contentionCases,
   ...groupCases,
   ...expiryCases,
+  ...endingCases,
   ...stampCases,
   ...floorCases,
   ...lockCases,

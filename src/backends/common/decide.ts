@@ -195,7 +195,7 @@ function endOf<K, W>(view: View<K, W>, key: K, ttl: Ttl | undefined): number {
 }
 
 /** The lock as of now: what has expired is gone, and who was next has it. */
-function lockNow<K, W>(view: View<K, W>, key: K): rules.LockRecord {
+export function lockNow<K, W>(view: View<K, W>, key: K): rules.LockRecord {
   const lock = view.lock(key);
   rules.reap(lock, view.now);
   // Time alone did this, so it stays whatever becomes of the group that found it.

@@ -2,11 +2,12 @@ import path from "node:path";
 import { InvalidArgumentError } from "../../base/errors.ts";
 import { systemTime, type Time } from "../../base/time.ts";
 import type { Backend, Capabilities, Examination, Opened, Session } from "../../port/index.ts";
+import { closedError } from "../common/failures.ts";
 import { prepareDirectory } from "./directory.ts";
-import { Engine } from "./engine.ts";
+import { Environment } from "./environment.ts";
 import { examineDirectory } from "./examine.ts";
-import { closedError } from "./failures.ts";
-import { LmdbSession, maxGroup, maxValue } from "./session.ts";
+
+import { limits, LmdbSession } from "./session.ts";
 
 /** What {@link lmdbBackend} takes. */
 export interface LmdbOptions {
@@ -27,24 +28,24 @@ const capabilities: Capabilities = {
   durability: "disk",
   clock: "machine",
   ttlGranularity: 1,
-  maxValue,
+  maxValue: limits.maxValue,
   push: true,
   watch: "log",
   list: true,
   batchRoundTrips: 1,
   shared: "machine",
   stamps: "atomic",
-  maxGroup,
+  maxGroup: limits.maxGroup,
 };
 
 interface Shared {
-  readonly engine: Engine;
+  readonly environment: Environment;
   users: number;
 }
 
-/** One engine a directory, whatever the number of backends: two writing handles of one process could block each other. */
-const engines = new Map<string, Shared>();
-/** Engines on their way out, which the next one of their directory waits for. */
+/** One environment a directory, whatever the number of backends: two writing handles of one process could block each other. */
+const environments = new Map<string, Shared>();
+/** Environments on their way out, which the next one of their directory waits for. */
 const closing = new Map<string, Promise<void>>();
 
 /** The embedded backend: a directory on a local disk, shared by every process of the machine. */
@@ -75,21 +76,20 @@ class LmdbBackend implements Backend {
   }
 
   async open(): Promise<Opened> {
-    const engine = this.#engine();
+    const environment = this.#environment();
     try {
-      await engine.open();
+      await environment.open();
     } catch (error) {
       await this.#leave();
       throw error;
     }
-    return { domain: engine.directory.domain, capabilities };
+    return { domain: environment.directory.domain, capabilities };
   }
 
   session(): Session {
     const session = new LmdbSession(
-      this.time,
-      () => this.#engine(),
-      () => this.#shared?.engine,
+      () => this.#environment(),
+      () => this.#shared?.environment,
       () => this.#sessions.delete(session),
     );
     this.#sessions.add(session);
@@ -107,30 +107,30 @@ class LmdbBackend implements Backend {
     await this.#leave();
   }
 
-  /** The directory's engine. Throws what {@link prepareDirectory} does. */
-  #engine(): Engine {
-    if (this.#closed) throw closedError();
-    if (this.#shared) return this.#shared.engine;
+  /** The directory's environment. Throws what {@link prepareDirectory} does. */
+  #environment(): Environment {
+    if (this.#closed) throw closedError("lmdb");
+    if (this.#shared) return this.#shared.environment;
     const directory = prepareDirectory(this.#path);
-    let shared = engines.get(directory.path);
+    let shared = environments.get(directory.path);
     if (!shared) {
-      const engine = new Engine(directory, this.time, this.#mapSize, closing.get(directory.path));
-      shared = { engine, users: 0 };
-      engines.set(directory.path, shared);
+      const environment = new Environment(directory, this.time, this.#mapSize, closing.get(directory.path));
+      shared = { environment, users: 0 };
+      environments.set(directory.path, shared);
     }
     shared.users++;
     this.#shared = shared;
-    return shared.engine;
+    return shared.environment;
   }
 
   async #leave(): Promise<void> {
     const shared = this.#shared;
     this.#shared = undefined;
     if (!shared || --shared.users > 0) return;
-    const { engine } = shared;
-    const at = engine.directory.path;
-    engines.delete(at);
-    const end = engine.close().finally(() => {
+    const { environment } = shared;
+    const at = environment.directory.path;
+    environments.delete(at);
+    const end = environment.close().finally(() => {
       if (closing.get(at) === end) closing.delete(at);
     });
     closing.set(at, end);

@@ -1,8 +1,9 @@
 import type { ExecuteCall, Group, Outcome } from "../../port/index.ts";
 import type { Due } from "../common/alarm.ts";
 import type { Command, WiredFailure } from "./commands.ts";
-import { notSent, toError, unknown } from "./failures.ts";
-import { BatchWriter } from "./wire.ts";
+import { notSent } from "../common/failures.ts";
+import { toError, unknown } from "./failures.ts";
+import { BatchWriter } from "./batch-writer.ts";
 
 /** One call: its outcomes so far. */
 export interface Job extends Due {
@@ -27,7 +28,7 @@ export interface Entry {
   outcome: Outcome | undefined;
 }
 
-/** One of the two batches that take turns. */
+/** One of the two batches that are used by turns. */
 export interface Batch {
   readonly slot: number;
   readonly writer: BatchWriter;

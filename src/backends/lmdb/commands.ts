@@ -1,5 +1,5 @@
 import type { DataFiles } from "./tables.ts";
-import type { PeerRecord } from "./meta.ts";
+import type { PeerRecord, Watched } from "./meta.ts";
 
 /** What the backend itself asks of the commit thread, beside the groups of its callers. */
 export type Command =
@@ -12,12 +12,9 @@ export type Command =
   /** Registers this process again, when others took it for dead. */
   | { readonly do: "enter"; readonly peer: PeerRecord }
   /** Passes on locks whose holder or first waiter has expired. */
-  | { readonly do: "turn"; readonly locks: readonly string[] }
+  | { readonly do: "pass"; readonly locks: readonly string[] }
   /** Removes what has expired, a bounded number. */
   | { readonly do: "sweep" };
-
-/** What may be watched: a space's id, or a topic. */
-export type Watched = { readonly space: string } | { readonly topic: string };
 
 /** What the commit thread is started with. */
 export interface WorkerStart {
@@ -38,7 +35,7 @@ export interface Done {
   /** Processes that have something to read in the log. */
   readonly ping: readonly string[];
   /** Locks that somebody waits for, and the ms until each may pass on by itself: lock, ms, lock, ms, ... */
-  readonly turns: readonly (string | number)[];
+  readonly passing: readonly (string | number)[];
 }
 
 /** A message of the commit thread: `ready` or `refused` first, then one for each batch; `null` when there is nothing to tell. */

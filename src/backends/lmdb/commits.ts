@@ -2,9 +2,10 @@ import type { Time } from "../../base/time.ts";
 import { UnavailableError } from "../../base/errors.ts";
 import type { ExecuteCall, Group, Outcome, Result } from "../../port/index.ts";
 import { Alarm } from "../common/alarm.ts";
+import { givenUp, notSent } from "../common/failures.ts";
 import { clear, emptyBatch, plain, received, type Batch, type Entry, type Job } from "./batches.ts";
 import type { Command, Done, WiredFailure } from "./commands.ts";
-import { notSent, unclaimed, unknown } from "./failures.ts";
+import { unknown } from "./failures.ts";
 import type { WorkerHost } from "./worker-host.ts";
 
 /**
@@ -169,7 +170,7 @@ export class Commits {
           continue;
         }
         batch.writer.skip(batch.starts[i] as number);
-        if (entry.state === "waiting") this.#settle(entry, unclaimed());
+        if (entry.state === "waiting") this.#settle(entry, givenUp("lmdb"));
       }
       if (live > 0) {
         this.#sent = batch;

@@ -70,7 +70,7 @@ export class Deaths {
       if (over) {
         await this.#passOn();
         // A commit that was under way, of this process or of another, may have found it alive: an empty one comes after that.
-        await command({ do: "turn", locks: [] });
+        await command({ do: "pass", locks: [] });
         await this.#passOn();
       }
       for (let more = true; more;) {
@@ -93,8 +93,8 @@ export class Deaths {
     const waits = suffixes(open.meta, metaKeys.waits(self), mostWaits);
     open.root.resetReadTxn();
     for (let i = 0; i < waits.length; i += step) {
-      const locks = waits.slice(i, i + step).filter((lock) => reads()?.turn(lock) === 0);
-      if (locks.length > 0) await command({ do: "turn", locks });
+      const locks = waits.slice(i, i + step).filter((lock) => reads()?.passesIn(lock) === 0);
+      if (locks.length > 0) await command({ do: "pass", locks });
     }
   }
 }

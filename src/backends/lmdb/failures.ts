@@ -6,6 +6,7 @@ import {
   UnavailableError,
 } from "../../base/errors.ts";
 import type { Outcome } from "../../port/index.ts";
+import { maybeSent } from "../common/failures.ts";
 import type { WiredError } from "./commands.ts";
 
 const context = { backend: "lmdb" } as const;
@@ -62,22 +63,7 @@ export function closedMeanwhile(error: unknown): boolean {
   return (error as { readonly cause?: { readonly code?: unknown } }).cause?.code === 22;
 }
 
-/** The outcome of a group that had no effect. */
-export function notSent(error: Error): Outcome {
-  return { ok: false, why: "failed", sent: false, error };
-}
-
 /** The outcome of a group that may have had its effect. */
 export function unknown(why: string, cause?: unknown): Outcome {
-  return { ok: false, why: "failed", sent: true, error: new IndeterminateError(why, { ...context, cause }) };
-}
-
-/** The outcome of a call on a backend that was closed. */
-export function closedError(): UnavailableError {
-  return new UnavailableError("the lmdb backend was closed", context);
-}
-
-/** The outcome of a group whose caller was gone before it was sent. */
-export function unclaimed(): Outcome {
-  return notSent(new UnavailableError("nobody waits for it any more", context));
+  return maybeSent(new IndeterminateError(why, { ...context, cause }));
 }

@@ -93,6 +93,18 @@ export function setExpiry(record: Buffer, expiresAt: number): void {
   record.writeDoubleLE(expiresAt, expiryAt);
 }
 
+/** A copy of the record that is the first `size` of `bytes`, with another end; 0 for never. */
+export function withExpiry(bytes: Uint8Array, size: number, expiresAt: number): Buffer {
+  const flags = bytes[0] as number;
+  const room = flags & hasExpiry ? 0 : 8;
+  const record = Buffer.allocUnsafe(size + room);
+  record.set(bytes.subarray(0, 2));
+  record.set(bytes.subarray(2, size), 2 + room);
+  record[0] = flags | hasExpiry;
+  setExpiry(record, expiresAt);
+  return record;
+}
+
 /** When a record expires, or 0. */
 export function expiryOf(bytes: Uint8Array): number {
   if (!((bytes[0] as number) & hasExpiry)) return 0;
@@ -115,8 +127,8 @@ export function idOf(bytes: Uint8Array): string {
   return flags & wideId ? utf8Slice.call(bytes, at, end) : latin1Slice.call(bytes, at, end);
 }
 
-/** The record under `key` whose bytes are the first `size` of `bytes`. */
-export function readRecord(key: string, bytes: Uint8Array, size: number): StoredRecord {
+/** The record under `key` whose bytes are the first `size` of `bytes`; with `keyOnly`, without its value. */
+export function readRecord(key: string, bytes: Uint8Array, size: number, keyOnly?: boolean): StoredRecord {
   const flags = bytes[0] as number;
   let at = 2;
   let expiresAt = 0;
@@ -131,7 +143,7 @@ export function readRecord(key: string, bytes: Uint8Array, size: number): Stored
   }
   const idEnd = at + (bytes[1] as number);
   const id = flags & wideId ? utf8Slice.call(bytes, at, idEnd) : latin1Slice.call(bytes, at, idEnd);
-  const value = readPayload(bytes, flags & typeMask, idEnd + skipped, size);
+  const value = keyOnly ? "" : readPayload(bytes, flags & typeMask, idEnd + skipped, size);
   return expiresAt === 0 ? { key, id, value } : { key, id, value, expiresAt };
 }
 

@@ -3,15 +3,14 @@ import { textOf } from "./layout.ts";
 import { tagOf, wasOver } from "../../base/process-tag.ts";
 import { emptyLock, reap, reapDead, type Hold, type LockRecord, type Mark, type Waiter } from "../common/lock-rules.ts";
 
-/** A lock as stored: its rules' record, and when the sweep will look at it. */
-export interface StoredLock {
-  readonly record: LockRecord;
+/** A lock as stored. */
+export interface StoredLock extends LockRecord {
   /** Wall time of its entry in the expiry index, or 0. */
   sweepAt: number;
   /** Sessions that wait, or were handed the lock and have not confirmed it, as stored. */
-  readonly waiting: readonly string[];
-  /** Whether it was there. */
-  readonly stored: boolean;
+  waiting: readonly string[];
+  /** Whether it is there. */
+  stored: boolean;
 }
 
 /** Arrays instead of objects, since a lock is written on every acquire. Absent values are null. */
@@ -43,11 +42,11 @@ type Encoded = readonly [
 /** The lock under `key`, reaped at `now`: also of processes that are no more. Of another boot (epoch) only its grant is left. */
 export function readLock(locks: LmdbStore, key: LmdbKey, epoch: number, now: number): StoredLock {
   const bytes = locks.getBinaryFast(key);
-  if (!bytes) return { record: emptyLock(), sweepAt: 0, waiting: [], stored: false };
+  if (!bytes) return { ...emptyLock(), sweepAt: 0, waiting: [], stored: false };
   const text = textOf(bytes, locks.lastSize);
   const [storedEpoch, sweepAt, grant, holds, queue, marks] = JSON.parse(text) as Encoded;
-  if (storedEpoch !== epoch) return { record: { ...emptyLock(), grant }, sweepAt, waiting: [], stored: true };
-  const record: LockRecord = {
+  if (storedEpoch !== epoch) return { ...emptyLock(), grant, sweepAt, waiting: [], stored: true };
+  const lock: StoredLock = {
     grant,
     holds: holds.map(([owner, shared, held, info, until, session, pending]): Hold => {
       const mode = shared ? "shared" : "exclusive";
@@ -58,17 +57,20 @@ export function readLock(locks: LmdbStore, key: LmdbKey, epoch: number, now: num
       return { owner, session, mode, limit: limit ?? undefined, info, claimMs, until };
     }),
     marks: marks.map(([owner, until]): Mark => ({ owner, until })),
+    sweepAt,
+    waiting: [],
+    stored: true,
   };
-  const waiting = sessionsOf(record);
-  reap(record, now);
+  lock.waiting = sessionsOf(lock);
+  reap(lock, now);
   // As with those that have expired: nothing of it until somebody writes the lock, and then with a grant above it.
-  reapDead(record, (session) => wasOver(tagOf(session), now));
-  return { record, sweepAt, waiting, stored: true };
+  reapDead(lock, (session) => wasOver(tagOf(session), now));
+  return lock;
 }
 
 /** The bytes of a lock. */
 export function encodeLock(lock: StoredLock, epoch: number): Buffer {
-  const { grant, holds, queue, marks } = lock.record;
+  const { grant, holds, queue, marks } = lock;
   const encoded: Encoded = [
     epoch,
     lock.sweepAt,

@@ -1,6 +1,5 @@
 import type { LmdbStore } from "./driver.ts";
 import { textOf } from "./layout.ts";
-import type { Watched } from "./commands.ts";
 
 /** A process that has the directory open. */
 export interface PeerRecord {
@@ -8,6 +7,9 @@ export interface PeerRecord {
   /** Its socket: a file's name in the directory of sockets, or a path. */
   readonly socket: string;
 }
+
+/** What may be watched: a space's id, or a topic. */
+export type Watched = { readonly space: string } | { readonly topic: string };
 
 /** Reads a JSON record. */
 export function readMeta<T>(meta: LmdbStore, key: string): T | undefined {

@@ -8,7 +8,7 @@ import { sweepFloor } from "./floors.ts";
 import { isExpired } from "./layout.ts";
 import { head } from "./log.ts";
 import { metaKeys, readMeta, suffixes, writeMeta } from "./meta.ts";
-import { peerOf, type Transaction } from "./transaction.ts";
+import { peerOf, wiredKey, type Transaction } from "./transaction.ts";
 
 /** Most records that a sweep or a burial touches in one transaction. */
 const step = 256;
@@ -39,9 +39,8 @@ function resultOf(tx: Transaction, command: Command, self: string): unknown {
     case "enter":
       writeMeta(meta, metaKeys.peer(command.peer.id), command.peer);
       return true;
-    case "turn":
-      // Looking at it is what passes it on.
-      for (const lock of command.locks) tx.lock(Buffer.from(lock));
+    case "pass":
+      for (const lock of command.locks) tx.settle(lock);
       return true;
     case "sweep":
       return sweep(tx, self);
@@ -56,10 +55,9 @@ function bury(tx: Transaction, peer: string, itself: boolean): boolean {
   const { meta } = tx.tables;
   const waits = itself || wasOver(tagOf(peer), tx.now) ? suffixes(meta, metaKeys.waits(peer), step) : [];
   for (const text of waits) {
-    const key = Buffer.from(text);
-    const lock = tx.lock(key);
-    reapSessions(lock.record, (session) => peerOf(session) === peer);
-    tx.saveLock(key, lock);
+    const lock = tx.settle(text);
+    reapSessions(lock, (session) => peerOf(session) === peer);
+    tx.saveLock(wiredKey(text), lock);
     meta.remove(metaKeys.waits(peer) + text);
   }
   if (waits.length === step) return true;
@@ -100,10 +98,10 @@ function sweep(tx: Transaction, self: string): boolean {
         records.remove(key);
         tx.changedBare(key);
       }
-    } else if (kind === "floor") sweepFloor(tx, key, at);
+    } else if (kind === "floor") sweepFloor(tx.tables, key, at, tx.wall);
     else {
-      const lock = tx.lock(key);
-      if (lock.stored && Math.ceil(lock.sweepAt) === at) tx.sweepLock(key, lock);
+      const lock = tx.settle(key.toString());
+      if (lock.stored && Math.ceil(lock.sweepAt) === at) tx.sweepLock(wiredKey(key.toString()), lock);
     }
     expiry.remove(raw);
   }

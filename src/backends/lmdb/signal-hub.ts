@@ -1,8 +1,9 @@
 import type { Time, Timer } from "../../base/time.ts";
 import { spaceOfId } from "../../base/keys.ts";
-import { InvalidArgumentError } from "../../base/errors.ts";
+import { checkTopic } from "../common/messages.ts";
 import type { Signal, Subscription } from "../../port/index.ts";
-import type { Command, Watched } from "./commands.ts";
+import type { Command } from "./commands.ts";
+import type { Watched } from "./meta.ts";
 import type { Tables } from "./tables.ts";
 import { head, readLog, type LogEntry } from "./log.ts";
 
@@ -10,8 +11,6 @@ import { head, readLog, type LogEntry } from "./log.ts";
 const pageSize = 128;
 /** How often the log is looked at though nobody said so: what a lost wake-up costs at most, in ms. */
 const patience = 500;
-/** Most bytes of a topic's name. */
-const maxTopic = 1_024;
 
 type Listener = (signal: Signal) => void;
 
@@ -227,9 +226,7 @@ export class SignalHub {
 function watchedBy(to: Subscription): Watched | undefined {
   if ("grants" in to) return undefined;
   if ("changes" in to) return { space: to.changes.id };
-  if (Buffer.byteLength(to.topic) > maxTopic) {
-    throw new InvalidArgumentError(`a topic must be at most ${maxTopic} bytes`, { backend: "lmdb" });
-  }
+  checkTopic(to.topic, "lmdb");
   return { topic: to.topic };
 }
 

@@ -1,44 +1,64 @@
-import { handOff, nextTurn, passes, reapDead, type LockRecord } from "../common/lock-rules.ts";
+import { lockNow } from "../common/decide.ts";
+import { handOff, nextTurn, reapDead, type LockRecord } from "../common/lock-rules.ts";
+import type { Fence, SetOn, View } from "../common/view.ts";
 import { leaseNow } from "./clock.ts";
 import type { Tables } from "./tables.ts";
-import { index } from "./expiry-index.ts";
+import { index, sweepMoment } from "./expiry-index.ts";
+import { writeFloor } from "./floors.ts";
+import { setExpiry, withExpiry } from "./layout.ts";
 import { tagOf, wasOver } from "../../base/process-tag.ts";
-import { encodeLock, readLock, sessionsOf, type StoredLock } from "./lock-table.ts";
+import { encodeLock, sessionsOf, type StoredLock } from "./lock-table.ts";
 import { append, type LogEntry } from "./log.ts";
 import { metaKeys, readMeta, readWatches, writeMeta, type Watches } from "./meta.ts";
-import type { WiredKey } from "./wire.ts";
+import { TableView } from "./table-view.ts";
+import type { WiredKey, WiredRecord } from "./wire.ts";
 
 /** How long the record of a lock that nobody uses is kept. */
 const lockKept = 600_000;
 
-/** What a transaction of the commit thread shares: clocks read once, who watches, what is to be told. */
-export class Transaction {
-  readonly tables: Tables;
-  readonly epoch: number;
-  /** Wall time, for entries. */
+/** A transaction of the commit thread: what its groups are decided on, who watches, what is to be told. */
+export class Transaction extends TableView<WiredKey> implements View<WiredKey, WiredRecord, Uint8Array, StoredLock> {
   readonly wall = Date.now();
-  /** The lease clock. */
   readonly now = leaseNow();
   readonly #watches: Watches;
   /** Locks that somebody waits for, each with the ms until it may pass on by itself: lock, ms, lock, ms, ... */
-  readonly turns: (string | number)[] = [];
+  readonly passing: (string | number)[] = [];
   readonly #told: LogEntry[] = [];
   readonly #ping = new Set<string>();
   #floor: number | undefined;
 
   constructor(tables: Tables, epoch: number, cache: WatchCache) {
-    this.tables = tables;
-    this.epoch = epoch;
+    super(tables, epoch);
     this.#watches = cache.read(tables);
   }
 
-  /** The lock under `key` as of now: what has expired is gone, and who was next has it. */
-  lock(key: Buffer): StoredLock {
-    const lock = readLock(this.tables.locks, key, this.epoch, this.now);
-    if (!passes(lock.record)) return lock;
-    // Time alone did this, so it stays whatever becomes of the group that found it.
-    this.saveLock(key, lock);
-    return readLock(this.tables.locks, key, this.epoch, this.now);
+  put({ key, record, ttl }: SetOn<WiredKey, WiredRecord>, end: number): void {
+    if (ttl !== undefined) setExpiry(record, stored(end));
+    // With "keep" the entry of the write that set the end is still in the index.
+    if (ttl !== undefined && ttl !== "keep") this.#index(key, end);
+    this.tables.records.put(key.bytes, record);
+    this.changed(key);
+  }
+
+  touch(key: WiredKey, end: number): void {
+    const { records } = this.tables;
+    const bytes = records.getBinaryFast(key.bytes) as Uint8Array;
+    const record = withExpiry(bytes, records.lastSize, stored(end));
+    this.#index(key, end);
+    records.put(key.bytes, record);
+    this.changed(key);
+  }
+
+  remove(key: WiredKey): void {
+    const { records } = this.tables;
+    if (!records.getBinaryFast(key.bytes)) return;
+    records.remove(key.bytes);
+    // Also of one that has expired: the sweep, which tells of those, will not find it any more.
+    this.changed(key);
+  }
+
+  raiseFloor({ bytes }: WiredKey, fence: Fence, keepMs: number): void {
+    writeFloor(this.tables, bytes, fence, keepMs, this.wall);
   }
 
   /** Below which no grant of `lock` may be: microseconds of the wall clock, and what was swept for a lock without a record. */
@@ -49,50 +69,71 @@ export class Transaction {
     return Math.max(micros, this.#floor);
   }
 
+  /** The lock under the key id `id` as of now, passed on if it can be. */
+  settle(id: string): StoredLock {
+    return lockNow(this, wiredKey(id)) as StoredLock;
+  }
+
+  /** Has the record looked at when it ends. */
+  #index({ bytes }: WiredKey, end: number): void {
+    if (end < Infinity) index(this.tables.expiry, sweepMoment(end, end - this.wall), "record", bytes);
+  }
+
+  protected place({ bytes }: WiredKey): Buffer {
+    return bytes;
+  }
+
+  protected nameOf({ bytes, space }: WiredKey): string {
+    return bytes.toString("utf8", space);
+  }
+
   /** Keeps that no grant up to `grant` is given again. */
-  raiseFloor(grant: number): void {
+  raiseLeast(grant: number): void {
     if (grant > (readMeta<number>(this.tables.meta, metaKeys.floor) ?? 0))
       writeMeta(this.tables.meta, metaKeys.floor, grant);
     this.#floor = undefined;
   }
 
   /** Passes the lock on to those whose turn it is, and has them told. */
-  #passOn(key: Buffer, lock: StoredLock): void {
+  #passOn(id: string, lock: StoredLock): void {
     const over = (session: string): boolean => wasOver(tagOf(session), this.now);
     do {
-      for (const { owner, session } of handOff(lock.record, this.now, this.leastGrant(lock))) {
-        this.#told.push({ type: "granted", lock: key.toString(), owner, session });
+      for (const { owner, session } of handOff(lock, this.now, this.leastGrant(lock))) {
+        this.#told.push({ type: "granted", lock: id, owner, session });
         this.#ping.add(peerOf(session));
       }
       // Whoever was handed it may be no more by now, and so may be who is next.
-    } while (reapDead(lock.record, over));
-    const next = nextTurn(lock.record);
-    if (next < Infinity) this.turns.push(key.toString(), next - this.now);
+    } while (reapDead(lock, over));
+    const next = nextTurn(lock);
+    if (next < Infinity) this.passing.push(id, next - this.now);
   }
 
   /** Passes the lock on if it can be, and writes it back with what the other tables know of it. */
-  saveLock(key: Buffer, lock: StoredLock): void {
+  saveLock({ bytes: key }: WiredKey, lock: StoredLock): void {
     const { locks, expiry, meta } = this.tables;
-    if (lock.record.queue.length > 0) this.#passOn(key, lock);
+    if (lock.queue.length > 0) this.#passOn(key.toString(), lock);
     if (lock.sweepAt === 0) {
       lock.sweepAt = this.wall + lockKept;
       index(expiry, lock.sweepAt, "lock", key);
     }
     locks.put(key, encodeLock(lock, this.epoch));
+    lock.stored = true;
+    const sessions = sessionsOf(lock);
+    if (lock.waiting.length + sessions.length === 0) return;
     const before = peersOf(lock.waiting);
-    const after = peersOf(sessionsOf(lock.record));
-    if (before.length + after.length === 0) return;
-    const text = key.toString();
-    for (const peer of before) if (!after.includes(peer)) meta.remove(metaKeys.waits(peer) + text);
-    for (const peer of after) if (!before.includes(peer)) writeMeta(meta, metaKeys.waits(peer) + text, 1);
+    const after = peersOf(sessions);
+    lock.waiting = sessions;
+    const id = key.toString();
+    for (const peer of before) if (!after.includes(peer)) meta.remove(metaKeys.waits(peer) + id);
+    for (const peer of after) if (!before.includes(peer)) writeMeta(meta, metaKeys.waits(peer) + id, 1);
   }
 
   /** Has the sweep look at the lock again, since it was in use; or removes it. */
-  sweepLock(key: Buffer, lock: StoredLock): void {
+  sweepLock(key: WiredKey, lock: StoredLock): void {
     if (!lock.stored) return;
-    if (isIdle(lock.record) && lock.record.grant < (this.wall - lockKept) * 1_000) {
-      this.raiseFloor(lock.record.grant);
-      this.tables.locks.remove(key);
+    if (isIdle(lock) && lock.grant < (this.wall - lockKept) * 1_000) {
+      this.raiseLeast(lock.grant);
+      this.tables.locks.remove(key.bytes);
       return;
     }
     lock.sweepAt = 0;
@@ -159,6 +200,16 @@ export class WatchCache {
 
 function isIdle(record: LockRecord): boolean {
   return record.holds.length === 0 && record.queue.length === 0 && record.marks.length === 0;
+}
+
+/** How the end of a record is stored: 0 for never, and what is to have expired is no 0. */
+function stored(end: number): number {
+  return end === Infinity ? 0 : Math.max(end, 1);
+}
+
+/** A key of which nobody asks where its space ends. */
+export function wiredKey(id: string): WiredKey {
+  return { bytes: Buffer.from(id), space: 0 };
 }
 
 /** A session's id starts with its process's. */

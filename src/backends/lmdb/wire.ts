@@ -1,194 +1,45 @@
-import type { Condition, Group, Key, LockOperation, Operation } from "../../port/index.ts";
-import { recordBytes, writeRecord } from "./layout.ts";
+import type { Condition, LockOperation, Ttl } from "../../port/index.ts";
+import type { GroupOn, OperationOn } from "../common/view.ts";
 import type { Load } from "./reserve.ts";
-import type { Command } from "./commands.ts";
 
 /*
  * A batch, as the main thread hands it to the commit thread: one buffer, groups one behind the other.
- * Group: skip (1), guards (2), operations (2), length with this header (4). Guard: key, owner, grant (8). Key: length (2), length of its space (2), bytes.
- * Operation: code (1), key, then what the code needs.
+ * Group: mark (1), guards (2), operations (2), length with this header (4). Guard: key, owner, grant (8). Key: length (2), length of
+ * its space (2), bytes. Operation: code (1), key, then what the code needs.
  */
-export const code = { get: 1, check: 2, set: 3, delete: 4, floor: 5, lock: 6, command: 7 } as const;
+export const code = { get: 1, check: 2, set: 3, delete: 4, floor: 5, lock: 6, command: 7, touch: 8 } as const;
 export const condition = { none: 0, absent: 1, id: 2 } as const;
-export const ttl = { none: 0, ms: 1, keep: 2 } as const;
+export const ttl = { none: 0, ms: 1, keep: 2, at: 3 } as const;
+export const flag = { stamped: 1, show: 2, keyOnly: 4, take: 8 } as const;
+/** What is to be known of a group before it is read: the record of a touch is written anew, so room is needed for it. */
+export const mark = { plain: 0, skipped: 1, touches: 2 } as const;
+
+/** What a wired `set` carries: the record as it is stored, with room for when it ends if it has a ttl. */
+export interface WiredRecord {
+  readonly record: Buffer;
+}
+
+/** A group as `decide` takes it, and the session that asks, if one of its operations is on a lock. */
+export interface WiredGroup extends GroupOn<WiredKey, WiredRecord> {
+  readonly session: string;
+}
+
+type WiredOperation = OperationOn<WiredKey, WiredRecord>;
 
 /** A lock operation without its key, and the session that asks. */
-export type WiredLockOperation = {
+type WiredLockOperation = {
   readonly [Name in LockOperation["op"]]: Omit<Extract<LockOperation, { op: Name }>, "lock">;
 }[LockOperation["op"]] & {
   readonly session: string;
 };
 
+const absent: Condition = { absent: true };
+
 /** Bytes of memory for a batch at first, and how many are kept after one that took more. */
 export const firstBytes = 256 * 1024;
 export const keptBytes = 4 * 1024 * 1024;
 
-/**
- * Writes groups into memory that is shared with the commit thread, and grows as needed. Shared, because to move a buffer back
- * and forth costs either side a new object to collect for each batch.
- */
-export class BatchWriter {
-  /** What it writes into; another one once it had to grow. */
-  memory = new SharedArrayBuffer(firstBytes);
-  #bytes = Buffer.from(this.memory);
-  #at = 0;
-
-  /** Bytes written so far. */
-  get length(): number {
-    return this.#at;
-  }
-
-  /** Starts anew, once the commit thread is done with what was written. */
-  reset(): void {
-    this.#at = 0;
-    if (this.#bytes.length > keptBytes) this.#move(firstBytes);
-  }
-
-  /** Writes a group; where it starts, for {@link skip}. */
-  group(group: Group, session: string): number {
-    const start = this.#header(group.guards?.length ?? 0, group.ops.length);
-    for (const guard of group.guards ?? []) {
-      this.#key(guard.lock);
-      this.#string(guard.owner);
-      this.#double(guard.grant);
-    }
-    for (const op of group.ops) this.#operation(op, session);
-    return this.#close(start);
-  }
-
-  /** Writes a command of our own as a group. */
-  command(command: Command): number {
-    const start = this.#header(0, 1);
-    this.#byte(code.command);
-    this.#string(JSON.stringify(command));
-    return this.#close(start);
-  }
-
-  /** Has the commit thread pass over the group at `start`. */
-  skip(start: number): void {
-    this.#bytes[start] = 1;
-  }
-
-  #header(guards: number, ops: number): number {
-    this.#reserve(9);
-    const start = this.#at;
-    this.#bytes[start] = 0;
-    this.#bytes.writeUInt16LE(guards, start + 1);
-    this.#bytes.writeUInt16LE(ops, start + 3);
-    this.#at += 9;
-    return start;
-  }
-
-  #close(start: number): number {
-    this.#bytes.writeUInt32LE(this.#at - start, start + 5);
-    return start;
-  }
-
-  #operation(op: Operation, session: string): void {
-    switch (op.op) {
-      case "get":
-        this.#byte(code.get);
-        this.#key(op.key);
-        this.#byte(op.stamped ? 1 : 0);
-        return;
-      case "check":
-        this.#byte(code.check);
-        this.#key(op.key);
-        this.#condition(op.if);
-        return;
-      case "set":
-        this.#set(op);
-        return;
-      case "touch":
-        throw new Error("touch is not written yet");
-      case "delete":
-        this.#byte(code.delete);
-        this.#key(op.key);
-        this.#condition(op.if);
-        return;
-      case "floor":
-        this.#byte(code.floor);
-        this.#key(op.key);
-        this.#double(op.grant);
-        this.#double(op.n);
-        this.#double(op.keepMs);
-        return;
-      case "acquire":
-      case "extend":
-      case "release":
-      case "steal":
-      case "inspect": {
-        const { lock, ...rest } = op;
-        this.#byte(code.lock);
-        this.#key(lock);
-        this.#string(JSON.stringify({ ...rest, session }));
-      }
-    }
-  }
-
-  #set(op: Extract<Operation, { op: "set" }>): void {
-    this.#byte(code.set);
-    this.#key(op.key);
-    this.#condition(op.if);
-    this.#byte(op.ttl === undefined ? ttl.none : op.ttl === "keep" ? ttl.keep : ttl.ms);
-    if (typeof op.ttl === "number") this.#double(op.ttl);
-    this.#reserve(4 + recordBytes(op.id, op.value, op.stamps));
-    const start = this.#at + 4;
-    this.#at = writeRecord(this.#bytes, start, op.id, op.value, op.stamps, op.ttl !== undefined);
-    this.#bytes.writeUInt32LE(this.#at - start, start - 4);
-  }
-
-  #condition(wanted: Condition | undefined): void {
-    if (!wanted) this.#byte(condition.none);
-    else if ("absent" in wanted) this.#byte(condition.absent);
-    else {
-      this.#byte(condition.id);
-      this.#string(wanted.id);
-    }
-  }
-
-  #key({ space, key }: Key): void {
-    const spaceBytes = space.id.length * 3;
-    this.#reserve(4 + spaceBytes + key.length * 3);
-    const spaceLength = this.#bytes.write(space.id, this.#at + 4);
-    const keyLength = this.#bytes.write(key, this.#at + 4 + spaceLength);
-    this.#bytes.writeUInt16LE(spaceLength + keyLength, this.#at);
-    this.#bytes.writeUInt16LE(spaceLength, this.#at + 2);
-    this.#at += 4 + spaceLength + keyLength;
-  }
-
-  #string(text: string): void {
-    this.#reserve(4 + text.length * 3);
-    const length = this.#bytes.write(text, this.#at + 4);
-    this.#bytes.writeUInt32LE(length, this.#at);
-    this.#at += 4 + length;
-  }
-
-  #byte(value: number): void {
-    this.#reserve(1);
-    this.#bytes[this.#at++] = value;
-  }
-
-  #double(value: number): void {
-    this.#reserve(8);
-    this.#at = this.#bytes.writeDoubleLE(value, this.#at);
-  }
-
-  #reserve(bytes: number): void {
-    const needed = this.#at + bytes;
-    if (needed <= this.#bytes.length) return;
-    const written = this.#bytes.subarray(0, this.#at);
-    this.#move(Math.max(needed, this.#bytes.length * 2));
-    this.#bytes.set(written);
-  }
-
-  #move(bytes: number): void {
-    this.memory = new SharedArrayBuffer(bytes);
-    this.#bytes = Buffer.from(this.memory);
-  }
-}
-
-/** Reads what a {@link BatchWriter} wrote. Byte views are of the batch's own buffer. */
+/** Reads what a `BatchWriter` wrote. Byte views are of the batch's own buffer. */
 export class BatchReader {
   readonly #bytes: Buffer;
   #at = 0;
@@ -201,7 +52,7 @@ export class BatchReader {
   starts(): number[] {
     const starts: number[] = [];
     for (let at = 0; at < this.#bytes.length; at += this.#bytes.readUInt32LE(at + 5)) {
-      starts.push(this.#bytes[at] === 1 ? -1 : at);
+      starts.push(this.#bytes[at] === mark.skipped ? -1 : at);
     }
     return starts;
   }
@@ -213,8 +64,8 @@ export class BatchReader {
     return { guards, ops: this.#bytes.readUInt16LE(start + 3), code: this.#bytes[this.#at] as number };
   }
 
-  /** What the groups at `starts` are about to do. */
-  load(starts: readonly number[]): Load {
+  /** What the groups at `starts` are about to do; `sizeOf` tells how large a record is that is touched. */
+  load(starts: readonly number[], sizeOf: (key: WiredKey) => number): Load {
     let ops = 0;
     let bytes = 0;
     let values = false;
@@ -222,33 +73,115 @@ export class BatchReader {
       const group = this.open(start);
       ops += group.guards + group.ops;
       bytes += this.#bytes.readUInt32LE(start + 5);
+      if (this.#bytes[start] === mark.touches) {
+        for (const op of this.group(group).ops) if (op.op === "touch") bytes += sizeOf(op.key);
+      }
       values ||= group.code !== code.delete && group.code !== code.lock && group.code !== code.command;
     }
     return { ops, bytes, values };
   }
 
-  byte(): number {
+  /** The group that was opened. Its bytes are views of the batch. */
+  group({ guards, ops }: { readonly guards: number; readonly ops: number }): WiredGroup {
+    const group = {
+      guards: [] as NonNullable<WiredGroup["guards"]>[number][],
+      ops: [] as WiredOperation[],
+      session: "",
+    };
+    for (let i = 0; i < guards; i++) {
+      group.guards.push({ lock: this.#key(), owner: this.#string(), grant: this.#double() });
+    }
+    for (let i = 0; i < ops; i++) {
+      const what = this.#byte();
+      const key = this.#key();
+      if (what === code.lock) {
+        const { session, ...op } = JSON.parse(this.#string()) as WiredLockOperation;
+        group.ops.push({ ...op, lock: key });
+        group.session = session;
+      } else group.ops.push(this.#operation(what, key));
+    }
+    return group;
+  }
+
+  /** The command of our own that was opened, which is a group by itself. */
+  command(): unknown {
+    this.#byte();
+    return JSON.parse(this.#string());
+  }
+
+  #operation(what: number, key: WiredKey): WiredOperation {
+    switch (what) {
+      case code.get: {
+        const flags = this.#byte();
+        const stamped = flags & flag.show ? "show" : (flags & flag.stamped) !== 0;
+        return { op: "get", key, stamped, keyOnly: (flags & flag.keyOnly) !== 0 };
+      }
+      case code.check:
+        return { op: "check", key, if: this.#condition() as Condition };
+      case code.set:
+        return { op: "set", key, if: this.#condition(), ttl: this.#ttl(), record: this.#blob() };
+      case code.touch: {
+        const [wanted, end, flags] = [this.#condition(), this.#ttl(), this.#byte()];
+        return {
+          op: "touch",
+          key,
+          if: wanted,
+          ttl: end as Exclude<Ttl, "keep">,
+          stamped: (flags & flag.stamped) !== 0,
+        };
+      }
+      case code.delete: {
+        const [wanted, flags] = [this.#condition(), this.#byte()];
+        return {
+          op: "delete",
+          key,
+          if: wanted,
+          stamped: (flags & flag.stamped) !== 0,
+          take: (flags & flag.take) !== 0,
+        };
+      }
+      case code.floor:
+        return { op: "floor", key, grant: this.#double(), n: this.#double(), keepMs: this.#double() };
+      default:
+        throw new Error(`there is no operation ${what}`);
+    }
+  }
+
+  #condition(): Condition | undefined {
+    const wanted = this.#byte();
+    if (wanted === condition.none) return undefined;
+    return wanted === condition.absent ? absent : { id: this.#string() };
+  }
+
+  #ttl(): Ttl | undefined {
+    const kind = this.#byte();
+    if (kind === ttl.none) return undefined;
+    if (kind === ttl.keep) return "keep";
+    return kind === ttl.ms ? this.#double() : { at: this.#double() };
+  }
+
+  #byte(): number {
     return this.#bytes[this.#at++] as number;
   }
 
-  double(): number {
+  #double(): number {
     this.#at += 8;
     return this.#bytes.readDoubleLE(this.#at - 8);
   }
 
-  string(): string {
+  #string(): string {
     const start = this.#at + 4;
     this.#at = start + this.#bytes.readUInt32LE(this.#at);
     return this.#bytes.toString("utf8", start, this.#at);
   }
 
-  blob(): Buffer {
+  #blob(): Buffer {
     const start = this.#at + 4;
     this.#at = start + this.#bytes.readUInt32LE(this.#at);
     return this.#bytes.subarray(start, this.#at);
   }
 
-  key(): WiredKey {
+  #key(): WiredKey {
     const length = this.#bytes.readUInt16LE(this.#at);
     const space = this.#bytes.readUInt16LE(this.#at + 2);
     this.#at += 4 + length;

@@ -7,7 +7,7 @@ import type { Done, WorkerMessage, WorkerRequest, WorkerStart } from "./commands
 import { Gate, guardExit } from "./gate.ts";
 import { toError } from "./failures.ts";
 
-const allPlain: Done = { type: "done", outcomes: [], ping: [], turns: [] };
+const allPlain: Done = { type: "done", outcomes: [], ping: [], passing: [] };
 
 /** How long the thread may take to end, in ms. */
 const closeTimeout = 5_000;

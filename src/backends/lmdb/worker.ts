@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { Outcome } from "../../port/index.ts";
-import { applyGroup } from "./apply.ts";
+import { decide } from "../common/decide.ts";
 import { bootId, sameBoot } from "./clock.ts";
 import type { Command, WiredError, WiredFailure, WorkerMessage, WorkerRequest, WorkerStart } from "./commands.ts";
 import { loadDriver, type LmdbModule } from "./driver.ts";
@@ -9,7 +9,7 @@ import { Gate } from "./gate.ts";
 import { metaKeys, readMeta, writeMeta } from "./meta.ts";
 import { runCommand } from "./run-command.ts";
 import { Transaction, WatchCache } from "./transaction.ts";
-import { BatchReader, code, firstBytes, keptBytes } from "./wire.ts";
+import { BatchReader, code, firstBytes, keptBytes, type WiredKey } from "./wire.ts";
 
 /*
  * The commit thread: every write of the process goes through it, one batch at a time, so that the event loop waits neither
@@ -23,7 +23,7 @@ const watches = new WatchCache();
 interface Batch {
   readonly outcomes: unknown[];
   readonly ping: Set<string>;
-  readonly turns: (string | number)[];
+  readonly passing: (string | number)[];
 }
 
 interface Failure {
@@ -34,7 +34,7 @@ interface Failure {
 
 /** Runs a batch as one transaction; where that throws, each group as its own, so that one spoils no other. */
 function run(tables: WritableTables, epoch: number, read: BatchReader): Batch {
-  const batch: Batch = { outcomes: [], ping: new Set(), turns: [] };
+  const batch: Batch = { outcomes: [], ping: new Set(), passing: [] };
   const starts = read.starts();
   const all = starts.map((_, i) => i).filter((i) => (starts[i] as number) >= 0);
   const failed = attempt(tables, epoch, read, starts, all, batch);
@@ -57,19 +57,25 @@ function attempt(
 ): Failure | undefined {
   const outcomes: unknown[] = [];
   let ping: readonly string[] = [];
-  let turns: readonly (string | number)[] = [];
+  let passing: readonly (string | number)[] = [];
   let number = -1;
   let complete = false;
   try {
     transact(tables, () => {
-      tables.reserve.ensure(read.load(groups.map((i) => starts[i] as number)));
+      const sizeOf = ({ bytes }: WiredKey): number =>
+        tables.records.getBinaryFast(bytes) ? tables.records.lastSize : 0;
+      const load = read.load(
+        groups.map((i) => starts[i] as number),
+        sizeOf,
+      );
+      tables.reserve.ensure(load);
       const tx = new Transaction(tables, epoch, watches);
       for (const i of groups) {
         const outcome = runGroup(tx, read, starts[i] as number);
         if (outcome) outcomes.push(i, outcome);
       }
       ping = tx.finish();
-      turns = tx.turns;
+      passing = tx.passing;
       number = tables.root.getWriteTxnId();
       complete = true;
     });
@@ -78,16 +84,18 @@ function attempt(
     return { error, sent: complete && !undone(tables, number) };
   }
   batch.outcomes.push(...outcomes);
-  batch.turns.push(...turns);
+  batch.passing.push(...passing);
   for (const peer of ping) batch.ping.add(peer);
   return undefined;
 }
 
+/** What became of a group; `undefined` is "ok, and no result to tell", by far the most frequent outcome. */
 function runGroup(tx: Transaction, read: BatchReader, at: number): Outcome | undefined {
   const { guards, ops, code: first } = read.open(at);
-  if (first !== code.command || guards > 0) return applyGroup(tx, read, guards, ops);
-  read.byte();
-  return runCommand(tx, JSON.parse(read.string()) as Command, start.peer.id);
+  if (first === code.command && guards === 0) return runCommand(tx, read.command() as Command, start.peer.id);
+  const group = read.group({ guards, ops });
+  const outcome = decide(tx, group, group.session);
+  return outcome.ok && outcome.results.every((result) => result === undefined) ? undefined : outcome;
 }
 
 /** Whether the transaction of that number, whose commit failed, surely never became visible: its number is free again. */
@@ -174,9 +182,9 @@ function serve(driver: LmdbModule): void {
       return;
     }
     guarded(() => {
-      const { outcomes, ping, turns } = run(tables, epoch, new BatchReader(receive(request)));
-      if (outcomes.length + ping.size + turns.length === 0) send(null);
-      else send({ type: "done", outcomes, ping: [...ping], turns });
+      const { outcomes, ping, passing } = run(tables, epoch, new BatchReader(receive(request)));
+      if (outcomes.length + ping.size + passing.length === 0) send(null);
+      else send({ type: "done", outcomes, ping: [...ping], passing });
     });
   });
   send({ type: "ready", epoch });

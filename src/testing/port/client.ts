@@ -124,8 +124,8 @@ export class Client {
     return (await this.ok({ op: "release", lock: key, owner, markMs }))[0] as boolean;
   }
 
-  async steal(key: Key): Promise<LockState> {
-    return (await this.ok({ op: "steal", lock: key }))[0] as LockState;
+  async steal(key: Key, owner?: string): Promise<LockState> {
+    return (await this.ok({ op: "steal", lock: key, owner }))[0] as LockState;
   }
 
   async inspect(key: Key): Promise<LockState> {

@@ -121,4 +121,24 @@ export const floorCases: readonly Case[] = [
       assert.equal(sent, false);
     },
   },
+  {
+    title: "a floor beside a write of its key is checked with it, and neither is in the other's way",
+    proves: "port: a floor of a key beside one write of it",
+    when: fences,
+    async run(context) {
+      const client = Client.of(context);
+      const set = (value: string): Operation => ({ op: "set", key, id: drawId(), value });
+      await client.ok(floor(5), set("1"));
+      await client.ok(set("2"), floor(6));
+      await client.refused("fenced", { ops: [floor(5), set("3")] });
+      const { at } = await client.refused("fenced", { ops: [set("3"), floor(5)] });
+      assert.equal(at, 1);
+      assert.equal((await client.get(key))?.value, "2");
+      const conflict: Operation = { op: "set", key, id: drawId(), value: "3", if: { absent: true } };
+      await client.refused("conflict", { ops: [floor(9), conflict] });
+      assert.deepEqual(await client.ok(floor(6), { op: "touch", key, ttl: long }), [undefined, true]);
+      assert.deepEqual(await client.ok({ op: "delete", key }, floor(7)), [true, undefined]);
+      await refuses(client, 6);
+    },
+  },
 ];

@@ -15,15 +15,16 @@ interface Listing {
   readonly space?: Space;
   readonly prefix?: string;
   readonly limit?: number;
+  readonly keysOnly?: boolean;
   readonly cursor?: string | undefined;
 }
 
 async function page(
   client: Client,
-  { space: of = records, prefix = "", limit = 1_000, cursor }: Listing,
+  { space: of = records, prefix = "", limit = 1_000, keysOnly, cursor }: Listing,
 ): Promise<Page> {
   const call = { deadline: client.backend.time.monotonic() + long };
-  const found = await client.session.page({ space: of, prefix, limit, cursor }, call);
+  const found = await client.session.page({ space: of, prefix, limit, keysOnly, cursor }, call);
   assert.ok(found.records.length <= limit, "at most as many records as asked for");
   return found;
 }
@@ -223,6 +224,31 @@ export const pageCases: readonly Case[] = [
         async () => page(client, {}),
         (error) => isHoldfastError(error, "UNSUPPORTED"),
       );
+    },
+  },
+  {
+    title: "pages of keys only hold ten times as many, without their values",
+    proves: "port: Query.keysOnly",
+    when: lists,
+    async run(context) {
+      const { place, unit, capabilities } = context;
+      const client = Client.of(context);
+      const keys = Array.from({ length: 23 }, (_, i) => `k${i}`);
+      await fill(client, keys);
+      await client.set(record("bytes"), new Uint8Array(100));
+      await client.set(record("over"), "v", { ttl: unit });
+      await place.elapse(unit + capabilities.ttlGranularity);
+      for (const limit of [5, 1_001, 10_000]) {
+        const found = await list(client, { limit, keysOnly: true });
+        assert.deepEqual(names(found), [...keys, "bytes"].toSorted(), `pages of ${limit}`);
+        for (const { key, id, value } of found) {
+          assert.equal(value, "");
+          if (key !== "bytes") assert.equal(id, `v:${key}`);
+        }
+      }
+      for (const more of [{ limit: 1_001 }, { limit: 10_001, keysOnly: true }, { limit: 0, keysOnly: true }]) {
+        await assert.rejects(page(client, more), (error) => isHoldfastError(error, "INVALID_ARGUMENT"));
+      }
     },
   },
 ];

@@ -102,4 +102,28 @@ export const sharedCases: readonly Case[] = [
       assert.deepEqual(await a.holders(key), ["r1", "r2", "r3"]);
     },
   },
+  {
+    title: "the hold of one owner is stolen, and the others stay",
+    proves: "port: steal of an owner",
+    when: excludes,
+    async run(context) {
+      const [a, b] = [Client.of(context), Client.of(context)];
+      const semaphore = { ...shared, limit: 2 };
+      const grants = [await a.acquire(key, "1", semaphore), await a.acquire(key, "2", semaphore)];
+      await b.wait(key, "3", { ...semaphore, claimMs: long });
+      const none = await b.steal(key, "nobody");
+      assert.deepEqual([none.holders.length, none.waiting], [2, 1], "one that does not hold it changes nothing");
+      await b.steal(key, "3");
+      assert.deepEqual(await a.holders(key), ["1", "2"]);
+      const before = await b.steal(key, "1");
+      assert.deepEqual(before.holders.map(({ owner }) => owner).toSorted(), ["1", "2"]);
+      assert.deepEqual(await a.holders(key), ["2", "3"], "it passes on");
+      await a.refused("fenced", {
+        ops: [{ op: "extend", lock: key, owner: "1", grant: grants[0] as number, ttl: long }],
+      });
+      assert.equal((await a.extend(key, "2", grants[1] as number, long)).ok, true);
+      await a.release(key, "2");
+      assert.ok((await a.acquire(key, "1", semaphore)) > Math.max(...grants));
+    },
+  },
 ];

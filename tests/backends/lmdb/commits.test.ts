@@ -27,10 +27,10 @@ function keysOf(memory: SharedArrayBuffer, length: number): string[] {
   const read = new BatchReader(Buffer.from(memory, 0, length));
   return read.starts().flatMap((start) => {
     if (start < 0) return [];
-    read.open(start);
-    read.byte();
-    const { bytes, space } = read.key();
-    return [bytes.toString("utf8", space)];
+    return read.group(read.open(start)).ops.map((op) => {
+      const { bytes, space } = "key" in op ? op.key : op.lock;
+      return bytes.toString("utf8", space);
+    });
   });
 }
 
@@ -56,7 +56,7 @@ class Bench {
   }
 
   answer(): void {
-    this.commits.done({ type: "done", outcomes: [], ping: [], turns: [] });
+    this.commits.done({ type: "done", outcomes: [], ping: [], passing: [] });
   }
 }
 

@@ -1,40 +1,40 @@
-import { InvalidArgumentError } from "../../base/errors.ts";
+import { UnavailableError } from "../../base/errors.ts";
 import { drawId } from "../../base/ids.ts";
-import type { Time, Timer } from "../../base/time.ts";
-import { leaseNow } from "./clock.ts";
+import type { Time } from "../../base/time.ts";
+import { before } from "../common/deadline.ts";
+import { closedError } from "../common/failures.ts";
+import { checkMessage } from "../common/messages.ts";
+import { Opening } from "../common/opening.ts";
+import { Passing } from "../common/passing.ts";
 import type { Command } from "./commands.ts";
 import { Commits } from "./commits.ts";
 import { Deaths } from "./deaths.ts";
 import type { Directory } from "./directory.ts";
 import { loadDriver } from "./driver.ts";
 import { openReadable, type Tables } from "./tables.ts";
-import { due } from "./expiry-index.ts";
-import { closedError, closedMeanwhile, toError } from "./failures.ts";
+import { closedMeanwhile, toError } from "./failures.ts";
 import { processTag } from "../../base/process-tag.ts";
 import { metaKeys, readMeta, suffixes, type PeerRecord } from "./meta.ts";
 import { Peers } from "./peers.ts";
 import { Reads } from "./reads.ts";
-import { othersSweep } from "./run-command.ts";
 import { SignalHub } from "./signal-hub.ts";
+import { Sweeper } from "./sweeper.ts";
 import { WatchCache } from "./transaction.ts";
-import { Turns } from "./turns.ts";
 import { WorkerHost } from "./worker-host.ts";
 
 /** Names this process, or this thread of it, in every directory, and starts with its tag. The ids of its sessions start with it. */
 export const self = `${processTag()}.${drawId()}`;
 
-/** How often expired records are looked for, and how soon where somebody watches, in ms. */
-const sweepEvery = 1_000;
-const sweepSoon = 100;
-/** Between two steps of a long sweep. */
-const sweepBreath = 20;
 /** How often an open is tried that meets the end of another process. */
 const openTries = 20;
 /** How long a command of our own may take. */
 const commandTimeout = 60_000;
 
+/** Most locks that are passed on in one command. */
+const passedAtOnce = 64;
+
 /** What a process has of one directory: one commit thread, one way to read, one socket, shared by all its backends. */
-export class Engine {
+export class Environment {
   readonly directory: Directory;
   readonly commits: Commits;
   readonly signals: SignalHub;
@@ -42,34 +42,38 @@ export class Engine {
   readonly #mapSize: number;
   readonly #peers: Peers;
   readonly #deaths: Deaths;
-  readonly #turns: Turns;
+  readonly #passing: Passing;
+  readonly #sweeper: Sweeper;
+  readonly #opening: Opening<WorkerHost>;
   readonly #watches = new WatchCache();
   readonly #after: Promise<void> | undefined;
   #listening: Promise<void> | undefined;
-  #opening: Promise<void> | undefined;
   #host: WorkerHost | undefined;
   #tables: Tables | undefined;
-  #sweeper: Timer | undefined;
   #entering = false;
   #closed = false;
   /** Reads from the directory, while it is open. */
   reads: Reads | undefined;
 
-  /** Opens nothing before `after`: the end of the engine that had the directory before. */
+  /** Opens nothing before `after`: the end of the environment that had the directory before. */
   constructor(directory: Directory, time: Time, mapSize: number, after: Promise<void> | undefined) {
     this.directory = directory;
     this.#after = after;
     this.#time = time;
     this.#mapSize = mapSize;
-    this.commits = new Commits(time, ({ ping, turns }) => {
+    this.commits = new Commits(time, ({ ping, passing }) => {
       if (ping.length > 0) this.#wake(ping);
-      for (let i = 0; i < turns.length; i += 2) this.#turns.plan(turns[i] as string, turns[i + 1] as number);
+      for (let i = 0; i < passing.length; i += 2) this.#passing.plan(passing[i] as string, passing[i + 1] as number);
     });
-    this.#turns = new Turns(
+    this.#opening = new Opening("lmdb", time, () => this.#open());
+    this.#passing = new Passing(time, (locks) => this.#passOn(locks));
+    this.#sweeper = new Sweeper({
       time,
-      (lock) => this.reads?.turn(lock),
-      (locks) => this.#command({ do: "turn", locks }),
-    );
+      self,
+      open: () => this.#tables && this.#host && { tables: this.#tables, epoch: this.#host.epoch },
+      watching: () => this.signals.watching,
+      command: (command) => this.#command(command),
+    });
     this.signals = new SignalHub({
       time,
       tables: () => this.#tables,
@@ -100,16 +104,17 @@ export class Engine {
   }
 
   /** Opens what is not open. Concurrent calls share one attempt. */
-  open(): Promise<void> {
-    if (this.#closed) return Promise.reject(closedError());
-    if (this.reads) return Promise.resolve();
-    this.#opening ??= this.#open().finally(() => {
-      this.#opening = undefined;
-    });
-    return this.#opening;
+  async open(): Promise<void> {
+    await this.#opening.open();
   }
 
-  async #open(): Promise<void> {
+  /** As {@link open}, for a call that waits until its deadline. */
+  async openBefore(deadline: number): Promise<void> {
+    const late = (): Error => new UnavailableError("the directory could not be opened in time", { backend: "lmdb" });
+    await before(this.open(), { time: this.#time, deadline, late });
+  }
+
+  async #open(): Promise<WorkerHost> {
     const driver = await loadDriver();
     await this.#after;
     this.#listening ??= this.#peers.listen();
@@ -123,7 +128,7 @@ export class Engine {
     const host = await this.#startHost(peer);
     if (this.#closed) {
       await host.close();
-      throw closedError();
+      throw closedError("lmdb");
     }
     this.#host = host;
     try {
@@ -138,7 +143,8 @@ export class Engine {
     // Before anything of ours can be committed: whoever waits for it later is to see our end.
     this.#link();
     this.commits.attach(host);
-    this.#planSweep();
+    this.#sweeper.start();
+    return host;
   }
 
   /** Starts the commit thread; tries again where the last process that had the directory open closed it in that instant. */
@@ -166,7 +172,8 @@ export class Engine {
     // The thread may have left the environment it shared with us inside a transaction.
     void this.#tables?.root.close();
     this.#tables = undefined;
-    this.#sweeper?.clear();
+    this.#sweeper.stop();
+    this.#opening.lost();
     this.commits.detach();
     if (!this.#closed)
       void this.reopen().then(
@@ -195,8 +202,7 @@ export class Engine {
 
   /** Publishes to a topic. */
   async publish(topic: string, body: string): Promise<void> {
-    if (Buffer.byteLength(body) > 32 * 1024)
-      throw new InvalidArgumentError("a message must be at most 32 KiB", { backend: "lmdb" });
+    checkMessage(body, "lmdb");
     await this.open();
     this.#tables?.root.resetReadTxn();
     // A subscription that has resolved is seen here.
@@ -208,11 +214,11 @@ export class Engine {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#sweeper?.clear();
-    this.#turns.clear();
+    this.#sweeper.stop();
+    this.#passing.clear();
     this.#deaths.clear();
-    this.commits.fail(closedError());
-    await this.#opening?.catch(() => undefined);
+    this.commits.fail(closedError("lmdb"));
+    await this.#opening.close();
     const host = this.#host;
     if (host) {
       // What this process registered; it is found dead otherwise, which costs others a look.
@@ -259,25 +265,17 @@ export class Engine {
       );
   }
 
-  #planSweep(ms = this.signals.watching ? sweepSoon : sweepEvery): void {
-    this.#sweeper?.clear();
-    this.#sweeper = this.#time.after(ms, () => void this.#sweep());
-  }
-
-  async #sweep(): Promise<void> {
-    let more = false;
-    try {
-      const tables = this.#tables;
-      const epoch = this.#host?.epoch;
-      if (!tables || epoch === undefined) return;
-      tables.root.resetReadTxn();
-      const wanted = due(tables.expiry, Date.now(), 1).length > 0 && !othersSweep(tables.meta, self, epoch, leaseNow());
-      tables.root.resetReadTxn();
-      if (wanted) more = (await this.#command({ do: "sweep" })) === true;
-    } catch {
-      return; // the next one is planned all the same
-    } finally {
-      if (this.#tables) this.#planSweep(more ? sweepBreath : undefined);
+  /** Has locks passed on whose time has come; most often somebody has acted meanwhile, and there is nothing to commit. */
+  #passOn(locks: readonly string[]): void {
+    const due: string[] = [];
+    for (const lock of locks) {
+      const ms = this.reads?.passesIn(lock) ?? Infinity;
+      if (ms <= 0) due.push(lock);
+      else if (ms < Infinity) this.#passing.plan(lock, ms);
+    }
+    for (let i = 0; i < due.length; i += passedAtOnce) {
+      // Should it fail, the waiters' own patience is behind it.
+      this.#command({ do: "pass", locks: due.slice(i, i + passedAtOnce) }).catch(() => undefined);
     }
   }
 
