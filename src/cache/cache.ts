@@ -77,7 +77,7 @@ export class Cache<V = unknown> {
   async getEntry(key: string, options?: CallOptions): Promise<CacheEntry<V> | undefined> {
     checkKey(key);
     const call = this.#call(options);
-    return this.#observe("getEntry", async () => this.#core.entry("getEntry", key, call));
+    return this.#observe("getEntry", () => this.#core.entry("getEntry", key, call));
   }
 
   /** The values that are there, in the order of the keys. One round trip. An abort only ends the wait. */
@@ -118,9 +118,9 @@ export class Cache<V = unknown> {
    * InvalidArgumentError for one over the backend's limit. An abort after it was sent: IndeterminateError.
    */
   async set(key: string, value: V, options?: SetOptions): Promise<boolean> {
-    const entries = this.#changing.prepare([[checkKey(key), value]], options);
+    const entries = [this.#changing.prepare(key, value, options)];
     const call = this.#call(options);
-    return this.#observe("set", async () => this.#changing.set("set", entries, call));
+    return this.#observe("set", () => this.#changing.set("set", entries, call));
   }
 
   /**
@@ -131,9 +131,9 @@ export class Cache<V = unknown> {
     if (typeof entries !== "object" || entries === null || !(Symbol.iterator in entries)) {
       throw new InvalidArgumentError("entries must be an iterable of [key, value] or { key, value }");
     }
-    const prepared = this.#changing.prepare(entries, options);
+    const prepared = this.#changing.prepareMany(entries, options);
     const call = this.#call(options);
-    return this.#observe("setMany", async () => this.#changing.set("setMany", prepared, call));
+    return this.#observe("setMany", () => this.#changing.set("setMany", prepared, call));
   }
 
   /**
@@ -145,7 +145,7 @@ export class Cache<V = unknown> {
     checkKey(key);
     const ms = toMsOrNever(ttl, "ttl");
     const call = this.#call(options);
-    return this.#observe("touch", async () => this.#changing.touch(key, ms, call));
+    return this.#observe("touch", () => this.#changing.touch(key, ms, call));
   }
 
   /**
@@ -156,7 +156,7 @@ export class Cache<V = unknown> {
   async delete(key: string, options?: CallOptions): Promise<boolean> {
     checkKey(key);
     const call = this.#call(options);
-    return this.#observe("delete", async () => this.#changing.delete(key, call));
+    return this.#observe("delete", () => this.#changing.delete(key, call));
   }
 
   /**
@@ -167,7 +167,7 @@ export class Cache<V = unknown> {
   async deleteMany(keys: Iterable<string>, options?: CallOptions): Promise<number> {
     const checked = checkKeys(keys);
     const call = this.#call(options);
-    return this.#observe("deleteMany", async () => this.#changing.deleteMany(checked, call));
+    return this.#observe("deleteMany", () => this.#changing.deleteMany(checked, call));
   }
 
   /**
@@ -178,7 +178,7 @@ export class Cache<V = unknown> {
   async take(key: string, options?: CallOptions): Promise<V | undefined> {
     checkKey(key);
     const call = this.#call(options);
-    return this.#observe("take", async () => this.#changing.take(key, call));
+    return this.#observe("take", () => this.#changing.take(key, call));
   }
 
   /**
@@ -190,7 +190,7 @@ export class Cache<V = unknown> {
     const checked = checkTags(tags);
     const call = this.#call(options);
     if (checked.length === 0) return;
-    await this.#observe("invalidateTags", async () => this.#changing.invalidate(checked, call));
+    await this.#observe("invalidateTags", () => this.#changing.invalidate(checked, call));
   }
 
   /**
@@ -199,7 +199,7 @@ export class Cache<V = unknown> {
    */
   async clear(options?: CallOptions): Promise<void> {
     const call = this.#call(options);
-    await this.#observe("clear", async () => this.#changing.clear(call));
+    await this.#observe("clear", () => this.#changing.clear(call));
   }
 
   /**
@@ -238,7 +238,7 @@ export class Cache<V = unknown> {
     checkLoader(loader);
     const entry = resolveLoadOptions(options, this.#core.settings);
     const call = this.#call(options, true);
-    return this.#observe("getOrSetMany", async () => this.#asking.many(checked, loader, entry, call, options?.signal));
+    return this.#observe("getOrSetMany", () => this.#asking.many(checked, loader, entry, call, options?.signal));
   }
 
   /** Counts since this object was made. */

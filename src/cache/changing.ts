@@ -20,8 +20,14 @@ export class Changing<V> {
     this.#asking = asking;
   }
 
-  /** Checks and encodes what is to be written, before anything of it is. Of a key that comes twice, the last. */
-  prepare(entries: Iterable<readonly [string, V] | SetEntry<V>>, options: SetOptions | undefined): EntryWrite[] {
+  /** Checks and encodes what is to be written. */
+  prepare(key: string, value: V, options: SetOptions | undefined): EntryWrite {
+    const { ttl, tags } = resolveDefaults(options, this.#core.settings);
+    return { key: checkKey(key), ttl: ttlOf(undefined, ttl), tags, payload: this.#core.encode(key, value) };
+  }
+
+  /** The same for several, before anything of it is written. Of a key that comes twice, the last. */
+  prepareMany(entries: Iterable<readonly [string, V] | SetEntry<V>>, options: SetOptions | undefined): EntryWrite[] {
     const { settings } = this.#core;
     const byKey = new Map<string, SetEntry<V>>();
     for (const entry of entries) {
@@ -38,7 +44,7 @@ export class Changing<V> {
   }
 
   /** Whether all of them were kept. */
-  async set(operation: string, entries: readonly EntryWrite[], call: StoreCall): Promise<boolean> {
+  set(operation: string, entries: readonly EntryWrite[], call: StoreCall): Promise<boolean> {
     const core = this.#core;
     const keys = entries.map(({ key }) => key);
     return this.#change(keys, async () => {
@@ -78,30 +84,28 @@ export class Changing<V> {
   }
 
   /** Whether there was an entry. */
-  async delete(key: string, call: StoreCall): Promise<boolean> {
-    return this.#change([key], async () => {
-      await this.#reach(call);
-      return this.#remove(key, call);
-    });
+  delete(key: string, call: StoreCall): Promise<boolean> {
+    return this.#change([key], () => this.#remove(key, call));
   }
 
   /** How many there were. */
-  async deleteMany(keys: readonly string[], call: StoreCall): Promise<number> {
+  deleteMany(keys: readonly string[], call: StoreCall): Promise<number> {
     return this.#change(keys, async () => {
       await this.#reach(call);
-      const removals = keys.map((key) => async () => this.#remove(key, call));
+      const removals = keys.map((key) => () => this.#remove(key, call));
       const removed = await allOrBatchError(removals, call, this.#core.instance.backend.name, "deleted");
       return removed.filter(Boolean).length;
     });
   }
 
   /** The value that was there; undefined where there was none, or it cannot be read. */
-  async take(key: string, call: StoreCall): Promise<V | undefined> {
+  take(key: string, call: StoreCall): Promise<V | undefined> {
     const core = this.#core;
     return this.#change([key], async () => {
-      await this.#reach(call);
+      const reaching = this.#reach(call);
+      if (reaching) await reaching;
       core.behind.flush(key);
-      const found = await core.tier.take(key, call);
+      const found = await core.tier.remove(key, true, call);
       if (found) core.counts.deletes++;
       return core.value("take", key, found)?.take();
     });
@@ -124,10 +128,12 @@ export class Changing<V> {
 
   async #remove(key: string, call: StoreCall): Promise<boolean> {
     const core = this.#core;
+    const reaching = this.#reach(call);
+    if (reaching) await reaching;
     core.behind.flush(key);
-    const removed = await core.tier.remove(key, call);
-    if (removed) core.counts.deletes++;
-    return removed;
+    const found = await core.tier.remove(key, false, call);
+    if (found) core.counts.deletes++;
+    return found !== undefined;
   }
 
   /**

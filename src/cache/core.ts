@@ -8,7 +8,7 @@ import { isolated, type Handout } from "./isolation.ts";
 import type { CacheEntry, CacheSettings } from "./options.ts";
 import { StoreHealth, type Patient, type StoreCall } from "./store-health.ts";
 import { StoreTier } from "./store-tier.ts";
-import type { Found, Kept, Tier } from "./tier.ts";
+import type { Found, Kept, Shown, Tier } from "./tier.ts";
 import { WritesBehind } from "./writes-behind.ts";
 
 type Counts = { -readonly [Name in keyof CacheStats]: number };
@@ -89,13 +89,21 @@ export class CacheCore<V> implements Patient {
   }
 
   /** As {@link read}, of whether there is an entry. */
-  async has(operation: string, key: string, call: StoreCall): Promise<boolean> {
-    return (await this.#ask(operation, key, call, async () => this.tier.has(key, call))) === true;
+  has(operation: string, key: string, call: StoreCall): boolean | Promise<boolean> {
+    if (this.skips(1)) return false;
+    this.behind.flush(key);
+    const missed = (error: unknown): boolean => this.#unread(operation, key, call, error) ?? false;
+    try {
+      const there = this.tier.has(key, call);
+      return there instanceof Promise ? there.catch(missed) : there;
+    } catch (error) {
+      return missed(error);
+    }
   }
 
   /** As {@link read}, of the value with all that is known of the entry; counted as a hit or a miss. */
   async entry(operation: string, key: string, call: StoreCall): Promise<CacheEntry<V> | undefined> {
-    const shown = await this.#ask(operation, key, call, async () => this.tier.show(key, call));
+    const shown = await this.#shown(operation, key, call);
     const handout = this.value(operation, key, shown);
     if (!handout || !shown) return undefined;
     const { expiresAt, tags } = shown;
@@ -103,11 +111,11 @@ export class CacheCore<V> implements Patient {
     return expiresAt === undefined ? { key, value, tags } : { key, value, expiresAt, tags };
   }
 
-  async #ask<T>(operation: string, key: string, call: StoreCall, ask: () => Promise<T>): Promise<T | undefined> {
+  async #shown(operation: string, key: string, call: StoreCall): Promise<Shown | undefined> {
     if (this.skips(1)) return undefined;
     this.behind.flush(key);
     try {
-      return await ask();
+      return await this.tier.show(key, call);
     } catch (error) {
       return this.#unread(operation, key, call, error);
     }

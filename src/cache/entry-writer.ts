@@ -19,7 +19,7 @@ export interface Stamped {
   readonly if?: Condition | undefined;
 }
 
-const unwritten: Kept = { kept: false };
+const unwritten: Promise<Kept> = Promise.resolve({ kept: false });
 
 /** Writes entries of one cache with the stamps that they bear. */
 export class EntryWriter {
@@ -42,7 +42,7 @@ export class EntryWriter {
   async write(entries: readonly (Stamped | undefined)[], call: Call): Promise<readonly Kept[]> {
     const { capabilities } = this.#instance.known as Opened;
     const armed = this.#stamps.outlive(neededBy(entries), call);
-    const writes = entries.map(async (one): Promise<Kept> => (one ? this.#one(one, capabilities, call) : unwritten));
+    const writes = entries.map((one) => (one ? this.#one(one, capabilities, call) : unwritten));
     const [kept] = await Promise.all([Promise.all(writes), armed]);
     return kept;
   }

@@ -51,9 +51,11 @@ export class StoreTier implements Tier {
     return this.#found(key, recordOf(reply));
   }
 
-  async has(key: string, call: Call): Promise<boolean> {
-    const get = { ...this.#get(key, true), keyOnly: true };
-    return this.#found(key, recordOf(await this.#instance.execute({ ops: [get] }, call))) !== undefined;
+  has(key: string, call: Call): boolean | Promise<boolean> {
+    const get = { op: "get", key: this.#key(key), stamped: true, keyOnly: true } as const;
+    const reply = this.#instance.execute({ ops: [get] }, call);
+    if (reply instanceof Promise) return reply.then((later) => this.#found(key, recordOf(later)) !== undefined);
+    return this.#found(key, recordOf(reply)) !== undefined;
   }
 
   async show(key: string, call: Call): Promise<Shown | undefined> {
@@ -122,13 +124,15 @@ export class StoreTier implements Tier {
       const error = this.#writer.tooLarge(entry, capabilities);
       if (error) throw error;
     }
-    const names = [...new Set(entries.flatMap(({ tags }) => tags))];
+    const first = entries[0]?.tags ?? [];
+    // Mostly all of them have the tags of the call.
+    const same = entries.every(({ tags }) => tags === first);
+    const names = same ? first : [...new Set(entries.flatMap(({ tags }) => tags))];
     const [{ cache, tags: read }] = await Promise.all([this.#readStamps(names, call), this.#room.ready(call)]);
-    const byTag = new Map(names.map((name, i) => [name, read[i] as StampRecord]));
-    const bears = (tags: readonly string[]): StampRecord[] => [
-      cache,
-      ...tags.map((tag) => byTag.get(tag) as StampRecord),
-    ];
+    const ofAll = [cache, ...read];
+    const byTag = new Map(same ? [] : names.map((name, i) => [name, read[i] as StampRecord]));
+    const bears = (tags: readonly string[]): StampRecord[] =>
+      same ? ofAll : [cache, ...tags.map((tag) => byTag.get(tag) as StampRecord)];
     const writes = entries.map((entry) => ({ entry, stamps: bears(entry.tags), ttl: entry.ttl }));
     const kept = await this.#writer.write(writes, call);
     if (entries.some(({ ttl }) => ttl === Infinity)) this.#sweeper.remind();
@@ -154,17 +158,10 @@ export class StoreTier implements Tier {
     return true;
   }
 
-  async remove(key: string, call: Call): Promise<boolean> {
-    return (await this.#delete({ ...this.#get(key, true), keyOnly: true }, key, call)) !== undefined;
-  }
-
-  take(key: string, call: Call): Promise<Found | undefined> {
-    return this.#delete(this.#get(key, true), key, call);
-  }
-
-  /** Leaves a record that says that the entry was deleted; what there was. */
-  async #delete(get: GetOperation, key: string, call: Call): Promise<Found | undefined> {
-    const mark: Operation = { op: "set", key: this.#key(key), id: DELETED + drawId(), value: "", ttl: DELETED_MS };
+  async remove(key: string, takes: boolean, call: Call): Promise<Found | undefined> {
+    const get = { op: "get", key: this.#key(key), stamped: true, keyOnly: !takes } as const;
+    // Whoever finds it instead of an entry knows that there was one.
+    const mark: Operation = { op: "set", key: get.key, id: DELETED + drawId(), value: "", ttl: DELETED_MS };
     const ready = this.#room.ready(call);
     if (ready) await ready;
     const reply: Reply | Promise<Reply> = this.#instance.execute({ ops: [get, mark] }, call);

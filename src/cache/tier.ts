@@ -72,7 +72,7 @@ export interface Tier {
   /** The entry, if it is there and current. At once where the tier can. */
   read(key: string, call: Call): Found | undefined | Promise<Found | undefined>;
   /** Whether there is an entry and it is current. Its value does not travel. */
-  has(key: string, call: Call): Promise<boolean>;
+  has(key: string, call: Call): boolean | Promise<boolean>;
   /** The entry with its end and its tags. */
   show(key: string, call: Call): Promise<Shown | undefined>;
   /** Reads what a load of `keys` must stand on, in one round trip unless a stamp is missing. */
@@ -90,10 +90,11 @@ export interface Tier {
    * Gives an entry another ttl, in ms, `Infinity` for never; whether there is one. A load that is on its way goes on.
    */
   touch(key: string, ttl: number, call: Call): Promise<boolean>;
-  /** Removes an entry, so that no load that is on its way brings it back; whether there was one. */
-  remove(key: string, call: Call): Promise<boolean>;
-  /** As {@link remove}; gives the entry that was there. */
-  take(key: string, call: Call): Promise<Found | undefined>;
+  /**
+   * Removes an entry, so that no load that is on its way brings it back. Gives what was there; its value travels, and
+   * is right, only if it `takes`.
+   */
+  remove(key: string, takes: boolean, call: Call): Promise<Found | undefined>;
   /** Ends every entry with one of these tags, and what is being loaded with one of them. */
   invalidate(tags: readonly string[], call: Call): Promise<void>;
   /** Ends every entry, and what is being loaded. */

@@ -14,8 +14,11 @@ export async function allOrBatchError<T>(
   what: string,
 ): Promise<T[]> {
   const outcomes = await Promise.all(parts.map(settle));
-  const values = outcomes.flatMap((outcome) => (outcome.ok ? [outcome.value] : []));
-  if (values.length < outcomes.length) throw batchError(outcomes, call, backend, what);
+  const values: T[] = [];
+  for (const outcome of outcomes) {
+    if (!outcome.ok) throw batchError(outcomes, call, backend, what);
+    values.push(outcome.value);
+  }
   return values;
 }
 

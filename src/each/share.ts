@@ -141,30 +141,18 @@ export class Share {
 
   /**
    * Takes locks from holders that have certainly ended, so that a crash costs no waiting; whether there were any. Their
-   * fence shuts them out anyway. One worker at a time, lest one evicts another that was faster.
+   * fence shuts them out anyway. Only the hold of the one that has ended goes, not that of who was faster.
    */
   async #evict(partitions: readonly number[]): Promise<boolean> {
-    const keys = partitions.map(partitionKey);
-    if (!(await this.#areGone(keys)).includes(true)) return false;
-    const { leaseMs: ttl, who } = this.#terms;
-    const evicting = await this.#lock.tryRun(
-      "evict",
-      async () => {
-        const gone = await this.#areGone(keys);
-        await Promise.all(
-          keys
-            .filter((_, i) => gone[i])
-            .map((key) => this.#lock.forceRelease(key, "the process that held it has ended")),
-        );
-      },
-      { ttl, label: who },
+    const evicted = await Promise.all(
+      partitions.map(async (partition) => {
+        const holder = await this.#lock.inspect(partitionKey(partition));
+        if (holder?.label === undefined || !isGone(holder.label)) return false;
+        await this.#lock.forceRelease(holder.key, "the process that held it has ended", holder);
+        return true;
+      }),
     );
-    return evicting.ran;
-  }
-
-  async #areGone(keys: readonly string[]): Promise<boolean[]> {
-    const holders = await Promise.all(keys.map((key) => this.#lock.inspect(key)));
-    return holders.map((holder) => holder?.label !== undefined && isGone(holder.label));
+    return evicted.includes(true);
   }
 }
 

@@ -88,10 +88,15 @@ export type {
 export type {
   AcquireDefaults,
   AcquireOptions,
+  ForceReleaseOptions,
   Holder,
+  HolderKind,
+  InspectOptions,
   Keys,
+  KindOptions,
   LeaderFunction,
   Lease,
+  ListLocksOptions,
   Lock,
   LockOptions,
   ReadWriteLock,
@@ -101,5 +106,6 @@ export type {
   RunOnceResult,
   Semaphore,
   SharedLock,
+  StoredRun,
   TryRun,
 } from "../lock/index.ts";

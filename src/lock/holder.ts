@@ -1,6 +1,8 @@
 import type { HolderInfo } from "../base/errors.ts";
+import type { Key } from "../base/keys.ts";
 import type { Holding, LockState } from "../port/index.ts";
 import { isOfThisProcess, readInfo } from "./info.ts";
+import { kindOf, type HolderKind } from "./kinds.ts";
 
 /** The fence of a local hand-off: greater than every earlier one of the same lock. */
 export function fenceOf(grant: number, n: number): bigint {
@@ -8,6 +10,7 @@ export function fenceOf(grant: number, n: number): bigint {
 }
 
 interface HolderFields {
+  readonly kind: HolderKind;
   readonly key: string;
   readonly owner: string;
   readonly label: string | undefined;
@@ -18,7 +21,9 @@ interface HolderFields {
 
 /** Who holds a lock. Exact within the instance that holds it, elsewhere as of the holder's last renewal. */
 export class Holder implements HolderInfo {
-  /** The lock's key. */
+  /** What is held under the key. */
+  readonly kind: HolderKind;
+  /** The lock's key: that of `acquire`, or the name or the id of what its kind says. */
   readonly key: string;
   /** The lease's owner id: the contender and the local hand-off, as `contender/n`. */
   readonly owner: string;
@@ -33,6 +38,7 @@ export class Holder implements HolderInfo {
 
   /** @internal */
   constructor(fields: HolderFields) {
+    this.kind = fields.kind;
     this.key = fields.key;
     this.owner = fields.owner;
     this.label = fields.label;
@@ -42,8 +48,17 @@ export class Holder implements HolderInfo {
   }
 
   /** Plain data; the fence as a decimal string. */
-  toJSON(): { key: string; owner: string; label?: string; fence: string; remainingMs: number; waiting: number } {
+  toJSON(): {
+    kind: HolderKind;
+    key: string;
+    owner: string;
+    label?: string;
+    fence: string;
+    remainingMs: number;
+    waiting: number;
+  } {
     return {
+      kind: this.kind,
       key: this.key,
       owner: this.owner,
       ...(this.label === undefined ? {} : { label: this.label }),
@@ -54,21 +69,36 @@ export class Holder implements HolderInfo {
   }
 }
 
-/** The holder that a state tells of; of several, one of this process if there is one. */
-export function holderOf(key: string, state: LockState | undefined, waiting = state?.waiting ?? 0): Holder | undefined {
-  if (state === undefined) return undefined;
-  const holding = state.holders.find((one) => isOfThisProcess(one.owner)) ?? state.holders[0];
-  return holding && describe(key, holding, waiting);
+/** The holders that a state tells of. */
+export function holdersOf(lock: Key, state: LockState, waiting: number): Holder[] {
+  return state.holders.map((holding) => describe(lock, holding, waiting));
 }
 
-function describe(key: string, holding: Holding, waiting: number): Holder {
-  const { n, label } = readInfo(holding.info);
+/** The same of one; of several, one of this process if there is one. */
+export function holderOf(lock: Key, state: LockState | undefined): Holder | undefined {
+  return state && nearest(holdersOf(lock, state, state.waiting));
+}
+
+/** One of this process if there is one, else any. */
+export function nearest(holders: readonly Holder[]): Holder | undefined {
+  return holders.find(({ owner }) => isOfThisProcess(owner)) ?? holders[0];
+}
+
+/** The contender that the store knows of an owner. */
+export function contenderOf(owner: string): string {
+  const at = owner.lastIndexOf("/");
+  return at < 0 ? owner : owner.slice(0, at);
+}
+
+function describe({ space, key }: Key, { owner, mode, grant, info, remainingMs }: Holding, waiting: number): Holder {
+  const { n, label, kind } = readInfo(info);
   return new Holder({
+    kind: kindOf(space, mode, kind),
     key,
-    owner: `${holding.owner}/${n}`,
+    owner: `${owner}/${n}`,
     label,
-    fence: fenceOf(holding.grant, n),
-    remainingMs: Math.max(0, holding.remainingMs),
+    fence: fenceOf(grant, n),
+    remainingMs: Math.max(0, remainingMs),
     waiting,
   });
 }

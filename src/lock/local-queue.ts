@@ -8,6 +8,7 @@ import { Hold } from "./hold.ts";
 import { fenceOf, Holder } from "./holder.ts";
 import type { LockHost } from "./host.ts";
 import { writeInfo } from "./info.ts";
+import { kindOf } from "./kinds.ts";
 import { Lease } from "./lease.ts";
 import { askMs } from "./options.ts";
 import { persist } from "./persist.ts";
@@ -51,7 +52,7 @@ export class LocalQueue implements Handover, Candidate {
     this.#lock = lock;
     this.#handsOver = handsOver;
     this.#siblings = siblings;
-    this.#waiters = new Waiters(host, lock.key, this);
+    this.#waiters = new Waiters(host, lock, this);
   }
 
   /** Waits for a lease. Gives a {@link Refusal} for a quiet request, else rejects. */
@@ -73,6 +74,7 @@ export class LocalQueue implements Handover, Candidate {
     const tenant = tenure?.current;
     if (!tenure || !tenant || !tenure.check()) return undefined;
     return new Holder({
+      kind: kindOf(this.#lock.space, "exclusive", tenant.terms.kind),
       key: this.#lock.key,
       owner: `${tenure.owner}/${tenant.n}`,
       label: tenant.terms.label,
@@ -103,7 +105,7 @@ export class LocalQueue implements Handover, Candidate {
 
   ask(): Ask {
     const { terms, mode, limit } = (this.#waiters.first as Waiter).request;
-    const info = writeInfo(0, terms.label);
+    const info = writeInfo(0, terms);
     const ttlMs = askMs(terms);
     // A claim would last longer at the store than a shorter ttl.
     const startsClaimed = this.#handsOver && mode === "exclusive" && terms.renew && ttlMs >= 2 * claimMs;

@@ -1,28 +1,28 @@
 import { rejected } from "../base/async.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import { checkKey, checkService, space, type Key, type Space } from "../base/keys.ts";
-import {
-  checkSignal,
-  Diagnostics,
-  type Call,
-  type CallOptions,
-  type Instance,
-  type Source,
-  type TransactionFactory,
-} from "../client/index.ts";
+import { Diagnostics, type CallOptions, type Instance, type Source, type TransactionFactory } from "../client/index.ts";
 import { elect, type LeaderFunction } from "./elect.ts";
 import type { Holder } from "./holder.ts";
 import { LockHost } from "./host.ts";
 import type { Lease } from "./lease.ts";
 import { LockSpace } from "./lock-space.ts";
-import { inspect, list, steal } from "./looking.ts";
+import type { HolderKind } from "./kinds.ts";
+import {
+  Looking,
+  type ForceReleaseOptions,
+  type InspectOptions,
+  type KindOptions,
+  type ListLocksOptions,
+} from "./looking.ts";
 import { defaultTerms, termsOf, type AcquireDefaults, type AcquireOptions, type Terms } from "./options.ts";
 import { Refusal, timeoutError } from "./refusal.ts";
 import { RunLog } from "./run-log.ts";
 import { RunOnce } from "./run-once.ts";
 import { runOnceTerms, type RunOnceContext, type RunOnceOptions, type RunOnceResult } from "./run-options.ts";
 import { Several } from "./several.ts";
-import { checkPermits, SharedLock, type ReadWriteLock, type Semaphore } from "./shared.ts";
+import { checkPermits, SharedLock, type ReadWriteLock, type Semaphore, type Side } from "./shared.ts";
+import type { StoredRun } from "./stored-runs.ts";
 import { leaseOf, runUnder, tryRunUnder, type TryRun } from "./under-lease.ts";
 
 /** What a lock is made with; the rest are defaults of its calls. */
@@ -47,6 +47,7 @@ export class Lock<Tx = unknown> {
   readonly #locks: LockSpace;
   readonly #once: LockSpace;
   readonly #shared: LockSpace;
+  readonly #looking: Looking;
   readonly #results: Space;
   readonly #source: Source;
   readonly #terms: Terms;
@@ -56,17 +57,23 @@ export class Lock<Tx = unknown> {
   /** Made by `hf.lock(name)` and by the constructors of backends. No I/O. Throws InvalidArgumentError. */
   constructor(instance: Instance, name: string, options?: LockOptions<Tx>) {
     const service = checkService(options?.service ?? "");
-    const lockSpace = space("lock", service, name);
+    const spaces = {
+      lock: space("lock", service, name),
+      shared: space("shared", service, name),
+      once: space("once", service, name),
+      result: space("result", service, name),
+    };
     this.name = name;
     this.#instance = instance;
     this.#terms = defaultTerms(options, instance.timeout);
     this.#tryTerms = { ...this.#terms, waitMs: 0 };
     this.#transactions = options?.transactions;
     this.#host = LockHost.of(instance);
-    this.#locks = new LockSpace(this.#host, lockSpace);
-    this.#once = new LockSpace(this.#host, space("once", service, name));
-    this.#shared = new LockSpace(this.#host, space("shared", service, name));
-    this.#results = space("result", service, name);
+    this.#locks = new LockSpace(this.#host, spaces.lock);
+    this.#once = new LockSpace(this.#host, spaces.once);
+    this.#shared = new LockSpace(this.#host, spaces.shared);
+    this.#looking = new Looking(this.#host, spaces);
+    this.#results = spaces.result;
     this.#source = { name, service, backend: instance.backend.name };
   }
 
@@ -129,41 +136,53 @@ export class Lock<Tx = unknown> {
   ): Promise<RunOnceResult<R>> {
     return diagnostics.observe(this.#source, "runOnce", async () => {
       checkFunction(fn);
-      const terms = runOnceTerms(checkKey(id, "id"), options, termsOf(options, this.#terms));
+      const terms = runOnceTerms(checkKey(id, "id"), options, { ...termsOf(options, this.#terms), kind: "runOnce" });
       const log = new RunLog(this.#host, this.#results, id, terms.timeoutMs);
       return new RunOnce(this.#once, log, fn, terms, this.#transactions).result();
     });
   }
 
-  /** Who holds a key's lock, or undefined. Exact for holders of this instance, else as of their last renewal. */
-  inspect(key: string, options?: CallOptions): Promise<Holder | undefined> {
-    return diagnostics.observe(this.#source, "inspect", async () => {
-      const lock = this.#lock(key);
-      return inspect(this.#host, lock, this.#instance.call(options));
-    });
+  /**
+   * Who holds the lock of a key, or undefined; of several who share it, one. Exact for holders of this instance, else
+   * as of their last renewal. `kind` names what is no lock by key; with `"result"`, what is stored of the runs of an
+   * id: no value travels.
+   */
+  inspect(key: string, options: InspectOptions & { readonly kind: "result" }): Promise<StoredRun | undefined>;
+  inspect(key: string, options?: KindOptions): Promise<Holder | undefined>;
+  inspect(key: string, options?: InspectOptions): Promise<Holder | StoredRun | undefined> {
+    return diagnostics.observe(this.#source, "inspect", () => this.#looking.inspect(key, options));
   }
 
   /**
-   * Who holds locks of this name now, in no particular order; no snapshot, one may be told twice. Throws
-   * UnsupportedError where the backend does not list. `options.timeout` bounds each request.
+   * Everything of this name that is held now, each with its kind: locks, permits of semaphores, sides of read/write
+   * locks, elections and runs; and what is stored of runs (`kind: "result"`), whether or not they are held. In no
+   * particular order; no snapshot, one may be told twice. `timeout` bounds each request. Throws UnsupportedError where
+   * the backend does not list.
    */
-  list(options?: CallOptions): AsyncIterableIterator<Holder> {
-    checkSignal(options?.signal);
-    const call = (): Call => this.#instance.call(options);
-    return list(this.#host, this.#locks.space, call, (read) => diagnostics.observe(this.#source, "list", read));
+  list(options: ListLocksOptions & { readonly kind: "result" }): AsyncIterableIterator<StoredRun>;
+  list(options: ListLocksOptions & { readonly kind: HolderKind }): AsyncIterableIterator<Holder>;
+  list(options?: ListLocksOptions): AsyncIterableIterator<Holder | StoredRun>;
+  list(options?: ListLocksOptions): AsyncIterableIterator<Holder | StoredRun> {
+    return this.#looking.list(options, (read) => diagnostics.observe(this.#source, "list", read));
   }
 
   /**
-   * Ends a key's lease, whoever holds it, and passes the lock on: writes guarded by that lease are refused at once, its
-   * signal aborts at its next renewal (at once in this instance). `reason` is told to holders in this instance. Gives
-   * the holder that there was.
+   * Ends the leases of a key, or that of one `owner`, and passes the lock on: writes guarded by that lease are refused
+   * at once, its signal aborts at its next renewal (at once in this instance). `reason` is told to holders in this
+   * instance. Gives the holder that there was. A run that is ended so has not completed: what is stored of it stays,
+   * see {@link forget}.
    */
-  forceRelease(key: string, reason: string, options?: CallOptions): Promise<Holder | undefined> {
-    return diagnostics.observe(this.#source, "forceRelease", async () => {
-      const lock = this.#lock(key);
-      if (typeof reason !== "string" || reason === "") throw new InvalidArgumentError("reason must say why");
-      return steal(this.#host, lock, reason, this.#instance.call(options));
-    });
+  forceRelease(key: string, reason: string, options?: ForceReleaseOptions): Promise<Holder | undefined> {
+    return diagnostics.observe(this.#source, "forceRelease", () => this.#looking.forceRelease(key, reason, options));
+  }
+
+  /**
+   * Forgets what is stored of the runs of an id, whatever it is; whether there was something. The next `runOnce` runs
+   * it anew, as the first attempt, with another `idempotencyKey`. A run that is under way goes on, and stores its
+   * result when it ends. Rejects with UnsupportedError where the backend has no `runOnce`, and as every write does.
+   */
+  forget(id: string, options?: CallOptions): Promise<boolean> {
+    return diagnostics.observe(this.#source, "forget", () => this.#looking.forget(id, options));
   }
 
   /**
@@ -171,18 +190,18 @@ export class Lock<Tx = unknown> {
    */
   semaphore(name: string, options: { readonly permits: number }): Semaphore {
     const permits = checkPermits((options as { permits?: unknown } | undefined)?.permits);
-    const lock = this.#side(checkKey(name, "name"), "shared", permits);
+    const lock = this.#side(checkKey(name, "name"), "semaphore", permits);
     return Object.assign(lock, { permits });
   }
 
   /** A read/write lock: readers together, or one writer. A semaphore of the same name is the same lock. */
   readWrite(name: string): ReadWriteLock {
     checkKey(name, "name");
-    return { read: this.#side(name, "shared", undefined), write: this.#side(name, "exclusive", undefined) };
+    return { read: this.#side(name, "read", undefined), write: this.#side(name, "write", undefined) };
   }
 
-  #side(name: string, mode: "shared" | "exclusive", limit: number | undefined): SharedLock {
-    return new SharedLock(this.#shared, this.#source, name, mode, limit, this.#terms);
+  #side(name: string, side: Side, limit: number | undefined): SharedLock {
+    return new SharedLock(this.#shared, this.#source, name, side, limit, this.#terms);
   }
 
   /**
@@ -195,7 +214,8 @@ export class Lock<Tx = unknown> {
   elect<R>(name: string, fn: LeaderFunction<R>, options?: Omit<AcquireOptions, "wait">): Promise<R | undefined> {
     return diagnostics.observe(this.#source, "elect", async () => {
       checkFunction(fn);
-      const terms = { ...termsOf({ ...options, maxHold: options?.maxHold ?? "never" }, this.#terms), waitMs: Infinity };
+      const own = termsOf({ ...options, maxHold: options?.maxHold ?? "never" }, this.#terms);
+      const terms = { ...own, kind: "election", waitMs: Infinity } as const;
       return elect(this.#once, checkKey(name, "name"), fn, terms);
     });
   }

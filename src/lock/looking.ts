@@ -1,25 +1,127 @@
-import { UnsupportedError } from "../base/errors.ts";
-import type { Key, Space } from "../base/keys.ts";
-import type { Call } from "../client/index.ts";
-import type { LockState } from "../port/index.ts";
-import { holderOf, type Holder } from "./holder.ts";
+import { InvalidArgumentError, UnsupportedError } from "../base/errors.ts";
+import { checkKey, type Key, type Space } from "../base/keys.ts";
+import { checkSignal, type Call, type CallOptions } from "../client/index.ts";
+import type { LockState, StoredRecord } from "../port/index.ts";
+import { contenderOf, holderOf, holdersOf, nearest, type Holder } from "./holder.ts";
 import type { LockHost } from "./host.ts";
+import { checkKind, spaceKindOf, type HolderKind } from "./kinds.ts";
 import { persist } from "./persist.ts";
 import { QueueSpaces } from "./queues.ts";
+import { findRun, forgetRun, storedRunOf, type StoredRun } from "./stored-runs.ts";
 
 /** Keys asked for at a time. */
 const pageSize = 200;
 
-/** Who holds a lock. */
-export async function inspect(host: LockHost, lock: Key, call: Call): Promise<Holder | undefined> {
+/** Which lock a call is about. */
+export interface KindOptions extends CallOptions {
+  /**
+   * What is held under the key: see {@link HolderKind}. A semaphore and the sides of a read/write lock of one name are
+   * one lock, and so are a run and an election of one name. Default: `"lock"`.
+   */
+  readonly kind?: HolderKind | undefined;
+}
+
+/** Options of `list`. */
+export interface ListLocksOptions extends CallOptions {
+  /** Only what is of this kind. Default: everything. */
+  readonly kind?: HolderKind | "result" | undefined;
+}
+
+/** Options of `inspect`. */
+export interface InspectOptions extends CallOptions {
+  /** As in {@link KindOptions}; `"result"` for what is stored of the runs of an id. */
+  readonly kind?: HolderKind | "result" | undefined;
+}
+
+/**
+ * Options of `forceRelease`. What `inspect` and `list` gave may be given: `forceRelease(holder.key, "why", holder)`.
+ */
+export interface ForceReleaseOptions extends KindOptions {
+  /**
+   * Ends the hold of this owner alone, as `inspect` or `list` told it; nothing where it does not hold the lock. If its
+   * process has handed the lock on meanwhile, without asking the store, that lease ends. Default: every hold.
+   */
+  readonly owner?: string | undefined;
+}
+
+/** Where the locks of one name are, by what kind of space. */
+export interface Spaces {
+  readonly lock: Space;
+  readonly shared: Space;
+  readonly once: Space;
+  readonly result: Space;
+}
+
+/** Looks at the locks of one name, whatever their kind, and ends what is held. */
+export class Looking {
+  readonly #host: LockHost;
+  readonly #spaces: Spaces;
+
+  constructor(host: LockHost, spaces: Spaces) {
+    this.#host = host;
+    this.#spaces = spaces;
+  }
+
+  async inspect(key: string, options: InspectOptions | undefined): Promise<Holder | StoredRun | undefined> {
+    const kind: unknown = options?.kind;
+    const space = kind === "result" ? this.#spaces.result : this.#spaces[spaceKindOf(checkKind(kind))];
+    const at = { space, key: checkKey(key) };
+    const call = this.#host.instance.call(options);
+    return kind === "result" ? findRun(this.#host, at, call) : nearest(await inspect(this.#host, at, call));
+  }
+
+  /** What is held, and what is stored of runs. */
+  list(options: ListLocksOptions | undefined, observe: ObservePage): AsyncGenerator<Holder | StoredRun> {
+    const { kind } = options ?? {};
+    if (kind !== "result" && kind !== undefined) checkKind(kind);
+    checkSignal(options?.signal);
+    return this.#list(kind, () => this.#host.instance.call(options), observe);
+  }
+
+  async *#list(
+    kind: HolderKind | "result" | undefined,
+    call: () => Call,
+    observe: ObservePage,
+  ): AsyncGenerator<Holder | StoredRun> {
+    const { lock, shared, once, result } = this.#spaces;
+    if (kind !== "result") {
+      const spaces = kind === undefined ? [lock, shared, once] : [this.#spaces[spaceKindOf(kind)]];
+      for (const space of spaces) {
+        for await (const holder of listHolders(this.#host, space, call, observe)) {
+          if (kind === undefined || holder.kind === kind) yield holder;
+        }
+      }
+    }
+    if (kind === undefined || kind === "result") yield* listRuns(this.#host, result, call, observe);
+  }
+
+  async forceRelease(
+    key: string,
+    reason: string,
+    options: ForceReleaseOptions | undefined,
+  ): Promise<Holder | undefined> {
+    const lock = { space: this.#spaces[spaceKindOf(checkKind(options?.kind))], key: checkKey(key) };
+    if (typeof reason !== "string" || reason === "") throw new InvalidArgumentError("reason must say why");
+    return steal(this.#host, lock, reason, checkOwner(options?.owner), this.#host.instance.call(options));
+  }
+
+  async forget(id: string, options: CallOptions | undefined): Promise<boolean> {
+    const key = { space: this.#spaces.result, key: checkKey(id, "id") };
+    return forgetRun(this.#host, key, this.#host.instance.call(options));
+  }
+}
+
+/** Who hold a lock: several where they share it. */
+async function inspect(host: LockHost, lock: Key, call: Call): Promise<readonly Holder[]> {
   const reply = await host.instance.execute({ ops: [{ op: "inspect", lock }] }, call);
   const state = reply.ok ? (reply.results[0] as LockState) : undefined;
+  if (!state) return [];
   // Only what the store confirms: a hand-off that it was not told of is known here.
   const queue = QueueSpaces.of(host).find(lock);
-  if (!state || !queue) return holderOf(lock.key, state);
+  if (!queue) return holdersOf(lock, state, state.waiting);
   const here = queue.holder(state.waiting);
-  if (here && isKnownTo(state, here)) return here;
-  return holderOf(lock.key, state, queue.waitingBeside(state.waiting));
+  if (here && isKnownTo(state, here)) return [here];
+  return holdersOf(lock, state, queue.waitingBeside(state.waiting));
 }
 
 /** Whether the contender of a lease of this instance is a holder by the store's account. */
@@ -27,44 +129,80 @@ function isKnownTo(state: LockState | undefined, here: Holder): boolean {
   return state?.holders.some((one) => here.owner.startsWith(`${one.owner}/`)) === true;
 }
 
-interface HolderPage {
-  readonly holders: readonly (Holder | undefined)[];
-  readonly cursor: string | undefined;
-}
+/** Runs the reading of each page of a listing. */
+type ObservePage = <T>(read: () => Promise<T>) => Promise<T>;
 
-/** Every lock of a space that is held. `observe` runs the reading of each page. */
-export async function* list(
+/** Every hold of the locks of a space. */
+async function* listHolders(
   host: LockHost,
   space: Space,
   call: () => Call,
-  observe: (read: () => Promise<HolderPage>) => Promise<HolderPage>,
+  observe: ObservePage,
 ): AsyncGenerator<Holder> {
-  const first = call();
-  const { list: lists } = await host.learn(first);
+  const read = async ({ key }: { readonly key: string }): Promise<readonly Holder[]> =>
+    inspect(host, { space, key }, call());
+  for await (const holders of pages(host, space, call, observe, read)) yield* holders.flat();
+}
+
+/** Every record of the runs of a space. */
+async function* listRuns(
+  host: LockHost,
+  space: Space,
+  call: () => Call,
+  observe: ObservePage,
+): AsyncGenerator<StoredRun> {
+  for await (const runs of pages(host, space, call, observe, storedRunOf)) yield* runs;
+}
+
+/** The pages of a space, each with what `read` makes of its records. */
+async function* pages<T>(
+  host: LockHost,
+  space: Space,
+  call: () => Call,
+  observe: ObservePage,
+  read: (record: StoredRecord) => T | Promise<T>,
+): AsyncGenerator<readonly T[]> {
+  const { list: lists } = await host.learn(call());
   if (!lists) throw new UnsupportedError("this backend does not list", { backend: host.instance.backend.name });
-  for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
-    const from = cursor;
-    const page = await observe(() => readPage(host, space, from, call));
-    for (const holder of page.holders) if (holder) yield holder;
+  let cursor: string | undefined;
+  do {
+    const query = { space, prefix: "", limit: pageSize, cursor, keysOnly: true };
+    const page = await observe(async () => {
+      const found = await host.instance.page(query, call());
+      return { found: await Promise.all(found.records.map(read)), cursor: found.cursor };
+    });
+    yield page.found;
     cursor = page.cursor;
-  }
+  } while (cursor !== undefined);
 }
 
-async function readPage(host: LockHost, space: Space, from: string | undefined, call: () => Call): Promise<HolderPage> {
-  const { records, cursor } = await host.instance.page({ space, prefix: "", limit: pageSize, cursor: from }, call());
-  const holders = await Promise.all(records.map(({ key }) => inspect(host, { space, key }, call())));
-  return { holders, cursor };
-}
-
-/** Ends every hold of a lock; the holder that there was. */
-export async function steal(host: LockHost, lock: Key, reason: string, call: Call): Promise<Holder | undefined> {
+/** Ends every hold of a lock, or that of `owner` alone; the holder that there was. */
+async function steal(
+  host: LockHost,
+  lock: Key,
+  reason: string,
+  owner: string | undefined,
+  call: Call,
+): Promise<Holder | undefined> {
   const here = QueueSpaces.of(host).find(lock)?.holder(0);
   const { signal, deadline } = call;
+  const contender = owner === undefined ? undefined : contenderOf(owner);
   const reply = await persist(host, { signal, until: () => deadline }, () =>
-    host.instance.execute({ ops: [{ op: "steal", lock }] }, call),
+    host.instance.execute({ ops: [{ op: "steal", lock, owner: contender }] }, call),
   );
-  const state = reply.ok ? (reply.results[0] as LockState) : undefined;
-  host.force(lock, reason, state);
+  const before = reply.ok ? (reply.results[0] as LockState) : undefined;
+  const ended = contender === undefined || !before ? before : only(before, contender);
+  host.force(lock, reason, ended);
   // Only what the store confirms: a lease of this instance may have been ended before, and the lock be another's.
-  return here && isKnownTo(state, here) ? here : holderOf(lock.key, state);
+  return here && isKnownTo(ended, here) ? here : holderOf(lock, ended);
+}
+
+function only(state: LockState, contender: string): LockState {
+  return { holders: state.holders.filter(({ owner }) => owner === contender), waiting: state.waiting };
+}
+
+/** Refuses what cannot be the owner of a lease. */
+function checkOwner(owner: unknown): string | undefined {
+  if (owner === undefined || (typeof owner === "string" && owner !== "")) return owner;
+  throw new InvalidArgumentError("owner must be that of a holder, as inspect or list tells it");
 }

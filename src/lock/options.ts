@@ -2,6 +2,7 @@ import { toMs, toMsOrNever, type Duration } from "../base/durations.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import { checkName } from "../base/keys.ts";
 import { checkSignal, timeoutMs, type CallOptions } from "../client/index.ts";
+import type { HolderKind } from "./kinds.ts";
 
 /** How a lease is asked for, and how long it lasts. */
 export interface AcquireOptions extends CallOptions {
@@ -40,6 +41,8 @@ export interface Terms {
   /** Infinity where nothing bounds it. */
   readonly maxHoldMs: number;
   readonly label: string | undefined;
+  /** What it is, where its place does not tell: see {@link kindOf}. */
+  readonly kind: HolderKind | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
 }
@@ -52,6 +55,7 @@ export function defaultTerms(defaults: AcquireDefaults | undefined, timeout: num
     renew: true,
     maxHoldMs: 3_600_000,
     label: undefined,
+    kind: undefined,
     timeoutMs: timeout,
     signal: undefined,
   };
@@ -70,6 +74,7 @@ export function termsOf(options: AcquireOptions | undefined, defaults: Terms): T
     renew: renew ?? defaults.renew,
     maxHoldMs: maxHold === undefined ? defaults.maxHoldMs : toMsOrNever(maxHold, "maxHold"),
     label: label === undefined ? defaults.label : checkName(label, "label"),
+    kind: defaults.kind,
     timeoutMs: timeoutMs(options.timeout, defaults.timeoutMs),
     signal: checkSignal(options.signal),
   };

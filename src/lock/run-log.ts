@@ -1,11 +1,11 @@
 import { FencedError, isHoldfastError } from "../base/errors.ts";
-import { drawId } from "../base/ids.ts";
 import type { Key, Space } from "../base/keys.ts";
 import { executeWrite, gripOf, type Call, type OpenTransaction, type TransactionFactory } from "../client/index.ts";
 import type { Group, StoredRecord } from "../port/index.ts";
 import type { LockHost } from "./host.ts";
 import type { Lease } from "./lease.ts";
 import { persist } from "./persist.ts";
+import { drawRunVersion } from "./stored-runs.ts";
 import { readRecord, writeRecord, type RunRecord } from "./run-record.ts";
 
 /** A record, and for how long it is kept. */
@@ -75,7 +75,7 @@ export class RunLog {
     const ttl = keepMs === Infinity ? undefined : keepMs;
     const group: Group = {
       guards: locks.map((lock) => ({ lock, owner, grant })),
-      ops: [{ op: "set", key: this.#key, id: drawId(), value: writeRecord(record), ttl }],
+      ops: [{ op: "set", key: this.#key, id: drawRunVersion(record), value: writeRecord(record), ttl }],
     };
     const settled = grip.begin();
     const { time } = this.#host;

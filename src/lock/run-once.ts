@@ -6,7 +6,6 @@ import {
   isHoldfastError,
   RunOnceFailedError,
   RunOnceMismatchError,
-  UnsupportedError,
   UnsupportedValueError,
 } from "../base/errors.ts";
 import { drawId } from "../base/ids.ts";
@@ -29,6 +28,7 @@ import {
   type RunningRecord,
   type RunRecord,
 } from "./run-record.ts";
+import { checkRuns } from "./stored-runs.ts";
 import { factoryOf, Writes } from "./run-writes.ts";
 import { runUnder } from "./under-lease.ts";
 
@@ -96,13 +96,7 @@ export class RunOnce<R, Tx> {
   }
 
   async #lookUntil(until: number, signal: AbortSignal | undefined): Promise<Look<R>> {
-    const { guard, transact } = await this.#locks.host.learn(this.#log.call(signal));
-    if (guard !== "atomic" || transact === "none") {
-      throw new UnsupportedError(
-        "runOnce needs a backend that checks a lease and writes in one step",
-        this.#log.context(),
-      );
-    }
+    checkRuns(await this.#locks.host.learn(this.#log.call(signal)), this.#log.context());
     return persist(this.#locks.host, { signal, until: () => until }, async () => {
       const before = await this.#log.read(signal);
       const stored = this.#stored(before);

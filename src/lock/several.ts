@@ -142,7 +142,7 @@ export class Several implements Expiring {
     const terms = this.#terms;
     const ttl = askMs(terms);
     const owner = this.#owner;
-    const ask = { owner, mode: "exclusive" as const, limit: undefined, ttl, info: writeInfo(0, terms.label) };
+    const ask = { owner, mode: "exclusive" as const, limit: undefined, ttl, info: writeInfo(0, terms) };
     const ops = this.#locks.map((lock): Operation => ({ op: "acquire", lock, ...ask }));
     const sent = momentOf(time);
     let reply: Reply;
@@ -167,8 +167,8 @@ export class Several implements Expiring {
 
   /** Takes them one by one. A refusal if that took too long. */
   async #gather(): Promise<Refusal | undefined> {
-    const { label, timeoutMs, waitMs } = this.#terms;
-    const info = writeInfo(0, label);
+    const { timeoutMs, waitMs } = this.#terms;
+    const info = writeInfo(0, this.#terms);
     const ttlMs = askMs(this.#terms);
     for (const lock of [...this.#locks].sort(byBytes)) {
       if (this.#over) return this.#refused;
@@ -195,7 +195,7 @@ export class Several implements Expiring {
       sent,
       ttlMs,
       markMs,
-      info: writeInfo(0, this.#terms.label),
+      info: writeInfo(0, this.#terms),
     };
     const tenure = new Tenure(granting);
     tenure.serve(new Part(this.#terms, sent.mono));
@@ -225,7 +225,7 @@ export class Several implements Expiring {
       throw error;
     }
     const markMs = Math.max(...held.map((tenure) => tenure.markMs ?? 0)) || undefined;
-    const info = writeInfo(0, this.#terms.label);
+    const info = writeInfo(0, this.#terms);
     const granting = { host: this.#host, locks: this.#locks, owner, grant, sent, ttlMs: ttl, markMs, info };
     const tenure = new Tenure({ ...granting, mode: "exclusive" });
     this.#held = [tenure];
@@ -249,7 +249,7 @@ export class Several implements Expiring {
   }
 }
 
-function refusal({ key }: Key, state: LockState): Refusal {
+function refusal(lock: Key, state: LockState): Refusal {
   const own = state.holders.some((one) => isOfThisProcess(one.owner));
-  return new Refusal(holderOf(key, state), own);
+  return new Refusal(holderOf(lock, state), own);
 }

@@ -10,6 +10,9 @@ import { leaseOf, runUnder, tryRunUnder, type TryRun } from "./under-lease.ts";
 
 const diagnostics = new Diagnostics("lock");
 
+/** How a shared lock is asked for. */
+export type Side = "semaphore" | "read" | "write";
+
 /** One lock that is asked for in one way: the permits of a semaphore, or a side of a read/write lock. */
 export class SharedLock {
   /** The name that its users agree on. */
@@ -22,11 +25,12 @@ export class SharedLock {
   readonly #tryTerms: Terms;
 
   /** @internal */
-  constructor(locks: LockSpace, source: Source, name: string, mode: LockMode, limit: number | undefined, terms: Terms) {
+  constructor(locks: LockSpace, source: Source, name: string, side: Side, limit: number | undefined, defaults: Terms) {
+    const terms = { ...defaults, kind: side };
     this.name = name;
     this.#locks = locks;
     this.#source = source;
-    this.#mode = mode;
+    this.#mode = side === "write" ? "exclusive" : "shared";
     this.#limit = limit;
     this.#terms = terms;
     this.#tryTerms = { ...terms, waitMs: 0 };

@@ -179,7 +179,7 @@ export class Tenure implements Expiring, Linked<Tenure> {
     const tenant = this.current;
     if (this.#over) throw this.#lostError(tenant);
     const sent = momentOf(this.host.time);
-    const info = tenant && writeInfo(tenant.n, tenant.terms.label);
+    const info = tenant && writeInfo(tenant.n, tenant.terms);
     // A shorter life counts from now on, whatever becomes of the request.
     if (this.#life.outlasts(ttlMs, sent.mono)) this.#arm(sent, ttlMs);
     this.plan();

@@ -1,5 +1,6 @@
 import { watchAbort } from "../base/aborts.ts";
 import { UnavailableError } from "../base/errors.ts";
+import type { Key } from "../base/keys.ts";
 import { LinkedList } from "../base/linked-list.ts";
 import type { LockState } from "../port/index.ts";
 import type { Ask } from "./candidate.ts";
@@ -18,7 +19,7 @@ interface LocalHolder {
 /** The waiters of a local queue, in their order, and how they leave without a lease. */
 export class Waiters extends LinkedList<Waiter> {
   readonly #host: LockHost;
-  readonly #key: string;
+  readonly #lock: Key;
   readonly #queue: LocalHolder;
   /** How many of them try once. */
   #tries = 0;
@@ -27,10 +28,10 @@ export class Waiters extends LinkedList<Waiter> {
   /** Why the store could not be asked last, if it could not. */
   #trouble: { readonly error: unknown } | undefined;
 
-  constructor(host: LockHost, key: string, queue: LocalHolder) {
+  constructor(host: LockHost, lock: Key, queue: LocalHolder) {
     super();
     this.#host = host;
-    this.#key = key;
+    this.#lock = lock;
     this.#queue = queue;
   }
 
@@ -100,18 +101,18 @@ export class Waiters extends LinkedList<Waiter> {
     const backend = this.#host.instance.backend.name;
     if (this.#trouble) waiter.reject(this.#trouble.error);
     else if (waiter.request.terms.waitMs > 0) this.refuse(waiter);
-    else waiter.reject(new UnavailableError("timed out: nothing was asked", { backend, key: this.#key }));
+    else waiter.reject(new UnavailableError("timed out: nothing was asked", { backend, key: this.#lock.key }));
   }
 
   /** Refuses a waiter that is not in the list, and says who holds the lock. */
   refuse(waiter: Waiter): void {
     const state = this.#state;
     const here = this.#queue.holder(state?.waiting ?? 0);
-    const holder = here ?? holderOf(this.#key, state);
+    const holder = here ?? holderOf(this.#lock, state);
     const own = here !== undefined || (state?.holders.some((one) => isOfThisProcess(one.owner)) ?? false);
     const refusal = new Refusal(holder, own);
     const { quiet, terms } = waiter.request;
     if (quiet) waiter.resolve(refusal);
-    else waiter.reject(timeoutError(refusal, this.#key, terms.waitMs, this.#host.instance.backend.name));
+    else waiter.reject(timeoutError(refusal, this.#lock.key, terms.waitMs, this.#host.instance.backend.name));
   }
 }

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "../base/errors.ts";
-import { allOrBatchError, refuseForgotten, type Call, type CallOptions } from "../client/index.ts";
+import { allOrBatchError, refuseForgotten, type Call, type CallOptions, type Reply } from "../client/index.ts";
 import type { Operation, Ttl } from "../port/index.ts";
 import { resolveCondition } from "./conditions.ts";
 import type { StoreCore } from "./core.ts";
@@ -67,9 +67,13 @@ export async function saveMany<T>(
   // Before anything is sent: one bad entry refuses all.
   for (const op of sets) core.checkSize(op.value, op.key.key, opened);
   for (const op of sets) protection?.cover([op], [op.key]);
-  const saves = sets.map((op) => async (): Promise<Version> => {
-    core.passed(await core.write(op, call, protection), op.key.key);
-    return op.id;
+  const saves = sets.map((op) => (): Version | Promise<Version> => {
+    const saved = (reply: Reply): Version => {
+      core.passed(reply, op.key.key);
+      return op.id;
+    };
+    const reply = core.write(op, call, protection);
+    return reply instanceof Promise ? reply.then(saved) : saved(reply);
   });
   return allOrBatchError(saves, call, core.source.backend, "saved");
 }

@@ -96,33 +96,30 @@ async function saveLater<T>(
   return encoded.id;
 }
 
-export async function remove<T>(
-  core: StoreCore<T>,
-  rawKey: string,
-  options: DeleteOptions | undefined,
-): Promise<boolean> {
-  refuseForgotten(options, "lease", "if");
-  const op = { op: "delete", key: core.at(rawKey), if: resolveVersion(options?.if, rawKey) } as const;
-  return change(core, op, options);
+export function remove<T>(core: StoreCore<T>, rawKey: string, options: DeleteOptions | undefined): Promise<boolean> {
+  return change(core, options, () => ({ op: "delete", key: core.at(rawKey), if: resolveVersion(options?.if, rawKey) }));
 }
 
-export async function touch<T>(
+export function touch<T>(
   core: StoreCore<T>,
   rawKey: string,
   ttl: Duration | "never",
   options: TouchOptions | undefined,
 ): Promise<boolean> {
-  refuseForgotten(options, "lease", "if");
-  const at = { op: "touch", key: core.at(rawKey), if: resolveVersion(options?.if, rawKey) } as const;
-  return change(core, { ...at, ttl: requireTtl(ttl) }, options);
+  return change(core, options, () => {
+    const at = { op: "touch", key: core.at(rawKey), if: resolveVersion(options?.if, rawKey) } as const;
+    return { ...at, ttl: requireTtl(ttl) };
+  });
 }
 
 /** Sends an operation whose result is whether there was an entry. */
 async function change<T>(
   core: StoreCore<T>,
-  op: Extract<Operation, { op: "delete" | "touch" }>,
   options: (CallOptions & LeaseOption) | undefined,
+  make: () => Extract<Operation, { op: "delete" | "touch" }>,
 ): Promise<boolean> {
+  refuseForgotten(options, "lease", "if");
+  const op = make();
   const call = core.instance.call(options);
   const opened = core.host.known ?? (await core.host.ready(call));
   const protecting = core.protection(options?.lease, opened, call);

@@ -5,6 +5,7 @@ import { extensionCases } from "./lock/extensions.ts";
 import { fingerprintCases } from "./lock/fingerprints.ts";
 import { handingOverCases } from "./lock/handing-over.ts";
 import { holderCases } from "./lock/holders.ts";
+import { kindCases } from "./lock/kinds.ts";
 import { refusingCases } from "./lock/refusing.ts";
 import { replyCases } from "./lock/replies.ts";
 import { renewalCases } from "./lock/renewals.ts";
@@ -31,6 +32,7 @@ export const lockCases: readonly Case[] = [
   ...commitCases,
   ...fingerprintCases,
   ...sharedCases,
+  ...kindCases,
   ...closingCases,
   ...signalCases,
   ...closingInsideCases,

@@ -18,7 +18,7 @@ import { virtualTime, type VirtualTime } from "./virtual-time.ts";
 
 /**
  * What a call asks of the store: state and cache `load` and `save` records and `delete` them, `list` pages through them; locks
- * `acquire`, `renew`, `release`, `inspect` and `steal` (forceRelease). A transaction that writes is a `save`.
+ * `acquire`, `renew`, `release`, `inspect` and `steal` (forceRelease). A `touch` and a transaction that writes are a `save`.
  */
 export type StoreCall = "load" | "save" | "delete" | "list" | "acquire" | "renew" | "release" | "inspect" | "steal";
 

@@ -59,11 +59,20 @@ describe("what locks tell of themselves", () => {
   });
 
   it("keeps label and hand-off in the store, and reads what it does not know as nothing", () => {
-    assert.deepEqual(readInfo(writeInfo(0, undefined)), { n: 0 });
-    assert.deepEqual(readInfo(writeInfo(7, undefined)), { n: 7 });
-    assert.deepEqual(readInfo(writeInfo(3, 'a "label"')), { n: 3, label: 'a "label"' });
-    for (const text of ["", "{", "[]", "null", "-1", "1.5", "4096", '{"n":1}', '["x",1]']) {
-      assert.deepEqual(readInfo(text), { n: 0 }, text);
+    assert.equal(writeInfo(0, {}), "0");
+    for (const [n, about] of [
+      [0, {}],
+      [7, {}],
+      [3, { label: 'a "label"' }],
+      [4, { kind: "election" }],
+      [5, { label: "l", kind: "read" }],
+    ] as const) {
+      const { n: read, label, kind } = readInfo(writeInfo(n, about));
+      assert.deepEqual({ n: read, label, kind }, { n, label: undefined, kind: undefined, ...about });
+    }
+    for (const text of ["", "{", "[]", "null", "[0,1,2]", "-1", "1.5", "4096", '{"n":1}', '["x",1]']) {
+      const { n, label, kind } = readInfo(text);
+      assert.deepEqual([n, label, kind], [0, undefined, undefined], text);
     }
   });
 });

@@ -11,7 +11,9 @@ interface During {
   readonly late?: readonly string[];
 }
 
-/** By the loading cache itself and by another instance; of an entry that was never there, invalidated, deleted, cleared. */
+/**
+ * By the loading cache itself and by another instance; of an entry that was never there, invalidated, deleted, cleared.
+ */
 async function duringLoad(context: CaseContext, during: During): Promise<void> {
   for (const before of ["absent", "invalidated", "deleted", "cleared"]) {
     for (const another of [false, true]) {

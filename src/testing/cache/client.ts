@@ -62,7 +62,10 @@ export async function behind({ place }: CaseContext, ops: readonly Operation[]):
 export const entries = space("cache", "", "values");
 export const stamps = space("stamp", "", "values");
 
-/** As `getOrSet` where the loader runs; resolves when the entry was written as well, for those who look at it from elsewhere. */
+/**
+ * As `getOrSet` where the loader runs; resolves when the entry was written as well, for those who look at it from
+ * elsewhere.
+ */
 export async function loaded<V>(
   cache: Cache<V>,
   key: string,

@@ -8,7 +8,10 @@ import type { Fault } from "../misbehave.ts";
 import type { Case } from "../suite.ts";
 import { type Bench, benchCase, does, lossOf, rejects, transacts } from "./bench.ts";
 
-/** A store that was reached and refuses what `stops` names, as one that is read-only or loading does, until it is told to go on. */
+/**
+ * A store that was reached and refuses what `stops` names, as one that is read-only or loading does, until it is told
+ * to go on.
+ */
 function refusing(stops: (group: Group) => boolean, from: "at once" | "later" = "at once") {
   let refuses = from === "at once";
   let count = 0;

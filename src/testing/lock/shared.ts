@@ -177,7 +177,7 @@ export const sharedCases: readonly Case[] = [
       const leases = await Promise.all(["a", "b", "c"].map((key) => lock.acquire(key)));
       await leases[1]?.release();
       const found: string[] = [];
-      for await (const holder of bench.lock().list()) {
+      for await (const holder of bench.lock().list({ kind: "lock" })) {
         assert.equal(holder.label, "listed");
         found.push(holder.key);
       }

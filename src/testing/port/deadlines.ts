@@ -8,8 +8,8 @@ import type { Case, CaseContext } from "../suite.ts";
 import { Client, keeps, okOf, record } from "./client.ts";
 
 /**
- * Writes the same keys again and again, each time on the version that it found last. So whatever anybody else wrote in between is
- * found, however soon it is written over.
+ * Writes the same keys again and again, each time on the version that it found last. So whatever anybody else wrote in
+ * between is found, however soon it is written over.
  */
 class Chain {
   /** Versions of others that took effect. */
