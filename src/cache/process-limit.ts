@@ -46,6 +46,8 @@ export class ProcessLimit {
     call: Call,
   ): Promise<ProcessLimit> {
     const limit = new ProcessLimit(max);
+    // What cannot be listed counts from its next use on.
+    if (!(await instance.opened(call)).capabilities.list) return limit;
     for (const space of [entries, stamps]) {
       let cursor: string | undefined;
       do {

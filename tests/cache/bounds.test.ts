@@ -37,6 +37,14 @@ describe("a cache in this process", () => {
     assert.equal(await one.get("f"), 1);
   });
 
+  it("is bounded by what is used from now on, where what is kept cannot be listed", async () => {
+    const { backend } = stand();
+    const here = remote(backend(), { capabilities: { shared: "process", list: false } });
+    const values = new Cache<number>(new Instance(here), "values", { ttl: "never", maxItems: 2 });
+    for (const key of ["a", "b", "c"]) await values.set(key, 1);
+    assert.deepEqual([...(await values.getMany(["a", "b", "c"])).keys()], ["b", "c"]);
+  });
+
   it("makes no room by what is written at the same time", async () => {
     const values = stand().cache<number>({ maxItems: 3 });
     for (const key of ["a", "b", "c"]) await values.set(key, 1);

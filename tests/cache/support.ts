@@ -1,4 +1,5 @@
 import { memoryBackend, MemoryServer } from "../../src/backends/memory/index.ts";
+import { UnsupportedError } from "../../src/base/errors.ts";
 import type { Space } from "../../src/base/keys.ts";
 import type { Time } from "../../src/base/time.ts";
 import { Cache, type CacheOptions } from "../../src/cache/index.ts";
@@ -71,7 +72,10 @@ export function remote(backend: Backend, { capabilities, onExecute }: Remote = {
           onExecute?.(groups);
           return session.execute(groups, call);
         },
-        page: async (query, call) => session.page(query, call),
+        async page(query, call) {
+          if (capabilities?.list === false) throw new UnsupportedError("it cannot list", { backend: backend.name });
+          return session.page(query, call);
+        },
         close: async () => session.close(),
       };
     },
