@@ -1,5 +1,5 @@
 export { loadDriver } from "../backends/common/driver.ts";
-export { storeBackend, StoreFailure, type StoreBackendOptions } from "../backends/store/index.ts";
+export { storeBackend, StoreError, type StoreBackendOptions } from "../backends/store/index.ts";
 export type * from "../backends/store/store.ts";
 export { drawId } from "../base/ids.ts";
 export { keyId, type Kind } from "../base/keys.ts";

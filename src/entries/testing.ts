@@ -9,6 +9,7 @@ export function testBackend(): TestBackend {
 export type { StoreCall, StoreFailure, TestBackend } from "../testing/test-backend.ts";
 export { virtualTime, type VirtualTime } from "../testing/virtual-time.ts";
 export { elapse } from "../testing/elapse.ts";
+export { placeOf, type PlaceOptions } from "../testing/place.ts";
 export { bindSuite, type BoundCase, type Case, type CaseContext, type Place, type Subject } from "../testing/suite.ts";
 export { portCases } from "../testing/port-suite.ts";
 export { cacheCases } from "../testing/cache-suite.ts";

@@ -106,6 +106,7 @@ for (const page of pages) {
         types: ["node"],
         strict: true,
         noEmit: true,
+        allowImportingTsExtensions: true,
       };
       consumer.write("tsconfig.json", JSON.stringify({ compilerOptions, files: programs }));
       if (programs.length === 0) return;

@@ -2,7 +2,7 @@ import type { Outcome } from "../../port/index.ts";
 import { decide } from "../common/decide.ts";
 import type { Task } from "./call.ts";
 import { CellView, needsRead } from "./cell-view.ts";
-import { failureOf } from "./failure.ts";
+import { failureOf } from "./store-error.ts";
 import type { Cell, Transaction } from "./store.ts";
 
 /** Groups that are decided on one view and committed together: one group, or those of one cell. */
@@ -25,7 +25,7 @@ export class Attempt {
 
   /** The latest deadline of its groups. */
   get deadline(): number {
-    return this.tasks.reduce((latest, { deadline }) => Math.max(latest, deadline), 0);
+    return this.tasks.reduce((end, { deadline }) => Math.max(end, deadline), 0);
   }
 
   /** What it is about. */
@@ -92,4 +92,9 @@ export function decideAll(
     again([...later]);
   }
   return guessed && !view.hasChanged && outcomes.length > 0 ? undefined : { attempt, view, outcomes };
+}
+
+/** The latest deadline of several attempts. */
+export function latest(attempts: readonly Attempt[]): number {
+  return Math.max(...attempts.map(({ deadline }) => deadline));
 }

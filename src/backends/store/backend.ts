@@ -13,9 +13,12 @@ import type {
   Session,
 } from "../../port/index.ts";
 import { Alarm } from "../common/alarm.ts";
+import { before } from "../common/deadline.ts";
+import { closedError, notSent } from "../common/failures.ts";
+import { Opening } from "../common/opening.ts";
 import { Call } from "./call.ts";
-import { Engine } from "./engine.ts";
-import { failureOf } from "./failure.ts";
+import { Engine, type EngineOptions } from "./engine.ts";
+import { failureOf } from "./store-error.ts";
 import { readPage } from "./pages.ts";
 import { capabilitiesOf } from "./promises.ts";
 import { refusalOf } from "./refusal.ts";
@@ -47,9 +50,8 @@ class StoreBackend implements Backend {
   readonly alarm: Alarm<Call>;
   readonly messages: Messages | undefined;
   closed = false;
+  readonly opening: Opening<Opened>;
   readonly #sessions = new Set<StoreSession>();
-  #opening: Promise<Opened> | undefined;
-  #isOpen = false;
 
   constructor({ name, store, time = systemTime }: StoreBackendOptions) {
     this.name = name;
@@ -59,18 +61,13 @@ class StoreBackend implements Backend {
     this.alarm = new Alarm(time, (call) => call.expire());
     const messages = messagesOf(store, () => time.wall());
     this.messages = messages;
-    const onPassed: Engine["onPassed"] = (passed) => messages && tellPassed(messages, passed, this.limit());
+    this.opening = new Opening(name, time, async () => this.#open());
+    const onPassed: EngineOptions["onPassed"] = (passed) => messages && tellPassed(messages, passed, this.limit());
     this.engine = new Engine({ name, store, time, onPassed });
   }
 
-  /** Whether {@link open} has been done. */
-  get isOpen(): boolean {
-    return this.#isOpen;
-  }
-
   open(): Promise<Opened> {
-    if (this.closed) return Promise.reject(this.closedError());
-    return (this.#opening ??= this.#open());
+    return this.opening.open();
   }
 
   session(): Session {
@@ -84,25 +81,24 @@ class StoreBackend implements Backend {
     if (this.closed) return;
     this.closed = true;
     for (const session of [...this.#sessions]) session.end();
+    await this.opening.close();
     await this.store.close();
-  }
-
-  closedError(): UnavailableError {
-    return new UnavailableError(`the ${this.name} backend is closed`, { backend: this.name });
   }
 
   limit(): { readonly deadline: number } {
     return { deadline: this.time.monotonic() + patienceMs };
   }
 
+  /** Reaches the server, or gives up: the store's own promise need not settle. */
   async #open(): Promise<Opened> {
+    const { time, name } = this;
+    const { deadline } = this.limit();
+    const late = (): Error => new UnavailableError("the server could not be reached in time", { backend: name });
     try {
-      const { domain } = await this.store.open(this.limit());
-      this.#isOpen = true;
+      const { domain } = await before(this.store.open({ deadline }), { time, deadline, late, ref: true });
       return { domain, capabilities: this.capabilities };
     } catch (error) {
-      this.#opening = undefined;
-      throw failureOf(error, this.name);
+      throw failureOf(error, name);
     }
   }
 }
@@ -132,26 +128,29 @@ class StoreSession implements Session {
 
   execute(groups: readonly Group[], given: ExecuteCall): Promise<readonly Outcome[]> {
     return new Promise((settle) => {
-      const { alarm, name, engine, capabilities, isOpen } = this.#backend;
+      const { alarm, name, engine, capabilities, opening } = this.#backend;
       const call = new Call({ groups, session: this.id, backend: name }, given, alarm, settle);
       for (const task of call.tasks) {
-        const error = this.#ended ? this.#backend.closedError() : refusalOf(task, name, capabilities);
-        if (error) task.fail(error);
+        const refused = this.#ended ? notSent(closedError(name)) : refusalOf(task, name, capabilities);
+        if (refused) task.settle(refused);
       }
       const left = call.tasks.filter(({ outcome }) => !outcome);
       if (left.length === 0) return;
-      if (isOpen) engine.enter(left);
-      else void this.#openFor(left);
+      if (opening.opened) engine.enter(left);
+      else void this.#openFor(left, given.deadline);
     });
   }
 
   async page(query: Query, { deadline }: { readonly deadline: number }): Promise<Page> {
-    if (this.#ended) throw this.#backend.closedError();
-    const { store, name, time, engine } = this.#backend;
-    await this.#backend.open();
+    const { store, name, time, engine, opening } = this.#backend;
+    if (this.#ended) throw closedError(name);
+    const late = (): Error => new UnavailableError("the server did not reply in time", { backend: name });
+    const read = async (): Promise<Page> => {
+      await opening.openBefore(deadline);
+      return readPage({ store, name, clock: engine.clock, monotonic: () => time.monotonic() }, query, { deadline });
+    };
     try {
-      const context = { store, name, clock: engine.clock, monotonic: () => time.monotonic() };
-      return await readPage(context, query, { deadline });
+      return await before(read(), { time, deadline, late, ref: true });
     } catch (error) {
       throw failureOf(error, name);
     }
@@ -169,13 +168,14 @@ class StoreSession implements Session {
     this.#onEnd(this);
   }
 
-  async #openFor(tasks: Call["tasks"]): Promise<void> {
+  async #openFor(tasks: Call["tasks"], deadline: number): Promise<void> {
+    const { name, engine, opening } = this.#backend;
     try {
-      await this.#backend.open();
+      await opening.openBefore(deadline);
     } catch (error) {
-      for (const task of tasks) task.fail(failureOf(error, this.#backend.name));
+      for (const task of tasks) task.fail(failureOf(error, name));
       return;
     }
-    this.#backend.engine.enter(tasks);
+    engine.enter(tasks);
   }
 }

@@ -2,6 +2,7 @@ import { UnavailableError } from "../../base/errors.ts";
 import { keyId, type Key } from "../../base/keys.ts";
 import type { ExecuteCall, Group, Operation, Outcome } from "../../port/index.ts";
 import type { Alarm, Due } from "../common/alarm.ts";
+import { givenUp, maybeSent, notSent } from "../common/failures.ts";
 
 /** The groups of one `execute`: they end by their outcome or at the deadline, whichever is sooner. */
 export class Call implements Due {
@@ -99,7 +100,7 @@ export class Task {
     const { backend } = this.#call;
     if (now >= this.deadline) this.fail(new UnavailableError("the server did not reply in time", { backend }));
     else if (this.#claimed || (this.#claimed = this.#call.claims(this.#i))) return true;
-    else this.fail(new UnavailableError("the call was given up before it was sent", { backend }));
+    else this.settle(givenUp(backend));
     return false;
   }
 
@@ -110,7 +111,7 @@ export class Task {
   }
 
   fail(error: Error, sent = this.sent): void {
-    this.settle({ ok: false, why: "failed", sent, error });
+    this.settle(sent ? maybeSent(error) : notSent(error));
   }
 }
 

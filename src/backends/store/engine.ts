@@ -1,16 +1,16 @@
 import { InvalidArgumentError } from "../../base/errors.ts";
 import type { Time } from "../../base/time.ts";
-import { Attempt, decideAll, type Decided, type Moment, type Prepared } from "./attempt.ts";
+import { Attempt, decideAll, latest, type Decided, type Moment, type Prepared } from "./attempt.ts";
 import type { Task } from "./call.ts";
 import type { Passed } from "./cell-view.ts";
-import { stampOf } from "./content.ts";
-import { failureOf, mayHaveBeenSent } from "./failure.ts";
+import { failureOf } from "./store-error.ts";
+import { Commits } from "./commits.ts";
 import { Known } from "./known.ts";
 import { Marks } from "./marks.ts";
-import { partedByCells, partedByKeys } from "./parted.ts";
+import { partedByKeys } from "./parted.ts";
 import { Requests } from "./requests.ts";
 import { StoreClock } from "./store-clock.ts";
-import type { Answer, Cell, Revision, Store } from "./store.ts";
+import type { Cell, Store } from "./store.ts";
 
 /** Most groups that are taken up at once. */
 const mostTaken = 512;
@@ -18,8 +18,6 @@ const mostTaken = 512;
 const mostTogether = 256;
 /** How long a lease must last yet when a commit is sent that nobody compares with a clock, in ms. */
 const marginMs = 10;
-/** Longest pause after a conflict, in ms: of who lets others go on, and of who asks for something. */
-const longestPause = { urgent: 4, other: 64 };
 
 export interface EngineOptions {
   readonly name: string;
@@ -38,7 +36,6 @@ export class Engine {
   readonly #name: string;
   readonly #store: Store;
   readonly #time: Time;
-  readonly onPassed: EngineOptions["onPassed"];
   readonly #alone: boolean;
   readonly #mostRead: number;
   readonly #timed: boolean;
@@ -46,6 +43,7 @@ export class Engine {
   readonly #known: Known;
   readonly clock: StoreClock;
   readonly #requests: Requests;
+  readonly #commits: Commits;
   readonly #marks = new Marks();
   #pending: Task[] = [];
   #scheduled = false;
@@ -55,7 +53,6 @@ export class Engine {
     this.#name = name;
     this.#store = store;
     this.#time = time;
-    this.onPassed = onPassed;
     this.#alone = store.atomic === "one";
     this.#mostRead = Math.max(declares.mostRead ?? 256, declares.mostCells ?? 64);
     this.#timed = declares.timed === true;
@@ -63,6 +60,12 @@ export class Engine {
     this.#known = new Known(time);
     this.clock = new StoreClock(time, declares.clock);
     this.#requests = new Requests(time, () => this.#schedule());
+    this.#commits = new Commits(store, this.#requests, this.#known, {
+      free: (attempt) => this.#free(attempt),
+      again: (attempt, pauseMs) => this.#again(attempt, pauseMs),
+      fail: (attempt, error, sent) => this.#fail(attempt, error, sent),
+      passed: onPassed,
+    });
   }
 
   /** Takes up groups; each ends by its outcome. */
@@ -128,7 +131,7 @@ export class Engine {
       if (!decided) toRead.push(attempt);
       else this.#answer(decided, true, prepared);
     }
-    if (prepared.length > 0) this.#commit(prepared);
+    if (prepared.length > 0) this.#commits.send(prepared);
     for (const some of partedByKeys(toRead, this.#mostRead)) this.#read(some);
   }
 
@@ -156,7 +159,7 @@ export class Engine {
           const decided = this.#decide(attempt, { cells, now, guessed: false });
           if (decided) this.#answer(decided, false, prepared);
         }
-        if (prepared.length > 0) this.#commit(prepared);
+        if (prepared.length > 0) this.#commits.send(prepared);
       },
       (error) => {
         for (const attempt of attempts) this.#fail(attempt, error, false);
@@ -189,79 +192,6 @@ export class Engine {
     prepared.push({ ...decided, transaction, bytes: sizes.reduce((sum, size) => sum + size, 0) });
   }
 
-  /** Sends, at once: nothing comes between the decision, which asked whether the groups are wanted, and the request. */
-  #commit(all: readonly Prepared[]): void {
-    for (const prepared of partedByCells(all)) {
-      const deadline = latest(prepared.map(({ attempt }) => attempt));
-      for (const { outcomes } of prepared) for (const { task } of outcomes) task.sent = true;
-      this.#requests.send(
-        deadline,
-        async () =>
-          this.#store.commit(
-            prepared.map(({ transaction }) => transaction),
-            { deadline },
-          ),
-        (answers) => {
-          for (const [i, one] of prepared.entries())
-            this.#answered(one, answers[i] ?? new Error("the store gave no answer"));
-        },
-        (error) => {
-          for (const one of prepared) this.#lost(one, error);
-        },
-      );
-    }
-  }
-
-  #answered(prepared: Prepared, answer: Answer): void {
-    if (answer instanceof Error) return this.#lost(prepared, answer);
-    const { attempt, transaction, view, outcomes } = prepared;
-    if (answer === false) {
-      for (const { key } of transaction.changes) this.#known.wasWrong(key);
-      for (const { task, outcome } of outcomes) {
-        task.sent = false;
-        task.tries++;
-        // Whoever was granted something confirms what others wait behind.
-        if (outcome.ok && task.group.ops.some(({ op }) => op === "acquire")) task.urgent = true;
-      }
-      return this.#again(attempt, this.#pauseMs(attempt));
-    }
-    this.#remember(transaction.changes, answer === true ? [] : answer);
-    this.#free(attempt);
-    if (view.passed.length > 0) this.onPassed(view.passed);
-    for (const { task, outcome } of outcomes) task.settle(outcome);
-  }
-
-  #remember(changes: Prepared["transaction"]["changes"], revisions: readonly (Revision | undefined)[]): void {
-    for (const [i, { key, content }] of changes.entries()) {
-      const revision = revisions[i];
-      if (!content) this.#known.wrote(key, undefined);
-      else if (revision !== undefined) this.#known.wrote(key, { content, revision });
-      else this.#known.forget(key);
-    }
-  }
-
-  /** A commit failed. Where it may have taken effect, a look at what it wrote may tell. */
-  #lost(prepared: Prepared, error: unknown): void {
-    const { attempt, transaction, outcomes } = prepared;
-    for (const { key } of transaction.changes) this.#known.forget(key);
-    const sent = error === undefined || mayHaveBeenSent(error);
-    const look = transaction.changes.find(({ content }) => content);
-    if (!sent || !look || error === undefined) return this.#fail(attempt, error, sent);
-    const deadline = attempt.deadline;
-    const unknown = (): void => this.#fail(attempt, error, true);
-    this.#requests.send(
-      deadline,
-      async () => this.#store.read([look.key], { deadline }),
-      ({ cells: [cell] }) => {
-        if (!cell || stampOf(cell.content) !== stampOf(look.content as Uint8Array)) return unknown();
-        this.#free(attempt);
-        if (prepared.view.passed.length > 0) this.onPassed(prepared.view.passed);
-        for (const { task, outcome } of outcomes) task.settle(outcome);
-      },
-      unknown,
-    );
-  }
-
   /** Ends the groups of an attempt; without an error it was too late. */
   #fail(attempt: Attempt, error: unknown, sent: boolean): void {
     this.#free(attempt);
@@ -277,18 +207,6 @@ export class Engine {
     if (pauseMs === 0) this.enter(tasks);
     else this.#time.after(pauseMs, () => this.enter(tasks), { ref: true });
   }
-
-  /** Random, so that those who met do not meet again. */
-  #pauseMs({ tasks }: Attempt): number {
-    const urgent = tasks.some((task) => task.urgent);
-    const tries = Math.max(...tasks.map((task) => task.tries));
-    if (urgent && tries < 4) return 0;
-    return Math.random() * Math.min(2 ** Math.min(tries, 8), urgent ? longestPause.urgent : longestPause.other);
-  }
-}
-
-function latest(attempts: readonly Attempt[]): number {
-  return Math.max(...attempts.map(({ deadline }) => deadline));
 }
 
 function tooLarge(backend: string, most: number): InvalidArgumentError {

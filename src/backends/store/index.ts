@@ -4,6 +4,7 @@
  *   backend      the port: sessions; what is refused (`refusal`) and promised (`promises`); `pages`; `signal-hub`
  *   call         the groups of one `execute`, each a task that ends by its outcome or its deadline
  *   engine       takes tasks up (`marks`: no two that change one cell at once), reads, decides, commits, tries again
+ *   commits      sends what was decided, and finds out what became of it
  *   attempt      tasks that are decided together, by `decide` of `common` on a `cell-view`
  *   cell-view    cells at one moment as records and locks, and the transaction that makes of them what was decided
  *   content      what is in a cell
@@ -13,4 +14,4 @@
  *   store        the small port below: what a server must do
  */
 export { storeBackend, type StoreBackendOptions } from "./backend.ts";
-export { StoreFailure } from "./failure.ts";
+export { StoreError } from "./store-error.ts";

@@ -1,14 +1,15 @@
-import { InvalidArgumentError, UnavailableError, UnsupportedError } from "../../base/errors.ts";
+import { UnsupportedError } from "../../base/errors.ts";
 import { drawId } from "../../base/ids.ts";
-import { spaceOfId, utf8Length, type Key, type Space } from "../../base/keys.ts";
+import { spaceOfId, type Key, type Space } from "../../base/keys.ts";
 import type { Signal, Signals, Subscription } from "../../port/index.ts";
+import { Delivery } from "../common/delivery.ts";
+import { closedError } from "../common/failures.ts";
+import { checkMessage, checkTopic } from "../common/messages.ts";
 import type { Passed } from "./cell-view.ts";
-import { failureOf } from "./failure.ts";
+import { failureOf } from "./store-error.ts";
 import { contentOf, textOf } from "./content.ts";
 import type { Limit, Message, Messages, Store } from "./store.ts";
 
-/** Longest message to a topic, in bytes. */
-const maxMessage = 32 * 1024;
 /** For how long a message is kept that goes through a cell, in ms. */
 const keptMs = 60_000;
 
@@ -71,6 +72,7 @@ export class SignalHub implements Signals {
   readonly #session: string;
   readonly #open: () => Promise<unknown>;
   readonly #limit: () => Limit;
+  readonly #delivery = new Delivery();
   readonly #stops = new Set<() => void>();
   #ended = false;
 
@@ -93,13 +95,13 @@ export class SignalHub implements Signals {
   async subscribe(to: Subscription, listener: Listener): Promise<() => void> {
     this.#assertOpen();
     await this.#open();
-    let live = true;
-    // In a microtask of its own: one at a time, and never inside of what it is told of.
-    const tell: Listener = (signal) => queueMicrotask(() => live && listener(signal));
+    if ("topic" in to) checkTopic(to.topic, this.#backend);
+    const listening = { listener, live: true };
+    const tell: Listener = (signal) => this.#delivery.tell(listening, signal);
     const leave = await this.#asked(async () => this.#listen(to, tell));
     const stop = (): void => {
-      if (!live) return;
-      live = false;
+      if (!listening.live) return;
+      listening.live = false;
       leave();
       this.#stops.delete(stop);
     };
@@ -110,9 +112,8 @@ export class SignalHub implements Signals {
 
   async publish(topic: string, body: string): Promise<void> {
     this.#assertOpen();
-    if (utf8Length(body) > maxMessage) {
-      throw new InvalidArgumentError(`a message is at most ${maxMessage} bytes`, { backend: this.#backend });
-    }
+    checkTopic(topic, this.#backend);
+    checkMessage(body, this.#backend);
     await this.#open();
     await this.#asked(async () => this.#messages.tell([{ topic: topicOf(topic), body }], this.#limit()));
   }
@@ -154,7 +155,7 @@ export class SignalHub implements Signals {
   }
 
   #assertOpen(): void {
-    if (this.#ended) throw new UnavailableError("the backend is closed", { backend: this.#backend });
+    if (this.#ended) throw closedError(this.#backend);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Capabilities } from "../../port/index.ts";
  * The small port: the least that a server must do to be a backend. It keeps cells, and changes them if they are still
  * what was read. Records, conditions, ttl, locks, queues, fences and guards are decided by the engine of this folder.
  *
- * A call that fails rejects with a {@link StoreFailure}, which says whether it may have taken effect; whatever else
+ * A call that fails rejects with a {@link StoreError}, which says whether it may have taken effect; whatever else
  * is thrown counts as "may have". Each call settles soon after its deadline.
  */
 export interface Store {
@@ -114,7 +114,7 @@ export interface Change extends Check {
 
 /**
  * `false`: something was not as expected, and nothing has changed. `true`: done. The revisions of what was changed,
- * in the order of the changes: done, and the next commit on these may come without a read. A {@link StoreFailure}:
+ * in the order of the changes: done, and the next commit on these may come without a read. A {@link StoreError}:
  * this one failed.
  */
 export type Answer = boolean | readonly (Revision | undefined)[] | Error;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { lmdbBackend } from "../../../src/backends/lmdb/index.ts";
 import type { TestSubject } from "../../support/conform.ts";
-import { place } from "../../support/place.ts";
+import { placeOf } from "../../../src/testing/place.ts";
 
 export const subjects: readonly TestSubject[] = [
   {
@@ -14,7 +14,7 @@ export const subjects: readonly TestSubject[] = [
     async place() {
       const folder = await mkdtemp(path.join(tmpdir(), "holdfast-"));
       const remove = async (): Promise<void> => rm(folder, { recursive: true, force: true });
-      return place(() => lmdbBackend({ path: folder }), { remove });
+      return placeOf(() => lmdbBackend({ path: folder }), { remove });
     },
   },
 ];

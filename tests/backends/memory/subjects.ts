@@ -4,7 +4,7 @@ import type { Subject } from "../../../src/testing/suite.ts";
 import { virtualTime } from "../../../src/testing/virtual-time.ts";
 import type { TestSubject } from "../../support/conform.ts";
 import { limitedBackend } from "../../support/limited.ts";
-import { place } from "../../support/place.ts";
+import { placeOf } from "../../../src/testing/place.ts";
 
 /** Memory on a virtual clock: fast, and what a case finds does not hang on the machine's load. */
 export const memoryVirtual: Subject = {
@@ -13,7 +13,7 @@ export const memoryVirtual: Subject = {
   async place() {
     const time = virtualTime();
     const server = new MemoryServer({ time });
-    return place(() => memoryBackend({ server }), { elapse: async (ms) => time.advance(ms) });
+    return placeOf(() => memoryBackend({ server }), { elapse: async (ms) => time.advance(ms) });
   },
 };
 
@@ -21,7 +21,7 @@ const memoryReal: Subject = {
   name: "memory",
   async place() {
     const server = new MemoryServer();
-    return place(() => memoryBackend({ server }));
+    return placeOf(() => memoryBackend({ server }));
   },
 };
 
@@ -38,7 +38,7 @@ const limited: Subject = {
       for (; !over; await pause(1)) await time.advance(1);
     };
     void tick();
-    return place(() => limitedBackend(memoryBackend({ server })), {
+    return placeOf(() => limitedBackend(memoryBackend({ server })), {
       elapse: async (ms) => time.advance(ms),
       async remove() {
         over = true;

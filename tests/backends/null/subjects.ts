@@ -1,6 +1,6 @@
 import { nullBackend } from "../../../src/backends/null/index.ts";
 import type { TestSubject } from "../../support/conform.ts";
-import { place } from "../../support/place.ts";
+import { placeOf } from "../../../src/testing/place.ts";
 
 export const subjects: readonly TestSubject[] = [
   {
@@ -8,6 +8,6 @@ export const subjects: readonly TestSubject[] = [
     unit: 1,
     // It answers at once, so cases never wait: several only keep each other from the event loop.
     atOnce: 1,
-    place: async () => place(() => nullBackend()),
+    place: async () => placeOf(() => nullBackend()),
   },
 ];

@@ -1,6 +1,6 @@
 import { drawId } from "../../../src/base/ids.ts";
 import { systemTime, type Time } from "../../../src/base/time.ts";
-import { StoreFailure } from "../../../src/backends/store/failure.ts";
+import { StoreError } from "../../../src/backends/store/store-error.ts";
 import type {
   Answer,
   Cell,
@@ -42,6 +42,8 @@ export class CellServer {
   readonly #cells = new Map<string, Kept>();
   readonly #watchers = new Set<{ readonly prefix: string; readonly listener: (key: string | undefined) => void }>();
   readonly #hearers = new Map<string, Set<(body: string | undefined) => void>>();
+  /** The version in each record that was committed. */
+  readonly #ids: string[] = [];
   #revision = 0;
 
   constructor(options: MemoryStoreOptions) {
@@ -76,6 +78,16 @@ export class CellServer {
     };
   }
 
+  /** Which of these ids were in a content that was ever committed. */
+  written(ids: ReadonlySet<string>): readonly string[] {
+    return this.#ids.filter((id) => ids.has(id));
+  }
+
+  /** Every cell gets another revision, as if somebody else had written it again as it was. */
+  disturb(): void {
+    for (const [key, cell] of this.#cells) this.#cells.set(key, { ...cell, revision: ++this.#revision });
+  }
+
   async #asked<T>(what: "read" | "commit", answer: () => T): Promise<T> {
     const { meddle } = this.#options;
     await meddle?.(what, "request");
@@ -107,7 +119,7 @@ export class CellServer {
   #run({ checks, changes, notBefore, notAfter }: Transaction): Answer {
     this.counts.transactions++;
     if (this.#options.atomic === "one" && (changes.length !== 1 || checks.length > 0)) {
-      throw new StoreFailure("one cell at a time", { sent: false });
+      throw new StoreError("one cell at a time", { sent: false });
     }
     const now = this.#time.wall();
     const late = (notBefore !== undefined && now < notBefore) || (notAfter !== undefined && now >= notAfter);
@@ -119,6 +131,8 @@ export class CellServer {
     }
     const revisions = changes.map(({ key, content, until }) => {
       const revision = ++this.#revision;
+      const [, id] = /^.{17}\["([^"]+)"/.exec(Buffer.from(content ?? "").toString("latin1")) ?? [];
+      if (id !== undefined) this.#ids.push(id);
       if (content) this.#cells.set(key, { content, until, revision });
       else this.#cells.delete(key);
       return revision;

@@ -1,6 +1,6 @@
 import { storeBackend } from "../../../src/backends/store/index.ts";
 import type { Subject } from "../../../src/testing/suite.ts";
-import { place } from "../../support/place.ts";
+import { placeOf } from "../../../src/testing/place.ts";
 import { CellServer, type MemoryStoreOptions } from "./memory-store.ts";
 
 function subject(name: string, options: MemoryStoreOptions): Subject {
@@ -8,7 +8,7 @@ function subject(name: string, options: MemoryStoreOptions): Subject {
     name,
     async place() {
       const server = new CellServer(options);
-      return place(() => storeBackend({ name, store: server.store() }));
+      return placeOf(() => storeBackend({ name, store: server.store() }));
     },
   };
 }

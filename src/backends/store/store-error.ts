@@ -1,10 +1,10 @@
 import { isHoldfastError, UnavailableError } from "../../base/errors.ts";
 
 /** The server could not be asked, or did not answer. */
-export class StoreFailure extends Error {
+export class StoreError extends Error {
   static {
-    Object.defineProperty(StoreFailure.prototype, "name", {
-      value: "StoreFailure",
+    Object.defineProperty(StoreError.prototype, "name", {
+      value: "StoreError",
       writable: true,
       configurable: true,
     });
@@ -28,7 +28,7 @@ export class StoreFailure extends Error {
 
 /** Whether what failed so may have taken effect. */
 export function mayHaveBeenSent(error: unknown): boolean {
-  return !(error instanceof StoreFailure) || error.sent;
+  return !(error instanceof StoreError) || error.sent;
 }
 
 /** What a caller is told of it. */
@@ -38,6 +38,6 @@ export function failureOf(error: unknown, backend: string): Error {
   return new UnavailableError(message, {
     backend,
     cause: error,
-    refused: error instanceof StoreFailure && error.refused,
+    refused: error instanceof StoreError && error.refused,
   });
 }
