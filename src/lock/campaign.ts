@@ -1,10 +1,10 @@
-import { isHoldfastError, isRefusal, UnavailableError } from "../base/errors.ts";
+import { isHoldfastError, isRefusal } from "../base/errors.ts";
 import { drawId } from "../base/ids.ts";
 import type { Key } from "../base/keys.ts";
 import type { Expiring } from "../client/deadlines.ts";
 import type { Reply } from "../client/index.ts";
 import type { Granted, Group, LockState } from "../port/index.ts";
-import type { Ask, Candidate } from "./candidate.ts";
+import { tooLate, type Ask, type Candidate } from "./candidate.ts";
 import { Claim, claimMs } from "./claim.ts";
 import type { Contender } from "./contenders.ts";
 import type { LockHost } from "./host.ts";
@@ -12,17 +12,10 @@ import { marginMs, momentOf, passedMs, type Moment } from "./margin.ts";
 import { releaseInBackground } from "./releasing.ts";
 import { Trouble } from "./trouble.ts";
 
-/** The error of a try whose grant arrived when it had ended already. */
-export function tooLate(backend: string, key: string): UnavailableError {
-  return new UnavailableError("the store answered after the ttl had passed: nothing is held", { backend, key });
-}
-
 /** One contender for one lock, under an owner id, from its first request until it is granted or gives up. */
 export class Campaign implements Contender, Expiring {
   readonly lock: Key;
-  /**
-   * When it asks again, by `time.monotonic()`; Infinity if no wake-up is planned, and then it is not in the schedule.
-   */
+  /** When it asks again, by `time.monotonic()`; Infinity while no wake-up is planned. */
   deadline = Infinity;
   owner: string;
   readonly #host: LockHost;
@@ -32,10 +25,7 @@ export class Campaign implements Contender, Expiring {
   #queued = false;
   /** The last request: the store's queue keeps its mode and limit. */
   #asked: Ask | undefined;
-  /**
-   * Set once the reply to a request of this owner was lost. A late copy of it may take effect until the owner is
-   * refused.
-   */
+  /** Set once a reply was lost: a late copy of that request may take effect until the owner is refused. */
   #markMs: number | undefined;
   /** The shortest ttl of such a request: it would cut a grant that lasts longer. */
   #lateMs = Infinity;

@@ -1,3 +1,4 @@
+import { UnavailableError } from "../base/errors.ts";
 import type { LockMode, LockState } from "../port/index.ts";
 import type { Moment } from "./margin.ts";
 
@@ -47,4 +48,9 @@ export interface Candidate {
   late(error: Error, ask: Ask): void;
   /** The lock was not wanted any more. The campaign is over. */
   left(): void;
+}
+
+/** The error of a try whose grant arrived when it had ended already. */
+export function tooLate(backend: string, key: string): UnavailableError {
+  return new UnavailableError("the store answered after the ttl had passed: nothing is held", { backend, key });
 }

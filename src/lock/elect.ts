@@ -12,7 +12,7 @@ const longestPauseMs = 5_000;
 /** The function that a leader runs. */
 export type LeaderFunction<R> = (lease: Lease, signal: AbortSignal) => R | PromiseLike<R>;
 
-/** Campaigns until `fn` has finished as the leader, or the signal, or the end of the instance; see `Lock.elect`. */
+/** Campaigns until `fn` has ended as the leader, the signal aborts, or the instance closes; see `Lock.elect`. */
 export async function elect<R>(
   locks: LockSpace,
   name: string,
@@ -41,7 +41,7 @@ export async function elect<R>(
   return undefined;
 }
 
-/** Leads once: the function's value, or undefined if the lease was lost meanwhile, or the signal ended it. */
+/** Leads once. Gives the value of the function, or undefined if the lease was lost meanwhile or the signal ended it. */
 async function lead<R>(
   host: LockHost,
   lease: Lease,

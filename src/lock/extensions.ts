@@ -4,15 +4,9 @@ import type { Call, Reply } from "../client/index.ts";
 import type { Group } from "../port/index.ts";
 import type { Granting } from "./granting.ts";
 import type { Life } from "./life.ts";
-import type { Tenant } from "./tenant.ts";
 
-/** Shortest pause before a failed renewal is tried again, in ms. */
-const shortestRetryMs = 20;
-
-/** The extensions of one grant: when the next renewal is due, those under way, and those whose effect is still open. */
+/** The extensions of one grant: sends them, and knows those whose effect is still open. */
 export class Extensions {
-  /** Whether a renewal is under way. */
-  renewing = false;
   readonly #granting: Granting;
   readonly #life: Life;
   /** The info about the holder that the store has. */
@@ -21,7 +15,6 @@ export class Extensions {
   #open = 0;
   #underWay = 0;
   #longestMs = 0;
-  #retryAt = 0;
 
   constructor(granting: Granting, life: Life) {
     this.#granting = granting;
@@ -37,19 +30,6 @@ export class Extensions {
   /** The longest ttl that an extension under way arms, in ms; 0 if there is none. */
   get longestMs(): number {
     return this.#longestMs;
-  }
-
-  /** When the next renewal for a tenant is due, by `time.monotonic()`; Infinity if there is to be none. */
-  renewalAt(tenant: Tenant | undefined): number {
-    if (!tenant?.terms.renew || this.renewing) return Infinity;
-    if (this.#life.storeEnd >= tenant.since + tenant.terms.maxHoldMs) return Infinity;
-    return Math.max(this.#retryAt, this.#life.renewAt);
-  }
-
-  /** A renewal has failed, with so much time left: the next one is due after a pause. */
-  renewalFailed(remainingMs: number): void {
-    const pauseMs = Math.min(this.#life.ttlMs / 9, remainingMs / 4);
-    this.#retryAt = this.#granting.host.time.monotonic() + Math.max(shortestRetryMs, pauseMs);
   }
 
   /** Arms the ttl at the store. Whether the store still held every lock; rejects as any call does. */

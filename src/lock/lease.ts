@@ -5,7 +5,7 @@ import type { ReleaseResult } from "./releasing.ts";
 
 const diagnostics = new Diagnostics("lock");
 
-/** What {@link Lease.release} does, without a promise where it needs none. */
+/** {@link Lease.release}, without a promise if it needs none. */
 export let leave: (lease: Lease) => ReleaseResult | Promise<ReleaseResult>;
 
 /** A lock that is held, until it is released or lost. */
@@ -23,31 +23,31 @@ export class Lease implements AsyncDisposable {
     hold.handle = this;
   }
 
-  /** What is locked, each key once, in the order given. */
+  /** The locked keys, each once, in the order given. */
   get keys(): readonly string[] {
     return this.#hold.tenure.keys;
   }
 
-  /** The id of this very lease, as `contender/n`. */
+  /** The id of this lease, as `contender/n`. */
   get owner(): string {
     return `${this.#hold.owner}/${this.#hold.n}`;
   }
 
-  /** Greater than every earlier one of these keys. Over 2^53: compare as bigint, store as text. */
+  /** Greater than every earlier fence of these keys. It exceeds 2^53: compare it as a bigint, and store it as text. */
   get fence(): bigint {
     return this.#hold.fence;
   }
 
   /**
-   * Aborts with LeaseLostError when the lease is lost, by the local clocks and without I/O; best effort while the event
-   * loop is blocked. A normal release does not abort it.
+   * Aborts with LeaseLostError when the lease is lost, by the local clocks and without I/O. If the event loop is
+   * blocked, it aborts late. A normal release does not abort it.
    */
   get signal(): AbortSignal {
     return this.#hold.signal;
   }
 
   /**
-   * Milliseconds until it ends unless it is renewed; counted from before the store was asked, less a margin. 0 once it
+   * Milliseconds until it ends unless it is renewed. Counted from before the store was asked, less a margin. 0 once it
    * is over.
    */
   get remainingMs(): number {
@@ -55,16 +55,17 @@ export class Lease implements AsyncDisposable {
   }
 
   /**
-   * Returns if it is held. Throws LeaseLostError if it was lost, FencedError if it was released. Synchronous, no I/O.
+   * Returns if the lease is held. Throws LeaseLostError if it was lost, FencedError if it was released. Synchronous,
+   * without I/O.
    */
   assertHeld(): void {
     this.#hold.assertHeldOrLost();
   }
 
   /**
-   * Arms the ttl anew, as renewals do by themselves; a `ttl` given replaces the lease's. Rejects with LeaseLostError if
-   * the lease is lost, UnavailableError or IndeterminateError if the store could not be asked: it is held then as long
-   * as before.
+   * Arms the ttl anew, as renewals do. A given `ttl` replaces that of the lease. Rejects with LeaseLostError if the
+   * lease is lost. Rejects with UnavailableError or IndeterminateError if the store could not be asked: the lease is
+   * then held as long as before.
    */
   async extend(ttl?: Duration): Promise<void> {
     const ttlMs = ttl === undefined ? undefined : toMs(ttl, "ttl");
@@ -73,9 +74,9 @@ export class Lease implements AsyncDisposable {
   }
 
   /**
-   * Ends it, after every operation that names it has settled. Never rejects, and the same however often it is called:
-   * `"released"`; `"lost"` if it had ended before; `"unknown"` if the store could not do it in time: it is tried on
-   * until the lease would have ended.
+   * Ends the lease, once every operation that names it has settled. Never rejects, and gives the same result however
+   * often it is called: `"released"`; `"lost"` if it had ended before; `"unknown"` if the store could not do it in
+   * time. In that case it is repeated until the lease would have ended.
    */
   release(): Promise<ReleaseResult> {
     if (!diagnostics.active) {
@@ -85,7 +86,7 @@ export class Lease implements AsyncDisposable {
     return diagnostics.observe(this.#source, "release", async () => this.#hold.leave());
   }
 
-  /** Releases it. Never throws. */
+  /** Releases the lease. Never throws. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.release();
   }

@@ -137,7 +137,7 @@ export class Lock<Tx = unknown> {
     return diagnostics.observe(this.#source, "runOnce", async () => {
       checkFunction(fn);
       const terms = runOnceTerms(checkKey(id, "id"), options, { ...termsOf(options, this.#terms), kind: "runOnce" });
-      const log = new RunLog(this.#host, this.#results, id, terms.timeoutMs);
+      const log = new RunLog(this.#host, this.#results, id, terms);
       return new RunOnce(this.#once, log, fn, terms, this.#transactions).result();
     });
   }

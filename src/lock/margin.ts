@@ -1,8 +1,8 @@
 import type { Time } from "../base/time.ts";
 
 /**
- * How much earlier than the server a lease ends here: for clocks that run at different speeds (1% of the ttl) and for
- * the step of the timers that tell of it (20 ms), but never more than a quarter of a short lease.
+ * How much earlier than at the server a lease ends here, in ms: for clocks of different speeds (1% of the ttl) and for
+ * the step of the timers (20 ms), but at most a quarter of the ttl.
  */
 export function marginMs(ttlMs: number): number {
   return Math.min(ttlMs / 4, 20 + ttlMs / 100);
@@ -20,8 +20,8 @@ export function momentOf(time: Time): Moment {
 }
 
 /**
- * ms from one moment to another, by the clock that went further: the monotonic one stands still while the machine
- * sleeps.
+ * Milliseconds from one moment to another, by the clock that went further: the monotonic clock stands still while the
+ * machine sleeps.
  */
 export function passedMs(since: Moment, now: Moment): number {
   return Math.max(now.mono - since.mono, now.wall - since.wall);

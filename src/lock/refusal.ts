@@ -1,7 +1,7 @@
 import { LockTimeoutError, type HolderInfo } from "../base/errors.ts";
 import type { Holder } from "./holder.ts";
 
-/** The lock was not free in time. */
+/** The result of a quiet request for a lock that was not free in time. */
 export class Refusal {
   readonly holder: Holder | undefined;
   readonly heldByThisProcess: boolean;

@@ -16,12 +16,11 @@ import type { LockSpace } from "./lock-space.ts";
 import type { Terms } from "./options.ts";
 import { persist } from "./persist.ts";
 import { Refusal, timeoutError } from "./refusal.ts";
-import type { RunLog } from "./run-log.ts";
+import type { Attempt, RunLog } from "./run-log.ts";
 import type { RunOnceContext, RunOnceResult, RunOnceTerms } from "./run-options.ts";
 import {
   completed,
   decodeResult,
-  failureOf,
   type DoneRecord,
   type FailedRecord,
   type LostRecord,
@@ -32,10 +31,10 @@ import { checkRuns } from "./stored-runs.ts";
 import { factoryOf, Writes } from "./run-writes.ts";
 import { runUnder } from "./under-lease.ts";
 
-/** How long what is known of unfinished runs is kept at least, in ms: their attempts are counted that long. */
-const keepAttemptsMs = 30 * 86_400_000;
-
-/** What a call found before it had to wait: a result, or what became of its first try and what was stored then. */
+/**
+ * What a call finds before it has to wait: a stored result, or the outcome of its first try and the record that was
+ * stored then.
+ */
 type Look<R> =
   | { readonly stored: RunOnceResult<R>; readonly first?: undefined; readonly before?: undefined }
   | { readonly stored?: undefined; readonly first: Lease | Refusal; readonly before: RunRecord | undefined };
@@ -64,7 +63,7 @@ export class RunOnce<R, Tx> {
     this.#transactions = terms.commit ? factoryOf(transactions) : transactions;
   }
 
-  /** The stored result, or that of a run of its own. */
+  /** The stored result, or the result of a run of its own. */
   async result(): Promise<RunOnceResult<R>> {
     this.#locks.admit(this.#terms);
     const { time } = this.#instance;
@@ -79,7 +78,7 @@ export class RunOnce<R, Tx> {
     return this.#under(next, { before });
   }
 
-  /** Reads what is stored and tries the lock, until then. A wait that is shorter than the timeout bounds that too. */
+  /** Reads the record and tries the lock, until that time. A wait that is shorter than the timeout bounds that too. */
   async #look(until: number): Promise<Look<R>> {
     const { signal, timeoutMs, waitMs } = this.#terms;
     if (waitMs === 0 || waitMs >= timeoutMs) return this.#lookUntil(until, signal);
@@ -113,7 +112,7 @@ export class RunOnce<R, Tx> {
     return timeoutError(refusal, this.#log.id, this.#terms.waitMs, this.#instance.backend.name);
   }
 
-  /** Under the lease nobody else runs it. `waited` is set for a call that was not the first. */
+  /** Decides under the lease, while nobody else runs. `waited` is set if the first try of the call was refused. */
   #under(lease: Lease, waited: { readonly before: RunRecord | undefined } | undefined): Promise<RunOnceResult<R>> {
     const { host } = this.#locks;
     const { signal } = this.#terms;
@@ -142,7 +141,7 @@ export class RunOnce<R, Tx> {
     const token = last && "token" in last ? last.token : drawId();
     const attempt = (last?.attempt ?? 0) + 1;
     const began: RunningRecord = { state: "running", attempt, token, onCrash, fingerprint };
-    await this.#begin(lease, began);
+    await this.#log.begin(lease, began);
     const transaction = new Writes(this.#transactions, commit !== undefined, () => this.#log.call());
     const over = joinSignals(lease.signal, this.#terms.signal);
     const context: RunOnceContext<Tx> = {
@@ -159,7 +158,7 @@ export class RunOnce<R, Tx> {
       value = await this.#fn(context);
     } catch (error) {
       transaction.opened?.abandon();
-      await this.#noteFailure(lease, began, error);
+      await this.#log.fail(lease, began, error);
       throw error;
     } finally {
       over.end();
@@ -169,7 +168,7 @@ export class RunOnce<R, Tx> {
     return value;
   }
 
-  /** Commits what an earlier call's function gave. */
+  /** Commits the result of the function of an earlier call. */
   async #resume(lease: Lease, last: FailedRecord, data: string | undefined): Promise<R> {
     if (!this.#terms.commit) {
       const message = "an earlier call ran fn, and its commit failed: it takes a call with commit to record its result";
@@ -183,18 +182,7 @@ export class RunOnce<R, Tx> {
     return value;
   }
 
-  async #begin(lease: Lease, began: RunningRecord): Promise<void> {
-    const keepMs = began.onCrash === "fail" ? Infinity : this.#keepUnfinishedMs;
-    try {
-      await this.#log.write(lease, { record: began, keepMs });
-    } catch (error) {
-      // It may be stored, and would look like a crash: nothing has run.
-      if (isHoldfastError(error, "INDETERMINATE")) await this.#noteFailure(lease, began, error);
-      throw error;
-    }
-  }
-
-  /** Stores the result, with what is written beside it. */
+  /** Stores the result, together with the writes of the run. */
   async #finish(
     lease: Lease,
     run: Attempt,
@@ -213,11 +201,11 @@ export class RunOnce<R, Tx> {
       }
     } catch (error) {
       opened?.abandon();
-      // What may have been stored must not be overwritten; a result that cannot be kept is as one that a crash has
-      // lost.
+      // A record that may have been stored must not be overwritten. A result that cannot be stored counts as lost in a
+      // crash.
       const keeps = !commit || done.state === "done";
       if (keeps && !isHoldfastError(error, "INDETERMINATE"))
-        await this.#noteFailure(lease, run, error, commit && done.state === "done" ? { data: done.data } : undefined);
+        await this.#log.fail(lease, run, error, commit && done.state === "done" ? { data: done.data } : undefined);
       if (!isHoldfastError(error, "LEASE_LOST") || error !== lease.signal.reason) throw error;
       throw new FencedError("the lease was lost: the run was not recorded", { ...this.#log.context(), cause: error });
     } finally {
@@ -226,7 +214,7 @@ export class RunOnce<R, Tx> {
     if (done.state === "lost") throw this.#lost(done);
   }
 
-  /** What an earlier run gave; undefined if none completed. */
+  /** The result of an earlier run; undefined if none completed. */
   #stored(record: RunRecord | undefined): RunOnceResult<R> | undefined {
     const { fingerprint } = this.#terms;
     if (record?.fingerprint !== undefined && fingerprint !== undefined && record.fingerprint !== fingerprint) {
@@ -244,26 +232,7 @@ export class RunOnce<R, Tx> {
       path,
     });
   }
-
-  async #noteFailure(lease: Lease, run: Attempt, error: unknown, ran?: FailedRecord["ran"]): Promise<void> {
-    const { attempt, token, fingerprint } = run;
-    const record: FailedRecord = { state: "failed", attempt, token, failure: failureOf(error), fingerprint, ran };
-    const keepMs = ran && this.#terms.onCrash === "fail" ? Infinity : this.#keepUnfinishedMs;
-    try {
-      await this.#log.write(lease, { record, keepMs });
-    } catch (noting) {
-      // The caller gets the run's own error; to later calls this looks like a crash.
-      if (!isHoldfastError(noting, "FENCED")) this.#locks.host.report("record that a run failed", noting);
-    }
-  }
-
-  get #keepUnfinishedMs(): number {
-    return Math.max(this.#terms.keepMs, keepAttemptsMs);
-  }
 }
-
-/** What the records of one attempt have in common. */
-type Attempt = Pick<RunningRecord, "attempt" | "token" | "fingerprint">;
 
 function isSame(failed: RunRecord, before: RunRecord | undefined): boolean {
   return before?.state === "failed" && before.attempt === failed.attempt;

@@ -2,7 +2,7 @@ import { CorruptValueError, isHoldfastError, type UnsupportedValueError } from "
 import { decodeWith, encodeWith, json } from "../codec/index.ts";
 import type { StoredRecord } from "../port/index.ts";
 
-/** What is known of the error that a run failed with. */
+/** The error that a run failed with, as far as it is stored. */
 export interface Failure {
   readonly name: string;
   readonly message: string;
@@ -11,55 +11,55 @@ export interface Failure {
 
 interface Attempted {
   readonly attempt: number;
-  /** Of the request that the id stands for: a hash, for it may be a secret. */
+  /** The fingerprint of the request that the id stands for: a hash, because it may be a secret. */
   readonly fingerprint?: string | undefined;
 }
 
-/** It began and has not ended, or its end was not stored: its process may have died. */
+/** The run began and has not ended, or its end was not stored: its process may have died. */
 export interface RunningRecord extends Attempted {
   readonly state: "running";
   readonly token: string;
   readonly onCrash: "again" | "fail";
 }
 
-/** It failed; a later call runs it again. */
+/** The run failed. A later call runs it again. */
 export interface FailedRecord extends Attempted {
   readonly state: "failed";
   readonly token: string;
   readonly failure: Failure;
-  /** Its function has ended and its commit has failed: a later call commits this result. */
+  /** Set if the function has ended and the commit has failed: a later call commits this result. */
   readonly ran?: { readonly data?: string | undefined } | undefined;
 }
 
-/** It is done. `data` is the encoded result; absent for `undefined`. */
+/** The run is done. `data` is the encoded result; absent for `undefined`. */
 export interface DoneRecord extends Attempted {
   readonly state: "done";
   readonly data?: string | undefined;
 }
 
-/** It is done, and its result cannot be stored. */
+/** The run is done, and its result cannot be stored. */
 export interface LostRecord extends Attempted {
   readonly state: "lost";
   readonly path: string;
   readonly message: string;
 }
 
-/** What is stored of the runs of one id: how the last one stands. */
+/** The record of an id: the state of its last run. */
 export type RunRecord = RunningRecord | FailedRecord | DoneRecord | LostRecord;
 
-/** A record as the port carries it. */
+/** The text of a record. */
 export function writeRecord(record: RunRecord): string {
   return JSON.stringify(record);
 }
 
-/** Reads {@link writeRecord}'s text. */
+/** Reads the text of a record. Throws CorruptValueError. */
 export function readRecord(id: string, stored: StoredRecord | undefined): RunRecord | undefined {
   if (!stored) return undefined;
   let parsed: unknown;
   try {
     parsed = JSON.parse(typeof stored.value === "string" ? stored.value : Buffer.from(stored.value).toString());
   } catch {
-    // No cause: the message of a SyntaxError quotes the text, and an error must hold no value.
+    // No cause: the message of a SyntaxError quotes the text, and an error must not hold a value.
     throw corrupt(id);
   }
   const record = parsed as Partial<RunRecord> | null;
@@ -87,7 +87,8 @@ export function decodeResult(id: string, data: string | undefined): unknown {
 const longestText = 1_000;
 
 /**
- * The record of a run that has completed; one whose result cannot be stored, or not within `maxBytes`, counts as done.
+ * The record of a run that has completed. A run whose result cannot be stored, or not within `maxBytes`, counts as
+ * done.
  */
 export function completed(id: string, attempted: Attempted, value: unknown, maxBytes: number): DoneRecord | LostRecord {
   const { attempt, fingerprint } = attempted;
@@ -96,7 +97,7 @@ export function completed(id: string, attempted: Attempted, value: unknown, maxB
     if (Buffer.byteLength(writeRecord(record)) <= maxBytes) return record;
     return { state: "lost", attempt, fingerprint, path: "$", message: `the result is larger than ${maxBytes} bytes` };
   } catch (error) {
-    // A text that is too long for a string is no error of the codec's.
+    // A text that is too long for a string is not an error of the codec.
     const path = isHoldfastError(error, "UNSUPPORTED_VALUE") ? cut((error as UnsupportedValueError).path) : "$";
     return { state: "lost", attempt, fingerprint, path, message: cut((error as Error).message) };
   }
@@ -106,10 +107,10 @@ function cut(text: string): string {
   return text.slice(0, longestText);
 }
 
-/** What is told of an error to those who waited for it. */
+/** The part of an error that is stored for those who wait for the run. */
 export function failureOf(error: unknown): Failure {
   if (!(error instanceof Error)) return { name: "Error", message: "the run failed with something that is no Error" };
-  // Nothing keeps them from being anything at all.
+  // They may be anything at all.
   const { name, message, code } = error as { name?: unknown; message?: unknown; code?: unknown };
   const failure: Failure = {
     name: typeof name === "string" ? cut(name) : "Error",

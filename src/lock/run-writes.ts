@@ -1,14 +1,14 @@
 import { InvalidArgumentError, UnsupportedError } from "../base/errors.ts";
 import type { Call, OpenTransaction, TransactionFactory } from "../client/index.ts";
 
-/** The transaction of a run, started when `tx` is first asked for. */
+/** The transaction of a run. It starts when `tx` is first used. */
 export class Writes<Tx> {
   opened: OpenTransaction<Tx> | undefined;
   readonly #factory: TransactionFactory<Tx> | undefined;
   readonly #commits: boolean;
   readonly #call: () => Call;
 
-  /** `commits`: what the run writes is written by its `commit`. */
+  /** `commits`: the run writes in its `commit`, and has no `tx`. */
   constructor(factory: TransactionFactory<Tx> | undefined, commits: boolean, call: () => Call) {
     this.#factory = factory;
     this.#commits = commits;
@@ -21,7 +21,7 @@ export class Writes<Tx> {
   }
 }
 
-/** Throws UnsupportedError for a lock that has none. */
+/** The factory. Throws UnsupportedError for a lock without one. */
 export function factoryOf<Tx>(factory: TransactionFactory<Tx> | undefined): TransactionFactory<Tx> {
   if (!factory) throw new UnsupportedError("this lock was made without a way to make transactions");
   return factory;

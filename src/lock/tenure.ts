@@ -40,7 +40,8 @@ export class Tenure implements Expiring, Linked<Tenure> {
   readonly #granting: Granting;
   readonly #handover: Handover | undefined;
   readonly #life: Life;
-  readonly #extensions: Extensions;
+  /** Made for the first extension: most leases are short. */
+  #extensions: Extensions | undefined;
   #claimed: boolean;
   #scheduled = false;
   #over = false;
@@ -54,7 +55,6 @@ export class Tenure implements Expiring, Linked<Tenure> {
     this.#granting = granting;
     this.#handover = handover;
     this.#life = new Life(this.host.time, granting.sent, granting.ttlMs, granting.renewAt);
-    this.#extensions = new Extensions(granting, this.#life);
     this.#claimed = granting.renewAt !== undefined;
     this.host.held.append(this);
   }
@@ -82,17 +82,14 @@ export class Tenure implements Expiring, Linked<Tenure> {
     return this.#claimed;
   }
 
-  /**
-   * Whether the reply to an extension was lost: the next holder needs a new grant, which a late copy of it does not
-   * concern.
-   */
+  /** Whether the reply to an extension was lost: the next holder needs a new grant, which a late copy cannot extend. */
   get unsure(): boolean {
     return this.#life.unsure;
   }
 
   /** The longest ttl that an extension under way arms, in ms; 0 if there is none. */
   get extendingMs(): number {
-    return this.#extensions.longestMs;
+    return this.#extensions?.longestMs ?? 0;
   }
 
   /**
@@ -145,7 +142,7 @@ export class Tenure implements Expiring, Linked<Tenure> {
     this.#end();
     // An extension under way may yet arm the ttl of a lease that nobody holds, and only one of several locks may have
     // been lost.
-    if (losing?.release || this.#extensions.isOpen || this.markMs !== undefined || this.locks.length > 1) {
+    if (losing?.release || this.#extensions?.isOpen || this.markMs !== undefined || this.locks.length > 1) {
       const heldMs = this.#life.storeEnd - this.host.time.monotonic();
       releaseInBackground(this.host, this.locks, this.owner, { heldMs, markMs: this.markMs });
     }
@@ -183,6 +180,7 @@ export class Tenure implements Expiring, Linked<Tenure> {
     // A shorter life counts from now on, whatever becomes of the request.
     if (this.#life.outlasts(ttlMs, sent.mono)) this.#arm(sent, ttlMs);
     this.plan();
+    this.#extensions ??= new Extensions(this.#granting, this.#life);
     let held: boolean;
     try {
       held = await this.#extensions.send(ttlMs, info, { signal: undefined, deadline: sent.mono + timeoutMs });
@@ -207,7 +205,7 @@ export class Tenure implements Expiring, Linked<Tenure> {
   /** Schedules the next renewal, or the end where it is not to be renewed. */
   plan(): void {
     if (this.#over) return;
-    const at = Math.min(this.#life.end, this.#extensions.renewalAt(this.current));
+    const at = Math.min(this.#life.end, this.#life.renewalAt(this.current));
     if (at === this.deadline) return;
     this.#unschedule();
     this.deadline = at;
@@ -226,21 +224,20 @@ export class Tenure implements Expiring, Linked<Tenure> {
     this.#scheduled = false;
     this.deadline = Infinity;
     if (!this.check()) return;
-    if (this.host.time.monotonic() >= this.#extensions.renewalAt(this.current)) this.renew();
+    if (this.host.time.monotonic() >= this.#life.renewalAt(this.current)) this.renew();
     else this.plan();
   }
 
   #whyExpired(): LeaseLostReason {
     const tenant = this.current;
-    if (!tenant?.terms.renew) return "expired";
-    return this.#life.storeEnd >= tenant.since + tenant.terms.maxHoldMs ? "maxHold" : "expired";
+    return tenant?.terms.renew && this.#life.reachesMaxHold(tenant) ? "maxHold" : "expired";
   }
 
   /** Starts an extension for the present tenant, unless one is under way. */
   renew(): void {
     const tenant = this.current;
-    if (!tenant || this.#extensions.renewing) return;
-    this.#extensions.renewing = true;
+    if (!tenant || this.#life.renewing) return;
+    this.#life.renewing = true;
     tenant.weaken();
     const leftMs = tenant.since + tenant.terms.maxHoldMs - this.host.time.monotonic();
     // Half of what remains, so that a request without an answer leaves time for another one.
@@ -255,10 +252,10 @@ export class Tenure implements Expiring, Linked<Tenure> {
     } catch (error) {
       if (!this.#over) {
         this.host.instance.events.emit("renewalFailed", { lock: this.name, keys: this.keys, error });
-        this.#extensions.renewalFailed(this.remainingMs());
+        this.#life.renewalFailed(this.host.time.monotonic());
       }
     } finally {
-      this.#extensions.renewing = false;
+      this.#life.renewing = false;
       this.plan();
     }
   }

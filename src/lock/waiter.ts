@@ -10,7 +10,7 @@ import type { Refusal } from "./refusal.ts";
 export interface LockRequest {
   readonly terms: Terms;
   readonly mode: LockMode;
-  /** Most holders at a time, where they share. */
+  /** Most holders at a time, for a shared lock. */
   readonly limit: number | undefined;
   /** Whether the call resolves with a {@link Refusal} if the lock is not free, instead of rejecting. */
   readonly quiet: boolean;
