@@ -4,7 +4,9 @@ import type { Holding, LockState } from "../port/index.ts";
 import { isOfThisProcess, readInfo } from "./info.ts";
 import { kindOf, type HolderKind } from "./kinds.ts";
 
-/** The fence of a local hand-off: greater than every earlier one of the same lock. */
+/**
+ * The fence of a lease that was handed on `n` times in its process: greater than every earlier fence of the same lock.
+ */
 export function fenceOf(grant: number, n: number): bigint {
   return (BigInt(grant) << 10n) | BigInt(n);
 }
@@ -25,9 +27,11 @@ export class Holder implements HolderInfo {
   readonly kind: HolderKind;
   /** The lock's key: that of `acquire`, or the name or the id of what its kind says. */
   readonly key: string;
-  /** The lease's owner id: the contender and the local hand-off, as `contender/n`. */
+  /**
+   * The owner id of the lease, as `contender/n`: the contender, and how often the lock was handed on in its process.
+   */
   readonly owner: string;
-  /** What the holder gave as `label`. */
+  /** The `label` that the holder gave. */
   readonly label: string | undefined;
   /** The lease's fence. */
   readonly fence: bigint;
@@ -69,7 +73,7 @@ export class Holder implements HolderInfo {
   }
 }
 
-/** The holders that a state tells of. */
+/** The holders in a state of the store. */
 export function holdersOf(lock: Key, state: LockState, waiting: number): Holder[] {
   return state.holders.map((holding) => describe(lock, holding, waiting));
 }

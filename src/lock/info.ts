@@ -1,22 +1,22 @@
 import { drawId } from "../base/ids.ts";
 
-/** What the store keeps beside a hold, for those who ask who holds it. */
+/** What the store keeps beside a hold, for `inspect` and `list`. */
 export interface Info {
-  /** Local hand-offs of the grant. */
+  /** How often the grant was handed on in its process. */
   readonly n: number;
   readonly label?: string | undefined;
   /** A {@link HolderKind}. */
   readonly kind?: string | undefined;
 }
 
-/** Puts {@link Info} into the text that the port carries. */
+/** The text of {@link Info} for the port. */
 export function writeInfo(n: number, { label, kind }: Omit<Info, "n">): string {
   if (kind !== undefined) return JSON.stringify([n, label ?? null, kind]);
   if (label === undefined) return n === 0 ? "0" : String(n);
   return JSON.stringify([n, label]);
 }
 
-/** Reads {@link writeInfo}'s text. What another version wrote and this one does not know reads as no label. */
+/** Reads the text of {@link writeInfo}. An unknown text of another version reads as no label. */
 export function readInfo(text: string): Info {
   let parsed: unknown;
   try {

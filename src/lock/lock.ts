@@ -25,7 +25,7 @@ import { checkPermits, SharedLock, type ReadWriteLock, type Semaphore, type Side
 import type { StoredRun } from "./stored-runs.ts";
 import { leaseOf, runUnder, tryRunUnder, type TryRun } from "./under-lease.ts";
 
-/** What a lock is made with; the rest are defaults of its calls. */
+/** Options of a lock, with the defaults of its calls. */
 export interface LockOptions<Tx = unknown> extends AcquireDefaults {
   /** Whose lock it is: the same service and name are the same locks. Default `""`. */
   readonly service?: string | undefined;
@@ -78,28 +78,31 @@ export class Lock<Tx = unknown> {
   }
 
   /**
-   * Waits for the lock, first come first served. Several keys are taken together, each once, in an order in which
-   * callers of one call each never wait in a circle. Not reentrant: a call that waits for a lease of its own caller
-   * times out.
+   * Waits for the lock, first come first served. Several keys are taken together, each once. Callers that take their
+   * keys in one call each never wait for each other in a circle. Not reentrant: a call that waits for a lease of its
+   * own caller times out.
    *
-   * Rejects with LockTimeoutError after `wait`, `signal.reason` (nothing is held then, also if a request was under
-   * way), UnavailableError or IndeterminateError if the store did not answer within `timeout`. A store that answers and
-   * refuses for now (`UnavailableError.refused`: it is read-only, out of memory, busy or loading) is waited for as the
-   * lock is: what it says is the error at the end of `wait`.
+   * Rejects with LockTimeoutError after `wait`, and with `signal.reason` on an abort: nothing is held then, even if a
+   * request was under way. Rejects with UnavailableError or IndeterminateError if the store did not answer within
+   * `timeout`. A store that answers and refuses for now (`UnavailableError.refused`: it is read-only, out of memory,
+   * busy or loading) is waited for as the lock is, and its error is the error at the end of `wait`.
    */
   acquire(keys: Keys, options?: AcquireOptions): Promise<Lease> {
     if (!diagnostics.active) return this.#acquire(keys, options);
     return diagnostics.observe(this.#source, "acquire", () => this.#acquire(keys, options));
   }
 
-  /** The same without waiting unless `wait` is given; undefined where {@link acquire} rejects with LockTimeoutError. */
+  /**
+   * The same without waiting unless `wait` is given. Gives undefined where {@link acquire} rejects with
+   * LockTimeoutError.
+   */
   tryAcquire(keys: Keys, options?: AcquireOptions): Promise<Lease | undefined> {
     return diagnostics.observe(this.#source, "tryAcquire", async () => leaseOf(await this.#try(keys, options)));
   }
 
   /**
-   * Runs `fn` under the lock and releases it. Settles as `fn` does: a lease that was lost meanwhile is told by
-   * `lease.signal`, and refused by what is guarded, but does not reject. Rejects as {@link acquire} does without
+   * Runs `fn` under the lock and releases the lock. Settles as `fn` does: a lease that is lost meanwhile aborts
+   * `lease.signal` and has its guarded writes refused, but rejects nothing. Rejects as {@link acquire} does, without
    * running `fn`.
    */
   run<R>(keys: Keys, fn: (lease: Lease) => R | PromiseLike<R>, options?: AcquireOptions): Promise<R> {
@@ -107,7 +110,7 @@ export class Lock<Tx = unknown> {
     return diagnostics.observe(this.#source, "run", () => this.#run(keys, fn, options));
   }
 
-  /** The same without waiting unless `wait` is given, and told instead of rejected where the lock is not free. */
+  /** The same without waiting unless `wait` is given. Gives `ran: false` where the lock is not free. */
   tryRun<R>(
     keys: Keys,
     fn: (lease: Lease) => R | PromiseLike<R>,
@@ -120,14 +123,16 @@ export class Lock<Tx = unknown> {
   }
 
   /**
-   * Runs `fn` unless a run of that id has completed within `keep`, and gives its result to all who ask. One run at a
-   * time; across a crash at least once, see `onCrash`. Ids are shared with {@link elect}'s names.
+   * Runs `fn` unless a run of that id has completed within `keep`, and gives its result to all callers. One run at a
+   * time; after a crash it may run again, see `onCrash`. Ids are shared with {@link elect}'s names.
    *
-   * The caller whose run fails gets its error; those who waited for it get RunOnceFailedError; later ones run it again,
-   * or only its `commit` if that is what failed. Rejects with UnsupportedValueError if the result cannot be stored (the
-   * run counts as done), RunOnceMismatchError for another `fingerprint`, ConflictError if what `tx` read has changed or
-   * `commit` met conflicts until the timeout, FencedError if the lease was lost before the result was stored,
-   * IndeterminateError, or as {@link acquire} does without running `fn`.
+   * The caller whose run fails gets its error, and callers that waited for it get RunOnceFailedError. Later calls run
+   * it again, or only its `commit` if only that has failed.
+   *
+   * Rejects with UnsupportedValueError if the result cannot be stored (the run counts as done), RunOnceMismatchError
+   * for another `fingerprint`, ConflictError if a record that `tx` read has changed or `commit` met conflicts until the
+   * timeout, FencedError if the lease was lost before the result was stored, IndeterminateError, or as {@link acquire}
+   * does without running `fn`.
    */
   runOnce<R>(
     id: string,
@@ -143,9 +148,9 @@ export class Lock<Tx = unknown> {
   }
 
   /**
-   * Who holds the lock of a key, or undefined; of several who share it, one. Exact for holders of this instance, else
-   * as of their last renewal. `kind` names what is no lock by key; with `"result"`, what is stored of the runs of an
-   * id: no value travels.
+   * Who holds the lock of a key, or undefined; one of them, if several share it. Exact for holders of this instance,
+   * else as of their last renewal. `kind` selects another kind than a lock by key; `"result"` gives the record of the
+   * runs of an id, whose value is not transferred.
    */
   inspect(key: string, options: InspectOptions & { readonly kind: "result" }): Promise<StoredRun | undefined>;
   inspect(key: string, options?: KindOptions): Promise<Holder | undefined>;
@@ -154,10 +159,10 @@ export class Lock<Tx = unknown> {
   }
 
   /**
-   * Everything of this name that is held now, each with its kind: locks, permits of semaphores, sides of read/write
-   * locks, elections and runs; and what is stored of runs (`kind: "result"`), whether or not they are held. In no
-   * particular order; no snapshot, one may be told twice. `timeout` bounds each request. Throws UnsupportedError where
-   * the backend does not list.
+   * Everything of this name that is held now, with its kind: locks, permits of semaphores, sides of read/write locks,
+   * elections and runs; and the records of runs (`kind: "result"`), whether they are held or not. In no particular
+   * order. No snapshot: a holder may appear twice. `timeout` bounds each request. Throws UnsupportedError if the
+   * backend cannot list.
    */
   list(options: ListLocksOptions & { readonly kind: "result" }): AsyncIterableIterator<StoredRun>;
   list(options: ListLocksOptions & { readonly kind: HolderKind }): AsyncIterableIterator<Holder>;
@@ -167,26 +172,26 @@ export class Lock<Tx = unknown> {
   }
 
   /**
-   * Ends the leases of a key, or that of one `owner`, and passes the lock on: writes guarded by that lease are refused
-   * at once, its signal aborts at its next renewal (at once in this instance). `reason` is told to holders in this
-   * instance. Gives the holder that there was. A run that is ended so has not completed: what is stored of it stays,
-   * see {@link forget}.
+   * Ends the leases of a key, or the lease of one `owner`, and passes the lock on. Writes guarded by such a lease are
+   * refused at once. Its signal aborts at its next renewal, in this instance at once with `reason` in the error. Gives
+   * the holder before. A run that is ended has not completed: its record stays, see {@link forget}.
    */
   forceRelease(key: string, reason: string, options?: ForceReleaseOptions): Promise<Holder | undefined> {
     return diagnostics.observe(this.#source, "forceRelease", () => this.#looking.forceRelease(key, reason, options));
   }
 
   /**
-   * Forgets what is stored of the runs of an id, whatever it is; whether there was something. The next `runOnce` runs
-   * it anew, as the first attempt, with another `idempotencyKey`. A run that is under way goes on, and stores its
-   * result when it ends. Rejects with UnsupportedError where the backend has no `runOnce`, and as every write does.
+   * Forgets the record of the runs of an id. Resolves with whether there was one. The next `runOnce` runs it as the
+   * first attempt, with another `idempotencyKey`. A run under way goes on, and stores its result when it ends. Rejects
+   * with UnsupportedError if the backend has no `runOnce`, and as every write does.
    */
   forget(id: string, options?: CallOptions): Promise<boolean> {
     return diagnostics.observe(this.#source, "forget", () => this.#looking.forget(id, options));
   }
 
   /**
-   * A semaphore: at most `permits` holders of that name at a time. Users who give other permits each go by their own.
+   * A semaphore: at most `permits` holders of that name at a time. If its users give different numbers, each goes by
+   * its own.
    */
   semaphore(name: string, options: { readonly permits: number }): Semaphore {
     const permits = checkPermits((options as { permits?: unknown } | undefined)?.permits);
@@ -206,10 +211,12 @@ export class Lock<Tx = unknown> {
 
   /**
    * Campaigns for the leadership of that name, runs `fn` while it leads, and campaigns again after a loss. `fn` gets
-   * the lease and a signal that aborts on a loss, with `options.signal`, and when the instance begins to close, which
-   * waits for it then; it is to end. Resolves with its value when it ends by itself, with undefined after
-   * `options.signal` aborted or the instance began to close. Rejects as `fn` does while it leads. The lease is renewed
-   * without end unless `maxHold` is given. Names are shared with {@link runOnce}'s ids.
+   * the lease, and a signal that aborts on a loss, with `options.signal`, and when the instance begins to close. Then
+   * `fn` must end; a close waits for it. The lease is renewed without end unless `maxHold` is given. Names are shared
+   * with {@link runOnce}'s ids.
+   *
+   * Resolves with the value of `fn` when `fn` ends by itself, and with undefined after `options.signal` aborted or the
+   * instance began to close. Rejects as `fn` does while it leads.
    */
   elect<R>(name: string, fn: LeaderFunction<R>, options?: Omit<AcquireOptions, "wait">): Promise<R | undefined> {
     return diagnostics.observe(this.#source, "elect", async () => {
@@ -225,10 +232,10 @@ export class Lock<Tx = unknown> {
     return runUnder(this.#host, await this.#acquire(keys, options), fn);
   }
 
-  /** Not async: one promise less for each lease. */
+  /** Not async: that saves one promise for each lease. */
   #acquire(keys: Keys, options: AcquireOptions | undefined): Promise<Lease> {
     try {
-      // Not quiet: what is no lease is an error.
+      // Not quiet, so it gives a lease or rejects.
       return this.#enter(keys, termsOf(options, this.#terms), false) as Promise<Lease>;
     } catch (error) {
       return rejected(error);

@@ -12,39 +12,39 @@ import { findRun, forgetRun, storedRunOf, type StoredRun } from "./stored-runs.t
 /** Keys asked for at a time. */
 const pageSize = 200;
 
-/** Which lock a call is about. */
+/** The kind of lock that a call is about. */
 export interface KindOptions extends CallOptions {
   /**
-   * What is held under the key: see {@link HolderKind}. A semaphore and the sides of a read/write lock of one name are
-   * one lock, and so are a run and an election of one name. Default: `"lock"`.
+   * The kind of the lock of the key: see {@link HolderKind}. A semaphore and the sides of a read/write lock of one name
+   * are one lock, and so are a run and an election of one name. Default: `"lock"`.
    */
   readonly kind?: HolderKind | undefined;
 }
 
 /** Options of `list`. */
 export interface ListLocksOptions extends CallOptions {
-  /** Only what is of this kind. Default: everything. */
+  /** Only holders of this kind. Default: all. */
   readonly kind?: HolderKind | "result" | undefined;
 }
 
 /** Options of `inspect`. */
 export interface InspectOptions extends CallOptions {
-  /** As in {@link KindOptions}; `"result"` for what is stored of the runs of an id. */
+  /** As in {@link KindOptions}; `"result"` for the record of the runs of an id. */
   readonly kind?: HolderKind | "result" | undefined;
 }
 
 /**
- * Options of `forceRelease`. What `inspect` and `list` gave may be given: `forceRelease(holder.key, "why", holder)`.
+ * Options of `forceRelease`. A holder from `inspect` or `list` can be used: `forceRelease(holder.key, "why", holder)`.
  */
 export interface ForceReleaseOptions extends KindOptions {
   /**
-   * Ends the hold of this owner alone, as `inspect` or `list` told it; nothing where it does not hold the lock. If its
-   * process has handed the lock on meanwhile, without asking the store, that lease ends. Default: every hold.
+   * Ends the hold of this owner only, as `inspect` or `list` gave it; nothing if it does not hold the lock. If its
+   * process has handed the lock on meanwhile without asking the store, the present lease ends. Default: every hold.
    */
   readonly owner?: string | undefined;
 }
 
-/** Where the locks of one name are, by what kind of space. */
+/** The spaces of the locks of one name, by their kind. */
 export interface Spaces {
   readonly lock: Space;
   readonly shared: Space;
@@ -52,7 +52,7 @@ export interface Spaces {
   readonly result: Space;
 }
 
-/** Looks at the locks of one name, whatever their kind, and ends what is held. */
+/** Reads who holds the locks of one name, whatever their kind, and ends their holds. */
 export class Looking {
   readonly #host: LockHost;
   readonly #spaces: Spaces;
@@ -70,7 +70,7 @@ export class Looking {
     return kind === "result" ? findRun(this.#host, at, call) : nearest(await inspect(this.#host, at, call));
   }
 
-  /** What is held, and what is stored of runs. */
+  /** The holders, and the records of runs. */
   list(options: ListLocksOptions | undefined, observe: ObservePage): AsyncGenerator<Holder | StoredRun> {
     const { kind } = options ?? {};
     if (kind !== "result" && kind !== undefined) checkKind(kind);
@@ -111,12 +111,12 @@ export class Looking {
   }
 }
 
-/** Who hold a lock: several where they share it. */
+/** The holders of a lock: several if they share it. */
 async function inspect(host: LockHost, lock: Key, call: Call): Promise<readonly Holder[]> {
   const reply = await host.instance.execute({ ops: [{ op: "inspect", lock }] }, call);
   const state = reply.ok ? (reply.results[0] as LockState) : undefined;
   if (!state) return [];
-  // Only what the store confirms: a hand-off that it was not told of is known here.
+  // Only holders that the store confirms. A hand-off in this instance, which the store does not know, is shown as well.
   const queue = QueueSpaces.of(host).find(lock);
   if (!queue) return holdersOf(lock, state, state.waiting);
   const here = queue.holder(state.waiting);
@@ -124,7 +124,7 @@ async function inspect(host: LockHost, lock: Key, call: Call): Promise<readonly 
   return holdersOf(lock, state, queue.waitingBeside(state.waiting));
 }
 
-/** Whether the contender of a lease of this instance is a holder by the store's account. */
+/** Whether the store knows the contender of a lease of this instance as a holder. */
 function isKnownTo(state: LockState | undefined, here: Holder): boolean {
   return state?.holders.some((one) => here.owner.startsWith(`${one.owner}/`)) === true;
 }
@@ -154,7 +154,7 @@ async function* listRuns(
   for await (const runs of pages(host, space, call, observe, storedRunOf)) yield* runs;
 }
 
-/** The pages of a space, each with what `read` makes of its records. */
+/** The pages of a space. `read` makes the items of the records of a page. */
 async function* pages<T>(
   host: LockHost,
   space: Space,
@@ -176,7 +176,7 @@ async function* pages<T>(
   } while (cursor !== undefined);
 }
 
-/** Ends every hold of a lock, or that of `owner` alone; the holder that there was. */
+/** Ends every hold of a lock, or the hold of `owner` only. Gives the holder before. */
 async function steal(
   host: LockHost,
   lock: Key,
@@ -193,7 +193,8 @@ async function steal(
   const before = reply.ok ? (reply.results[0] as LockState) : undefined;
   const ended = contender === undefined || !before ? before : only(before, contender);
   host.force(lock, reason, ended);
-  // Only what the store confirms: a lease of this instance may have been ended before, and the lock be another's.
+  // Only holders that the store confirms: the lease of this instance may have ended before, and the lock be held by
+  // another.
   return here && isKnownTo(ended, here) ? here : holderOf(lock, ended);
 }
 
@@ -201,7 +202,7 @@ function only(state: LockState, contender: string): LockState {
   return { holders: state.holders.filter(({ owner }) => owner === contender), waiting: state.waiting };
 }
 
-/** Refuses what cannot be the owner of a lease. */
+/** Throws InvalidArgumentError for anything but the owner of a lease. */
 function checkOwner(owner: unknown): string | undefined {
   if (owner === undefined || (typeof owner === "string" && owner !== "")) return owner;
   throw new InvalidArgumentError("owner must be that of a holder, as inspect or list tells it");

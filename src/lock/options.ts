@@ -4,32 +4,31 @@ import { checkName } from "../base/keys.ts";
 import { checkSignal, timeoutMs, type CallOptions } from "../client/index.ts";
 import type { HolderKind } from "./kinds.ts";
 
-/** How a lease is asked for, and how long it lasts. */
+/** Options of a call that takes a lock. */
 export interface AcquireOptions extends CallOptions {
   /**
-   * How long the lease lasts unless it is renewed, and so how long a dead holder stays in the way. Default `"30s"`. A
-   * lease of 4 s or more that is renewed and was handed over by another process lasts 2 s at first, counted from when
-   * the store was last asked for it, and is extended to its ttl once it has been held for 10 ms.
+   * How long the lease lasts unless it is renewed, and so how long a dead holder blocks the lock. Default: `"30s"`. A
+   * renewed lease of 4 s or more that another process handed over lasts 2 s at first, counted from the last request for
+   * it, and is extended to its ttl once it has been held for 10 ms.
    */
   readonly ttl?: Duration | undefined;
   /**
-   * How long to wait for the lock; 0 tries once. Default `"30s"`, and 0 for `tryAcquire` and `tryRun`. `timeout` bounds
-   * each request to the store, not the waiting; an abort while waiting rejects with `signal.reason`, and nothing is
-   * held.
+   * How long to wait for the lock; 0 tries once. Default: `"30s"`, and 0 for `tryAcquire` and `tryRun`. `timeout`
+   * bounds each request to the store, and not the wait. An abort during the wait rejects with `signal.reason`, and
+   * nothing is held.
    */
   readonly wait?: Duration | undefined;
-  /** Whether the lease is renewed in the background, at a third of its ttl, until `maxHold`. Default true. */
+  /** Whether the lease is renewed in the background, at a third of its ttl, until `maxHold`. Default: true. */
   readonly renew?: boolean | undefined;
   /**
-   * For how long the lease is renewed at most: it ends then with `why: "maxHold"`. `"never"` sets no bound. Default
-   * `"1h"`.
+   * For how long the lease is renewed. It then ends with `why: "maxHold"`. `"never"` sets no bound. Default: `"1h"`.
    */
   readonly maxHold?: Duration | "never" | undefined;
-  /** Shown by `inspect` and in LockTimeoutError to those who ask who holds the lock. At most 256 bytes. */
+  /** Shown by `inspect`, and in LockTimeoutError, as who holds the lock. At most 256 bytes. */
   readonly label?: string | undefined;
 }
 
-/** What a lock's calls do unless told otherwise. */
+/** The defaults of the calls of a lock. */
 export type AcquireDefaults = Pick<AcquireOptions, "ttl" | "wait" | "renew" | "maxHold" | "label" | "timeout">;
 
 /** {@link AcquireOptions}, checked. */
@@ -38,7 +37,7 @@ export interface Terms {
   /** Infinity waits until the signal. */
   readonly waitMs: number;
   readonly renew: boolean;
-  /** Infinity where nothing bounds it. */
+  /** Infinity for no bound. */
   readonly maxHoldMs: number;
   readonly label: string | undefined;
   /** What it is, where its place does not tell: see {@link kindOf}. */
@@ -47,7 +46,7 @@ export interface Terms {
   readonly signal: AbortSignal | undefined;
 }
 
-/** The terms of a lock whose options say nothing. */
+/** The terms of a lock without options of its own. */
 export function defaultTerms(defaults: AcquireDefaults | undefined, timeout: number): Terms {
   const builtIn: Terms = {
     ttlMs: 30_000,
@@ -80,7 +79,7 @@ export function termsOf(options: AcquireOptions | undefined, defaults: Terms): T
   };
 }
 
-/** The ttl to ask for: a lease that is renewed ends at `maxHold` at the latest, in the store as well. */
+/** The ttl to ask for. A renewed lease ends at `maxHold` at the latest, at the store as well. */
 export function askMs(terms: Terms): number {
   return terms.renew ? Math.min(terms.ttlMs, terms.maxHoldMs) : terms.ttlMs;
 }

@@ -13,7 +13,7 @@ const diagnostics = new Diagnostics("lock");
 /** How a shared lock is asked for. */
 export type Side = "semaphore" | "read" | "write";
 
-/** One lock that is asked for in one way: the permits of a semaphore, or a side of a read/write lock. */
+/** One shared lock with its way of asking: the permits of a semaphore, or a side of a read/write lock. */
 export class SharedLock {
   /** The name that its users agree on. */
   readonly name: string;
@@ -61,7 +61,7 @@ export class SharedLock {
   }
 
   async #lease(options: AcquireOptions | undefined): Promise<Lease> {
-    // Not quiet: what is no lease is an error.
+    // Not quiet, so it gives a lease or rejects.
     return (await this.#enter(termsOf(options, this.#terms), false)) as Lease;
   }
 
@@ -76,7 +76,7 @@ export class SharedLock {
 
 /** At most `permits` holders at a time, first come first served. Its leases cannot guard a write. */
 export interface Semaphore extends SharedLock {
-  /** Most holders that this user of the semaphore goes along with. */
+  /** Most holders at a time, for this user of the semaphore. */
   readonly permits: number;
 }
 
@@ -88,7 +88,7 @@ export interface ReadWriteLock {
   readonly write: SharedLock;
 }
 
-/** Refuses what cannot be a number of permits. */
+/** Throws InvalidArgumentError for anything but a number of permits. */
 export function checkPermits(permits: unknown): number {
   if (typeof permits === "number" && Number.isSafeInteger(permits) && permits > 0) return permits;
   throw new InvalidArgumentError("permits must be a whole number, at least 1");

@@ -6,24 +6,27 @@ import type { Capabilities, StoredRecord } from "../port/index.ts";
 import type { LockHost } from "./host.ts";
 import type { RunRecord } from "./run-record.ts";
 
-/** What is stored of the runs of one id: as long as it is there, `runOnce` goes by it. */
+/** The record of the runs of one id. `runOnce` decides by it for as long as it is there. */
 export interface StoredRun {
   readonly kind: "result";
   /** The id that was given to `runOnce`. */
   readonly key: string;
   /**
-   * `"done"`: it has a result, or one that cannot be stored. `"failed"`: the next call runs it again. `"running"`: it
-   * runs, or its process has died; whoever holds the lock of the id tells which. Undefined for what an earlier version
-   * wrote.
+   * `"done"`: the run has a result, or one that cannot be stored. `"failed"`: the next call runs it again. `"running"`:
+   * it runs, or its process has died; the holder of the lock of the id tells which. Undefined for a record of an
+   * earlier version.
    */
   readonly state?: "running" | "failed" | "done" | undefined;
-  /** How often it was begun. Undefined with `state`. */
+  /** How often a run has begun. Undefined if `state` is. */
   readonly attempt?: number | undefined;
   /** When it is forgotten, in milliseconds since 1970 by the store's clock. Absent for never. */
   readonly expiresAt?: number | undefined;
 }
 
-/** Parts a drawn id from what the record's version tells, so that listings need no values. No drawn id holds it. */
+/**
+ * Separates a drawn id from the part of the version that listings read, so that they need no values. No drawn id
+ * contains it.
+ */
 const mark = "~";
 
 /** The version of a record of a run. */
@@ -31,7 +34,7 @@ export function drawRunVersion({ state, attempt }: RunRecord): string {
   return `${drawId()}${mark}${state === "lost" ? "done" : state}.${attempt}`;
 }
 
-/** What a record, with its value or without, tells of a run. */
+/** What a record says of a run, with its value or without. */
 export function storedRunOf({ key, id, expiresAt }: StoredRecord): StoredRun {
   const [, state, attempt] = /~(running|failed|done)\.(\d+)$/.exec(id) ?? [];
   return {
@@ -42,21 +45,21 @@ export function storedRunOf({ key, id, expiresAt }: StoredRecord): StoredRun {
   };
 }
 
-/** What is stored of an id. */
+/** The record of an id. */
 export async function findRun(host: LockHost, key: Key, call: Call): Promise<StoredRun | undefined> {
   const reply = await host.instance.execute({ ops: [{ op: "get", key, keyOnly: true }] }, call);
   const record = reply.ok ? (reply.results[0] as StoredRecord | undefined) : undefined;
   return record && storedRunOf(record);
 }
 
-/** Removes what is stored of an id; whether there was something. */
+/** Removes the record of an id. Whether there was one. */
 export async function forgetRun(host: LockHost, key: Key, call: Call): Promise<boolean> {
   checkRuns(await host.learn(call), { key: key.key, backend: host.instance.backend.name });
   const reply = await executeWrite(host.instance, { ops: [{ op: "delete", key }] }, call);
   return reply.ok && reply.results[0] === true;
 }
 
-/** Throws UnsupportedError where there can be no runs. */
+/** Throws UnsupportedError if the backend has no `runOnce`. */
 export function checkRuns({ guard, transact }: Capabilities, context: ErrorContext): void {
   if (guard === "atomic" && transact !== "none") return;
   throw new UnsupportedError("runOnce needs a backend that checks a lease and writes in one step", context);

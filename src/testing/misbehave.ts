@@ -4,8 +4,8 @@ import type { Backend, ExecuteCall, Group, Operation, Outcome, Page, Session, Si
 export type Next = (group: Group) => Promise<Outcome>;
 
 /**
- * Something that a backend does wrong. One object is shared by all backends of a place, so it may remember what it did; make
- * a fresh one for each place.
+ * Something that a backend does wrong. One object is shared by all backends of a place, so it may remember what it did;
+ * make a fresh one for each place.
  */
 export interface Fault {
   readonly name: string;

@@ -29,7 +29,9 @@ export class OneSignal {
     return getEventListeners(this.signal, "abort").length;
   }
 
-  /** Calls that are on their way: they share a listener, the signal ends each, and none of them leaves anything behind. */
+  /**
+   * Calls that are on their way: they share a listener, the signal ends each, and none of them leaves anything behind.
+   */
   async ends(what: string, calls: readonly Promise<unknown>[]): Promise<void> {
     assert.equal(this.#listeners, 1, `listeners while ${what}`);
     const settled = Promise.allSettled(calls);

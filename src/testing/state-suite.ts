@@ -16,7 +16,10 @@ import { valueCases } from "./state/values.ts";
 import { watchCases } from "./state/watching.ts";
 import type { Case } from "./suite.ts";
 
-/** What a state store must do on every backend, by the sentences of the contract. Bind them to a backend with `bindSuite`. */
+/**
+ * What a state store must do on every backend, by the sentences of the contract. Bind them to a backend with
+ * `bindSuite`.
+ */
 export const stateCases: readonly Case[] = [
   ...valueCases,
   ...conditionCases,

@@ -5,7 +5,9 @@ import type { Backend, Capabilities } from "../port/index.ts";
 export interface Place {
   /** A new backend on this place: another client of the same data. The place closes it. */
   backend(): Backend;
-  /** Lets at least that much of the server's time pass: a virtual clock moves, a real one is waited for, with `elapse`. */
+  /**
+   * Lets at least that much of the server's time pass: a virtual clock moves, a real one is waited for, with `elapse`.
+   */
   elapse(ms: number): Promise<void>;
   /** Closes every backend it made and removes what they stored. */
   close(): Promise<void>;
@@ -21,8 +23,8 @@ export interface Subject {
    * Shortest lease or ttl, in ms, that a case may rely on: large enough that a busy machine does not end it by itself.
    * Cases count their times in it. Default 250; 1000 on a virtual clock.
    *
-   * A case that fails while this process was held up for more than a quarter of it proves nothing of the backend: it is run again,
-   * twice at most, in a place of its own and with twice the unit.
+   * A case that fails while this process was held up for more than a quarter of it proves nothing of the backend: it is
+   * run again, twice at most, in a place of its own and with twice the unit.
    */
   readonly unit?: number | undefined;
   /** Called with a sentence when a case is run again, so that it can be shown. */
@@ -42,7 +44,10 @@ export interface Case {
   readonly title: string;
   /** The line of the contract it proves, such as `"locks 4: local hand-off"`. */
   readonly proves: string;
-  /** Whether these capabilities promise it. Where they do not, the case does not run; a case of its own tests the refusal. */
+  /**
+   * Whether these capabilities promise it. Where they do not, the case does not run; a case of its own tests the
+   * refusal.
+   */
   readonly when?: ((capabilities: Capabilities) => boolean) | undefined;
   run(context: CaseContext): Promise<void>;
 }

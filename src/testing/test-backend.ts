@@ -17,15 +17,16 @@ import type {
 import { virtualTime, type VirtualTime } from "./virtual-time.ts";
 
 /**
- * What a call asks of the store: state and cache `load` and `save` records and `delete` them, `list` pages through them; locks
- * `acquire`, `renew`, `release`, `inspect` and `steal` (forceRelease). A `touch` and a transaction that writes are a `save`.
+ * What a call asks of the store: state and cache `load` and `save` records and `delete` them, `list` pages through
+ * them; locks `acquire`, `renew`, `release`, `inspect` and `steal` (forceRelease). A `touch` and a transaction that
+ * writes are a `save`.
  */
 export type StoreCall = "load" | "save" | "delete" | "list" | "acquire" | "renew" | "release" | "inspect" | "steal";
 
 /**
- * How a call fails. `unavailable`: the store was not reached. `refused`: it was, and refuses such calls for now, as one that is
- * read-only or loading does. `indeterminate`: the request was sent and lost, nothing happened,
- * and nobody can know. `indeterminate-applied`: it took effect, and its reply was lost.
+ * How a call fails. `unavailable`: the store was not reached. `refused`: it was, and refuses such calls for now, as one
+ * that is read-only or loading does. `indeterminate`: the request was sent and lost, nothing happened, and nobody can
+ * know. `indeterminate-applied`: it took effect, and its reply was lost.
  */
 export type StoreFailure = "unavailable" | "refused" | "indeterminate" | "indeterminate-applied";
 
@@ -33,20 +34,20 @@ export type StoreFailure = "unavailable" | "refused" | "indeterminate" | "indete
 export interface TestBackend extends Backend {
   readonly time: VirtualTime;
   /**
-   * Moves the clock on and runs what comes due, each at its own time: expiry, renewals, timeouts, waits. Resolves when nothing
-   * is left to run but what waits for a later time, or for the world outside.
+   * Moves the clock on and runs what comes due, each at its own time: expiry, renewals, timeouts, waits. Resolves when
+   * nothing is left to run but what waits for a later time, or for the world outside.
    */
   advance(duration: Duration): Promise<void>;
   /**
-   * Ends the lease in the store, as if its time had passed there: guarded writes are refused, others can acquire. Its holder
-   * learns of it as it would in production, at the next renewal. Nothing happens to a lease that is no longer held. Rejects
-   * with InvalidArgumentError for what is no lease of an instance on this backend.
+   * Ends the lease in the store, as if its time had passed there: guarded writes are refused, others can acquire. Its
+   * holder learns of it as it would in production, at the next renewal. Nothing happens to a lease that is no longer
+   * held. Rejects with InvalidArgumentError for what is no lease of an instance on this backend.
    */
   expire(lease: object): Promise<void>;
   /**
-   * Lets the next call of that kind, by whichever instance, fail so; or the next `times` calls (default 1). Failures of one
-   * kind queue. A write whose reply was lost is asked after, as on every backend: `save` may succeed all the same. A cache whose
-   * `load` failed goes on without its store until that has answered, which its `storeUp` tells.
+   * Lets the next call of that kind, by whichever instance, fail so; or the next `times` calls (default 1). Failures of
+   * one kind queue. A write whose reply was lost is asked after, as on every backend: `save` may succeed all the same.
+   * A cache whose `load` failed goes on without its store until that has answered, which its `storeUp` tells.
    */
   failNext(call: StoreCall, failure: StoreFailure, options?: { readonly times?: number | undefined }): void;
 }

@@ -6,9 +6,9 @@ import type { Time } from "../base/time.ts";
 /** A clock that stands still until it is told to go on. */
 export interface VirtualTime extends Time {
   /**
-   * Moves both clocks on and runs the timers that come due, in their order, each at its own time. After each, everything that
-   * waits for a promise runs, so what a timer sets off is over, or waits for a later one, before the next runs. Calls follow
-   * one another. Rejects with InvalidArgumentError for what is no duration.
+   * Moves both clocks on and runs the timers that come due, in their order, each at its own time. After each,
+   * everything that waits for a promise runs, so what a timer sets off is over, or waits for a later one, before the
+   * next runs. Calls follow one another. Rejects with InvalidArgumentError for what is no duration.
    */
   advance(duration: Duration): Promise<void>;
 }
@@ -83,7 +83,9 @@ class StandingTime implements VirtualTime {
 /** Turns of the event loop given to what a timer set off. */
 const turns = 2;
 
-/** Lets everything run that waits for promises only: microtasks, ticks and immediates end before the loop's next turn. */
+/**
+ * Lets everything run that waits for promises only: microtasks, ticks and immediates end before the loop's next turn.
+ */
 async function settle(): Promise<void> {
   for (let i = 0; i < turns; i++) await nextTurn();
 }
