@@ -3,12 +3,16 @@ import { drawId } from "../../base/ids.ts";
 import { systemTime, type Time } from "../../base/time.ts";
 import type { Backend, Capabilities, Examination, Opened, Session } from "../../port/index.ts";
 import { Alarm } from "../common/alarm.ts";
+import { closedError } from "../common/failures.ts";
+import { Opening } from "../common/opening.ts";
+import { PendingCallers } from "../common/pending.ts";
 import type { Batch } from "./batch.ts";
 import { capabilitiesOf } from "./capabilities.ts";
 import { makeRouter, resolveRedisOptions, type RedisOptions, type ResolvedOptions } from "./connections/index.ts";
 import type { Known, Shared } from "./shared.ts";
 import { Layout } from "./layout.ts";
-import { closed, failedBy } from "./outcomes.ts";
+import { BACKEND } from "./connections/failures.ts";
+import { failedBy } from "./outcomes.ts";
 import { Places } from "./places.ts";
 import type { Router } from "./router.ts";
 import { RedisSession } from "./session.ts";
@@ -16,10 +20,6 @@ import { checkSettings, examineServers, requireRights, type ServerTraits } from 
 import { before } from "./signals/before.ts";
 import { notificationsForbidden } from "./signals/notification-flags.ts";
 import { SignalHub } from "./signals/signal-hub.ts";
-import { WaitingRoom } from "./waiting-room.ts";
-
-/** An attempt to open that failed sooner than this was not one that waited: it is not made again; in ms. */
-const hasty = 250;
 
 /**
  * Redis, Valkey and what speaks as they do: alone, with Sentinel, or as a cluster. No I/O, and the driver is not loaded
@@ -39,14 +39,12 @@ class RedisBackend implements Backend, Shared {
   readonly layout: Layout;
   readonly places: Places;
   readonly hub: SignalHub;
-  readonly room: WaitingRoom;
+  readonly pending: PendingCallers;
   readonly alarm: Alarm<Batch>;
   readonly #options: ResolvedOptions;
   readonly #sessions = new Set<RedisSession>();
-  #opening: Promise<Opened & { readonly known: Known }> | undefined;
+  readonly #opening: Opening<Opened & { readonly known: Known }>;
   #closed: Promise<void> | undefined;
-  /** Whether it was ever open. */
-  #opened = false;
   #looking = false;
 
   constructor(router: Router, options: ResolvedOptions, time: Time) {
@@ -55,7 +53,8 @@ class RedisBackend implements Backend, Shared {
     this.#options = options;
     this.layout = new Layout(options.prefix);
     this.places = new Places(router, this.layout);
-    this.room = new WaitingRoom(options.maxWaiting);
+    this.pending = new PendingCallers(BACKEND, options.maxWaiting);
+    this.#opening = new Opening(BACKEND, time, () => this.#attempt());
     this.alarm = new Alarm(this.time, (batch) => batch.expire());
     this.hub = new SignalHub({
       router,
@@ -68,10 +67,10 @@ class RedisBackend implements Backend, Shared {
 
   async open(): Promise<Opened> {
     // Until it was open once, calls wait here to hear what it can. The attempt that all of them share bounds how long.
-    const stay = this.#opened ? undefined : this.room.enter(1);
-    if (stay?.admitted === 0) throw this.room.full();
+    const stay = this.#opening.opened ? undefined : this.pending.enter(1);
+    if (stay?.admitted === 0) throw this.pending.full();
     try {
-      const { domain, capabilities, whyNoWatch } = await this.#open();
+      const { domain, capabilities, whyNoWatch } = await this.#opening.open();
       return { domain, capabilities, whyNoWatch };
     } finally {
       stay?.leave();
@@ -79,16 +78,7 @@ class RedisBackend implements Backend, Shared {
   }
 
   async openBefore(deadline: number): Promise<Known> {
-    for (;;) {
-      const startedAt = this.time.monotonic();
-      try {
-        return (await this.#open()).known;
-      } catch (error) {
-        const now = this.time.monotonic();
-        if (!isHoldfastError(error, "UNAVAILABLE") || now - startedAt < hasty || now >= deadline || this.#closed)
-          throw error;
-      }
-    }
+    return (await this.#opening.openBefore(deadline)).known;
   }
 
   session(): Session {
@@ -99,7 +89,7 @@ class RedisBackend implements Backend, Shared {
   }
 
   async examine({ deadline }: { readonly deadline: number }): Promise<Examination> {
-    if (this.#closed) throw closed();
+    if (this.#closed) throw closedError(BACKEND);
     const { router, time } = this;
     // Whoever asks how it is now is told that it is away.
     await router.ready(deadline, undefined, true);
@@ -110,7 +100,7 @@ class RedisBackend implements Backend, Shared {
 
   /** A server was reached, perhaps another one than before. */
   reached(): void {
-    if (this.#opened && !this.#looking) void this.#lookAgain();
+    if (this.#opening.opened && !this.#looking) void this.#lookAgain();
   }
 
   close(): Promise<void> {
@@ -119,21 +109,11 @@ class RedisBackend implements Backend, Shared {
 
   async #close(): Promise<void> {
     for (const session of [...this.#sessions]) session.end();
+    const opening = this.#opening.close();
     await this.hub.close();
     await this.router.close();
-  }
-
-  async #open(): Promise<Opened & { readonly known: Known }> {
-    if (this.#closed) throw closed();
-    const opening = (this.#opening ??= this.#attempt());
-    try {
-      const opened = await opening;
-      if (!this.#closed) return opened;
-    } catch (error) {
-      if (this.#opening === opening) this.#opening = undefined;
-      throw error;
-    }
-    throw closed();
+    // It ends soon: what it asks for is refused by now.
+    await opening;
   }
 
   /**
@@ -165,9 +145,8 @@ class RedisBackend implements Backend, Shared {
       traits.mute ?? notificationsForbidden(router, notifications, deadline),
       requireRights(router, this.#options, { time, deadline }),
     ]);
-    const domain = await before(this.#domain(), deadline, time, { ref: true });
+    const domain = await before(this.#domain(), deadline, time);
     const { stampsApart, declareAll } = knownOf(router, traits);
-    this.#opened = true;
     return {
       domain,
       capabilities: capabilitiesOf(router.topology, traits.promises, forbidden === undefined),
@@ -186,7 +165,7 @@ class RedisBackend implements Backend, Shared {
     } catch (error) {
       throw failedBy(error).error;
     }
-    throw new UnavailableError("the server does not keep what was just written", { backend: "redis" });
+    throw new UnavailableError("the server does not keep what was just written", { backend: BACKEND });
   }
 }
 

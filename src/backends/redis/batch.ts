@@ -1,15 +1,16 @@
 import type { ExecuteCall, Group, LockOperation, Operation, Outcome, Result } from "../../port/index.ts";
 import type { Alarm, Due } from "../common/alarm.ts";
+import { givenUp, notSent, refuse } from "../common/failures.ts";
+import type { PendingCallers } from "../common/pending.ts";
 import { looksFirst, readsOf, settleDoubts, withLook, type Doubt } from "./apart.ts";
 import type { Learned } from "./decode.ts";
 import type { Encoding } from "./encode.ts";
-import { failedBy, late, notSent, refusalOf, severalSlots, unclaimed } from "./outcomes.ts";
+import { failedBy, late, limits, severalSlots } from "./outcomes.ts";
 import type { Part } from "./parts.ts";
 import type { Places } from "./places.ts";
 import { Plan } from "./plan.ts";
 import type { NamedStamp } from "./record.ts";
 import { RedisFailure, type Router } from "./router.ts";
-import type { WaitingRoom } from "./waiting-room.ts";
 
 /** What batches of a session stand on. */
 export interface BatchContext {
@@ -17,7 +18,7 @@ export interface BatchContext {
   readonly encoding: Encoding;
   readonly places: Places;
   /** Where those wait whose node is not there. */
-  readonly room: WaitingRoom;
+  readonly pending: PendingCallers;
   /** A reply told of a lock. */
   learned(op: LockOperation, outcome: Outcome, passedMs: number): void;
 }
@@ -105,9 +106,9 @@ export class Batch implements Learned, Due {
     const refused: number[] = [];
     for (const i of members) {
       const group = this.#groups[i] as Group;
-      const refusal = refusalOf(group);
+      const refusal = refuse(group, limits);
       const slot = refusal ? undefined : places.slotOfGroup(group);
-      if (refusal) refused.push(this.#refuse(i, notSent(refusal)));
+      if (refusal) refused.push(this.#refuse(i, refusal));
       else if (slot === undefined) refused.push(this.#refuse(i, notSent(severalSlots())));
       else if (!places.isReady(slot)) {
         absent ??= new Map();
@@ -116,7 +117,7 @@ export class Batch implements Learned, Due {
         else absent.set(slot, [i]);
       } else if (encoding.stampsApart && looksFirst(group)) (looking ??= []).push(i);
       else if (this.#call.claim(i)) plan.add(group, i, slot);
-      else refused.push(this.#refuse(i, unclaimed()));
+      else refused.push(this.#refuse(i, givenUp(limits.backend)));
     }
     this.#waitsFor += plan.parts.length + (absent?.size ?? 0) + (looking ? 1 : 0);
     this.#tell(refused);
@@ -152,10 +153,10 @@ export class Batch implements Learned, Due {
   }
 
   async #await(slot: number, waiting: readonly number[], context: BatchContext): Promise<void> {
-    const { places, room } = context;
-    const { admitted, leave } = room.enter(waiting.length);
+    const { places, pending } = context;
+    const { admitted, leave } = pending.enter(waiting.length);
     const members = waiting.slice(0, admitted);
-    this.#tell(waiting.slice(admitted).map((i) => this.#refuse(i, notSent(room.full()))));
+    this.#tell(waiting.slice(admitted).map((i) => this.#refuse(i, notSent(pending.full()))));
     for (const i of members) this.#unsent.add(i);
     try {
       if (admitted > 0) await places.ready(slot, this.#call.deadline);

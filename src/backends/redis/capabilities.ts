@@ -1,5 +1,5 @@
 import type { Capabilities } from "../../port/index.ts";
-import { maxGroup, maxValue } from "./outcomes.ts";
+import { limits } from "./outcomes.ts";
 import type { Topology } from "./router.ts";
 import type { ServerTraits } from "./settings/index.ts";
 
@@ -20,13 +20,13 @@ export function capabilitiesOf(
     durability,
     clock: "server",
     ttlGranularity: 1,
-    maxValue,
+    maxValue: limits.maxValue,
     push: true,
     watch: watches ? "lossy" : "none",
     list: true,
     batchRoundTrips: isApart ? 2 : 1,
     shared: "network",
     stamps: isApart ? "apart" : "atomic",
-    maxGroup,
+    maxGroup: limits.maxGroup,
   };
 }

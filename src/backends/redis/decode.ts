@@ -1,7 +1,8 @@
 import type { Group, Holding, LockState, Operation, Outcome, Result } from "../../port/index.ts";
 import { mode as lockMode, reply as word } from "./lua/opcodes.ts";
 import type { Layout } from "./layout.ts";
-import { failedWithin, foreign, notSent, unreadable } from "./outcomes.ts";
+import { failedWithin, foreign, unreadable } from "./outcomes.ts";
+import { notSent } from "../common/failures.ts";
 import type { Encoding } from "./encode.ts";
 import { decodeRecord, stampsOf, withStamps, type NamedStamp } from "./record.ts";
 import type { Reply } from "./router.ts";

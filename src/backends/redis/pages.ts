@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { InvalidArgumentError } from "../../base/errors.ts";
-import type { Key, Space } from "../../base/keys.ts";
+import type { Key } from "../../base/keys.ts";
 import type { Time } from "../../base/time.ts";
 import type {
   Group,
@@ -13,6 +13,7 @@ import type {
   Result,
   StoredRecord,
 } from "../../port/index.ts";
+import { checkLimit, listsLocks } from "../common/pages.ts";
 import type { BatchContext } from "./batch.ts";
 import type { ListedGet } from "./decode.ts";
 import { inOrder, readDistribution, type Distribution } from "./distribution.ts";
@@ -52,14 +53,10 @@ interface Position {
 
 /** One page of a space; see the port. Rejects with a HoldfastError. */
 export async function readPage(context: PageContext, query: Query, deadline: number): Promise<Page> {
-  const { limit, keysOnly } = query;
-  const most = keysOnly ? 10_000 : 1_000;
-  if (!Number.isInteger(limit) || limit < 1 || limit > most) {
-    throw new InvalidArgumentError(`limit must be an integer from 1 to ${most}, got ${limit}`, { backend: "redis" });
-  }
+  checkLimit(query, "redis");
   const from = query.cursor === undefined ? undefined : parse(query.cursor, query);
   try {
-    return await before(new Listing(context, query, deadline).page(from), deadline, context.time, { ref: true });
+    return await before(new Listing(context, query, deadline).page(from), deadline, context.time);
   } catch (error) {
     throw failedBy(error).error;
   }
@@ -149,7 +146,7 @@ class Listing {
     while (at < names.length && at < limit && bytes < mostBytes) {
       const some = names.slice(at, Math.min(at + (keysOnly ? keysChunk : chunk), limit));
       at += some.length;
-      if (holdsLocks(space)) records.push(...(await this.#inUse(some)));
+      if (listsLocks(space)) records.push(...(await this.#inUse(some)));
       else if (keysOnly) records.push(...(await this.#heads(some)));
       else bytes += await this.#read(some, records);
     }
@@ -217,10 +214,6 @@ class Listing {
     const parts = [stampOf(this.#query), print, passes, node, scan, found];
     return Buffer.from(JSON.stringify(parts)).toString("base64url");
   }
-}
-
-function holdsLocks({ kind }: Space): boolean {
-  return kind === "lock" || kind === "shared" || kind === "once";
 }
 
 /** Tells what a cursor is for. */

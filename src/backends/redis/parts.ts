@@ -1,8 +1,9 @@
 import type { Group, Operation, Outcome } from "../../port/index.ts";
+import { notSent } from "../common/failures.ts";
 import { readResult, ReplyReader, type Learned } from "./decode.ts";
 import { Arguments, type Encoding } from "./encode.ts";
 import { script, scriptSha } from "./lua/script.ts";
-import { foreign, notSent } from "./outcomes.ts";
+import { foreign } from "./outcomes.ts";
 import { encodeRecord, encodeText, isPlainText, joined, stampsOf } from "./record.ts";
 import type { Arg, Errand, Route, Reply } from "./router.ts";
 

@@ -1,9 +1,10 @@
 import type { Key } from "../../base/keys.ts";
 import { drawId } from "../../base/ids.ts";
 import type { ExecuteCall, Group, Outcome, Page, Query, Session, Signals } from "../../port/index.ts";
+import { closedError, notSent } from "../common/failures.ts";
 import { Batch, type BatchContext } from "./batch.ts";
 import type { Shared } from "./shared.ts";
-import { closed, notSent } from "./outcomes.ts";
+import { BACKEND } from "./connections/failures.ts";
 import { readPage } from "./pages.ts";
 import { before } from "./signals/before.ts";
 import { Passing } from "./passing.ts";
@@ -29,14 +30,14 @@ export class RedisSession implements Session {
   }
 
   execute(groups: readonly Group[], call: ExecuteCall): Promise<readonly Outcome[]> {
-    if (this.#closed) return Promise.resolve(groups.map(() => notSent(closed())));
+    if (this.#closed) return Promise.resolve(groups.map(() => notSent(closedError(BACKEND))));
     const context = this.#ready();
     if (!context) return this.#wait(groups, call);
     return new Promise((settle) => new Batch(this.#shared.alarm, groups, call, settle).send(context));
   }
 
   async page(query: Query, { deadline }: { readonly deadline: number }): Promise<Page> {
-    if (this.#closed) throw closed();
+    if (this.#closed) throw closedError(BACKEND);
     const { time } = this.#shared;
     const context = this.#ready() ?? (await this.#enter(deadline));
     return readPage({ ...context, time, run: (groups) => this.#run(groups, deadline) }, query, deadline);
@@ -62,9 +63,9 @@ export class RedisSession implements Session {
 
   /** Groups wait for a connection, as many as there is room for; the others are told at once that there is none. */
   #wait(groups: readonly Group[], call: ExecuteCall): Promise<readonly Outcome[]> {
-    const { alarm, room } = this.#shared;
-    const { admitted, leave } = room.enter(groups.length);
-    const refused = groups.slice(admitted).map(() => notSent(room.full()));
+    const { alarm, pending } = this.#shared;
+    const { admitted, leave } = pending.enter(groups.length);
+    const refused = groups.slice(admitted).map(() => notSent(pending.full()));
     for (const [i, outcome] of refused.entries()) call.settled?.(admitted + i, outcome);
     if (admitted === 0) return Promise.resolve(refused);
     return new Promise((settle) => {
@@ -88,11 +89,11 @@ export class RedisSession implements Session {
 
   /** As {@link #reach}, for one call, if there is room for it. */
   async #enter(deadline: number): Promise<BatchContext> {
-    const { time, room } = this.#shared;
-    const { admitted, leave } = room.enter(1);
-    if (admitted === 0) throw room.full();
+    const { time, pending } = this.#shared;
+    const { admitted, leave } = pending.enter(1);
+    if (admitted === 0) throw pending.full();
     try {
-      return await before(this.#reach(deadline), deadline, time, { ref: true });
+      return await before(this.#reach(deadline), deadline, time);
     } finally {
       leave();
     }
@@ -100,14 +101,14 @@ export class RedisSession implements Session {
 
   /** Resolves when commands can be sent. Rejects with a HoldfastError. */
   async #reach(deadline: number): Promise<BatchContext> {
-    const { router, layout, places, room } = this.#shared;
+    const { router, layout, places, pending } = this.#shared;
     const { stampsApart, declareAll } = await this.#shared.openBefore(deadline);
     if (!router.isReady("commands", undefined)) await router.ready(deadline);
-    if (this.#closed) throw closed();
+    if (this.#closed) throw closedError(BACKEND);
     this.#context ??= {
       router,
       places,
-      room,
+      pending,
       encoding: { layout, channel: layout.grantsChannel(this.id), stampsApart, declareAll },
       learned: (op, outcome, passedMs) => this.#passing.learned(op, outcome, passedMs),
     };

@@ -1,11 +1,11 @@
 import type { Time } from "../../base/time.ts";
 import type { Alarm } from "../common/alarm.ts";
+import type { PendingCallers } from "../common/pending.ts";
 import type { Batch } from "./batch.ts";
 import type { Layout } from "./layout.ts";
 import type { Places } from "./places.ts";
 import type { Router } from "./router.ts";
 import type { SignalHub } from "./signals/signal-hub.ts";
-import type { WaitingRoom } from "./waiting-room.ts";
 
 /** What an open backend knows of its servers that its sessions go by. */
 export interface Known {
@@ -23,7 +23,8 @@ export interface Shared {
   readonly layout: Layout;
   readonly places: Places;
   readonly hub: SignalHub;
-  readonly room: WaitingRoom;
+  /** Those of all sessions. A call that finds a connection never comes there. */
+  readonly pending: PendingCallers;
   /** Opens the backend, as often as it takes, until the deadline. Rejects with a HoldfastError. */
   openBefore(deadline: number): Promise<Known>;
 }

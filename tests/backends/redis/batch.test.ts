@@ -9,7 +9,7 @@ import { Layout } from "../../../src/backends/redis/layout.ts";
 import { failedWithin } from "../../../src/backends/redis/outcomes.ts";
 import { Places } from "../../../src/backends/redis/places.ts";
 import { encodeRecord, joined } from "../../../src/backends/redis/record.ts";
-import { WaitingRoom } from "../../../src/backends/redis/waiting-room.ts";
+import { PendingCallers } from "../../../src/backends/common/pending.ts";
 import { RedisFailure, type Arg, type Reply } from "../../../src/backends/redis/router.ts";
 import type { Group, Operation, Outcome } from "../../../src/port/index.ts";
 import { acquire, lock, record } from "../../../src/testing/port/client.ts";
@@ -63,7 +63,7 @@ function begin<Kind extends Answered = Answered>(
     router,
     encoding: { layout, channel: "hf:s:1", stampsApart: true, declareAll: false },
     places: new Places(router, layout),
-    room: new WaitingRoom(2),
+    pending: new PendingCallers("redis", 2),
     learned: () => undefined,
   };
   const outcomes = new Promise<readonly Outcome[]>((resolve) => {

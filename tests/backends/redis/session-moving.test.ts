@@ -9,7 +9,7 @@ import { Batch, type BatchContext } from "../../../src/backends/redis/batch.ts";
 import { Layout } from "../../../src/backends/redis/layout.ts";
 import { Places } from "../../../src/backends/redis/places.ts";
 import type { Arg, Errand, Reply } from "../../../src/backends/redis/router.ts";
-import { WaitingRoom } from "../../../src/backends/redis/waiting-room.ts";
+import { PendingCallers } from "../../../src/backends/common/pending.ts";
 import type { Group, Operation, Outcome } from "../../../src/port/index.ts";
 import { lock, okOf, record, type Client } from "../../../src/testing/port/client.ts";
 import type { RedisServer } from "../../support/redis/server.ts";
@@ -48,7 +48,7 @@ describe("a batch that a cluster has not taken by its deadline", () => {
         router,
         encoding: { layout, channel: "hf:s:1", stampsApart: true, declareAll: false },
         places: new Places(router, layout),
-        room: new WaitingRoom(2),
+        pending: new PendingCallers("redis", 2),
         learned: () => undefined,
       };
       const [outcome] = await new Promise<readonly Outcome[]>((resolve) => {

@@ -1,7 +1,8 @@
 import { Awaited } from "../../common/awaited.ts";
+import { closedError } from "../../common/failures.ts";
 import type { Arg, Errand, Route, Node, PushListener, Reply, Router, Subscriber } from "../router.ts";
 import { RedisFailure } from "../router.ts";
-import { BACKEND, closedError } from "./failures.ts";
+import { BACKEND } from "./failures.ts";
 import { ClusterMap } from "./cluster-map.ts";
 import type { ClusterNode } from "./cluster-node.ts";
 import { ClusterSubscriber } from "./cluster-subscriber.ts";
@@ -140,7 +141,8 @@ export class ClusterRouter implements Router {
   #wait(deadline: number, done: () => boolean, enough = (): boolean => false): Promise<void> {
     return this.#pending.wait(deadline, {
       done,
-      failed: () => (this.#closed ? closedError() : this.#map.hopeless || enough() ? this.#map.problem : undefined),
+      failed: () =>
+        this.#closed ? closedError(BACKEND) : this.#map.hopeless || enough() ? this.#map.problem : undefined,
       problem: () => this.#map.problem,
     });
   }

@@ -4,11 +4,6 @@ import { isForbiddenInScript, RedisFailure } from "../router.ts";
 /** The name that errors of this backend carry. */
 export const BACKEND = "redis";
 
-/** What is said to those who ask after the end. */
-export function closedError(): UnavailableError {
-  return new UnavailableError("the backend is closed", { backend: BACKEND });
-}
-
 /** Replies that a server gives instead of executing a command, also of a script's first write. */
 const REFUSALS = new Set(
   (

@@ -1,8 +1,9 @@
 import { Awaited } from "../../common/awaited.ts";
+import { closedError } from "../../common/failures.ts";
 import type { Arg, Route, Node, PushListener, Reply, Router, Subscriber, Topology } from "../router.ts";
 import type { Common } from "./connection-options.ts";
 import { Connection } from "./connection.ts";
-import { BACKEND, closedError } from "./failures.ts";
+import { BACKEND } from "./failures.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { showEndpoint, type Endpoint, type Wire } from "./wire.ts";
 
@@ -45,7 +46,7 @@ export class SingleRouter implements Router {
     return this.#pending.wait(deadline, {
       done: () => commands.ready,
       failed: () => {
-        if (this.#closed) return closedError();
+        if (this.#closed) return closedError(BACKEND);
         return commands.hopeless || (once && commands.failures > failures) ? commands.problem : undefined;
       },
       problem: () => commands.problem,

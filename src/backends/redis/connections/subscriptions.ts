@@ -1,10 +1,11 @@
 import { Awaited } from "../../common/awaited.ts";
+import { closedError } from "../../common/failures.ts";
 import { UnsupportedError, type HoldfastError } from "../../../base/errors.ts";
 import type { Timer } from "../../../base/time.ts";
 import { RedisFailure, type PushListener } from "../router.ts";
 import type { Common, ConnectionOptions } from "./connection-options.ts";
 import { Connection } from "./connection.ts";
-import { BACKEND, closedError, isReply } from "./failures.ts";
+import { BACKEND, isReply } from "./failures.ts";
 import type { MessageListener, Role, SubscriptionKind, Wire } from "./wire.ts";
 
 /** A subscription connection is asked for a sign of life so often: it gets no replies that would tell. */
@@ -104,7 +105,7 @@ export class Subscriptions {
   }
 
   #hopeless(): HoldfastError | undefined {
-    if (this.#closed) return closedError();
+    if (this.#closed) return closedError(BACKEND);
     return this.#connection.hopeless ? this.#connection.problem : undefined;
   }
 

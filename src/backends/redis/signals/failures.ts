@@ -9,11 +9,6 @@ import { RedisFailure } from "../router.ts";
 
 const context = { backend: "redis" } as const;
 
-/** The backend or the session is closed. */
-export function closedError(): UnavailableError {
-  return new UnavailableError("the redis backend is closed", context);
-}
-
 /** Whether the server refuses the command to this user, or does not have it: asking again is of no use. */
 export function isForbidden(error: unknown): boolean {
   if (!(error instanceof RedisFailure) || error.reply === undefined) return false;

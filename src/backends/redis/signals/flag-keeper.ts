@@ -73,7 +73,7 @@ export class FlagKeeper {
 
   #enable(deadline: number): Promise<boolean> {
     const { router, time } = this.#options;
-    return before(enableNotifications(router, deadline), deadline, time);
+    return before(enableNotifications(router, deadline), deadline, time, false);
   }
 
   #plan(ms: number): void {

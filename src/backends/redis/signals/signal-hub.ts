@@ -1,12 +1,14 @@
-import { InvalidArgumentError, UnsupportedError } from "../../../base/errors.ts";
-import { utf8Length } from "../../../base/keys.ts";
+import { UnsupportedError } from "../../../base/errors.ts";
 import type { Time } from "../../../base/time.ts";
 import type { Signal, Signals, Subscription } from "../../../port/index.ts";
+import { Delivery, type Listening } from "../../common/delivery.ts";
+import { closedError } from "../../common/failures.ts";
+import { checkMessage, checkTopic } from "../../common/messages.ts";
 import { SharedSubscriptions } from "../../common/shared-subscriptions.ts";
+import { BACKEND } from "../connections/failures.ts";
 import type { Router, Subscriber } from "../router.ts";
 import { before } from "./before.ts";
-import { Delivery, type Listening } from "./delivery.ts";
-import { closedError, publishError, subscribeError } from "./failures.ts";
+import { publishError, subscribeError } from "./failures.ts";
 import { FlagKeeper } from "./flag-keeper.ts";
 import { readGrant } from "./grant-message.ts";
 import { changedKey, keyspacePattern } from "./keyspace.ts";
@@ -14,11 +16,6 @@ import type { Notifications, SignalLayout } from "./seam.ts";
 
 /** How long the server may take to confirm a subscription or to take a message, in ms. */
 const timeout = 5_000;
-/** Longest message, in bytes. */
-const maxMessage = 32 * 1_024;
-/** Longest name of a topic, in bytes. */
-const maxTopic = 1_024;
-
 /** What a hub stands on. */
 export interface HubOptions {
   readonly router: Router;
@@ -101,7 +98,7 @@ export class SignalHub {
   }
 
   async #subscribe(instance: Instance, to: Subscription, listener: (signal: Signal) => void): Promise<() => void> {
-    if (instance.ended) throw closedError();
+    if (instance.ended) throw closedError(BACKEND);
     const name = this.#nameOf(instance.id, to);
     const { time } = this.#options;
     let onStop: (error: Error) => void = () => undefined;
@@ -117,12 +114,12 @@ export class SignalHub {
         if (!member.live) return;
         member.live = false;
         this.#leave(member, name);
-        onStop(closedError());
+        onStop(closedError(BACKEND));
       },
     };
     const deadline = time.monotonic() + timeout;
     try {
-      await before(Promise.race([this.#join(member, name, deadline), stopped]), deadline, time, { ref: true });
+      await before(Promise.race([this.#join(member, name, deadline), stopped]), deadline, time);
     } catch (error) {
       member.stop();
       throw subscribeError(error, name);
@@ -149,14 +146,17 @@ export class SignalHub {
 
   #nameOf(session: string, to: Subscription): string {
     const { layout, database, notifications } = this.#options;
-    if ("topic" in to) return layout.topicChannel(checkTopic(to.topic));
+    if ("topic" in to) {
+      checkTopic(to.topic, BACKEND);
+      return layout.topicChannel(to.topic);
+    }
     if (!("changes" in to)) return layout.grantsChannel(session);
     if (notifications !== "off") return keyspacePattern(database, layout.head(to.changes));
     throw new UnsupportedError('changes are not told with notifications: "off"', { backend: "redis" });
   }
 
   #connect(): Subscriber {
-    if (this.#closed) throw closedError();
+    if (this.#closed) throw closedError(BACKEND);
     return (this.#subscriber ??= this.#options.router.subscriber({
       message: (channel, body, pattern) => {
         if (pattern === undefined) this.#heard(channel, body);
@@ -176,8 +176,8 @@ export class SignalHub {
     const [first] = members;
     if (!first) return;
     const grant = "topic" in first.to ? undefined : readGrant(body, this.#options.layout);
-    if (grant) this.#delivery.tell(members, { type: "granted", ...grant });
-    else if ("topic" in first.to) this.#delivery.tell(members, { type: "message", body: body.toString("utf8") });
+    if (grant) this.#tell(members, { type: "granted", ...grant });
+    else if ("topic" in first.to) this.#tell(members, { type: "message", body: body.toString("utf8") });
   }
 
   #changed(channel: string, body: Buffer, pattern: string): void {
@@ -187,37 +187,31 @@ export class SignalHub {
     if (!key) return;
     const wanted = ({ to }: Member): boolean =>
       "changes" in to && to.changes.id === key.space.id && key.key.startsWith(to.prefix);
-    this.#delivery.tell([...this.#patterns.membersOf(pattern)].filter(wanted), { type: "changed", key });
+    this.#tell([...this.#patterns.membersOf(pattern)].filter(wanted), { type: "changed", key });
   }
 
   #gap(to: SharedSubscriptions<Member>): void {
-    this.#delivery.tell(to.everybody(), { type: "gap" });
+    this.#tell(to.everybody(), { type: "gap" });
+  }
+
+  #tell(members: Iterable<Member>, signal: Signal): void {
+    for (const member of members) this.#delivery.tell(member, signal);
   }
 
   async #publish(instance: Instance, topic: string, body: string): Promise<void> {
-    if (instance.ended) throw closedError();
-    const channel = this.#options.layout.topicChannel(checkTopic(topic));
-    const length = utf8Length(body);
-    if (length < 0 || length > maxMessage) {
-      throw new InvalidArgumentError(`a message is at most ${maxMessage} bytes of well-formed text`, {
-        backend: "redis",
-      });
-    }
-    const { router, time } = this.#options;
+    if (instance.ended) throw closedError(BACKEND);
+    checkTopic(topic, BACKEND);
+    checkMessage(body, BACKEND);
+    const { router, time, layout } = this.#options;
+    const channel = layout.topicChannel(topic);
     const deadline = time.monotonic() + timeout;
     let sent = false;
     try {
       if (!router.isReady("commands", undefined)) await router.ready(deadline);
       sent = true;
-      await before(router.send("commands", undefined, ["PUBLISH", channel, body]), deadline, time, { ref: true });
+      await before(router.send("commands", undefined, ["PUBLISH", channel, body]), deadline, time);
     } catch (error) {
       throw publishError(error, sent);
     }
   }
-}
-
-function checkTopic(topic: string): string {
-  const length = utf8Length(topic);
-  if (length >= 0 && length <= maxTopic) return topic;
-  throw new InvalidArgumentError(`a topic is at most ${maxTopic} bytes of well-formed text`, { backend: "redis" });
 }
