@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { fork, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -18,14 +17,26 @@ const limit = { timeout: 120_000 };
 async function contenders(t: TestContext, url: string, count: number): Promise<readonly ChildProcess[]> {
   const children = Array.from({ length: count }, () => fork(file, [url]));
   t.after(() => children.forEach((child) => child.kill("SIGKILL")));
-  await Promise.all(children.map(async (child) => once(child, "message")));
+  await Promise.all(children.map(answer));
   return children;
 }
 
+/** The next message of a process. Rejects when it ends before. */
+async function answer(child: ChildProcess): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const ended = (code: number | null): void => reject(new Error(`the process ended with ${code}`));
+    child.once("exit", ended);
+    child.once("message", (message) => {
+      child.off("exit", ended);
+      resolve(message);
+    });
+  });
+}
+
 async function tell(child: ChildProcess, order: Order): Promise<unknown> {
-  const answered = once(child, "message");
+  const answered = answer(child);
   child.send(order);
-  return (await answered)[0] as unknown;
+  return answered;
 }
 
 const stores = {
