@@ -1,7 +1,7 @@
 import { BatchError, isHoldfastError, UnavailableError, type BatchOutcome } from "../base/errors.ts";
 import type { Call } from "./calls.ts";
 
-/** What became of one part of a batch. */
+/** The outcome of one part of a batch. */
 export type Settled<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
 
 /**
@@ -31,13 +31,13 @@ async function settle<T>(part: () => T | Promise<T>): Promise<Settled<T>> {
 }
 
 /**
- * What a batch that did not wholly succeed rejects with: BatchError, or the caller's own reason if nothing of it was
- * sent. `what` says what was to be done, such as `"saved"`.
+ * The error of a batch that did not wholly succeed: BatchError, or the caller's own reason if nothing of it was sent.
+ * `what` says what was to be done, such as `"saved"`.
  */
 function batchError(outcomes: readonly Settled<unknown>[], call: Call, backend: string, what: string): unknown {
   const reason: unknown = call.signal?.aborted ? call.signal.reason : undefined;
   if (reason !== undefined && outcomes.every((outcome) => !outcome.ok && outcome.error === reason)) return reason;
-  const told = outcomes.map((outcome): BatchOutcome<unknown> => {
+  const all = outcomes.map((outcome): BatchOutcome<unknown> => {
     if (outcome.ok) return outcome;
     const { error } = outcome;
     if (isHoldfastError(error)) return { ok: false, error };
@@ -46,6 +46,6 @@ function batchError(outcomes: readonly Settled<unknown>[], call: Call, backend: 
       error: new UnavailableError("ended before it was sent: nothing was changed", { backend, cause: error }),
     };
   });
-  const failed = told.filter((outcome) => !outcome.ok).length;
-  return new BatchError(`${failed} of ${told.length} entries were not ${what}`, { backend, outcomes: told });
+  const failed = all.filter((outcome) => !outcome.ok).length;
+  return new BatchError(`${failed} of ${all.length} entries were not ${what}`, { backend, outcomes: all });
 }

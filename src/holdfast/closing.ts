@@ -3,8 +3,8 @@ import type { Backend } from "../port/index.ts";
 import { DEFAULT_DRAIN } from "./options.ts";
 
 /**
- * Makes closing a backend close first what constructors made on it, as `close` of a `connect` does: a backend knows
- * no client, and the instance that they share has no owner who could close it.
+ * Makes the close of a backend first close the instance that constructors share on it, as `close` of a `connect` does.
+ * A backend does not know its instances, and nobody else owns that one.
  */
 export function closingShared<B extends Backend>(backend: B): B {
   const close = backend.close.bind(backend);

@@ -3,20 +3,20 @@ import type { Holdfast } from "./holdfast.ts";
 import type { ConnectOptions } from "./options.ts";
 
 /**
- * Connects to where state, caches and locks are kept, by a URL or by a backend that you made. Resolves when it was
+ * Connects to the store of state, caches and locks, by a URL or by a backend that you made. Resolves when the store was
  * reached.
  *
- * A URL is of a backend of this package, such as `file:./dir` (every process of this machine), `memory:` (this
- * process, fresh for each connect), `memory:name` (the same for all who name it in this process) or a server's (every
- * machine), or of one in `backends`. An unknown scheme is refused with the list of those that are known.
+ * A URL means a backend of this package, such as `file:./dir` (for every process of this machine), `memory:` (for this
+ * process, fresh at each connect), `memory:name` (shared by name in this process) or a server's (for every machine), or
+ * one of `backends`. An unknown scheme is refused with the list of the known ones.
  *
  * Rejects with InvalidArgumentError for a URL or an option that is not valid, UnsupportedError for a backend whose
- * driver is missing or whose settings break what is promised, UnavailableError if it could not be reached within
- * `timeout` (a store of caches alone may be away). `close()` closes what was connected by a URL; a backend that you
- * made is yours to close.
+ * driver is missing or whose settings break its promises, UnavailableError if the store could not be reached within
+ * `timeout` (a store of caches alone may be away). `close()` closes the backend of a URL. A backend that you made is
+ * yours to close.
  */
 export async function connect(target: string | Backend, options?: ConnectOptions): Promise<Holdfast> {
-  // Loaded when it is first used, so that importing the package costs next to nothing.
+  // Loaded on first use, so that importing the package costs next to nothing.
   const { reachHoldfast } = await import("./reach.ts");
   return reachHoldfast(target, options);
 }

@@ -11,23 +11,23 @@ import { closeOwn } from "./registry.ts";
 export interface ExamineOptions {
   /** Bounds all of it. Default: `"15s"`. */
   readonly timeout?: Duration | undefined;
-  /** More backends than those of this package, for a URL: as `defineBackend` gave them. */
+  /** More backends than those of this package, for a URL: the results of `defineBackend`. */
   readonly backends?: readonly BackendDefinition[] | undefined;
 }
 
-/** What `examine` found out. */
+/** The result of `examine`. */
 export interface Examined extends Examination {
   /** The backend's name, such as `"lmdb"`. */
   readonly backend: string;
 }
 
 const DEFAULT_TIMEOUT = 15_000;
-/** How long before all of it is over a backend is to end by itself, in ms. */
+/** How long before the timeout a backend must end by itself, in ms. */
 const lastWord = 100;
-/** How many reads are timed where a backend does not time its own. */
+/** How many reads are timed if the backend does not time any. */
 const READS = 50;
 
-/** What `examine` does. */
+/** The work of `examine`. */
 export async function examineTarget(target: string | Backend, options: ExamineOptions = {}): Promise<Examined> {
   const timeout = options.timeout === undefined ? DEFAULT_TIMEOUT : toMs(options.timeout, "timeout");
   const reached = await reach(target, "the first argument", "all", options.backends);
@@ -35,7 +35,7 @@ export async function examineTarget(target: string | Backend, options: ExamineOp
   try {
     const deadline = backend.time.monotonic() + timeout;
     const call = { signal: undefined, deadline };
-    // The backend knows where it was not answered, and why: it is to say so before the time is over.
+    // The backend knows best what was not answered, and why: it gets a deadline that leaves time to say so.
     const own = deadline - Math.min(lastWord, timeout / 10);
     const examining = backend.examine?.({ deadline: own }) ?? examineOpened(backend, own);
     return { backend: backend.name, ...(await bounded(examining, call, backend.time, backend.name)) };
@@ -44,7 +44,7 @@ export async function examineTarget(target: string | Backend, options: ExamineOp
   }
 }
 
-/** What can be said of a backend that says nothing of itself. */
+/** The examination of a backend that has none of its own. */
 async function examineOpened(backend: Backend, deadline: number): Promise<Examination> {
   const { capabilities } = await backend.open();
   return {

@@ -33,10 +33,10 @@ type Own<Options> = Omit<Options, "service" | "transactions">;
  * One instance of an application: its stores, caches and locks in one place. Made by `connect`.
  *
  * A name stands for one object: `state`, `cache` and `lock` make it at their first call and give the same at later
- * ones, which name the same options (compared one by one with `Object.is`) or none. Other options are refused with
- * InvalidArgumentError. Names are few and known when the program is written; what varies is a key. Of more than a
- * thousand names, the objects that nobody holds or listens to any more are given back and made anew with the same
- * options when they are asked for again.
+ * calls, which name the same options (compared one by one with `Object.is`) or none. Other options are refused with
+ * InvalidArgumentError. Names should be few and known when the program is written; keys vary. Of more than a thousand
+ * names, objects that nobody holds or listens to any more are given back, and made anew with the same options when they
+ * are asked for again.
  */
 export class Holdfast {
   /** The service that was given to `connect`. */
@@ -91,11 +91,11 @@ export class Holdfast {
   }
 
   /**
-   * Runs `fn` and commits what it wrote through `tx` as one atomic step if all that it read is still so; else runs it
-   * again, until the timeout; after its second conflict it takes its turn, first come first served. If `fn` throws,
-   * nothing is written and its error is thrown.
+   * Runs `fn`, and commits what it wrote through `tx` as one atomic step, if nothing that it read has changed. Else
+   * runs it again, until the timeout; after its second conflict it waits for its turn, first come first served. If `fn`
+   * throws, nothing is written and its error is thrown.
    *
-   * Rejects with ConflictError (others kept changing what it read; `tries` tells how often it was tried), FencedError
+   * Rejects with ConflictError (others kept changing what it read; `tries` says how often it was tried), FencedError
    * (with `lease`), UnsupportedError where the backend cannot write these keys together, IndeterminateError, or what
    * `fn` throws.
    */
@@ -112,8 +112,9 @@ export class Holdfast {
   }
 
   /**
-   * Reads from the store, and from that of the caches if it is another one; the time it took in ms. Rejects with
-   * UnavailableError where one does not answer within the timeout, and with the signal's reason when aborted.
+   * Reads from the store, and from the store of the caches if it is another one. Resolves with the time it took, in ms.
+   * Rejects with UnavailableError if a store does not answer within the timeout, and with the signal's reason when
+   * aborted.
    */
   async ping(options?: CallOptions): Promise<number> {
     const key = { space: space("state", this.service, "ping"), key: "ping" };
@@ -127,11 +128,13 @@ export class Holdfast {
   }
 
   /**
-   * Refuses new work, lets running functions finish for at most `drain`, aborts the rest (a lease's `signal` says
-   * `why: "closed"`), releases what is held, and closes what `connect` opened; a backend that was handed in stays
-   * open. Elections are told at once: their `signal` aborts. Functions from inside of which it is called are not
-   * waited for, for they wait for it: their leases end, and what they would write or load is refused with
-   * UnavailableError. Idempotent. Calls from then on reject with UnavailableError.
+   * Refuses new work, lets running functions finish for at most `drain`, aborts the rest (a lease's `signal` says `why:
+   * "closed"`), releases what is held, and closes what `connect` opened. A backend that was handed in stays open. The
+   * `signal` of an election aborts at once.
+   *
+   * It does not wait for functions from inside of which it is called, for they wait for it: their leases end, and their
+   * writes and loads are refused with UnavailableError. Idempotent. Later calls of the instance reject with
+   * UnavailableError.
    */
   close(): Promise<void> {
     for (const instance of this.#instances()) instance.userFunctions.exempt();
@@ -153,7 +156,7 @@ export class Holdfast {
   }
 }
 
-/** What a Holdfast works on. */
+/** The parts of a Holdfast. */
 interface Parts {
   readonly main: Instance;
   /** The same, or another one. */
@@ -162,8 +165,8 @@ interface Parts {
 }
 
 /**
- * Makes a Holdfast on what was reached, the caches' backend last if they have one of their own, once all of it
- * answers. A store of caches alone that is away is gone on without, as it would be if it went later.
+ * Makes a Holdfast on the backends that were reached, once all of them answer. If the caches have a backend of their
+ * own, it is the last. If it is away, the Holdfast goes on without it, as it would if it went away later.
  */
 export async function openHoldfast(reached: readonly Reached[], settings: ConnectSettings): Promise<Holdfast> {
   const instances = reached.map(({ backend }) => new Instance(backend, { timeout: settings.timeout }));

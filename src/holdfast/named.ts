@@ -5,23 +5,23 @@ type Given = Readonly<Record<string, unknown>>;
 
 const none: Given = {};
 
-/** What an application asked for by name: one object a name, so that all of its modules share it. */
+/** The stores, caches or locks of a Holdfast: one object a name, so that all modules of an application share it. */
 export class Named<T extends object> {
   readonly #what: string;
   readonly #made = new WeakNames<T>();
-  /** What they were made with, where that is anything: it is still so if the object was given back meanwhile. */
+  /** The options that they were made with, if any. They stay the same if the object was given back meanwhile. */
   readonly #options = new Map<string, Given>();
-  /** Names are often made with the same options: those are kept once. */
+  /** Many names are made with the same options, which are kept once. */
   #last: Given = none;
 
-  /** `what` is said in errors, such as `"cache"`. */
+  /** `what` names them in errors, such as `"cache"`. */
   constructor(what: string) {
     this.#what = what;
   }
 
   /**
-   * The object of that name, made at the first call with the options of that. Later calls give the same options or
-   * none. Throws InvalidArgumentError otherwise.
+   * The object of that name. The first call makes it with its options. Later calls give the same options or none.
+   * Throws InvalidArgumentError otherwise.
    */
   get<Options extends object>(name: string, options: Options | undefined, make: (options?: Options) => T): T {
     let value = this.#made.get(name);
@@ -52,7 +52,7 @@ export class Named<T extends object> {
   }
 }
 
-/** The options that are not the same in both. */
+/** The names of the options that differ. */
 function difference(before: Given, now: Given): readonly string[] {
   const names = new Set([...Object.keys(before), ...Object.keys(now)]);
   return [...names].filter((option) => !Object.is(before[option], now[option]));

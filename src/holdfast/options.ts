@@ -6,8 +6,8 @@ import type { Backend, BackendDefinition } from "../port/index.ts";
 /** Options of `connect`. */
 export interface ConnectOptions {
   /**
-   * Whose stores, caches and locks these are: the same service and name are the same records. At most 256 bytes of
-   * UTF-8. Default: `""`.
+   * The service that the stores, caches and locks belong to: the same service and name are the same records. At most
+   * 256 bytes of UTF-8. Default: `""`.
    */
   readonly service?: string | undefined;
   /** Bounds the requests of each call to the store, unless the call says otherwise. Default: `"5s"`. */
@@ -15,14 +15,13 @@ export interface ConnectOptions {
   /** How long `close` waits for running functions before it aborts them; 0 does not wait. Default: `"10s"`. */
   readonly drain?: Duration | undefined;
   /**
-   * Where caches are, if not with the rest: a URL or a backend. A server named by a URL may evict: it holds caches
-   * only. One that cannot be reached within `timeout` does not fail `connect`: the caches go on without it, which
-   * `cacheStoreDown` tells at their first call.
+   * The store of the caches, if it is another one: a URL or a backend. A server named by a URL here may evict, for it
+   * holds caches only. If it cannot be reached within `timeout`, `connect` does not fail: the caches go on without it,
+   * and emit `cacheStoreDown` at their first call.
    */
   readonly cache?: string | Backend | undefined;
   /**
-   * More backends than those of this package, for URLs: as `defineBackend` gave them. They come before these.
-   * Default: none.
+   * More backends than those of this package, for URLs: the results of `defineBackend`. They come first. Default: none.
    */
   readonly backends?: readonly BackendDefinition[] | undefined;
 }
@@ -30,12 +29,12 @@ export interface ConnectOptions {
 /** Options of `connect`, resolved. Durations in ms. */
 export interface ConnectSettings {
   readonly service: string;
-  /** Undefined leaves it to the instance. */
+  /** Undefined for the default of an instance. */
   readonly timeout: number | undefined;
   readonly drain: number;
 }
 
-/** How long closing waits for running functions unless told otherwise, in ms. */
+/** How long a close waits for running functions by default, in ms. */
 export const DEFAULT_DRAIN = 10_000;
 
 export function resolveConnectOptions(options: ConnectOptions = {}): ConnectSettings {

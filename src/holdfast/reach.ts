@@ -5,7 +5,7 @@ import { openHoldfast, type Holdfast } from "./holdfast.ts";
 import { resolveConnectOptions, type ConnectOptions } from "./options.ts";
 import { closeOwn, findBackend, type Reached } from "./registry.ts";
 
-/** What `connect` does. */
+/** The work of `connect`. */
 export async function reachHoldfast(target: string | Backend, options: ConnectOptions | undefined): Promise<Holdfast> {
   const settings = resolveConnectOptions(options);
   const reached: Reached[] = [];
@@ -19,7 +19,7 @@ export async function reachHoldfast(target: string | Backend, options: ConnectOp
   }
 }
 
-/** The backend that is meant. Throws InvalidArgumentError. */
+/** The backend of a URL, or the given one. Throws InvalidArgumentError. */
 export async function reach(
   target: unknown,
   what: string,

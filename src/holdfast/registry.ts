@@ -6,8 +6,8 @@ import { closingShared } from "./closing.ts";
 import { checkDefinition } from "./definition.ts";
 
 /**
- * The backend that a URL means: one of those that are given, or of this package. Loads its module, and no other. No
- * I/O besides.
+ * The backend of a URL: one of the given ones, or one of this package. Loads the module of that backend only. No other
+ * I/O.
  */
 export async function findBackend(
   text: string,

@@ -218,7 +218,7 @@ export class StoreCore<T> {
     return value instanceof Promise ? value.then((late) => entryOf(record, late)) : entryOf(record, value);
   }
 
-  /** When something written now expires, by this machine's clock unless it was told. */
+  /** When an entry that is written now expires. By this machine's clock, unless the call gave the time. */
   expiry(ttl: Exclude<Ttl, "keep"> | undefined): number | undefined {
     if (ttl === undefined) return undefined;
     return typeof ttl === "number" ? this.instance.time.wall() + ttl : ttl.at;

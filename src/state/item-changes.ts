@@ -33,7 +33,7 @@ export async function modifyItem<T>(
 ): Promise<Entry<T> | undefined> {
   const { key } = item.key;
   const keepTtl = checkKeepTtl(options);
-  const told = resolveEnd(options, "keep" as const);
+  const end = resolveEnd(options, "keep" as const);
   for (let tries = 0; tries < mostTries; tries++) {
     const current = await valueOf(ledger, item);
     const { revision } = item;
@@ -49,8 +49,8 @@ export async function modifyItem<T>(
     }
     const encoded = await item.core.values.encode(next, key);
     if (item.revision !== revision) continue;
-    const keeps = told === "keep" || (keepTtl && item.exists);
-    ledger.put(item, encoded, keeps ? item.remainder : told);
+    const keeps = end === "keep" || (keepTtl && item.exists);
+    ledger.put(item, encoded, keeps ? item.remainder : end);
     return item.entry(item.core.values.reopen(encoded.payload, key));
   }
   throw new InvalidArgumentError("the function of an update must not write the same key itself", { key });

@@ -33,10 +33,10 @@ export async function modify<T>(
   instance.assertTaking();
   const call = instance.call(options);
   const key = core.at(rawKey);
-  const told = resolveEnd(options, "keep" as const);
+  const end = resolveEnd(options, "keep" as const);
   const ends = {
-    existing: checkKeepTtl(options) ? "keep" : told,
-    created: told === "keep" ? core.ttl : told,
+    existing: checkKeepTtl(options) ? "keep" : end,
+    created: end === "keep" ? core.ttl : end,
     creates,
   } as const;
   const opened = host.known ?? (await host.ready(call));
