@@ -43,7 +43,10 @@ interface Shared {
   users: number;
 }
 
-/** One environment a directory, whatever the number of backends: two writing handles of one process could block each other. */
+/**
+ * One environment a directory, whatever the number of backends: two writing handles of one process could block each
+ * other.
+ */
 const environments = new Map<string, Shared>();
 /** Environments on their way out, which the next one of their directory waits for. */
 const closing = new Map<string, Promise<void>>();

@@ -4,8 +4,8 @@ import { recordBytes, writeRecord } from "./layout.ts";
 import { code, condition, firstBytes, flag, keptBytes, mark, ttl } from "./wire.ts";
 
 /**
- * Writes groups into memory that is shared with the commit thread, and grows as needed. Shared, because to move a buffer back
- * and forth costs either side a new object to collect for each batch.
+ * Writes groups into memory that is shared with the commit thread, and grows as needed. Shared, because to move a
+ * buffer back and forth costs either side a new object to collect for each batch.
  */
 export class BatchWriter {
   /** What it writes into; another one once it had to grow. */

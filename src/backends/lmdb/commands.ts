@@ -3,7 +3,9 @@ import type { PeerRecord, Watched } from "./meta.ts";
 
 /** What the backend itself asks of the commit thread, beside the groups of its callers. */
 export type Command =
-  /** Has changes of a space (its id) or messages to a topic told to this process; the result is where the log stands. */
+  /**
+   * Has changes of a space (its id) or messages to a topic told to this process; the result is where the log stands.
+   */
   | { readonly do: "watch"; readonly what: Watched; readonly on: boolean }
   /** Tells `body` to everybody who listens to the topic. */
   | { readonly do: "publish"; readonly topic: string; readonly body: string }
@@ -38,14 +40,19 @@ export interface Done {
   readonly passing: readonly (string | number)[];
 }
 
-/** A message of the commit thread: `ready` or `refused` first, then one for each batch; `null` when there is nothing to tell. */
+/**
+ * A message of the commit thread: `ready` or `refused` first, then one for each batch; `null` when there is nothing
+ * to tell.
+ */
 export type WorkerMessage =
   | { readonly type: "ready"; readonly epoch: number }
   | { readonly type: "refused"; readonly error: WiredError }
   | Done
   | null;
 
-/** A batch: which of the shared memories, how many bytes of it, and the memory itself when it is another than before. */
+/**
+ * A batch: which of the shared memories, how many bytes of it, and the memory itself when it is another than before.
+ */
 export type WorkerRequest = readonly [slot: number, length: number, memory?: SharedArrayBuffer] | "close";
 
 /** An error as it crosses threads. */

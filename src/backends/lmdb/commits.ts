@@ -9,8 +9,8 @@ import { unknown } from "./failures.ts";
 import type { WorkerHost } from "./worker-host.ts";
 
 /**
- * Limits of a batch: how long it holds up other processes and the event loop, for the machine's lock is kept until it is flushed.
- * Two full batches of the callers' share a flush.
+ * Limits of a batch: how long it holds up other processes and the event loop, for the machine's lock is kept until it
+ * is flushed. Two full batches of the callers' share a flush.
  */
 const maxOps = 512;
 const maxBytes = 1024 * 1024;
@@ -18,8 +18,8 @@ const maxBytes = 1024 * 1024;
 const toldAtOnce = 32;
 
 /**
- * The queue in front of the commit thread. One batch is with the thread, the next one is gathered and encoded meanwhile; what
- * does not fit waits. Every call ends by its deadline, whatever the thread does.
+ * The queue in front of the commit thread. One batch is with the thread, the next one is gathered and encoded
+ * meanwhile; what does not fit waits. Every call ends by its deadline, whatever the thread does.
  */
 export class Commits {
   readonly #onDone: (done: Done) => void;
@@ -129,8 +129,8 @@ export class Commits {
   }
 
   /**
-   * Settles what was answered, a part at a time and each in a turn of the loop of its own: answers that come as fast as they
-   * are taken would be taken without end, with no timer and no socket served between.
+   * Settles what was answered, a part at a time and each in a turn of the loop of its own: answers that come as fast
+   * as they are taken would be taken without end, with no timer and no socket served between.
    */
   readonly #tell = (): void => {
     const told = this.#answered.splice(0, toldAtOnce);
@@ -209,8 +209,8 @@ export class Commits {
   }
 
   /**
-   * Drops what nobody waits for any more, once it is most of the queue, which may stand still for as long as the thread is held
-   * up. So no call costs more than a few steps.
+   * Drops what nobody waits for any more, once it is most of the queue, which may stand still for as long as the
+   * thread is held up. So no call costs more than a few steps.
    */
   #tidy(): void {
     if (2 * this.#dead <= this.#queue.length - this.#taken) return;

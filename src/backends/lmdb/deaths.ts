@@ -5,7 +5,10 @@ import { metaKeys, readMeta, suffixes } from "./meta.ts";
 import type { Reads } from "./reads.ts";
 import type { Tables } from "./tables.ts";
 
-/** The kernel closes the sockets of a process a moment before its number is free: how soon to ask again, at first and at most, in ms. */
+/**
+ * The kernel closes the sockets of a process a moment before its number is free: how soon to ask again, at first and
+ * at most, in ms.
+ */
 const firstPause = 1;
 const longestPause = 40;
 /** How long to go on asking, in ms. */
@@ -26,8 +29,8 @@ interface DeathsOptions {
 }
 
 /**
- * Processes whose sockets are closed, which may mean that they are no more: asks the kernel until that is certain. Then passes on
- * what they held or stood in the way of, and clears up behind them.
+ * Processes whose sockets are closed, which may mean that they are no more: asks the kernel until that is certain.
+ * Then passes on what they held or stood in the way of, and clears up behind them.
  */
 export class Deaths {
   readonly #options: DeathsOptions;
@@ -69,7 +72,8 @@ export class Deaths {
     try {
       if (over) {
         await this.#passOn();
-        // A commit that was under way, of this process or of another, may have found it alive: an empty one comes after that.
+        // A commit that was under way, of this process or of another, may have found it alive: an empty one comes
+        // after that.
         await command({ do: "pass", locks: [] });
         await this.#passOn();
       }

@@ -47,7 +47,9 @@ export interface Directory {
   readonly sockets: string;
 }
 
-/** Makes or checks the directory. Throws InvalidArgumentError, UnsupportedError or UnavailableError, with what to do. */
+/**
+ * Makes or checks the directory. Throws InvalidArgumentError, UnsupportedError or UnavailableError, with what to do.
+ */
 export function prepareDirectory(wanted: string): Directory {
   try {
     fs.mkdirSync(wanted, { recursive: true });
@@ -107,7 +109,8 @@ function refuseNetwork(directory: string): void {
   const name = networkFileSystem(fs.statfsSync(directory).type, () => mountType(directory));
   if (name) {
     throw new UnsupportedError(
-      `the directory is on a network file system (${name}), where processes of several machines would corrupt it: use a local disk, or a server`,
+      `the directory is on a network file system (${name}), where processes of several machines ` +
+        "would corrupt it: use a local disk, or a server",
       context,
     );
   }
@@ -162,8 +165,8 @@ const lockBytes = 132 * 1024;
 const firstBytes = 512 * 1024;
 
 /**
- * Makes the lock file before the driver does, and full of zeros. The driver would make it of holes, and a hole that it writes to
- * on a full disk ends the process.
+ * Makes the lock file before the driver does, and full of zeros. The driver would make it of holes, and a hole that
+ * it writes to on a full disk ends the process.
  */
 function makeLockFile(directory: string, target: string): void {
   const { bavail, bsize } = fs.statfsSync(directory);
@@ -204,7 +207,8 @@ function readMarker(directory: string): string | undefined {
   if (found?.format === format && typeof found.domain === "string") return found.domain;
   throw new InvalidArgumentError(
     typeof found?.format === "number" && found.format > format
-      ? `the directory was made by a newer version (format ${found.format}, known is ${format}): update holdfast or choose another path`
+      ? `the directory was made by a newer version (format ${found.format}, known is ${format}): ` +
+          "update holdfast or choose another path"
       : `the directory's ${marker} cannot be read: restore it or choose another path`,
     context,
   );
@@ -225,7 +229,8 @@ function writeMarker(directory: string, file: string): string {
     const made = readMarker(directory);
     if (made !== undefined) return made;
     throw new InvalidArgumentError(
-      "the directory holds LMDB data of another program: choose an empty directory, since opening it could damage that data",
+      "the directory holds LMDB data of another program: choose an empty directory, since opening " +
+        "it could damage that data",
       context,
     );
   }
@@ -247,7 +252,8 @@ function socketDirectory(directory: string, domain: string): string {
   const found = fs.lstatSync(outside);
   if (!found.isDirectory() || (process.getuid && found.uid !== process.getuid())) {
     throw new InvalidArgumentError(
-      "the directory's path is too long for a socket in it, and the directory for temporary files is not ours: choose a shorter path",
+      "the directory's path is too long for a socket in it, and the directory for temporary files " +
+        "is not ours: choose a shorter path",
       context,
     );
   }

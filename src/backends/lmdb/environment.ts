@@ -3,7 +3,6 @@ import { drawId } from "../../base/ids.ts";
 import type { Time } from "../../base/time.ts";
 import { before } from "../common/deadline.ts";
 import { closedError } from "../common/failures.ts";
-import { checkMessage } from "../common/messages.ts";
 import { Opening } from "../common/opening.ts";
 import { Passing } from "../common/passing.ts";
 import type { Command } from "./commands.ts";
@@ -14,22 +13,24 @@ import { loadDriver } from "./driver.ts";
 import { openReadable, type Tables } from "./tables.ts";
 import { closedMeanwhile, toError } from "./failures.ts";
 import { processTag } from "../../base/process-tag.ts";
-import { metaKeys, readMeta, suffixes, type PeerRecord } from "./meta.ts";
+import type { PeerRecord } from "./meta.ts";
 import { Peers } from "./peers.ts";
 import { Reads } from "./reads.ts";
+import { Roster } from "./roster.ts";
 import { SignalHub } from "./signal-hub.ts";
 import { Sweeper } from "./sweeper.ts";
-import { WatchCache } from "./transaction.ts";
 import { WorkerHost } from "./worker-host.ts";
 
-/** Names this process, or this thread of it, in every directory, and starts with its tag. The ids of its sessions start with it. */
+/**
+ * Names this process, or this thread of it, in every directory, and starts with its tag. The ids of its sessions
+ * start with it.
+ */
 export const self = `${processTag()}.${drawId()}`;
 
 /** How often an open is tried that meets the end of another process. */
 const openTries = 20;
 /** How long a command of our own may take. */
 const commandTimeout = 60_000;
-
 /** Most locks that are passed on in one command. */
 const passedAtOnce = 64;
 
@@ -41,16 +42,15 @@ export class Environment {
   readonly #time: Time;
   readonly #mapSize: number;
   readonly #peers: Peers;
+  readonly #roster: Roster;
   readonly #deaths: Deaths;
   readonly #passing: Passing;
   readonly #sweeper: Sweeper;
   readonly #opening: Opening<WorkerHost>;
-  readonly #watches = new WatchCache();
   readonly #after: Promise<void> | undefined;
   #listening: Promise<void> | undefined;
   #host: WorkerHost | undefined;
   #tables: Tables | undefined;
-  #entering = false;
   #closed = false;
   /** Reads from the directory, while it is open. */
   reads: Reads | undefined;
@@ -62,7 +62,7 @@ export class Environment {
     this.#time = time;
     this.#mapSize = mapSize;
     this.commits = new Commits(time, ({ ping, passing }) => {
-      if (ping.length > 0) this.#wake(ping);
+      if (ping.length > 0) this.#roster.wake(ping);
       for (let i = 0; i < passing.length; i += 2) this.#passing.plan(passing[i] as string, passing[i + 1] as number);
     });
     this.#opening = new Opening("lmdb", time, () => this.#open());
@@ -79,8 +79,8 @@ export class Environment {
       tables: () => this.#tables,
       command: (command) => this.#command(command),
       onPatience: () => {
-        this.#checkSelf();
-        this.#link();
+        this.#roster.checkSelf();
+        this.#roster.link();
       },
     });
     this.#peers = new Peers({
@@ -91,7 +91,14 @@ export class Environment {
         this.signals.look();
         this.#deaths.suspect(peer);
       },
-      onStranger: () => this.#link(),
+      onStranger: () => this.#roster.link(),
+    });
+    this.#roster = new Roster({
+      self,
+      tables: () => this.#tables,
+      peers: this.#peers,
+      signals: this.signals,
+      command: (command) => this.#command(command),
     });
     this.#deaths = new Deaths({
       time,
@@ -141,13 +148,16 @@ export class Environment {
     host.go();
     this.reads = new Reads(this.#tables, host.epoch);
     // Before anything of ours can be committed: whoever waits for it later is to see our end.
-    this.#link();
+    this.#roster.link();
     this.commits.attach(host);
     this.#sweeper.start();
     return host;
   }
 
-  /** Starts the commit thread; tries again where the last process that had the directory open closed it in that instant. */
+  /**
+   * Starts the commit thread; tries again where the last process that had the directory open closed it in that
+   * instant.
+   */
   async #startHost(peer: PeerRecord): Promise<WorkerHost> {
     for (let tried = 1; ; tried++) {
       try {
@@ -190,26 +200,6 @@ export class Environment {
     });
   }
 
-  /** Connects to every process that has the directory open: each sees the end of the others, also one that is over already. */
-  #link(): void {
-    const tables = this.#tables;
-    if (!tables) return;
-    tables.root.resetReadTxn();
-    const ids = suffixes(tables.meta, metaKeys.peers, 1_000).filter((id) => id !== self);
-    this.#peers.link(ids.map((id) => this.#peer(id)).filter((peer) => peer !== undefined));
-    tables.root.resetReadTxn();
-  }
-
-  /** Publishes to a topic. */
-  async publish(topic: string, body: string): Promise<void> {
-    checkMessage(body, "lmdb");
-    await this.open();
-    this.#tables?.root.resetReadTxn();
-    // A subscription that has resolved is seen here.
-    if (this.#tables && !this.#watches.read(this.#tables).topics.has(topic)) return;
-    await this.#command({ do: "publish", topic, body });
-  }
-
   /** Lets the commit thread finish what was sent, and closes everything. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -234,38 +224,9 @@ export class Environment {
     if (this.#listening) await this.#peers.close();
   }
 
-  #peer(id: string): PeerRecord | undefined {
-    return this.#tables && readMeta<PeerRecord>(this.#tables.meta, metaKeys.peer(id));
-  }
-
-  #wake(ids: readonly string[]): void {
-    for (const id of ids) {
-      if (id === self) this.signals.look();
-      else {
-        this.#tables?.root.resetReadTxn();
-        const peer = this.#peer(id);
-        if (peer) this.#peers.ping(peer);
-      }
-    }
-  }
-
-  /** Others may have taken us for dead, when our socket's file was removed. */
-  #checkSelf(): void {
-    const tables = this.#tables;
-    if (!tables || this.#entering) return;
-    tables.root.resetReadTxn();
-    if (this.#peer(self)) return;
-    const peer: PeerRecord = { id: self, socket: this.#peers.socket };
-    this.#entering = true;
-    void this.#command({ do: "enter", peer })
-      .finally(() => (this.#entering = false))
-      .then(
-        () => this.signals.renew(),
-        () => this.signals.lose(),
-      );
-  }
-
-  /** Has locks passed on whose time has come; most often somebody has acted meanwhile, and there is nothing to commit. */
+  /**
+   * Has locks passed on whose time has come; most often somebody has acted meanwhile, and there is nothing to commit.
+   */
   #passOn(locks: readonly string[]): void {
     const due: string[] = [];
     for (const lock of locks) {

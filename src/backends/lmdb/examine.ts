@@ -14,7 +14,8 @@ const full = 8 * 1024 * 1024;
 const leavesOpen = [
   "All its processes must be in one container (pid namespace); another one is refused while they have it open.",
   "It is one machine's: what is lost with its disk is lost.",
-  "A process that is stopped inside a commit, or while it opens the directory, stalls every writer until it goes on or dies; their calls end by their timeout.",
+  "A process that is stopped inside a commit, or while it opens the directory, stalls every " +
+    "writer until it goes on or dies; their calls end by their timeout.",
 ];
 
 /** What can be said of a directory. It is opened only where there is a store in it, so that none is made. */

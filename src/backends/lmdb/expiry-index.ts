@@ -10,8 +10,9 @@ const timeBytes = 6;
 const latest = 2 ** 48 - 1;
 
 /**
- * The moment under which a record that lives for `ttl` is indexed: rounded up to a step of a sixteenth to an eighth of the ttl.
- * So a record written again and again has few entries, and none needs to be found and removed when it is overwritten.
+ * The moment under which a record that lives for `ttl` is indexed: rounded up to a step of a sixteenth to an eighth
+ * of the ttl. So a record written again and again has few entries, and none needs to be found and removed when it is
+ * overwritten.
  */
 export function sweepMoment(expiresAt: number, ttl: number): number {
   const step = 2 ** Math.max(0, Math.floor(Math.log2(Math.max(ttl, 1))) - 3);

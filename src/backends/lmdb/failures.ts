@@ -56,8 +56,9 @@ export function toError(error: WiredError | Error): HoldfastError {
 }
 
 /**
- * Whether an open failed since the last process that had the files open closed them just then: it destroys the mutexes in the lock
- * file, and whoever waited for it finds them so (EINVAL). The next one who comes alone makes them anew.
+ * Whether an open failed since the last process that had the files open closed them just then: it destroys the
+ * mutexes in the lock file, and whoever waited for it finds them so (EINVAL). The next one who comes alone makes them
+ * anew.
  */
 export function closedMeanwhile(error: unknown): boolean {
   return (error as { readonly cause?: { readonly code?: unknown } }).cause?.code === 22;

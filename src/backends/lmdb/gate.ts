@@ -6,8 +6,8 @@ const busyAt = 1;
 const patience = 5_000;
 
 /**
- * Keeps the process from ending in the middle of a transaction. A thread that is stopped there locks itself out while it
- * closes the data file: the process would never end, and every other one would wait for the lock it has.
+ * Keeps the process from ending in the middle of a transaction. A thread that is stopped there locks itself out while
+ * it closes the data file: the process would never end, and every other one would wait for the lock it has.
  */
 export class Gate {
   readonly memory: SharedArrayBuffer;

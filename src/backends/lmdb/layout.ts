@@ -2,8 +2,8 @@ import { utf8Length } from "../../base/keys.ts";
 import type { Payload, Stamp, StoredRecord } from "../../port/index.ts";
 
 /*
- * A record: flags (1 byte), length of the id (1), when it expires (8, a double, only with the flag), length of the stamps (4,
- * only with the flag), id, stamps, payload. A stamp: length of its key (2), key, length of its id (1), id.
+ * A record: flags (1 byte), length of the id (1), when it expires (8, a double, only with the flag), length of the
+ * stamps (4, only with the flag), id, stamps, payload. A stamp: length of its key (2), key, length of its id (1), id.
  */
 const typeMask = 3;
 const ascii = 0;

@@ -39,7 +39,10 @@ type Encoded = readonly [
   marks: readonly (readonly [owner: string, until: number])[],
 ];
 
-/** The lock under `key`, reaped at `now`: also of processes that are no more. Of another boot (epoch) only its grant is left. */
+/**
+ * The lock under `key`, reaped at `now`: also of processes that are no more. Of another boot (epoch) only its grant
+ * is left.
+ */
 export function readLock(locks: LmdbStore, key: LmdbKey, epoch: number, now: number): StoredLock {
   const bytes = locks.getBinaryFast(key);
   if (!bytes) return { ...emptyLock(), sweepAt: 0, waiting: [], stored: false };

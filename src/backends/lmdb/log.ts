@@ -25,8 +25,8 @@ export function head(meta: LmdbStore): number {
 }
 
 /**
- * Appends entries within a transaction, and removes those that are too old. An entry takes a position for each KiB it is
- * long, so the log is bounded in bytes too.
+ * Appends entries within a transaction, and removes those that are too old. An entry takes a position for each KiB it
+ * is long, so the log is bounded in bytes too.
  */
 export function append(log: LmdbStore, meta: LmdbStore, entries: readonly LogEntry[]): void {
   const first = head(meta);

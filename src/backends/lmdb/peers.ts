@@ -23,8 +23,8 @@ interface PeersOptions {
 }
 
 /**
- * The sockets between the processes of a directory. A byte wakes a process to read the log; a connection that breaks without
- * a farewell says that its process is no more. None of them keeps the process alive.
+ * The sockets between the processes of a directory. A byte wakes a process to read the log; a connection that breaks
+ * without a farewell says that its process is no more. None of them keeps the process alive.
  */
 export class Peers {
   readonly #options: PeersOptions;
@@ -45,12 +45,12 @@ export class Peers {
   }
 
   /**
-   * Starts to listen. Rejects with UnsupportedError when another thread of this process has the directory open, or a process of
-   * another space of process numbers, as another container has.
+   * Starts to listen. Rejects with UnsupportedError when another thread of this process has the directory open, or a
+   * process of another space of process numbers, as another container has.
    *
-   * The driver's locks hold numbers of processes and threads, so two spaces on one directory would take each other's. Whoever
-   * wants it listens first and looks for others then: of two that come at once at least one sees the other. That one stops to
-   * listen, and looks again after a pause by chance; one that is there each time is there to stay.
+   * The driver's locks hold numbers of processes and threads, so two spaces on one directory would take each other's.
+   * Whoever wants it listens first and looks for others then: of two that come at once at least one sees the other.
+   * That one stops to listen, and looks again after a pause by chance; one that is there each time is there to stay.
    */
   async listen(): Promise<void> {
     if (!knowsSpace()) throw unknownSpace();
@@ -80,7 +80,8 @@ export class Peers {
       if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw unusable(error);
       if (await isAnswered(at)) {
         throw new UnsupportedError(
-          "the directory is open in another thread of this process, or through another copy of the package: two writers of one process can block each other, so open it in one place",
+          "the directory is open in another thread of this process, or through another copy of the " +
+            "package: two writers of one process can block each other, so open it in one place",
           { backend: "lmdb" },
         );
       }
@@ -182,7 +183,8 @@ export class Peers {
     socket.on("data", heard);
     socket.once("connect", () => (dead = true));
     socket.on("error", ({ code }: NodeJS.ErrnoException) => {
-      // Nobody listens there any more. Any other failure to connect says nothing: one that is stopped may have too many waiting.
+      // Nobody listens there any more. Any other failure to connect says nothing: one that is stopped may have too
+      // many waiting.
       if (code === "ECONNREFUSED" || code === "ENOENT") dead = true;
     });
     socket.once("close", () => {
@@ -203,14 +205,17 @@ const looks = 14;
 
 function unknownSpace(): UnsupportedError {
   return new UnsupportedError(
-    "/proc/self/ns/pid cannot be read, so processes of another container could not be told from those of this one: mount /proc",
+    "/proc/self/ns/pid cannot be read, so processes of another container could not be told from " +
+      "those of this one: mount /proc",
     { backend: "lmdb" },
   );
 }
 
 function sharedWithOthers(): UnsupportedError {
   return new UnsupportedError(
-    "the directory is open in another container (pid namespace), and the locks in it name processes by numbers that mean others there: run all that share it in one container or with one pid namespace, wait until the other has ended, or use a server",
+    "the directory is open in another container (pid namespace), and the locks in it name " +
+      "processes by numbers that mean others there: run all that share it in one container or with " +
+      "one pid namespace, wait until the other has ended, or use a server",
     { backend: "lmdb" },
   );
 }
@@ -219,7 +224,9 @@ function unusable(cause: unknown): HoldfastError {
   const { code } = cause as NodeJS.ErrnoException;
   if (code === "ENOSPC" || code === "EDQUOT") return toError(cause as Error);
   return new UnsupportedError(
-    "no socket can be made beside the data, by which the processes that share it wake each other: use a local disk whose file system has sockets, and grant write permission on the directory's sockets folder",
+    "no socket can be made beside the data, by which the processes that share it wake each other: " +
+      "use a local disk whose file system has sockets, and grant write permission on the " +
+      "directory's sockets folder",
     { backend: "lmdb", cause },
   );
 }

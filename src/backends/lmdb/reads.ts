@@ -5,7 +5,6 @@ import { nextTurn, passes } from "../common/lock-rules.ts";
 import { checkLimit, cursorAfter, lastOf, listsLocks } from "../common/pages.ts";
 import type { View, Written } from "../common/view.ts";
 import { leaseNow } from "./clock.ts";
-import { isExpired, readRecord, stampsOf } from "./layout.ts";
 import { readLock, type StoredLock } from "./lock-table.ts";
 import { TableView } from "./table-view.ts";
 import type { Tables } from "./tables.ts";
@@ -66,44 +65,32 @@ function refuseWrite(): never {
  */
 export class Reads {
   readonly #tables: Tables;
-  readonly #epoch: number;
   readonly #view: ReadView;
 
   constructor(tables: Tables, epoch: number) {
     this.#tables = tables;
-    this.#epoch = epoch;
     this.#view = new ReadView(tables, epoch);
   }
 
   /** Runs a group that {@link onlyReads}; `undefined` when it finds a lock that must be passed on first. */
   group(group: Group): Outcome | undefined {
-    const { root } = this.#tables;
-    root.resetReadTxn();
-    try {
-      this.#view.begin();
-      const outcome = decide<Key, Written>(this.#view, group, "");
-      return this.#view.isStale ? undefined : outcome;
-    } finally {
-      root.resetReadTxn();
-    }
+    return this.#snapshot((view) => {
+      const outcome = decide<Key, Written>(view, group, "");
+      return view.isStale ? undefined : outcome;
+    });
   }
 
   /** In how many ms the lock under that key id may pass on by itself; 0 for now, Infinity for never. */
   passesIn(id: string): number {
-    const { root, locks } = this.#tables;
-    root.resetReadTxn();
-    try {
-      const now = leaseNow();
-      const lock = readLock(locks, id, this.#epoch, now);
-      return passes(lock) ? 0 : nextTurn(lock) - now;
-    } finally {
-      root.resetReadTxn();
-    }
+    return this.#snapshot((view) => {
+      const lock = readLock(this.#tables.locks, id, view.epoch, view.now);
+      return passes(lock) ? 0 : nextTurn(lock) - view.now;
+    });
   }
 
   /** A page of a space, in the order of the keys' bytes. The cursor is the last key looked at. */
   page(query: Query): Page {
-    const { root, locks, records } = this.#tables;
+    const { locks, records } = this.#tables;
     checkLimit(query, "lmdb");
     const { space, prefix, limit } = query;
     const after = lastOf(query, "lmdb");
@@ -111,30 +98,35 @@ export class Reads {
     // Behind a key come only longer ones: its bytes and a zero are where the next one may start.
     const start = after === undefined ? first : Buffer.from(`${after}\0`);
     const end = Buffer.concat([first, Buffer.from([255])]);
-    const store = listsLocks(space) ? locks : records;
-    root.resetReadTxn();
-    try {
-      const ids = Array.from(store.getKeys({ start, end, limit }), (key) => key.toString());
-      const listed = ids.map((id) => (store === locks ? this.#lock(id, space.id) : this.#record(id, query)));
+    const isLocks = listsLocks(space);
+    return this.#snapshot((view) => {
+      const ids = Array.from((isLocks ? locks : records).getKeys({ start, end, limit }), (key) => key.toString());
+      const keys = ids.map((id): Key => ({ space, key: id.slice(space.id.length) }));
+      const listed = keys.map((key) => (isLocks ? lockOf(view, key) : recordOf(view, key, query)));
       const last = ids.length < limit ? undefined : ids.at(-1);
       const found = listed.filter((record) => record !== undefined);
       return { records: found, cursor: last === undefined ? undefined : cursorAfter(last) };
+    });
+  }
+
+  #snapshot<T>(read: (view: ReadView) => T): T {
+    const { root } = this.#tables;
+    root.resetReadTxn();
+    try {
+      this.#view.begin();
+      return read(this.#view);
     } finally {
       root.resetReadTxn();
     }
   }
+}
 
-  #lock(id: string, space: string): ListedRecord | undefined {
-    const { holds, queue } = readLock(this.#tables.locks, id, this.#epoch, leaseNow());
-    return holds.length + queue.length > 0 ? { key: id.slice(space.length), id: "", value: "" } : undefined;
-  }
+function lockOf(view: ReadView, key: Key): ListedRecord | undefined {
+  const { holds, queue } = view.lock(key);
+  return holds.length + queue.length > 0 ? { key: key.key, id: "", value: "" } : undefined;
+}
 
-  #record(id: string, { space, keysOnly }: Query): ListedRecord | undefined {
-    const { records } = this.#tables;
-    const bytes = records.getBinaryFast(id);
-    if (!bytes || isExpired(bytes, Date.now())) return undefined;
-    const record = readRecord(id.slice(space.id.length), bytes, records.lastSize, keysOnly);
-    const stamps = stampsOf(bytes);
-    return stamps.length > 0 ? { ...record, stamps } : record;
-  }
+function recordOf(view: ReadView, key: Key, { keysOnly }: Query): ListedRecord | undefined {
+  const found = view.find(key);
+  return found && view.show(key, found, { keyOnly: keysOnly, stamped: "show" });
 }

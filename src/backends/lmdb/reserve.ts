@@ -8,7 +8,10 @@ import type { LmdbRoot } from "./driver.ts";
 const basePages = 16;
 /** Pages that an operation may touch: of the records or locks, of the expiry index, of the log or of who waits. */
 const pagesEach = 3;
-/** What writes of values leave to all else, so that on a full disk locks still pass on and records can be deleted, in pages. */
+/**
+ * What writes of values leave to all else, so that on a full disk locks still pass on and records can be deleted, in
+ * pages.
+ */
 const spared = 64;
 /** The file grows by as much at least, in bytes. */
 const step = 256 * 1024;
@@ -19,8 +22,9 @@ const zeros = Buffer.alloc(64 * 1024);
 const newFiles = 1024 * 1024;
 
 /**
- * Throws the system's error where there is no room for new files, which the driver is about to make: it takes the process down
- * when it cannot. The room is taken and given back, so that none can be had by asking but not by writing.
+ * Throws the system's error where there is no room for new files, which the driver is about to make: it takes the
+ * process down when it cannot. The room is taken and given back, so that none can be had by asking but not by
+ * writing.
  */
 export function probeRoom(directory: string): void {
   const probe = path.join(directory, `.room.${drawId()}`);
@@ -35,8 +39,8 @@ export function probeRoom(directory: string): void {
 const mostFiles = 16;
 
 /**
- * Throws the system's error where the process may not open as many files as the driver is about to: an open that fails midway in
- * there can take the process down.
+ * Throws the system's error where the process may not open as many files as the driver is about to: an open that
+ * fails midway in there can take the process down.
  */
 export function probeFiles(): void {
   const handles: number[] = [];
@@ -58,9 +62,9 @@ export interface Load {
 }
 
 /**
- * Room on the disk that is taken before it is needed. A write that fails for want of space inside of the driver overruns memory
- * of the process (it formats its message into too few bytes), so none may: the data file is written full of zeros ahead of its last
- * page, under the machine's write lock, by a call that fails cleanly.
+ * Room on the disk that is taken before it is needed. A write that fails for want of space inside of the driver
+ * overruns memory of the process (it formats its message into too few bytes), so none may: the data file is written
+ * full of zeros ahead of its last page, under the machine's write lock, by a call that fails cleanly.
  */
 export class Reserve {
   readonly #root: LmdbRoot;
@@ -81,7 +85,10 @@ export class Reserve {
     this.#pageSize = root.env.stat().pageSize;
   }
 
-  /** Makes room for a transaction, within it and before its first write. Throws the system's error, ENOSPC for one, when there is none. */
+  /**
+   * Makes room for a transaction, within it and before its first write. Throws the system's error, ENOSPC for one,
+   * when there is none.
+   */
   ensure({ ops, bytes, values }: Load): void {
     const number = this.#root.getWriteTxnId();
     // A number is used again when its transaction is undone; a higher one says that others have committed.

@@ -48,8 +48,8 @@ function resultOf(tx: Transaction, command: Command, self: string): unknown {
 }
 
 /**
- * Removes a step of what process `peer` left; whether there is more. Its places only if it says so itself or is surely no more:
- * else they end with their claims.
+ * Removes a step of what process `peer` left; whether there is more. Its places only if it says so itself or is
+ * surely no more: else they end with their claims.
  */
 function bury(tx: Transaction, peer: string, itself: boolean): boolean {
   const { meta } = tx.tables;

@@ -12,6 +12,7 @@ import type {
   Subscription,
 } from "../../port/index.ts";
 import { closedError, givenUp, notSent, refuse, type Limits } from "../common/failures.ts";
+import { checkMessage } from "../common/messages.ts";
 import { self, type Environment } from "./environment.ts";
 import { toError } from "./failures.ts";
 import { onlyReads, type Reads } from "./reads.ts";
@@ -35,7 +36,7 @@ export class LmdbSession implements Session {
     this.#onClose = onClose;
     this.signals = {
       subscribe: (to, listener) => this.#subscribe(to, listener),
-      publish: async (topic, body) => this.#live().publish(topic, body),
+      publish: (topic, body) => this.#publish(topic, body),
     };
   }
 
@@ -97,6 +98,13 @@ export class LmdbSession implements Session {
     const environment = this.#live();
     await environment.open();
     return environment.signals.subscribe(this.id, to, listener);
+  }
+
+  async #publish(topic: string, body: string): Promise<void> {
+    const environment = this.#live();
+    checkMessage(body, "lmdb");
+    await environment.open();
+    await environment.signals.publish(topic, body);
   }
 }
 

@@ -5,6 +5,7 @@ import type { Signal, Subscription } from "../../port/index.ts";
 import type { Command } from "./commands.ts";
 import type { Watched } from "./meta.ts";
 import type { Tables } from "./tables.ts";
+import { WatchCache } from "./transaction.ts";
 import { head, readLog, type LogEntry } from "./log.ts";
 
 /** Entries read of the log at a time, so that the event loop is not held up. */
@@ -20,7 +21,6 @@ interface Subscriber {
   readonly listener: Listener;
   /** Where it began: what is in the log before is not for it. */
   readonly from: number;
-  /** The space of a lock it waits for, by the lock's key id. */
 }
 
 /** Something that subscribers of this process want told. */
@@ -44,6 +44,7 @@ export class SignalHub {
   readonly #options: HubOptions;
   readonly #subscribers = new Set<Subscriber>();
   readonly #watched = new Map<string, Watch>();
+  readonly #watches = new WatchCache();
   /** Not all is registered, as a gap has said; another gap follows once it is. */
   #lost = false;
   #retrying = false;
@@ -77,6 +78,15 @@ export class SignalHub {
       if (what) this.#unwatch(what);
       if (this.#subscribers.size === 0) this.#timer?.clear();
     };
+  }
+
+  /** Publishes to a topic. */
+  async publish(topic: string, body: string): Promise<void> {
+    const tables = this.#options.tables();
+    tables?.root.resetReadTxn();
+    // A subscription that has resolved is seen here.
+    if (tables && !this.#watches.read(tables).topics.has(topic)) return;
+    await this.#options.command({ do: "publish", topic, body });
   }
 
   /** Ends what a session subscribed to. */
@@ -117,8 +127,8 @@ export class SignalHub {
   }
 
   /**
-   * The commit thread started anew, or others took us for dead: registers everything again. What cannot be is a gap, and tried
-   * again while somebody listens.
+   * The commit thread started anew, or others took us for dead: registers everything again. What cannot be is a gap,
+   * and tried again while somebody listens.
    */
   async renew(): Promise<void> {
     this.#forget();

@@ -26,7 +26,10 @@ export class SocketFolder {
     return `/proc/self/fd/${this.#handle}/${name}`;
   }
 
-  /** The name of a socket on which a live process of another space of numbers listens. Removes the sockets of those that are no more. */
+  /**
+   * The name of a socket on which a live process of another space of numbers listens. Removes the sockets of those
+   * that are no more.
+   */
   async foreigner(): Promise<string | undefined> {
     for (const entry of fs.readdirSync(this.#folder, { withFileTypes: true })) {
       const { name } = entry;

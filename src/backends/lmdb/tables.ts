@@ -47,8 +47,9 @@ const keyEncoder = {
 };
 
 /**
- * Opens the databases for the commit thread, while nobody commits. The process has one environment, which this call opens:
- * {@link openReadable} must share it, for an open without the mutex could take a commit of another process back.
+ * Opens the databases for the commit thread, while nobody commits. The process has one environment, which this call
+ * opens: {@link openReadable} must share it, for an open without the mutex could take a commit of another process
+ * back.
  */
 export function openWritable(driver: LmdbModule, files: DataFiles, mapSize: number): WritableTables {
   probeFiles();
@@ -89,8 +90,9 @@ function openRoot(driver: LmdbModule, file: string, mapSize: number, writable: b
     ...options,
     path: file,
     noSubdir: true,
-    // With it, a process that is killed while it flushes can leave the lock file behind the data: the flush is not under the write
-    // lock, and what the next process repairs may be what another one is just writing. Seen as commits that never ended.
+    // With it, a process that is killed while it flushes can leave the lock file behind the data: the flush is not
+    // under the write lock, and what the next process repairs may be what another one is just writing. Seen as
+    // commits that never ended.
     overlappingSync: false,
     readOnly: !writable,
     maxReaders: 2048,

@@ -61,7 +61,10 @@ export class Transaction extends TableView<WiredKey> implements View<WiredKey, W
     writeFloor(this.tables, bytes, fence, keepMs, this.wall);
   }
 
-  /** Below which no grant of `lock` may be: microseconds of the wall clock, and what was swept for a lock without a record. */
+  /**
+   * Below which no grant of `lock` may be: microseconds of the wall clock, and what was swept for a lock without a
+   * record.
+   */
   leastGrant(lock: StoredLock): number {
     const micros = this.wall * 1_000;
     if (lock.stored) return micros;

@@ -3,15 +3,17 @@ import type { GroupOn, OperationOn } from "../common/view.ts";
 import type { Load } from "./reserve.ts";
 
 /*
- * A batch, as the main thread hands it to the commit thread: one buffer, groups one behind the other.
- * Group: mark (1), guards (2), operations (2), length with this header (4). Guard: key, owner, grant (8). Key: length (2), length of
- * its space (2), bytes. Operation: code (1), key, then what the code needs.
+ * A batch, as the main thread hands it to the commit thread: one buffer, groups one behind the other. Group: mark
+ * (1), guards (2), operations (2), length with this header (4). Guard: key, owner, grant (8). Key: length (2), length
+ * of its space (2), bytes. Operation: code (1), key, then what the code needs.
  */
 export const code = { get: 1, check: 2, set: 3, delete: 4, floor: 5, lock: 6, command: 7, touch: 8 } as const;
 export const condition = { none: 0, absent: 1, id: 2 } as const;
 export const ttl = { none: 0, ms: 1, keep: 2, at: 3 } as const;
 export const flag = { stamped: 1, show: 2, keyOnly: 4, take: 8 } as const;
-/** What is to be known of a group before it is read: the record of a touch is written anew, so room is needed for it. */
+/**
+ * What is to be known of a group before it is read: the record of a touch is written anew, so room is needed for it.
+ */
 export const mark = { plain: 0, skipped: 1, touches: 2 } as const;
 
 /** What a wired `set` carries: the record as it is stored, with room for when it ends if it has a ttl. */

@@ -26,9 +26,8 @@ export class WorkerHost {
   }
 
   /**
-   * Starts the thread; rejects when it cannot open the data. The thread does nothing, and keeps the environment open, until
-   * {@link WorkerHost.go} or {@link WorkerHost.close}. is called when it ends
-   * afterwards, for whatever reason.
+   * Starts the thread; rejects when it cannot open the data. The thread does nothing, and keeps the environment open,
+   * until {@link WorkerHost.go} or {@link WorkerHost.close}. is called when it ends afterwards, for whatever reason.
    */
   static start(
     start: Omit<WorkerStart, "gate" | "shared">,
@@ -39,7 +38,8 @@ export class WorkerHost {
     const url = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
     if (url.protocol !== "file:" || !existsSync(fileURLToPath(url))) {
       throw new UnsupportedError(
-        "the lmdb backend's thread was not found beside its code, as happens when the package is bundled: leave holdfast out of the bundle (external)",
+        "the lmdb backend's thread was not found beside its code, as happens when the package is " +
+          "bundled: leave holdfast out of the bundle (external)",
         { backend: "lmdb" },
       );
     }
@@ -83,7 +83,10 @@ export class WorkerHost {
     Atomics.notify(field, 0);
   }
 
-  /** Hands over a batch: the first `length` bytes of `memory`. Each slot has one memory, sent again only when it is another. */
+  /**
+   * Hands over a batch: the first `length` bytes of `memory`. Each slot has one memory, sent again only when it is
+   * another.
+   */
   post(slot: number, memory: SharedArrayBuffer, length: number): void {
     const known = this.#memories[slot] === memory;
     this.#memories[slot] = memory;

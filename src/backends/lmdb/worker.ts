@@ -12,8 +12,8 @@ import { Transaction, WatchCache } from "./transaction.ts";
 import { BatchReader, code, firstBytes, keptBytes, type WiredKey } from "./wire.ts";
 
 /*
- * The commit thread: every write of the process goes through it, one batch at a time, so that the event loop waits neither
- * for a disk nor for another process.
+ * The commit thread: every write of the process goes through it, one batch at a time, so that the event loop waits
+ * neither for a disk nor for another process.
  */
 const start = workerData as WorkerStart;
 const gate = new Gate(start.gate);
@@ -98,7 +98,9 @@ function runGroup(tx: Transaction, read: BatchReader, at: number): Outcome | und
   return outcome.ok && outcome.results.every((result) => result === undefined) ? undefined : outcome;
 }
 
-/** Whether the transaction of that number, whose commit failed, surely never became visible: its number is free again. */
+/**
+ * Whether the transaction of that number, whose commit failed, surely never became visible: its number is free again.
+ */
 function undone(tables: WritableTables, number: number): boolean {
   let next = 0;
   try {
@@ -140,7 +142,10 @@ function enter(tables: WritableTables): number {
   return epoch;
 }
 
-/** The batch's bytes, in memory of our own: the driver takes addresses of that only, and what is written is altered on the way. */
+/**
+ * The batch's bytes, in memory of our own: the driver takes addresses of that only, and what is written is altered on
+ * the way.
+ */
 let own = Buffer.alloc(0);
 const memories: Uint8Array[] = [];
 
@@ -168,7 +173,8 @@ function guarded(body: () => void): void {
 async function main(): Promise<void> {
   const driver = await loadDriver();
   guarded(() => serve(driver));
-  // While it waits here the thread cannot end, so the environment that the main thread opens is surely the one of this thread.
+  // While it waits here the thread cannot end, so the environment that the main thread opens is surely the one of
+  // this thread.
   Atomics.wait(new Int32Array(start.shared), 0, 0);
 }
 

@@ -1,4 +1,3 @@
-import { UnavailableError } from "../../base/errors.ts";
 import { drawId } from "../../base/ids.ts";
 import { systemTime, type Time } from "../../base/time.ts";
 import type {
@@ -11,10 +10,13 @@ import type {
   Operation,
   Outcome,
   Page,
+  Query,
   Result,
   Session,
   Signals,
 } from "../../port/index.ts";
+import { closedError, givenUp, notSent } from "../common/failures.ts";
+import { checkLimit } from "../common/pages.ts";
 
 /**
  * Null accepts every call, so that nothing that runs on another backend is refused here. Its capabilities say which
@@ -40,6 +42,7 @@ const capabilities: Capabilities = {
   maxGroup: 4_096,
 };
 
+const backend = "null";
 /** All Null backends see the same: nothing. */
 const domain = "null";
 
@@ -55,7 +58,7 @@ export function nullBackend(options: { readonly time?: Time | undefined } = {}):
 }
 
 class NullBackend implements Backend {
-  readonly name = "null";
+  readonly name = backend;
   readonly time: Time;
   readonly #sessions = new Set<NullSession>();
   #closed = false;
@@ -65,7 +68,7 @@ class NullBackend implements Backend {
   }
 
   async open(): Promise<Opened> {
-    if (this.#closed) throw closedError();
+    if (this.#closed) throw closedError(backend);
     return { domain, capabilities };
   }
 
@@ -102,7 +105,7 @@ class NullSession implements Session {
   }
 
   executeNow(group: Group): Outcome {
-    if (this.#ended) return { ok: false, why: "failed", sent: false, error: closedError() };
+    if (this.#ended) return notSent(closedError(backend));
     const results: Result[] = [];
     for (let at = 0; at < group.ops.length; at++) {
       const op = group.ops[at] as Operation;
@@ -113,15 +116,12 @@ class NullSession implements Session {
   }
 
   async execute(groups: readonly Group[], call: ExecuteCall): Promise<readonly Outcome[]> {
-    return groups.map((group, i): Outcome => {
-      if (call.claim(i)) return this.executeNow(group);
-      const error = new UnavailableError("the call was given up", { backend: "null" });
-      return { ok: false, why: "failed", sent: false, error };
-    });
+    return groups.map((group, i) => (call.claim(i) ? this.executeNow(group) : givenUp(backend)));
   }
 
-  async page(): Promise<Page> {
+  async page(query: Query): Promise<Page> {
     this.#assertOpen();
+    checkLimit(query, backend);
     return { records: [] };
   }
 
@@ -161,14 +161,10 @@ class NullSession implements Session {
   }
 
   #assertOpen(): void {
-    if (this.#ended) throw closedError();
+    if (this.#ended) throw closedError(backend);
   }
 }
 
 function holdsOfNothing(condition: Condition | undefined): boolean {
   return condition === undefined || "absent" in condition;
-}
-
-function closedError(): UnavailableError {
-  return new UnavailableError("the backend is closed", { backend: "null" });
 }
