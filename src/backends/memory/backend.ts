@@ -22,8 +22,8 @@ import { MemoryServer } from "./server.ts";
 /** Which data a Memory backend is a client of. */
 export interface MemoryOptions {
   /**
-   * Data that every backend of this name in the process shares, for as long as the process lives. Without it (and
-   * without `server`) the backend has data of its own.
+   * Data that every backend of this name in the process shares, for as long as the process lives: it stays when all
+   * of them are closed. Without it (and without `server`) the backend has data of its own.
    */
   readonly name?: string | undefined;
   /** Data that is shared by handing it out. Not together with `name`. */
@@ -34,14 +34,17 @@ export interface MemoryOptions {
 
 const backend = "memory";
 
+/** Those that have a client, or hold data. */
 const named = new Map<string, MemoryServer>();
+/** No grant of a server that takes the place of one that was dropped is below. */
+let grantFloor = 0;
 
 /**
  * Everything in the memory of this process: exact, fast, and gone with it. Throws InvalidArgumentError for options that
  * exclude each other.
  */
 export function memoryBackend(options: MemoryOptions = {}): Backend {
-  return new MemoryBackend(serverOf(options));
+  return new MemoryBackend(serverOf(options), options.name);
 }
 
 function serverOf({ name, server, time }: MemoryOptions): MemoryServer {
@@ -53,20 +56,34 @@ function serverOf({ name, server, time }: MemoryOptions): MemoryServer {
   if (server) return server;
   if (name === undefined) return new MemoryServer({ time });
   let shared = named.get(name);
-  if (!shared) named.set(name, (shared = new MemoryServer()));
+  if (!shared) {
+    named.set(name, (shared = new MemoryServer()));
+    shared.raiseGrants(grantFloor);
+  }
   return shared;
+}
+
+/** Drops a server that nobody uses and in which nothing is left, so that names that come and go take no memory. */
+function dropIfEmpty(name: string, server: MemoryServer): void {
+  const floor = server.emptyFloor();
+  if (floor === undefined) return;
+  named.delete(name);
+  grantFloor = Math.max(grantFloor, floor);
 }
 
 class MemoryBackend implements Backend {
   readonly name = backend;
   readonly time: Time;
   readonly #server: MemoryServer;
+  /** The name that the server is shared by. */
+  readonly #shared: string | undefined;
   readonly #sessions = new Set<MemorySession>();
   #closed = false;
 
-  constructor(server: MemoryServer) {
+  constructor(server: MemoryServer, shared: string | undefined) {
     this.time = server.time;
     this.#server = server;
+    this.#shared = shared;
     server.attach();
   }
 
@@ -86,7 +103,7 @@ class MemoryBackend implements Backend {
     if (this.#closed) return;
     this.#closed = true;
     for (const session of [...this.#sessions]) session.end();
-    this.#server.detach();
+    if (this.#server.detach() && this.#shared !== undefined) dropIfEmpty(this.#shared, this.#server);
   }
 }
 

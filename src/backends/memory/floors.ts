@@ -38,6 +38,12 @@ export class Floors {
     this.#queue.schedule(floor, floor.until);
   }
 
+  /** Whether no floor is kept. */
+  isEmpty(): boolean {
+    for (const { until } of this.#table.items()) if (until > this.#instant.monotonic) return false;
+    return true;
+  }
+
   /** Called when a floor's time may have come. */
   visit(floor: Floor, now: number): void {
     if (floor.until <= now) this.#table.remove(floor.rows, floor.key);

@@ -65,9 +65,23 @@ export class Locks {
     if (until > now) {
       this.#queue.schedule(lock, until);
     } else if (lock.rows !== undefined) {
-      this.#grantFloor = Math.max(this.#grantFloor, lock.grant + 1);
+      this.raiseGrants(lock.grant + 1);
       this.table.remove(lock.rows, lock.key);
     }
+  }
+
+  raiseGrants(floor: number): void {
+    this.#grantFloor = Math.max(this.#grantFloor, floor);
+  }
+
+  /** Above every grant there was, if no lock is held, waited for or marked; else undefined. */
+  idleFloor(): number | undefined {
+    let floor = this.#grantFloor;
+    for (const lock of this.table.items()) {
+      if (rules.endOf(lock) > this.#instant.monotonic) return undefined;
+      floor = Math.max(floor, lock.grant + 1);
+    }
+    return floor;
   }
 
   /** Whether anybody holds the lock or waits for it. */

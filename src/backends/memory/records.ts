@@ -72,6 +72,12 @@ export class Records {
     if (slot !== undefined) this.#remove(slot);
   }
 
+  /** Whether no record is there. */
+  isEmpty(): boolean {
+    for (const { until } of this.table.items()) if (until > this.#instant.wall) return false;
+    return true;
+  }
+
   /** Called when a slot's time may have come. */
   visit(slot: Slot, wall: number): void {
     if (slot.until <= wall) this.#remove(slot);

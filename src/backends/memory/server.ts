@@ -27,6 +27,7 @@ export class MemoryServer {
   readonly bus = new Bus();
   readonly #instant: Instant;
   readonly #records: Records;
+  readonly #floors: Floors;
   readonly #locks: Locks;
   readonly #view: MemoryView;
   readonly #pages = new Pages();
@@ -35,7 +36,7 @@ export class MemoryServer {
   #clients = 0;
 
   constructor(options: { readonly time?: Time | undefined } = {}) {
-    const time = options.time ?? systemTime;
+    const { time = systemTime } = options;
     this.time = time;
     this.#instant = new Instant(time);
     const wall = (): number => time.wall();
@@ -45,11 +46,11 @@ export class MemoryServer {
       this.#instant.begin();
       this.#locks.visit(lock, now);
     });
-    const ofFloors = new DueQueue<Floor>(time, monotonic, (floor, now) => floors.visit(floor, now));
-    const floors = new Floors(this.#instant, ofFloors);
+    const ofFloors = new DueQueue<Floor>(time, monotonic, (floor, now) => this.#floors.visit(floor, now));
+    this.#floors = new Floors(this.#instant, ofFloors);
     this.#records = new Records(this.#instant, this.bus, ofRecords);
     this.#locks = new Locks(this.#instant, this.bus, ofLocks);
-    this.#view = new MemoryView(this.#instant, this.#records, floors, this.#locks);
+    this.#view = new MemoryView(this.#instant, this.#records, this.#floors, this.#locks);
     this.#queues = [ofRecords, ofLocks, ofFloors];
   }
 
@@ -58,9 +59,22 @@ export class MemoryServer {
     if (this.#clients++ === 0) for (const queue of this.#queues) queue.resume();
   }
 
-  /** A client went. @internal */
-  detach(): void {
-    if (--this.#clients === 0) for (const queue of this.#queues) queue.pause();
+  /** A client went; whether it was the last one. @internal */
+  detach(): boolean {
+    if (--this.#clients > 0) return false;
+    for (const queue of this.#queues) queue.pause();
+    return true;
+  }
+
+  /** No grant of a lock is to be below `floor`. @internal */
+  raiseGrants(floor: number): void {
+    this.#locks.raiseGrants(floor);
+  }
+
+  /** If nothing is left in it, the floor of grants that another one in its place must begin with. @internal */
+  emptyFloor(): number | undefined {
+    this.#instant.begin();
+    return this.#records.isEmpty() && this.#floors.isEmpty() ? this.#locks.idleFloor() : undefined;
   }
 
   /** Runs a group of a session at one instant. @internal */

@@ -34,6 +34,11 @@ export class Table<Item extends Placed> {
     return rows;
   }
 
+  /** Every item. */
+  *items(): IterableIterator<Item> {
+    for (const { items } of this.#spaces.values()) yield* items.values();
+  }
+
   /** Removes an item, and the space's rows with the last one. */
   remove(rows: Rows<Item>, key: string): void {
     rows.items.delete(key);

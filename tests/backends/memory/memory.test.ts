@@ -23,6 +23,32 @@ function acquire(session: Session, key: string, ttl = 10_000): number {
 }
 
 describe("memory", () => {
+  it("forgets a name that nobody uses once nothing is left under it, and keeps its grants rising", async () => {
+    const name = drawId();
+    const visit = async (use: (session: Session) => void): Promise<string> => {
+      const backend = memoryBackend({ name });
+      const { domain } = await backend.open();
+      use(backend.session());
+      await backend.close();
+      return domain;
+    };
+    let grant = 0;
+    const hold = (session: Session): void => {
+      const granted = acquire(session, "k");
+      assert.ok(granted > grant);
+      const hours = 3_600_000_000;
+      const held = { lock: lock("k"), owner: "a" };
+      const raised: Operation = { op: "extend", ...held, grant: granted, ttl: 1, raise: granted + hours };
+      ({ grant } = run(session, raised)[0] as Granted);
+      run(session, { op: "release", ...held });
+    };
+    const first = await visit((session) => run(session, { op: "set", key: record("k"), id: "1", value: "v" }));
+    assert.equal(await visit((session) => run(session, { op: "delete", key: record("k") })), first, "it held a record");
+    const second = await visit(hold);
+    assert.notEqual(second, first);
+    assert.notEqual(await visit(hold), second);
+  });
+
   it("is fresh for each backend, and shared by name or by server", async () => {
     const server = new MemoryServer();
     const name = drawId();
