@@ -41,7 +41,7 @@ export class EntryWriter {
    */
   async write(entries: readonly (Stamped | undefined)[], call: Call): Promise<readonly Kept[]> {
     const { capabilities } = this.#instance.known as Opened;
-    const armed = this.#stamps.outlive(neededBy(entries), call);
+    const armed = this.#arm(entries, call);
     const writes = entries.map((one) => (one ? this.#one(one, capabilities, call) : unwritten));
     const [kept] = await Promise.all([Promise.all(writes), armed]);
     return kept;
@@ -56,6 +56,21 @@ export class EntryWriter {
     const backend = this.#instance.backend.name;
     const message = `the value is ${bytes} bytes, and ${backend} takes at most ${maxValue}`;
     return new InvalidArgumentError(message, { backend, key });
+  }
+
+  /** Lets each stamp live as long as the entry of the longest ttl that bears it. */
+  #arm(entries: readonly (Stamped | undefined)[], call: Call): Promise<unknown> | undefined {
+    const [first] = entries;
+    // Mostly they have all of it in common.
+    if (first && entries.every((one) => one?.stamps === first.stamps && one.ttl === first.ttl)) {
+      return this.#stamps.outlive(first.stamps, first.ttl, call);
+    }
+    const longest = new Map<StampRecord, number>();
+    for (const entry of entries) {
+      if (!entry) continue;
+      for (const stamp of entry.stamps) longest.set(stamp, Math.max(entry.ttl, longest.get(stamp) ?? 0));
+    }
+    return Promise.all(Array.from(longest, ([stamp, ttl]) => this.#stamps.outlive([stamp], ttl, call)));
   }
 
   async #one({ entry, stamps, ttl, checks, if: when }: Stamped, capabilities: Capabilities, call: Call): Promise<Kept> {
@@ -89,14 +104,4 @@ export class EntryWriter {
       return { error };
     }
   }
-}
-
-/** The longest ttl of the entries that bear each stamp. */
-function neededBy(entries: readonly (Stamped | undefined)[]): ReadonlyMap<StampRecord, number> {
-  const longest = new Map<StampRecord, number>();
-  for (const entry of entries) {
-    if (!entry) continue;
-    for (const stamp of entry.stamps) if (entry.ttl > (longest.get(stamp) ?? 0)) longest.set(stamp, entry.ttl);
-  }
-  return longest;
 }

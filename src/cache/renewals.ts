@@ -26,8 +26,7 @@ export class Renewals {
       return;
     }
     // The epoch is in the first group: a load that reads a tag's new version finds the epoch changed as well.
-    const most = Math.floor(maxGroup / 2);
-    for (let i = 0; i < renewals.length; i += most) await this.#renew(renewals.slice(i, i + most), call);
+    for (let i = 0; i < renewals.length; i += maxGroup) await this.#renew(renewals.slice(i, i + maxGroup), call);
   }
 
   async cache(call: Call): Promise<void> {
@@ -36,8 +35,7 @@ export class Renewals {
 
   async #renew(renewals: readonly Renewal[], call: Call): Promise<void> {
     const { capabilities } = this.#instance.known ?? (await this.#instance.opened(call));
-    const sweeps = canSweep(capabilities) && capabilities.maxGroup > 1;
-    const before = sweeps ? renewals.map(({ key }): Operation => ({ op: "get", key })) : [];
+    const before = canSweep(capabilities) ? renewals.map(({ key }): Operation => ({ op: "get", key })) : [];
     const reply = await executeWrite(this.#instance, { ops: [...before, ...renewals] }, call);
     const wall = this.#instance.time.wall();
     const old = reply.ok ? reply.results.slice(0, before.length) : [];

@@ -64,20 +64,18 @@ export class StampRecords {
     return names.map((name) => this.#make(name));
   }
 
-  /**
-   * Lets stamps live at least as long as the entries that bear them, whose ttl in ms each has. A stamp that changed
-   * stays as it is.
-   */
-  async outlive(ttls: ReadonlyMap<StampRecord, number>, call: Call): Promise<void> {
-    const now = this.#instance.time.wall();
-    const arming: Promise<unknown>[] = [];
-    for (const [{ key, id, expiresAt }, ttl] of ttls) {
-      if (expiresAt === undefined || expiresAt >= now + ttl + MARGIN_MS) continue;
-      // Twice as long as needed, so that not every write arms it.
-      const life = ttl === Infinity ? undefined : Math.max(SHORTEST_MS, 2 * ttl + MARGIN_MS);
-      arming.push(this.#arm({ op: "set", key, id, value: "", if: { id }, ttl: life }, call));
-    }
-    await Promise.all(arming);
+  /** Lets stamps live at least as long as an entry of `ttl` ms that bears them. A stamp that changed stays as it is. */
+  async outlive(stamps: readonly StampRecord[], ttl: number, call: Call): Promise<void> {
+    const needed = this.#instance.time.wall() + ttl + MARGIN_MS;
+    const short = stamps.filter(({ expiresAt }) => expiresAt !== undefined && expiresAt < needed);
+    if (short.length === 0) return;
+    // Twice as long as needed, so that not every write arms it.
+    const life = ttl === Infinity ? undefined : Math.max(SHORTEST_MS, 2 * ttl + MARGIN_MS);
+    await Promise.all(
+      short.map(async ({ key, id }) =>
+        this.#instance.execute({ ops: [{ op: "set", key, id, value: "", if: { id }, ttl: life }] }, call),
+      ),
+    );
   }
 
   /** The names of the stamps that a record bears. */
@@ -90,10 +88,6 @@ export class StampRecords {
     return this.namesOf(stamps)
       .filter(isTagStamp)
       .map((name) => name.slice(TAG_PREFIX.length));
-  }
-
-  async #arm(set: SetOperation, call: Call): Promise<void> {
-    await this.#instance.execute({ ops: [set] }, call);
   }
 
   #make(name: string): SetOperation {

@@ -52,7 +52,7 @@ export class StoreTier implements Tier {
   }
 
   has(key: string, call: Call): boolean | Promise<boolean> {
-    const get = { op: "get", key: this.#key(key), stamped: true, keyOnly: true } as const;
+    const get = { op: "get", key: this.#key(key), stamped: true, keyOnly: this.#travels } as const;
     const reply = this.#instance.execute({ ops: [get] }, call);
     if (reply instanceof Promise) return reply.then((later) => this.#found(key, recordOf(later)) !== undefined);
     return this.#found(key, recordOf(reply)) !== undefined;
@@ -130,9 +130,9 @@ export class StoreTier implements Tier {
     const names = same ? first : [...new Set(entries.flatMap(({ tags }) => tags))];
     const [{ cache, tags: read }] = await Promise.all([this.#readStamps(names, call), this.#room.ready(call)]);
     const ofAll = [cache, ...read];
-    const byTag = new Map(same ? [] : names.map((name, i) => [name, read[i] as StampRecord]));
-    const bears = (tags: readonly string[]): StampRecord[] =>
-      same ? ofAll : [cache, ...tags.map((tag) => byTag.get(tag) as StampRecord)];
+    const byTag = same ? undefined : new Map(names.map((name, i) => [name, read[i] as StampRecord]));
+    const bears = (tags: readonly string[]): readonly StampRecord[] =>
+      byTag ? [cache, ...tags.map((tag) => byTag.get(tag) as StampRecord)] : ofAll;
     const writes = entries.map((entry) => ({ entry, stamps: bears(entry.tags), ttl: entry.ttl }));
     const kept = await this.#writer.write(writes, call);
     if (entries.some(({ ttl }) => ttl === Infinity)) this.#sweeper.remind();
@@ -153,13 +153,13 @@ export class StoreTier implements Tier {
     // What has come in its place has an end of its own: it was touched before that.
     if (!reply.ok) return reply.why === "conflict" && reply.current !== undefined && !isDeleted(reply.current);
     if (reply.results[0] !== true) return false;
-    await this.#stamps.outlive(new Map(bears.map((stamp) => [stamp, ttl])), call);
+    await this.#stamps.outlive(bears, ttl, call);
     if (ttl === Infinity) this.#sweeper.remind();
     return true;
   }
 
   async remove(key: string, takes: boolean, call: Call): Promise<Found | undefined> {
-    const get = { op: "get", key: this.#key(key), stamped: true, keyOnly: !takes } as const;
+    const get = { op: "get", key: this.#key(key), stamped: true, keyOnly: !takes && this.#travels } as const;
     // Whoever finds it instead of an entry knows that there was one.
     const mark: Operation = { op: "set", key: get.key, id: DELETED + drawId(), value: "", ttl: DELETED_MS };
     const ready = this.#room.ready(call);
@@ -187,6 +187,11 @@ export class StoreTier implements Tier {
   async #readStamps(tags: readonly string[], call: Call): Promise<Stamps> {
     const [cache, epoch, ...rest] = await this.#stamps.read([CACHE_STAMP, EPOCH_STAMP, ...tags.map(tagStamp)], call);
     return { cache: cache as StampRecord, epoch: epoch as StampRecord, tags: rest };
+  }
+
+  /** Whether a value that is read has a way to go: in this process it costs more to leave it out. */
+  get #travels(): boolean {
+    return !this.inProcess;
   }
 
   #get(key: string, stamped: boolean | "show"): GetOperation {

@@ -6,6 +6,7 @@ import { loaderCases } from "./cache/loaders.ts";
 import { loadCases } from "./cache/loads.ts";
 import { signalCases } from "./cache/signals.ts";
 import { sweepCases } from "./cache/sweeping.ts";
+import { touchCases } from "./cache/touching.ts";
 import { valueCases } from "./cache/values.ts";
 import type { Case } from "./suite.ts";
 
@@ -16,6 +17,7 @@ export const cacheCases: readonly Case[] = [
   ...loaderCases,
   ...changeCases,
   ...entryCases,
+  ...touchCases,
   ...awayCases,
   ...failureCases,
   ...signalCases,

@@ -2,6 +2,7 @@ import { batchCases } from "./state/batches.ts";
 import { callCases } from "./state/calls.ts";
 import { conditionCases } from "./state/conditions.ts";
 import { crowdCases } from "./state/crowds.ts";
+import { endCases } from "./state/ends.ts";
 import { expiryCases } from "./state/expiry.ts";
 import { guardedCases } from "./state/guarded.ts";
 import { keyCases } from "./state/keys.ts";
@@ -26,6 +27,7 @@ export const stateCases: readonly Case[] = [
   ...updateCases,
   ...crowdCases,
   ...expiryCases,
+  ...endCases,
   ...keyCases,
   ...takeCases,
   ...guardedCases,

@@ -10,7 +10,8 @@ const everything = publicSpecifiers()
   .join("");
 
 const typed = `
-import { connect, type Cache, type CacheEntry, type Entry, type Lease, type StateStore } from "holdfast";
+import { connect } from "holdfast";
+import type { Cache, CacheEntry, Entry, Holder, Lease, StateStore, StoredRun } from "holdfast";
 import { memory, MemoryLock, MemoryStateStore } from "holdfast/memory";
 
 interface Order { readonly sku: string; readonly paid: boolean }
@@ -36,6 +37,14 @@ export async function use(): Promise<string> {
   await orders.update("42", (current) => current, { keepTtl: true });
   // @ts-expect-error: an entry of another type
   await cache.setMany([{ key: "eth", value: "2" }]);
+  const lock = hf.lock("orders");
+  for await (const one of lock.list()) if (one.kind !== "result") one.owner.trim();
+  const held: Holder | undefined = await lock.inspect("42", { kind: "election" });
+  if (held) await lock.forceRelease(held.key, "it is stuck", held);
+  const run: StoredRun | undefined = await lock.inspect("payment-7", { kind: "result" });
+  if (run?.state === "failed") await lock.forget("payment-7", { timeout: "1s" });
+  // @ts-expect-error: no such kind
+  await lock.inspect("42", { kind: "mutex" });
   const price: number = await hf.cache<number>("prices", { ttl: "5m" }).getOrSet("btc", ({ signal }) => (signal.aborted ? 0 : 1));
   // @ts-expect-error: a value of another type
   await orders.save("42", { sku: 1 });
