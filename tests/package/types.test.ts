@@ -60,6 +60,65 @@ export function wire(): [MemoryStateStore<Order>, MemoryLock] {
 }
 `;
 
+/** A backend of somebody else's, and what binds the conformance suites to it. */
+const backend = `
+import { connect } from "holdfast";
+import { BackendLock, BackendStateStore, defineBackend, type Cell, type Store } from "holdfast/backend";
+import { bindSuite, elapse, portCases, type Subject } from "holdfast/testing";
+
+interface ToyOptions { readonly host: string; readonly port?: number | undefined }
+
+function toyStore({ host }: ToyOptions): Store {
+  const cells = new Map<string, Cell>();
+  let last = 0;
+  return {
+    atomic: "any",
+    declares: { exclusion: "exact", fence: "clock", reads: "linearizable", durability: "none", ttlGranularity: 1,
+      shared: "network", clock: "server", maxContent: 2 ** 20 },
+    open: async () => ({ domain: host }),
+    read: async (keys) => ({ cells: keys.map((key) => cells.get(key)), now: Date.now() }),
+    commit: async (transactions) => transactions.map(({ checks, changes }) => {
+      if ([...checks, ...changes].some(({ key, revision }) => cells.get(key)?.revision !== revision)) return false;
+      for (const { key, content } of changes) {
+        if (content) cells.set(key, { content: content.slice(), revision: ++last });
+        else cells.delete(key);
+      }
+      return true;
+    }),
+    close: async () => undefined,
+  };
+}
+
+export const toy = defineBackend<ToyOptions>({
+  name: "toy",
+  schemes: ["toy[s]://"],
+  dependency: { name: "toy-client", range: "^2.0.0" },
+  fromUrl: ({ hosts: [first] }) => ({ host: first?.host ?? "", port: first?.port }),
+  open: toyStore,
+});
+export class ToyStateStore<T = unknown> extends BackendStateStore<T> {}
+export class ToyLock extends BackendLock {}
+
+export async function use(): Promise<number | undefined> {
+  const hf = await connect("toy://host", { backends: [toy] });
+  await hf.close();
+  // @ts-expect-error: no host
+  toy({});
+  const made = toy({ host: "h" });
+  new ToyLock(made, "orders");
+  return new ToyStateStore<number>(made, "orders").load("42");
+}
+
+const subject: Subject = {
+  name: "toy",
+  async place() {
+    const made = toy({ host: "h" });
+    return { backend: () => made, elapse, close: () => made.close() };
+  },
+};
+export const cases = bindSuite("port", portCases, subject);
+`;
+
 const strict = {
   target: "es2022",
   lib: ["es2022", "esnext.disposable"],
@@ -85,6 +144,7 @@ describe("a typed consumer that checks the declarations of libraries", () => {
     consumer.write("everything.ts", everything);
     consumer.write("required.cts", everything);
     consumer.write("typed.ts", typed);
+    consumer.write("backend.ts", backend);
     for (const [name, compilerOptions] of Object.entries(settings)) {
       const include = name === "bundler" ? ["*.ts"] : ["*.ts", "*.cts"];
       consumer.write(
