@@ -19,6 +19,7 @@ import { Opening } from "../common/opening.ts";
 import { Call } from "./call.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
 import { failureOf } from "./store-error.ts";
+import { KeepAlive } from "./keep-alive.ts";
 import { readPage } from "./pages.ts";
 import { capabilitiesOf } from "./promises.ts";
 import { refusalOf } from "./refusal.ts";
@@ -51,6 +52,7 @@ class StoreBackend implements Backend {
   readonly messages: Messages | undefined;
   closed = false;
   readonly opening: Opening<Opened>;
+  readonly keepAlive: KeepAlive;
   readonly #sessions = new Set<StoreSession>();
 
   constructor({ name, store, time = systemTime }: StoreBackendOptions) {
@@ -58,6 +60,7 @@ class StoreBackend implements Backend {
     this.store = store;
     this.time = time;
     this.capabilities = capabilitiesOf(store);
+    this.keepAlive = new KeepAlive(time);
     this.alarm = new Alarm(time, (call) => call.expire());
     const messages = messagesOf(store, () => time.wall());
     this.messages = messages;
@@ -127,8 +130,13 @@ class StoreSession implements Session {
   }
 
   execute(groups: readonly Group[], given: ExecuteCall): Promise<readonly Outcome[]> {
-    return new Promise((settle) => {
-      const { alarm, name, engine, capabilities, opening } = this.#backend;
+    return new Promise((resolve) => {
+      const { alarm, name, engine, capabilities, opening, keepAlive } = this.#backend;
+      keepAlive.enter();
+      const settle = (outcomes: readonly Outcome[]): void => {
+        keepAlive.leave();
+        resolve(outcomes);
+      };
       const call = new Call({ groups, session: this.id, backend: name }, given, alarm, settle);
       for (const task of call.tasks) {
         const refused = this.#ended ? notSent(closedError(name)) : refusalOf(task, name, capabilities);

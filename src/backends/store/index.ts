@@ -11,6 +11,7 @@
  *   known        what this process wrote last, which is tried first
  *   store-clock  what is known of the clock that ends leases
  *   requests     the requests that are open: bounded, each with an end
+ *   keep-alive   keeps the process alive while calls are under way
  *   store        the small port below: what a server must do
  */
 export { storeBackend, type StoreBackendOptions } from "./backend.ts";

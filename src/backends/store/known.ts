@@ -2,7 +2,7 @@ import type { Time } from "../../base/time.ts";
 import type { Cell } from "./store.ts";
 
 /** Cells that are remembered. */
-const most = 4_096;
+const most = 8_192;
 /** No larger content is remembered: what is large is seldom written again at once. */
 const largest = 1_024;
 /** For how long a cell is read first after somebody else was found to write it, in ms. */

@@ -28,16 +28,17 @@ export class StoreError extends Error {
 
 /** Whether what failed so may have taken effect. */
 export function mayHaveBeenSent(error: unknown): boolean {
-  return !(error instanceof StoreError) || error.sent;
+  return !isStoreError(error) || error.sent;
 }
 
 /** What a caller is told of it. */
 export function failureOf(error: unknown, backend: string): Error {
   if (isHoldfastError(error)) return error;
   const message = error instanceof Error ? error.message : String(error);
-  return new UnavailableError(message, {
-    backend,
-    cause: error,
-    refused: error instanceof StoreError && error.refused,
-  });
+  return new UnavailableError(message, { backend, cause: error, refused: isStoreError(error) && error.refused });
+}
+
+/** Also one of a second copy of the package. */
+function isStoreError(error: unknown): error is StoreError {
+  return error instanceof Error && error.name === "StoreError" && typeof (error as StoreError).sent === "boolean";
 }
