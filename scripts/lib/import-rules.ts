@@ -72,21 +72,11 @@ export const maxLines = 300;
 /** No line of `src` may be wider, unless it cannot be broken. Prettier leaves long comments and strings as they are. */
 export const maxColumns = 120;
 
-/** What the sources do not keep to yet. The check fails where an exception is no longer needed, so the lists only shrink. */
-export interface Exceptions {
-  /** Circles of imports, each as the files of `src` in it. */
-  readonly circles: readonly (readonly string[])[];
-  /** Layers with lines that are too wide. */
-  readonly wide: readonly string[];
-}
-
-const none: Exceptions = { circles: [], wide: [] };
-
 /** Built-in modules that published code must not need. */
 const refusedBuiltins = new Set(["node:test", "node:sqlite", "node:test/reporters"]);
 
 /** Checks every TypeScript file below `<root>/src`. */
-export function checkImports(root: string, exceptions = none): Finding[] {
+export function checkImports(root: string): Finding[] {
   const source = path.join(root, "src");
   const findings: Finding[] = [];
   const modules = new Map<string, SourceModule>();
@@ -98,60 +88,36 @@ export function checkImports(root: string, exceptions = none): Finding[] {
     modules.set(file, module);
     checkFile(file, module, (line, message) => void findings.push({ file: `src/${file}`, line, message }));
   }
-  findings.push(...checkCircles(modules, exceptions.circles), ...checkWidth(modules, exceptions.wide));
+  findings.push(...checkCircles(modules), ...checkWidth(modules));
   return findings.toSorted((a, b) => a.file.localeCompare(b.file) || a.line - b.line);
 }
 
 type Modules = ReadonlyMap<string, SourceModule>;
 
 /** Refuses files that import each other in a circle, types included: none of them can be read before the others. */
-function checkCircles(modules: Modules, excepted: Exceptions["circles"]): Finding[] {
-  const findings: Finding[] = [];
+function checkCircles(modules: Modules): Finding[] {
   const graph = new Map([...modules].map(([file, { edges }]) => [file, edges.map((edge) => targetOf(file, edge))]));
-  const circles = circlesOf(graph);
-  for (const circle of circles) {
-    if (excepted.some((files) => isPart(circle, files))) continue;
+  return circlesOf(graph).map((circle) => {
     const way = wayAround(graph, circle[0] as string);
     const [file, next] = way as [string, string];
     const line = modules.get(file)?.edges.find((edge) => targetOf(file, edge) === next)?.line ?? 1;
     const more = circle.length - (way.length - 1);
     const message = `imports itself in a circle: ${way.join(" -> ")}${more > 0 ? `, and ${more} files more` : ""}`;
-    findings.push({ file: `src/${file}`, line, message });
-  }
-  for (const files of excepted) {
-    if (circles.some((circle) => isPart(circle, files))) continue;
-    const message = "is in no circle of imports any more: take the exception out";
-    findings.push({ file: `src/${files[0]}`, line: 1, message });
-  }
-  return findings;
+    return { file: `src/${file}`, line, message };
+  });
 }
 
-function checkWidth(modules: Modules, excepted: Exceptions["wide"]): Finding[] {
-  const findings: Finding[] = [];
-  const wide = new Set<string>();
-  for (const [file, module] of modules) {
-    for (const [i, text] of module.text.split("\n").entries()) {
-      if (!isTooWide(text)) continue;
-      wide.add(layerOf(file));
-      if (excepted.includes(layerOf(file))) continue;
-      findings.push({ file: `src/${file}`, line: i + 1, message: `is wider than ${maxColumns} columns: break it` });
-    }
-  }
-  for (const layer of excepted) {
-    if (wide.has(layer)) continue;
-    findings.push({ file: `src/${layer}`, line: 1, message: "has no wide line any more: take the exception out" });
-  }
-  return findings;
+function checkWidth(modules: Modules): Finding[] {
+  const message = `is wider than ${maxColumns} columns: break it`;
+  return [...modules].flatMap(([file, { text }]) =>
+    text.split("\n").flatMap((line, i) => (isTooWide(line) ? [{ file: `src/${file}`, line: i + 1, message }] : [])),
+  );
 }
 
 /** Whether a line is too wide, and not because of one word that is: an address in a comment, say. */
 function isTooWide(text: string): boolean {
   const indent = text.length - text.trimStart().length;
   return text.length > maxColumns && text.split(/\s+/).every((word) => indent + word.length < maxColumns);
-}
-
-function isPart(circle: readonly string[], files: readonly string[]): boolean {
-  return circle.every((file) => files.includes(file));
 }
 
 type Add = (line: number, message: string) => void;

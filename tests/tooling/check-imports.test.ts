@@ -3,10 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
-import { exceptions } from "../../scripts/lib/import-exceptions.ts";
-import { checkImports, maxColumns, maxLines, type Exceptions } from "../../scripts/lib/import-rules.ts";
+import { checkImports, maxColumns, maxLines } from "../../scripts/lib/import-rules.ts";
 
-function findingsIn(files: Record<string, string>, except?: Exceptions): string[] {
+function findingsIn(files: Record<string, string>): string[] {
   const root = mkdtempSync(path.join(tmpdir(), "holdfast-imports-"));
   try {
     for (const [file, text] of Object.entries(files)) {
@@ -14,14 +13,14 @@ function findingsIn(files: Record<string, string>, except?: Exceptions): string[
       mkdirSync(path.dirname(target), { recursive: true });
       writeFileSync(target, text);
     }
-    return checkImports(root, except).map(({ file, line, message }) => `${file}:${line} ${message}`);
+    return checkImports(root).map(({ file, line, message }) => `${file}:${line} ${message}`);
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
 }
 
 test("the sources of this repository keep to the arrows", () => {
-  assert.deepEqual(checkImports(path.resolve(import.meta.dirname, "../.."), exceptions), []);
+  assert.deepEqual(checkImports(path.resolve(import.meta.dirname, "../..")), []);
 });
 
 test("imports along the arrows are accepted", () => {
@@ -166,18 +165,4 @@ test("files that are reached from a circle, or reach it, are not part of it", ()
     "state/f.ts": 'import "./a.ts";',
   };
   assert.equal(findingsIn(files).length, 1);
-});
-
-test("an exception lets a circle stand, also one that has become smaller, and no other", () => {
-  const known = ["state/a.ts", "state/b.ts", "state/c.ts"];
-  assert.deepEqual(findingsIn(circle, { circles: [[...known, "state/d.ts"]], wide: [] }), []);
-  assert.equal(findingsIn(circle, { circles: [known.slice(1)], wide: [] }).length, 2);
-});
-
-test("an exception that is not needed any more is refused", () => {
-  const files = { "base/a.ts": "" };
-  assert.deepEqual(findingsIn(files, { circles: [["base/a.ts", "base/b.ts"]], wide: ["base"] }), [
-    "src/base:1 has no wide line any more: take the exception out",
-    "src/base/a.ts:1 is in no circle of imports any more: take the exception out",
-  ]);
 });
