@@ -110,7 +110,7 @@ function apply<K, W>(view: View<K, W>, op: OperationOn<K, W>, at: number, sessio
       if (found[at] === true) view.touch(op.key, endOf(view, op.key, op.ttl));
       return;
     case "delete":
-      view.remove(op.key);
+      view.remove(op.key, found[at] !== undefined && found[at] !== false);
       return;
     case "floor":
       view.raiseFloor(op.key, op, op.keepMs);

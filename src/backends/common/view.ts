@@ -35,8 +35,8 @@ export interface View<K = Key, W = Written, R = unknown, L extends LockRecord = 
   put(op: SetOn<K, W>, end: number): void;
   /** Gives the record under `key`, which has not expired, another end. */
   touch(key: K, end: number): void;
-  /** Removes the record, also one that has expired, if there is one. */
-  remove(key: K): void;
+  /** Removes the record, also one that has expired, if there is one. With `isThere` it was found, not expired. */
+  remove(key: K, isThere: boolean): void;
 
   /** The highest fence that was seen beside the record and is still kept. */
   floor(key: K): Fence | undefined;

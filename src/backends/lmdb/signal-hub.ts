@@ -1,5 +1,6 @@
 import type { Time, Timer } from "../../base/time.ts";
 import { spaceOfId } from "../../base/keys.ts";
+import { Delivery, type Listening } from "../common/delivery.ts";
 import { checkTopic } from "../common/messages.ts";
 import type { Signal, Subscription } from "../../port/index.ts";
 import type { Command } from "./commands.ts";
@@ -15,10 +16,9 @@ const patience = 500;
 
 type Listener = (signal: Signal) => void;
 
-interface Subscriber {
+interface Subscriber extends Listening {
   readonly session: string;
   readonly to: Subscription;
-  readonly listener: Listener;
   /** Where it began: what is in the log before is not for it. */
   readonly from: number;
 }
@@ -43,6 +43,7 @@ interface HubOptions {
 export class SignalHub {
   readonly #options: HubOptions;
   readonly #subscribers = new Set<Subscriber>();
+  readonly #delivery = new Delivery();
   readonly #watched = new Map<string, Watch>();
   readonly #watches = new WatchCache();
   /** Not all is registered, as a gap has said; another gap follows once it is. */
@@ -65,7 +66,7 @@ export class SignalHub {
   async subscribe(session: string, to: Subscription, listener: Listener): Promise<() => void> {
     const what = watchedBy(to);
     const registered = what && (await this.#watch(what));
-    const subscriber: Subscriber = { session, to, listener, from: registered ?? this.#head() };
+    const subscriber = { session, to, listener, live: true, from: registered ?? this.#head() };
     // Whoever comes first decides where reading starts; later ones skip what is before them.
     if (this.#subscribers.size === 0) {
       this.#at = subscriber.from;
@@ -73,11 +74,7 @@ export class SignalHub {
     }
     this.#subscribers.add(subscriber);
     this.look();
-    return () => {
-      if (!this.#subscribers.delete(subscriber)) return;
-      if (what) this.#unwatch(what);
-      if (this.#subscribers.size === 0) this.#timer?.clear();
-    };
+    return () => this.#leave(subscriber);
   }
 
   /** Publishes to a topic. */
@@ -91,12 +88,14 @@ export class SignalHub {
 
   /** Ends what a session subscribed to. */
   drop(session: string): void {
-    for (const subscriber of [...this.#subscribers]) {
-      if (subscriber.session !== session) continue;
-      this.#subscribers.delete(subscriber);
-      const what = watchedBy(subscriber.to);
-      if (what) this.#unwatch(what);
-    }
+    for (const one of [...this.#subscribers]) if (one.session === session) this.#leave(one);
+  }
+
+  #leave(subscriber: Subscriber): void {
+    if (!this.#subscribers.delete(subscriber)) return;
+    subscriber.live = false;
+    const what = watchedBy(subscriber.to);
+    if (what) this.#unwatch(what);
     if (this.#subscribers.size === 0) this.#timer?.clear();
   }
 
@@ -123,7 +122,7 @@ export class SignalHub {
 
   /** Something may have been missed. */
   gap(): void {
-    for (const { listener } of [...this.#subscribers]) listener({ type: "gap" });
+    for (const one of this.#subscribers) this.#delivery.tell(one, { type: "gap" });
   }
 
   /**
@@ -163,18 +162,9 @@ export class SignalHub {
   }
 
   #tell(at: number, entry: LogEntry): void {
-    for (const { session, to, listener, from } of [...this.#subscribers]) {
-      if (at <= from) continue;
-      if (entry.type === "granted") {
-        if (!("grants" in to) || entry.session !== session) continue;
-        const space = spaceOfId(entry.lock);
-        if (space)
-          listener({ type: "granted", lock: { space, key: entry.lock.slice(space.id.length) }, owner: entry.owner });
-      } else if (entry.type === "message") {
-        if ("topic" in to && to.topic === entry.topic) listener({ type: "message", body: entry.body });
-      } else if ("changes" in to && entry.key.startsWith(to.changes.id + to.prefix)) {
-        listener({ type: "changed", key: { space: to.changes, key: entry.key.slice(to.changes.id.length) } });
-      }
+    for (const one of this.#subscribers) {
+      const signal = at > one.from ? signalFor(one, entry) : undefined;
+      if (signal) this.#delivery.tell(one, signal);
     }
   }
 
@@ -231,6 +221,20 @@ export class SignalHub {
       this.#wait();
     });
   }
+}
+
+/** What an entry says to a subscriber, if it is for it. */
+function signalFor({ session, to }: Subscriber, entry: LogEntry): Signal | undefined {
+  if (entry.type === "granted") {
+    const space = "grants" in to && entry.session === session ? spaceOfId(entry.lock) : undefined;
+    if (!space) return undefined;
+    return { type: "granted", lock: { space, key: entry.lock.slice(space.id.length) }, owner: entry.owner };
+  }
+  if (entry.type === "message") {
+    return "topic" in to && to.topic === entry.topic ? { type: "message", body: entry.body } : undefined;
+  }
+  if (!("changes" in to) || !entry.key.startsWith(to.changes.id + to.prefix)) return undefined;
+  return { type: "changed", key: { space: to.changes, key: entry.key.slice(to.changes.id.length) } };
 }
 
 function watchedBy(to: Subscription): Watched | undefined {

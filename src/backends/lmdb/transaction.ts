@@ -49,9 +49,9 @@ export class Transaction extends TableView<WiredKey> implements View<WiredKey, W
     this.changed(key);
   }
 
-  remove(key: WiredKey): void {
+  remove(key: WiredKey, isThere: boolean): void {
     const { records } = this.tables;
-    if (!records.getBinaryFast(key.bytes)) return;
+    if (!isThere && !records.getBinaryFast(key.bytes)) return;
     records.remove(key.bytes);
     // Also of one that has expired: the sweep, which tells of those, will not find it any more.
     this.changed(key);
