@@ -63,40 +63,6 @@ const cases: readonly Case[] = [
     },
   },
   {
-    title: "a touched record ends when it was said to, and a past moment ends it at once",
-    proves: "port: touch, Ttl at",
-    async run(context) {
-      const { place, unit } = context;
-      const client = Client.of(context);
-      const key = record("t");
-      await put(client, key, "v", long);
-      await result(client, { op: "touch", key, ttl: unit });
-      await put(client, record("u"), "v");
-      await result(client, { op: "touch", key: record("u"), ttl: unit });
-      await put(client, record("w"), "v", unit);
-      await result(client, { op: "touch", key: record("w") });
-      await place.elapse(unit + 2);
-      assert.deepEqual(await Promise.all([client.get(key), client.get(record("u"))]), [undefined, undefined]);
-      assert.equal((await client.get(record("w")))?.value, "v");
-      for (const at of [1, Date.now() - 10_000, -5]) {
-        await put(client, key, "v", long);
-        assert.equal(await result(client, { op: "touch", key, ttl: { at } }), true);
-        assert.equal(await client.get(key), undefined);
-        await put(client, key, "v");
-        await result(client, { op: "set", key, id: "i", value: "v", ttl: { at } });
-        assert.equal(await client.get(key), undefined);
-        const id = await put(client, key, "v");
-        await result(client, { op: "set", key, id: "i", value: "v", if: { id }, ttl: { at } });
-        assert.equal(await client.get(key), undefined);
-      }
-      const at = Date.now() + long;
-      await result(client, { op: "set", key, id: "i", value: "v", ttl: { at } });
-      assert.equal((await client.get(key))?.expiresAt, at);
-      await result(client, { op: "set", key, id: "j", value: "v", if: { id: "i" }, ttl: { at: 99_999_999_999_999 } });
-      assert.equal((await client.get(key))?.id, "j");
-    },
-  },
-  {
     title: "stamped operations of a record that is not current do not see it",
     proves: "port: stamped",
     async run(context) {
@@ -142,41 +108,6 @@ const cases: readonly Case[] = [
               assert.equal((taken as StoredRecord | undefined)?.id, isCurrent ? next : undefined);
               assert.equal(await client.get(entry), undefined);
             }
-    },
-  },
-  {
-    title: "a delete takes what was there",
-    proves: "port: delete take",
-    async run(context) {
-      const client = Client.of(context);
-      const key: Key = { ...record("t"), key: "{k}t" };
-      for (const value of values) {
-        const id = await put(client, key, value);
-        assert.deepEqual(await result(client, { op: "delete", key, take: true }), { key: key.key, id, value });
-        assert.equal(await result(client, { op: "delete", key, take: true }), undefined);
-        const second = await put(client, key, value);
-        await client.refused("conflict", { ops: [{ op: "delete", key, take: true, if: { id } }] });
-        const [taken] = await client.ok({ op: "delete", key, take: true, if: { id: second } });
-        assert.equal((taken as StoredRecord).id, second);
-        const third = await put(client, key, value);
-        const [got, was] = await client.ok({ op: "get", key }, { op: "delete", key, take: true });
-        assert.deepEqual([(got as StoredRecord).id, (was as StoredRecord).id], [third, third]);
-      }
-      assert.equal(await result(client, { op: "delete", key }), false);
-    },
-  },
-  {
-    title: "of many takers of one record each has it once",
-    proves: "port: delete take",
-    async run(context) {
-      const clients = [Client.of(context), Client.of(context), Client.of(context)];
-      for (let i = 0; i < 50; i++) {
-        await put(clients[0] as Client, record("t"), "v");
-        const found = await Promise.all(
-          clients.map(async (client) => result(client, { op: "delete", key: record("t"), take: true })),
-        );
-        assert.equal(found.filter((one) => one !== undefined).length, 1);
-      }
     },
   },
   {
