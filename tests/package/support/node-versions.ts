@@ -32,8 +32,11 @@ async function install(version: NodeVersion): Promise<string> {
     try {
       renameSync(fresh, home);
     } catch (error) {
-      // Another test file was first, and its copy is as good.
-      if (!existsSync(binary)) throw error;
+      // Another test file was first, and its copy is as good; unless an install that was broken off left it without a `node`.
+      if (existsSync(binary)) return binary;
+      if (!existsSync(home)) throw error;
+      rmSync(home, { recursive: true, force: true });
+      renameSync(fresh, home);
     }
   } finally {
     rmSync(fresh, { recursive: true, force: true });
