@@ -20,8 +20,6 @@ import { MapView } from "../../backends/common/support/map-view.ts";
 import { Random } from "../../chaos/support/random.ts";
 import { times, World, type MakeGroup } from "./worlds.ts";
 
-/** Backends that do not know all operations of the port yet. */
-const without: ReadonlySet<string> = new Set(["lmdb"]);
 const seeds = [1, 2].map((seed) => Number(process.env["MODEL_SEED"] ?? 20_261_123) + seed);
 const worlds = 60;
 const rounds = 2;
@@ -184,10 +182,9 @@ async function play(subject: Subject, seed: number): Promise<number | undefined>
     const { capabilities } = await backend.open();
     if (!plays(capabilities)) return Infinity;
     const wall = (): number => time.wall();
-    const whole = !without.has(subject.name);
     const all = Array.from(
       { length: worlds },
-      (_, i) => new World({ index: seed * 100 + i, random, capabilities, wall, whole }),
+      (_, i) => new World({ index: seed * 100 + i, random, capabilities, wall }),
     );
     const sides = [new Side(rulesRun(time), wall), new Side(backendRuns(backend), wall)] as const;
     const histories: string[][] = all.map(() => []);

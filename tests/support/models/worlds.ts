@@ -41,8 +41,6 @@ export interface WorldOptions {
   readonly capabilities: Capabilities;
   /** Milliseconds since 1970. */
   readonly wall: () => number;
-  /** Whether groups have `touch`, `take`, ends to the millisecond, and steals of one hold. */
-  readonly whole: boolean;
 }
 
 /** Keys and owners of one history that no other touches. */
@@ -152,9 +150,7 @@ export class World {
       return () => ({ op: "release", lock, owner, markMs });
     }
     if (chance < 0.93) return () => ({ op: "steal", lock });
-    return chance < 0.96 && this.#options.whole
-      ? () => ({ op: "steal", lock, owner })
-      : () => ({ op: "inspect", lock });
+    return chance < 0.96 ? () => ({ op: "steal", lock, owner }) : () => ({ op: "inspect", lock });
   }
 
   #guarded(): MakeGroup {
@@ -182,19 +178,18 @@ export class World {
     const ids = this.#ids.get(key) ?? [];
     const id = random.next() < 0.8 ? ids.at(-1) : random.pick(["", "none", ids[0] ?? "none"]);
     const condition = id === undefined || random.next() < 0.3 ? ({ absent: true } as const) : { id };
-    const { whole } = this.#options;
     const stamped = random.next() < 0.4;
     if (chance > 0.75) {
-      const shown = whole && stamped && random.next() < 0.5;
-      return { op: "get", key, stamped: shown ? "show" : stamped, keyOnly: whole && random.next() < 0.2 };
+      const shown = stamped && random.next() < 0.5;
+      return { op: "get", key, stamped: shown ? "show" : stamped, keyOnly: random.next() < 0.2 };
     }
     if (chance > 0.7) return { op: "check", key, if: condition };
     const wanted = random.next() < 0.5 ? condition : undefined;
     if (chance > 0.6) {
-      return { op: "delete", key, if: wanted, ...(whole && { take: random.next() < 0.4, stamped }) };
+      return { op: "delete", key, if: wanted, take: random.next() < 0.4, stamped };
     }
-    const ttl = random.pick([undefined, undefined, times.short, times.long, whole ? this.#at() : undefined] as const);
-    if (chance > 0.5 && whole) return { op: "touch", key, if: wanted, ttl, stamped };
+    const ttl = random.pick([undefined, undefined, times.short, times.long, this.#at()] as const);
+    if (chance > 0.5) return { op: "touch", key, if: wanted, ttl, stamped };
     const written = random.next() < 0.1 ? `i${random.int(0, 1e6)}`.padEnd(64, "x") : drawId();
     ids.push(written);
     this.#ids.set(key, ids);
