@@ -92,15 +92,15 @@ export class ToyCache<V = unknown> extends BackendCache<V> {}
 export class ToyLock extends BackendLock {}
 `,
   "tests/backends/toy/subjects.ts": `import { ToyServer, toyBackend } from "../../../src/backends/toy/index.ts";
+import { placeOf } from "../../../src/testing/place.ts";
 import type { TestSubject } from "../../support/conform.ts";
-import { place } from "../../support/place.ts";
 
 export const subjects: readonly TestSubject[] = [
   {
     name: "toy",
     async place() {
       const server = new ToyServer();
-      return place(() => toyBackend(server));
+      return placeOf(() => toyBackend(server));
     },
   },
 ];
@@ -137,7 +137,8 @@ await hf.close();
 let copy: string;
 before(() => {
   copy = mkdtempSync(path.join(tmpdir(), "holdfast-new-backend-"));
-  for (const part of ["src", "scripts", "tests", "package.json", "README.md", "tsconfig.json", ".prettierrc.json"]) {
+  const { include } = JSON.parse(readFileSync(path.join(root, "tsconfig.json"), "utf8")) as { include: string[] };
+  for (const part of [...include, "package.json", "README.md", "tsconfig.json", ".prettierrc.json"]) {
     cpSync(path.join(root, part), path.join(copy, part), { recursive: true });
   }
   symlinkSync(path.join(root, "node_modules"), path.join(copy, "node_modules"));
