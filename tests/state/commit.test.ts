@@ -45,3 +45,15 @@ void test("a group under a lost lease is fenced, and nothing of it is written", 
   assert.equal((await store.loadMany(["a", "b"])).size, 0);
   await hf.close();
 });
+
+void test("a group of no entries, or of stores of two instances, is refused and writes nothing", async () => {
+  const { hf, store, lease } = await bench();
+  const other = await connect("memory:");
+  const write = { value: 1, ttl: undefined };
+  const mixed = [store, other.state("records")].map((of, i) => ({ store: of, key: `${i}`, base: null, write }));
+  for (const steps of [[], mixed])
+    await assert.rejects(sendGroup(steps, lease).done, (error) => isHoldfastError(error, "INVALID_ARGUMENT"));
+  assert.equal((await store.loadMany(["0", "1"])).size, 0);
+  await other.close();
+  await hf.close();
+});
