@@ -1,16 +1,17 @@
 /*
- * each: who is who, and who calls whom.
+ * each: who is who, and who calls whom, from above.
  *
- * `startEach` makes a run (this file). It opens the input (`input/`), makes or joins the job (`job.ts`, `plan.ts`) and
- * starts a crew (`crew.ts`): one worker here, or processes that have one each (`processes.ts`, `worker-process.ts`,
- * `child.ts`). A worker (`worker.ts`) takes its share (`share.ts`) of the job's partitions (`partitions.ts`) by their
- * locks, and says in their records that it holds them (`partition-record.ts`, `holds.ts`, `losses.ts`). Its feeder
- * deals the input out to lanes, its pump starts their items. A lane (`lane.ts`) is one pass (`first-pass.ts`,
- * `retry-pass.ts`) through a partition. It has a queue of items, calls handlers (`attempt.ts`, `context.ts`,
- * `item-state.ts`) on records that this process knows (`records.ts`), and gathers what they leave in commits
- * (`commit.ts`, `lane-commits.ts`), which are sent with the partition's progress (`send.ts`). After a worker was lost,
- * `hands.ts` and `trials.ts` find the item that it died of. `parts.ts` is what all parts of a worker share.
- * `layout.ts` and `progress.ts` say what is stored.
+ * each.ts          a run: opens the input (input/), makes or joins the job (job.ts, plan.ts), starts a crew
+ * crew.ts          one worker here, or processes (processes.ts, worker-process.ts) that have one each (child.ts)
+ * worker.ts        takes its share (share.ts) of the partitions by their locks, and deals the input out to their lanes
+ *                  (feeder.ts), whose items the pump starts (pump.ts); parts.ts is what all of these share
+ * partitions.ts    keeps a partition pass after pass (first-pass.ts, retry-pass.ts), each of them by a lane
+ * lane.ts          one pass through a partition: a queue of items (lane-queue.ts), attempts, commits
+ * attempt.ts       one call of a handler (context.ts, item-state.ts) on records that this process knows (records.ts)
+ * commit.ts        items that commit together: gathered by lane-commits.ts, sent with the progress by send.ts
+ * partition-record.ts  what is stored of a partition; holds.ts says in it who works on it
+ * hands.ts         what is in hand of it: so that with losses.ts and trials.ts the item is found that costs its worker
+ * layout.ts, progress.ts  the names and the shapes of what is stored
  */
 
 import { resolve } from "node:path";
