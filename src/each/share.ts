@@ -139,20 +139,16 @@ export class Share {
     return true;
   }
 
-  /**
-   * Takes locks from holders that have certainly ended, so that a crash costs no waiting; whether there were any. Their
-   * fence shuts them out anyway. Only the hold of the one that has ended goes, not that of who was faster.
-   */
+  /** Takes locks from holders that have certainly ended, so that a crash costs no waiting; whether there were any. */
   async #evict(partitions: readonly number[]): Promise<boolean> {
-    const evicted = await Promise.all(
-      partitions.map(async (partition) => {
-        const holder = await this.#lock.inspect(partitionKey(partition));
-        if (holder?.label === undefined || !isGone(holder.label)) return false;
-        await this.#lock.forceRelease(holder.key, "the process that held it has ended", holder);
-        return true;
-      }),
-    );
-    return evicted.includes(true);
+    const evict = async (key: string): Promise<boolean> => {
+      const holder = await this.#lock.inspect(key);
+      if (holder?.label === undefined || !isGone(holder.label)) return false;
+      // From that owner alone: another worker may have been faster.
+      await this.#lock.forceRelease(key, "the process that held it has ended", { owner: holder.owner });
+      return true;
+    };
+    return (await Promise.all(partitions.map((partition) => evict(partitionKey(partition))))).includes(true);
   }
 }
 
