@@ -73,7 +73,7 @@ async function main(name: string): Promise<number> {
   // In halves of a processor: most tests wait for servers and clocks most of the time.
   const capacity = Math.max(2, 2 * availableParallelism());
   console.log(`== tests (${files.length} files in ${units.length} units, side by side)`);
-  return runUnits(units, capacity);
+  return runUnits(units, capacity, { test: 600_000, file: 1_200_000 });
 }
 
 function testFiles(): string[] {

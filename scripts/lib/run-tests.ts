@@ -9,9 +9,11 @@ import type { Unit } from "./test-plan.ts";
 interface Told {
   readonly type: string;
   readonly data: {
+    readonly name?: string;
     readonly nesting?: number;
     readonly message?: string;
     readonly file?: string;
+    readonly details?: { readonly type?: string };
     readonly counts?: Readonly<Record<string, number>>;
   };
 }
@@ -21,13 +23,18 @@ const counted = ["tests", "suites", "passed", "failed", "cancelled", "skipped", 
 const shown: Readonly<Record<string, string>> = { passed: "pass", failed: "fail" };
 const summaryLine = /^(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
 
-const timeout = 600_000;
+/** How long one test, and how long one file may take, in ms: a file that leaves something open does not end by itself. */
+export interface Limits {
+  readonly test: number;
+  readonly file: number;
+}
 
 /**
  * Runs units side by side, the first ones first, as many at a time as their weights allow. What a unit printed comes when it is
- * over; one summary of all of them comes last. Gives the exit code.
+ * over; one summary of all of them comes last, and after it the tests that failed. Gives the exit code: a file fails that does
+ * not end in time, or in which no test ran.
  */
-export async function runUnits(units: readonly Unit[], capacity: number): Promise<number> {
+export async function runUnits(units: readonly Unit[], capacity: number, limits: Limits): Promise<number> {
   const begun = performance.now();
   const totals = new Map<string, number>(counted.map((name) => [name, 0]));
   const took: { readonly name: string; readonly seconds: number }[] = [];
@@ -59,7 +66,7 @@ export async function runUnits(units: readonly Unit[], capacity: number): Promis
     const [unit] = waiting.splice(at, 1) as [Unit];
     free -= unit.weight;
     const start = performance.now();
-    const work = eventsOf(unit).then((events) => {
+    const work = eventsOf(unit, limits).then((events) => {
       free += unit.weight;
       running.delete(work);
       finish(unit, events, (performance.now() - start) / 1000);
@@ -80,22 +87,43 @@ export async function runUnits(units: readonly Unit[], capacity: number): Promis
   return (totals.get("failed") ?? 0) + (totals.get("cancelled") ?? 0) === 0 && (totals.get("tests") ?? 0) > 0 ? 0 : 1;
 }
 
-async function eventsOf({ files, env }: Unit): Promise<Told[]> {
+async function eventsOf({ files, env }: Unit, limits: Limits): Promise<Told[]> {
   const bin = path.join(root, "node_modules/.bin");
-  const options = {
-    files: files.map((file) => path.join(root, "tests", file)),
-    cwd: root,
-    concurrency: 1,
-    timeout,
-    env: {
-      ...process.env,
-      PATH: `${bin}${path.delimiter}${process.env["PATH"] ?? ""}`,
-      // Hundreds of processes read the same sources.
-      NODE_COMPILE_CACHE: path.join(root, "node_modules/.cache/holdfast-compiled"),
-      ...env,
-    },
+  const settings = {
+    ...process.env,
+    PATH: `${bin}${path.delimiter}${process.env["PATH"] ?? ""}`,
+    // Hundreds of processes read the same sources.
+    NODE_COMPILE_CACHE: path.join(root, "node_modules/.cache/holdfast-compiled"),
+    // What runs side by side holds each other up.
+    HOLDFAST_UNIT: process.env["HOLDFAST_UNIT"] ?? "500",
+    ...env,
   };
   const events: Told[] = [];
-  for await (const event of run(options) as AsyncIterable<Told>) events.push(event);
+  for (const name of files) {
+    const file = path.resolve(root, "tests", name);
+    // Ends the process too, which the timeout of a test does not.
+    const signal = AbortSignal.timeout(limits.file);
+    const options = { files: [file], cwd: root, concurrency: 1, timeout: limits.test, signal, env: settings };
+    const told: Told[] = [];
+    for await (const event of run(options) as AsyncIterable<Told>) told.push(event);
+    events.push(...told);
+    if (!told.some((event) => isTest(event, file))) events.push(...nothingRan(name, file));
+  }
   return events;
+}
+
+/** Whether it is the end of a test, also of one that was skipped. A file counts where it failed by itself. */
+function isTest({ type, data }: Told, file: string): boolean {
+  return type === "test:fail" || (type === "test:pass" && data.details?.type === "test" && data.name !== file);
+}
+
+/** What is told of a file without tests: one that has lost them shall not pass. */
+function nothingRan(name: string, file: string): Told[] {
+  const error = new Error(`no test ran in ${name}`);
+  const details = { type: "test", duration_ms: 0, error };
+  const place = { file, line: 1, column: 1 };
+  return [
+    { type: "test:fail", data: { name, nesting: 0, ...place, details } },
+    { type: "test:summary", data: { counts: { failed: 1 } } },
+  ];
 }

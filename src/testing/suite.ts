@@ -1,4 +1,3 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Backend, Capabilities } from "../port/index.ts";
 
 /** Where a suite runs: a fresh, empty place, which several backends (clients of one server) can share. */
@@ -21,14 +20,10 @@ export interface Subject {
   place(): Promise<Place>;
   /**
    * Shortest lease or ttl, in ms, that a case may rely on: large enough that a busy machine does not end it by itself.
-   * Cases count their times in it. Default 250; 1000 on a virtual clock.
-   *
-   * A case that fails while this process was held up for more than a quarter of it proves nothing of the backend: it is
-   * run again, twice at most, in a place of its own and with twice the unit.
+   * Cases count their times in it, and no case runs twice: give more where many run side by side. Default 250; 1000 on
+   * a virtual clock.
    */
   readonly unit?: number | undefined;
-  /** Called with a sentence when a case is run again, so that it can be shown. */
-  readonly repeated?: ((what: string) => void) | undefined;
 }
 
 /** What a case is given. */
@@ -73,35 +68,17 @@ export async function bindSuite(
   } finally {
     await probe.close();
   }
-  return cases.map((one) => {
-    const title = `${subject.name} › ${suite} › ${one.title} (${one.proves})`;
-    return {
-      title,
-      ...(one.when && !one.when(capabilities) ? { skip: `${subject.name} does not declare it` } : {}),
-      run: async () => runPatiently(one, subject, capabilities, title),
-    };
-  });
-}
-
-/** Runs a case; again where it failed on a machine that was too slow for its times. */
-async function runPatiently(one: Case, subject: Subject, capabilities: Capabilities, title: string): Promise<void> {
-  const first = subject.unit ?? 250;
-  for (let unit = first; ; unit *= 2) {
-    const place = await subject.place();
-    const lateness = monitorEventLoopDelay({ resolution: 5 });
-    lateness.enable();
-    try {
-      await one.run({ place, capabilities, unit });
-      return;
-    } catch (error) {
-      const late = lateness.max / 1e6;
-      if (late < unit / 4 || unit > 2 * first) throw error;
-      subject.repeated?.(
-        `${title}: again with a unit of ${2 * unit} ms, for this process was ${late.toFixed()} ms late`,
-      );
-    } finally {
-      lateness.disable();
-      await place.close();
-    }
-  }
+  const unit = subject.unit ?? 250;
+  return cases.map((one) => ({
+    title: `${subject.name} › ${suite} › ${one.title} (${one.proves})`,
+    ...(one.when && !one.when(capabilities) ? { skip: `${subject.name} does not declare it` } : {}),
+    async run() {
+      const place = await subject.place();
+      try {
+        await one.run({ place, capabilities, unit });
+      } finally {
+        await place.close();
+      }
+    },
+  }));
 }

@@ -65,12 +65,13 @@ function parseServers(body: string): Pick<BackendUrl, "hosts" | "credentials" | 
   return { ...parseAuthority(authority), path };
 }
 
-/** Refuses parameters that a URL does not have. Throws InvalidArgumentError. */
+/** Refuses parameters that a URL does not have. Throws InvalidArgumentError, which quotes none. */
 export function refuseParams({ scheme, params }: BackendUrl, known: readonly string[] = []): void {
-  const name = params.names().find((one) => !known.includes(one));
-  if (name === undefined) return;
-  const has = known.length === 0 ? "takes no parameter" : `has the parameters ${known.join(", ")}`;
-  throw new InvalidArgumentError(`a ${scheme}: URL ${has}, got "${showName(name)}"`);
+  const at = params.names().findIndex((one) => !known.includes(one));
+  if (at < 0) return;
+  if (known.length === 0) throw new InvalidArgumentError(`a ${scheme}: URL takes no parameter`);
+  const has = `a ${scheme}: URL has the parameters ${known.join(", ")}`;
+  throw new InvalidArgumentError(`${has}; query parameter ${at + 1} is none of them`);
 }
 
 /** Refuses more than one host, with a hint to what takes several. Throws InvalidArgumentError. */

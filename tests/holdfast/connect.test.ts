@@ -215,10 +215,10 @@ describe("connect", () => {
     const wrong: [unknown, ConnectOptions | undefined, string, RegExp][] = [
       ["other://u:secret@host", undefined, "INVALID_ARGUMENT", /unknown.*schemes are file:, memory:, null:, redis/],
       ["./secret", undefined, "INVALID_ARGUMENT", /no scheme/],
-      ["memory:?secret=1", undefined, "INVALID_ARGUMENT", /a memory: URL takes no parameter, got "secret"/],
+      ["memory:?secret=1", undefined, "INVALID_ARGUMENT", /a memory: URL takes no parameter/],
       ["null:?a=secret", undefined, "INVALID_ARGUMENT", /takes no parameter/],
       ["file:./data?a=secret", undefined, "INVALID_ARGUMENT", /takes no parameter/],
-      ["file:./data?se@cret", undefined, "INVALID_ARGUMENT", /takes no parameter, got "\*\*\*"/],
+      ["file:./data?se@cret", undefined, "INVALID_ARGUMENT", /takes no parameter/],
       [7, undefined, "INVALID_ARGUMENT", /URL or a backend/],
       [null, undefined, "INVALID_ARGUMENT", /URL or a backend/],
       ["memory:", { timeout: "soon" }, "INVALID_ARGUMENT", /timeout/],
@@ -235,7 +235,7 @@ describe("connect", () => {
         assert.ok(isHoldfastError(error), String(error));
         assert.equal(error.code, code);
         assert.match(error.message, message);
-        assert.doesNotMatch(error.message, target === "memory:?secret=1" ? /=1/ : /secret/);
+        assert.doesNotMatch(error.message, /secret/);
         return true;
       });
     }

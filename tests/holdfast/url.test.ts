@@ -134,6 +134,8 @@ const refused: [string, RegExp][] = [
   ["file:./a%00b", /NUL/],
   ["memory://x", /memory:name/],
   ["memory:%zz", /name holds a %/],
+  ["memory:?a=1", /takes no parameter/],
+  ["file:./data?a", /takes no parameter/],
   ["null:x", /nothing may follow/],
   ["null://", /nothing may follow/],
   ["redis:h", /followed by \/\//],

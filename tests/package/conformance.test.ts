@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { findServer } from "../backends/redis/servers.ts";
 import { startRedis, type RedisServer } from "../support/redis/server.ts";
+import { realUnit } from "../support/unit.ts";
 import { createConsumer, type Consumer } from "./support/consumer.ts";
 import { nodeBinary, nodeVersions, type NodeVersion } from "./support/node-versions.ts";
 import { succeed } from "./support/process.ts";
@@ -42,8 +43,7 @@ const subjects = {
   },
 };
 
-// Eight cases at a time, of several instances each: longer leases than alone, so that a busy machine does not end them.
-const subject = { name: process.argv[2], place: subjects[process.argv[2]], unit: 400 };
+const subject = { name: process.argv[2], place: subjects[process.argv[2]], unit: Number(process.argv[4]) };
 const ran = {};
 const failed = [];
 for (const [name, cases] of Object.entries(testing).filter(([name]) => name.endsWith("Cases"))) {
@@ -77,7 +77,8 @@ describe("the published conformance suites", () => {
   });
 
   async function passes(version: NodeVersion, subject: string): Promise<void> {
-    const args = ["suites.mjs", subject, server?.url ?? ""];
+    // Many cases of several processes at a time: longer leases than alone, so that a busy machine does not end them.
+    const args = ["suites.mjs", subject, server?.url ?? "", `${Math.max(500, realUnit)}`];
     const node = await nodeBinary(version);
     const printed = await succeed(node, args, { cwd: consumer.folder, timeoutMs: 550_000 });
     const { ran, failed } = JSON.parse(printed) as { ran: Record<string, number>; failed: string[] };

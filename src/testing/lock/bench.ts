@@ -9,12 +9,14 @@ import type { Backend, Capabilities, Group, LockState, Operation, Outcome } from
 import { transactionFactory, type Transaction } from "../../state/index.ts";
 import { misbehavingBackend, type Fault, type Next } from "../misbehave.ts";
 import type { Case, CaseContext } from "../suite.ts";
+import { Calls } from "./calls.ts";
 
 /** What a case works with: instances of one place, and its clock. */
 export class Bench {
   readonly context: CaseContext;
   readonly unit: number;
   readonly #instances: Instance[] = [];
+  readonly #calls = new Calls();
 
   constructor(context: CaseContext) {
     this.context = context;
@@ -40,7 +42,8 @@ export class Bench {
   }
 
   lockOf<Tx = unknown>(instance: Instance, options?: LockOptions<Tx>): Lock<Tx> {
-    return new Lock<Tx>(instance, "locks", { service: "conformance", ...this.terms(options) });
+    const lock = new Lock<Tx>(instance, "locks", { service: "conformance", ...this.terms(options) });
+    return this.#calls.watch(lock, ["semaphore", "readWrite", "read", "write"]);
   }
 
   terms<T extends AcquireDefaults>(options?: T): T & AcquireDefaults {
@@ -71,7 +74,11 @@ export class Bench {
   }
 
   /** Lets time pass in small steps until the promise is settled, or for so many units; its outcome. */
-  async settle<T>(promise: Promise<T>, units = 60): Promise<T> {
+  settle<T>(promise: Promise<T>, units = 60): Promise<T> {
+    return this.#calls.keep(this.#settle(promise, units));
+  }
+
+  async #settle<T>(promise: Promise<T>, units: number): Promise<T> {
     let over = false;
     const settled = promise.then(
       () => (over = true),
@@ -130,6 +137,11 @@ export class Bench {
     await this.waiting(key, 0, "lock", 200);
   }
 
+  /** The case has failed: nobody awaits its calls any more. */
+  abandon(): void {
+    this.#calls.abandon();
+  }
+
   async close(): Promise<void> {
     // What a case has left behind must not keep the next one waiting.
     const closing = Promise.all(this.#instances.map((instance) => instance.close(0)));
@@ -152,6 +164,9 @@ export function benchCase(
       const bench = new Bench(context);
       try {
         await run(bench);
+      } catch (error) {
+        bench.abandon();
+        throw error;
       } finally {
         await bench.close();
       }

@@ -3,14 +3,15 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { lmdbBackend } from "../../../src/backends/lmdb/index.ts";
 import type { TestSubject } from "../../support/conform.ts";
+import { realUnit } from "../../support/unit.ts";
 import { placeOf } from "../../../src/testing/place.ts";
 
 export const subjects: readonly TestSubject[] = [
   {
     name: "lmdb",
     // Each backend is a thread that starts and flushes: they hold each other up.
-    unit: 500,
-    atOnce: 8,
+    unit: Math.max(500, realUnit),
+    atOnce: 6,
     async place() {
       const folder = await mkdtemp(path.join(tmpdir(), "holdfast-"));
       const remove = async (): Promise<void> => rm(folder, { recursive: true, force: true });

@@ -5,6 +5,7 @@ import type { Backend } from "../../../src/port/index.ts";
 import { elapse } from "../../../src/testing/elapse.ts";
 import type { Place, Subject } from "../../../src/testing/suite.ts";
 import type { RedisServer } from "./server.ts";
+import { realUnit } from "../unit.ts";
 import { shared } from "./shared.ts";
 import { sendAll } from "./wire.ts";
 
@@ -34,7 +35,7 @@ const arrangements: Readonly<Record<string, (kind: ServerKind) => Promise<Runnin
 export function redisSubject(name: string, kind: ServerKind): Subject {
   const start = arrangements[name.slice(kind.length)];
   if (!start) throw new Error(`"${name}" is no arrangement of ${kind}`);
-  const unit = name.endsWith("-cluster") ? 500 : undefined;
+  const unit = name.endsWith("-cluster") ? Math.max(500, realUnit) : undefined;
   return { name, unit, place: async () => placeOn(await start(kind)) };
 }
 

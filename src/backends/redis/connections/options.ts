@@ -1,6 +1,6 @@
 import { toMs, type Duration } from "../../../base/durations.ts";
 import { InvalidArgumentError } from "../../../base/errors.ts";
-import { showName, type Params } from "../../../url/params.ts";
+import type { Params } from "../../../url/params.ts";
 import { parseRedisUrl, type RedisTarget } from "../url.ts";
 import { BACKEND } from "./failures.ts";
 
@@ -143,9 +143,10 @@ function redisTarget(url: string): RedisTarget {
 }
 
 function refuseUnknown(params: Params, mode: RedisTarget["mode"]): void {
-  for (const name of params.names()) {
+  for (const [i, name] of params.names().entries()) {
+    // Not quoted: where a question mark stands in a password, the rest of it looks like a parameter.
     if (!(PARAMS as readonly string[]).includes(name)) {
-      refuse(`a redis URL has no parameter ${JSON.stringify(showName(name))}; it has ${PARAMS.join(", ")}`);
+      refuse(`a redis URL has the parameters ${PARAMS.join(", ")}; query parameter ${i + 1} is none of them`);
     }
     if (name.startsWith("sentinel") && mode !== "sentinel") refuse(`${name} is for redis+sentinel:// URLs`);
   }

@@ -62,7 +62,9 @@ void describe("the options of the redis backend", () => {
     refused({}, /a url or a client/);
     refused({ url: "redis://h", client: {} }, /one of them only/);
     refused({ url: "file:./x" }, /scheme is unknown; the known schemes are redis/);
-    refused({ url: "redis://u:s3cret@h?retries=3" }, /no parameter "retries"/);
+    refused({ url: "redis://u:s3cret@h?prefix=x&retries=3" }, /query parameter 2 is none of them/);
+    // A password with a question mark that nobody encoded.
+    refused({ url: "redis://u:12?s3cret=x@h" }, /query parameter 1 is none of them/);
     refused({ url: "redis://h?maxWaiting=" }, /maxWaiting/);
     refused({ url: "redis://h?maxWaiting=0" }, /maxWaiting/);
     refused({ url: "redis://h?connectTimeout=soon" }, /connectTimeout/);
