@@ -1,5 +1,5 @@
 import { describe, it } from "node:test";
-import { bindSuite, type Case, type Subject } from "../../src/testing/suite.ts";
+import { bindSuite, type BoundCase, type Case, type Subject } from "../../src/testing/suite.ts";
 import { realUnit } from "./unit.ts";
 
 /** A backend as the tests here run on it. */
@@ -8,11 +8,23 @@ export interface TestSubject extends Subject {
   readonly atOnce?: number;
 }
 
-/** Registers a suite on each of the subjects, as tests of this file. */
+/**
+ * Registers a suite on each of the subjects, as tests of this file. A subject that cannot be opened is a test that fails:
+ * an error that came out of here would be one of nobody's, and the subjects behind it would not be tried.
+ */
 export async function conform(suite: string, cases: readonly Case[], subjects: readonly TestSubject[]): Promise<void> {
   for (const subject of subjects) {
-    const bound = await bindSuite(suite, cases, { ...subject, unit: subject.unit ?? realUnit });
-    describe(`${suite} on ${subject.name}`, { concurrency: subject.atOnce ?? 8 }, () => {
+    const title = `${suite} on ${subject.name}`;
+    let bound: readonly BoundCase[];
+    try {
+      bound = await bindSuite(suite, cases, { ...subject, unit: subject.unit ?? realUnit });
+    } catch (error) {
+      it(title, () => {
+        throw error;
+      });
+      continue;
+    }
+    describe(title, { concurrency: subject.atOnce ?? 8 }, () => {
       for (const one of bound) it(one.title, { skip: one.skip ?? false, timeout: 120_000 }, one.run);
     });
   }

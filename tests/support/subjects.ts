@@ -7,7 +7,14 @@ interface Subjects {
 }
 
 const only = process.env["HOLDFAST_SUBJECTS"]?.split(",");
-const present = (await reachBackends()).filter(
+const all = await reachBackends();
+for (const name of only ?? []) {
+  const found = all.find(({ backend }) => backend === name);
+  if (!found)
+    throw new Error(`HOLDFAST_SUBJECTS: "${name}" is no backend: ${all.map(({ backend }) => backend).join()}`);
+  if (found.missing !== undefined) throw new Error(`HOLDFAST_SUBJECTS: ${name} cannot be reached: ${found.missing}`);
+}
+const present = all.filter(
   ({ backend, missing }) => missing === undefined && (only === undefined || only.includes(backend)),
 );
 const loaded = present.map(async (reached) => {
@@ -17,6 +24,6 @@ const loaded = present.map(async (reached) => {
 
 /**
  * Every backend that the conformance suites run on: those that can be reached here, which `npm test` lists. HOLDFAST_SUBJECTS
- * names some of them, such as `redis,redis-cluster`.
+ * names some of them, such as `redis,redis-cluster`; a name that is none of them fails the file, for it would test nothing.
  */
 export const subjects: readonly TestSubject[] = (await Promise.all(loaded)).flat();

@@ -39,13 +39,16 @@ export function redisSubject(name: string, kind: ServerKind): Subject {
   return { name, unit, place: async () => placeOn(await start(kind)) };
 }
 
+/** In ms. With many tests beside, this process or the server may stand still for longer than the default. */
+const connectTimeout = 20_000;
+
 /** A place is a prefix, on servers that all places of the process share. */
 function placeOn({ url, primaries }: Running): Place {
   const prefix = `test-${randomBytes(6).toString("hex")}`;
   const made: Backend[] = [];
   return {
     backend() {
-      const backend = redisBackend({ url, prefix });
+      const backend = redisBackend({ url, prefix, connectTimeout });
       made.push(backend);
       return backend;
     },
