@@ -1,3 +1,23 @@
+/*
+ * Who is who in what backends share. Nobody here knows a server.
+ *
+ * What becomes of a group:
+ *   failures      why a group is refused before it is looked at, and the outcomes of those that failed
+ *   decide        the checks and effects of a group, on a `view`: the records, floors and locks of a backend
+ *   lock-rules    what holds, waits and ends in one lock. `lock-codec`: a lock as it is stored
+ *   pages         limits and cursors of listings
+ * When it is over:
+ *   deadline      a promise, or a rejection at its deadline. `alarm`: many that are under way, and one timer
+ *   due-queue     visits items once their time has come. `passing`: locks that pass on by time alone
+ * Signals:
+ *   delivery      tells listeners apart from what they are told of. `bus`: between the sessions of one process
+ *   messages      what may be published
+ * The way to a server:
+ *   driver        loads it
+ *   opening       one attempt for all who ask. `reconnecting`: a connection that is replaced when it is lost
+ *   pending       how many callers may wait for a connection. `awaited`: they wait, each until its deadline
+ *   shared-subscriptions   names that several listen to, each subscribed to once
+ */
 import type { Condition, LockOperation, Outcome, Result, Ttl } from "../../port/index.ts";
 import * as rules from "./lock-rules.ts";
 import type { Fence, GroupOn, On, OperationOn, View } from "./view.ts";

@@ -6,7 +6,6 @@ import { closedError } from "../common/failures.ts";
 import { prepareDirectory } from "./directory.ts";
 import { Environment } from "./environment.ts";
 import { examineDirectory } from "./examine.ts";
-
 import { limits, LmdbSession } from "./session.ts";
 
 /** What {@link lmdbBackend} takes. */

@@ -1,7 +1,13 @@
 import type { Condition, Group, Key, Operation, Ttl } from "../../port/index.ts";
 import type { Command } from "./commands.ts";
 import { recordBytes, writeRecord } from "./layout.ts";
-import { code, condition, firstBytes, flag, keptBytes, mark, ttl } from "./wire.ts";
+import { code, condition, firstBytes, flag, headerBytes, keptBytes, mark, ttl } from "./wire.ts";
+
+const marksOf: Readonly<Partial<Record<Operation["op"], number>>> = {
+  set: mark.values,
+  floor: mark.values,
+  touch: mark.values | mark.touches,
+};
 
 /**
  * Writes groups into memory that is shared with the commit thread, and grows as needed. Shared, because to move a
@@ -26,8 +32,9 @@ export class BatchWriter {
 
   /** Writes a group; where it starts, for {@link skip}. */
   group(group: Group, session: string): number {
-    const start = this.#header(group.guards?.length ?? 0, group.ops.length);
-    for (const { op } of group.ops) if (op === "touch") this.#bytes[start] = mark.touches;
+    let marks = 0;
+    for (const { op } of group.ops) marks |= marksOf[op] ?? 0;
+    const start = this.#header(marks, group.guards?.length ?? 0, group.ops.length);
     for (const guard of group.guards ?? []) {
       this.#key(guard.lock);
       this.#string(guard.owner);
@@ -39,8 +46,7 @@ export class BatchWriter {
 
   /** Writes a command of our own as a group. */
   command(command: Command): number {
-    const start = this.#header(0, 1);
-    this.#byte(code.command);
+    const start = this.#header(mark.command, 0, 1);
     this.#string(JSON.stringify(command));
     return this.#close(start);
   }
@@ -50,13 +56,13 @@ export class BatchWriter {
     this.#bytes[start] = mark.skipped;
   }
 
-  #header(guards: number, ops: number): number {
-    this.#reserve(9);
+  #header(marks: number, guards: number, ops: number): number {
+    this.#reserve(headerBytes);
     const start = this.#at;
-    this.#bytes[start] = 0;
+    this.#bytes[start] = marks;
     this.#bytes.writeUInt16LE(guards, start + 1);
     this.#bytes.writeUInt16LE(ops, start + 3);
-    this.#at += 9;
+    this.#at += headerBytes;
     return start;
   }
 

@@ -3,9 +3,7 @@ import type { PeerRecord, Watched } from "./meta.ts";
 
 /** What the backend itself asks of the commit thread, beside the groups of its callers. */
 export type Command =
-  /**
-   * Has changes of a space (its id) or messages to a topic told to this process; the result is where the log stands.
-   */
+  /** Has changes of a space or messages to a topic told to this process; the result is where the log stands. */
   | { readonly do: "watch"; readonly what: Watched; readonly on: boolean }
   /** Tells `body` to everybody who listens to the topic. */
   | { readonly do: "publish"; readonly topic: string; readonly body: string }

@@ -77,7 +77,7 @@ export class Commits {
   }
 
   /** The commit thread is gone. Nobody knows what became of its batch; the rest waits for the next thread. */
-  detach(): boolean {
+  detach(): void {
     const lost = this.#sent?.entries ?? [];
     if (this.#sent) clear(this.#sent);
     this.#host = undefined;
@@ -85,7 +85,6 @@ export class Commits {
     for (const entry of lost) {
       this.#settle(entry, unknown("the lmdb backend's thread ended before it said what became of the write"));
     }
-    return this.#jobs.size > 0;
   }
 
   /** Fails all that was not sent. */

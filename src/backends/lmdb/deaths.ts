@@ -1,9 +1,8 @@
-import type { Time, Timer } from "../../base/time.ts";
-import type { Command } from "./commands.ts";
+import type { Timer } from "../../base/time.ts";
 import { isForeign, isOver, tagOf } from "../../base/process-tag.ts";
 import { metaKeys, readMeta, suffixes } from "./meta.ts";
-import type { Reads } from "./reads.ts";
-import type { Tables } from "./tables.ts";
+import type { Peers } from "./peers.ts";
+import { self, type Site } from "./site.ts";
 
 /**
  * The kernel closes the sockets of a process a moment before its number is free: how soon to ask again, at first and
@@ -17,33 +16,24 @@ const patience = 2_000;
 const mostWaits = 100_000;
 const step = 64;
 
-interface DeathsOptions {
-  readonly time: Time;
-  /** This process's id. */
-  readonly self: string;
-  tables(): Tables | undefined;
-  reads(): Reads | undefined;
-  command(command: Command): Promise<unknown>;
-  /** Called when it is certain, with the tag of the process. */
-  onDeath(tag: string): void;
-}
-
 /**
  * Processes whose sockets are closed, which may mean that they are no more: asks the kernel until that is certain.
  * Then passes on what they held or stood in the way of, and clears up behind them.
  */
 export class Deaths {
-  readonly #options: DeathsOptions;
+  readonly #site: Site;
+  readonly #peers: Peers;
   readonly #suspects = new Map<string, Timer | undefined>();
 
-  constructor(options: DeathsOptions) {
-    this.#options = options;
+  constructor(site: Site, peers: Peers) {
+    this.#site = site;
+    this.#peers = peers;
   }
 
   suspect(peer: string): void {
     if (this.#suspects.has(peer)) return;
     this.#suspects.set(peer, undefined);
-    this.#ask(peer, firstPause, this.#options.time.monotonic() + patience);
+    this.#ask(peer, firstPause, this.#site.time.monotonic() + patience);
   }
 
   clear(): void {
@@ -52,12 +42,12 @@ export class Deaths {
   }
 
   #ask(peer: string, pause: number, until: number): void {
-    const { time, onDeath } = this.#options;
+    const { time } = this.#site;
     const tag = tagOf(peer);
     const over = isOver(tag);
     // Of another space of process numbers nobody can know: what says nothing of locks is cleared up.
     if (over || isForeign(tag)) {
-      if (over) onDeath(tag);
+      if (over) this.#peers.forget(tag);
       void this.#bury(peer, over).finally(() => this.#suspects.delete(peer));
     } else if (time.monotonic() > until) this.#suspects.delete(peer);
     else {
@@ -68,20 +58,18 @@ export class Deaths {
 
   /** Unless another process has. */
   async #bury(peer: string, over: boolean): Promise<void> {
-    const { tables, command } = this.#options;
+    const site = this.#site;
     try {
       if (over) {
         await this.#passOn();
         // A commit that was under way, of this process or of another, may have found it alive: an empty one comes
         // after that.
-        await command({ do: "pass", locks: [] });
+        await site.command({ do: "pass", locks: [] });
         await this.#passOn();
       }
       for (let more = true; more;) {
-        const open = tables();
-        open?.root.resetReadTxn();
-        if (!open || !readMeta(open.meta, metaKeys.peer(peer))) return;
-        more = (await command({ do: "bury", peer })) === true;
+        if (!site.reads?.snapshot(({ tables }) => readMeta(tables.meta, metaKeys.peer(peer)))) return;
+        more = (await site.command({ do: "bury", peer })) === true;
       }
     } catch {
       return; // whoever acquires next passes over what it left all the same
@@ -90,15 +78,12 @@ export class Deaths {
 
   /** Passes on the locks that this process waits for and that nobody else holds any more. */
   async #passOn(): Promise<void> {
-    const { self, tables, reads, command } = this.#options;
-    const open = tables();
-    if (!open) return;
-    open.root.resetReadTxn();
-    const waits = suffixes(open.meta, metaKeys.waits(self), mostWaits);
-    open.root.resetReadTxn();
+    const site = this.#site;
+    const mine = metaKeys.waits(self);
+    const waits = site.reads?.snapshot(({ tables }) => suffixes(tables.meta, mine, mostWaits)) ?? [];
     for (let i = 0; i < waits.length; i += step) {
-      const locks = waits.slice(i, i + step).filter((lock) => reads()?.passesIn(lock) === 0);
-      if (locks.length > 0) await command({ do: "pass", locks });
+      const locks = waits.slice(i, i + step).filter((lock) => site.reads?.passesIn(lock) === 0);
+      if (locks.length > 0) await site.command({ do: "pass", locks });
     }
   }
 }

@@ -70,30 +70,23 @@ export function prepareDirectory(wanted: string): Directory {
 
 function explained(error: NodeJS.ErrnoException, wanted: string): HoldfastError {
   const where = `the directory ${JSON.stringify(wanted)}`;
+  const options = { ...context, cause: error };
   switch (error.code) {
     case "EEXIST":
     case "ENOTDIR":
       return notADirectory(wanted);
     case "EACCES":
-    case "EPERM":
-      return new InvalidArgumentError(
-        `${where} may not be written: grant read and write permission or choose another path`,
-        {
-          ...context,
-          cause: error,
-        },
-      );
-    case "EROFS":
-      return new InvalidArgumentError(
-        `${where} is on a read-only file system: mount it writable or choose another path`,
-        {
-          ...context,
-          cause: error,
-        },
-      );
+    case "EPERM": {
+      const remedy = "grant read and write permission or choose another path";
+      return new InvalidArgumentError(`${where} may not be written: ${remedy}`, options);
+    }
+    case "EROFS": {
+      const remedy = "mount it writable or choose another path";
+      return new InvalidArgumentError(`${where} is on a read-only file system: ${remedy}`, options);
+    }
     case "ENOSPC":
     case "EDQUOT":
-      return new UnavailableError(`${where} is on a full disk: free space there`, { ...context, cause: error });
+      return new UnavailableError(`${where} is on a full disk: free space there`, options);
     default:
       return toError(error);
   }

@@ -56,6 +56,19 @@ export interface LmdbModule {
   ): LmdbRoot;
 }
 
+/** Begins and ends a transaction in the calling thread; it is flushed before it is visible. */
+const flushedThenVisible = 0x2;
+
+/** Runs `body`, which must be synchronous, as one transaction; nothing of it stays when it throws. */
+export function transaction<T>(environment: LmdbEnvironment, body: () => T): T {
+  let result: T | undefined;
+  environment.transactionSync(() => {
+    // A callback that returns anything with a `then` would be taken as asynchronous: hence a block, and no value.
+    result = body();
+  }, flushedThenVisible);
+  return result as T;
+}
+
 /** Loads the driver on first use. Rejects with UnsupportedError. */
 export async function loadDriver(): Promise<LmdbModule> {
   return (await load("lmdb", dependency, () => import("lmdb"))) as unknown as LmdbModule;

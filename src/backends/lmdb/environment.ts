@@ -1,7 +1,4 @@
-import { UnavailableError } from "../../base/errors.ts";
-import { drawId } from "../../base/ids.ts";
 import type { Time } from "../../base/time.ts";
-import { before } from "../common/deadline.ts";
 import { closedError } from "../common/failures.ts";
 import { Opening } from "../common/opening.ts";
 import { Passing } from "../common/passing.ts";
@@ -12,20 +9,14 @@ import type { Directory } from "./directory.ts";
 import { loadDriver } from "./driver.ts";
 import { openReadable, type Tables } from "./tables.ts";
 import { closedMeanwhile, toError } from "./failures.ts";
-import { processTag } from "../../base/process-tag.ts";
 import type { PeerRecord } from "./meta.ts";
 import { Peers } from "./peers.ts";
 import { Reads } from "./reads.ts";
 import { Roster } from "./roster.ts";
 import { SignalHub } from "./signal-hub.ts";
+import { self, type Site } from "./site.ts";
 import { Sweeper } from "./sweeper.ts";
 import { WorkerHost } from "./worker-host.ts";
-
-/**
- * Names this process, or this thread of it, in every directory, and starts with its tag. The ids of its sessions
- * start with it.
- */
-export const self = `${processTag()}.${drawId()}`;
 
 /** How often an open is tried that meets the end of another process. */
 const openTries = 20;
@@ -35,11 +26,11 @@ const commandTimeout = 60_000;
 const passedAtOnce = 64;
 
 /** What a process has of one directory: one commit thread, one way to read, one socket, shared by all its backends. */
-export class Environment {
+export class Environment implements Site {
   readonly directory: Directory;
   readonly commits: Commits;
   readonly signals: SignalHub;
-  readonly #time: Time;
+  readonly time: Time;
   readonly #mapSize: number;
   readonly #peers: Peers;
   readonly #roster: Roster;
@@ -59,7 +50,7 @@ export class Environment {
   constructor(directory: Directory, time: Time, mapSize: number, after: Promise<void> | undefined) {
     this.directory = directory;
     this.#after = after;
-    this.#time = time;
+    this.time = time;
     this.#mapSize = mapSize;
     this.commits = new Commits(time, ({ ping, passing }) => {
       if (ping.length > 0) this.#roster.wake(ping);
@@ -67,25 +58,13 @@ export class Environment {
     });
     this.#opening = new Opening("lmdb", time, () => this.#open());
     this.#passing = new Passing(time, (locks) => this.#passOn(locks));
-    this.#sweeper = new Sweeper({
-      time,
-      self,
-      open: () => this.#tables && this.#host && { tables: this.#tables, epoch: this.#host.epoch },
-      watching: () => this.signals.watching,
-      command: (command) => this.#command(command),
+    this.signals = new SignalHub(this, () => {
+      this.#roster.checkSelf();
+      this.#roster.link();
     });
-    this.signals = new SignalHub({
-      time,
-      tables: () => this.#tables,
-      command: (command) => this.#command(command),
-      onPatience: () => {
-        this.#roster.checkSelf();
-        this.#roster.link();
-      },
-    });
+    this.#sweeper = new Sweeper(this, () => this.signals.watching);
     this.#peers = new Peers({
       directory: directory.sockets,
-      self,
       onPing: () => this.signals.look(),
       onLoss: (peer) => {
         this.signals.look();
@@ -93,21 +72,8 @@ export class Environment {
       },
       onStranger: () => this.#roster.link(),
     });
-    this.#roster = new Roster({
-      self,
-      tables: () => this.#tables,
-      peers: this.#peers,
-      signals: this.signals,
-      command: (command) => this.#command(command),
-    });
-    this.#deaths = new Deaths({
-      time,
-      self,
-      tables: () => this.#tables,
-      reads: () => this.reads,
-      command: (command) => this.#command(command),
-      onDeath: (tag) => this.#peers.forget(tag),
-    });
+    this.#roster = new Roster(this, this.#peers, this.signals);
+    this.#deaths = new Deaths(this, this.#peers);
   }
 
   /** Opens what is not open. Concurrent calls share one attempt. */
@@ -117,8 +83,7 @@ export class Environment {
 
   /** As {@link open}, for a call that waits until its deadline. */
   async openBefore(deadline: number): Promise<void> {
-    const late = (): Error => new UnavailableError("the directory could not be opened in time", { backend: "lmdb" });
-    await before(this.open(), { time: this.#time, deadline, late });
+    await this.#opening.openBefore(deadline);
   }
 
   async #open(): Promise<WorkerHost> {
@@ -169,7 +134,7 @@ export class Environment {
       } catch (error) {
         if (!closedMeanwhile(error) || tried === openTries || this.#closed) throw error;
         // Whoever opens while another one is about to try again finds the same: the pauses differ, and grow.
-        await new Promise<void>((resolve) => void this.#time.after(Math.random() * 5 * tried, resolve));
+        await new Promise<void>((resolve) => void this.time.after(Math.random() * 5 * tried, resolve));
       }
     }
   }
@@ -212,7 +177,7 @@ export class Environment {
     const host = this.#host;
     if (host) {
       // What this process registered; it is found dead otherwise, which costs others a look.
-      await this.commits.command({ do: "bury", peer: self }, this.#time.monotonic() + 1_000).catch(() => undefined);
+      await this.commits.command({ do: "bury", peer: self }, this.time.monotonic() + 1_000).catch(() => undefined);
       this.#host = undefined;
       this.commits.detach();
     }
@@ -236,11 +201,12 @@ export class Environment {
     }
     for (let i = 0; i < due.length; i += passedAtOnce) {
       // Should it fail, the waiters' own patience is behind it.
-      this.#command({ do: "pass", locks: due.slice(i, i + passedAtOnce) }).catch(() => undefined);
+      this.command({ do: "pass", locks: due.slice(i, i + passedAtOnce) }).catch(() => undefined);
     }
   }
 
-  #command(command: Command): Promise<unknown> {
-    return this.commits.command(command, this.#time.monotonic() + commandTimeout);
+  /** Runs a command of our own. */
+  command(command: Command): Promise<unknown> {
+    return this.commits.command(command, this.time.monotonic() + commandTimeout);
   }
 }

@@ -21,7 +21,7 @@ export function sweepMoment(expiresAt: number, ttl: number): number {
 
 function indexKey(at: number, kind: Indexed, key: Uint8Array): Buffer {
   const bytes = Buffer.allocUnsafe(timeBytes + 1 + key.length);
-  bytes.writeUIntBE(Math.min(Math.ceil(at), latest), 0, timeBytes);
+  bytes.writeUIntBE(Math.min(Math.max(Math.ceil(at), 0), latest), 0, timeBytes);
   bytes[timeBytes] = letters[kind];
   bytes.set(key, timeBytes + 1);
   return bytes;

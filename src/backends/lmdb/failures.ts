@@ -11,47 +11,52 @@ import type { WiredError } from "./commands.ts";
 
 const context = { backend: "lmdb" } as const;
 
+const fullDisk = "the disk is full: free space in the directory's file system";
+const noQuota = "the disk quota is used up: free space in the directory's file system";
+const fileSize = "the file may not grow further: raise the file size limit of the process";
+const noRight =
+  "the data files may not be written: grant read and write permission on the directory and the files in it";
+
 /** Codes of the driver and the system that say what to do about them. */
-const advice: ReadonlyMap<string | number, string> = new Map<string | number, string>([
-  [28, "the disk is full: free space in the directory's file system"],
-  ["ENOSPC", "the disk is full: free space in the directory's file system"],
-  ["EDQUOT", "the disk quota is used up: free space in the directory's file system"],
+const advice: ReadonlyMap<unknown, string> = new Map<unknown, string>([
+  [28, fullDisk],
+  ["ENOSPC", fullDisk],
+  [122, noQuota],
+  ["EDQUOT", noQuota],
+  [27, fileSize],
+  ["EFBIG", fileSize],
+  [13, noRight],
+  [1, noRight],
   ["EMFILE", "the process has too many files open: close some, or raise its limit of open files"],
   ["ENFILE", "the machine has too many files open: close some, or raise its limit of open files"],
-  ["EFBIG", "the file may not grow further: raise the file size limit of the process"],
-  [122, "the disk quota is used up: free space in the directory's file system"],
-  [27, "the file may not grow further: raise the file size limit of the process"],
   [-30792, "the map of the data file could not grow: free address space, or raise the memory limit of the process"],
   [-30790, "too many processes read the directory: close some"],
   // The driver says so too when a write was cut short for want of space.
   [5, "the disk is full, or failing: free space in the directory's file system, or check the device"],
-  [13, "the data files may not be written: grant read and write permission on the directory and the files in it"],
-  [1, "the data files may not be written: grant read and write permission on the directory and the files in it"],
   [30, "the file system is mounted read-only: mount it writable or choose another path"],
   [11, "the data files are locked by another program: end it or choose another path"],
 ]);
 
 /** Codes of what may pass while the process runs: no room, or too many readers. */
-const passing = new Set<string | number>([28, "ENOSPC", 122, "EDQUOT", -30790]);
+const passing = new Set<unknown>([28, "ENOSPC", 122, "EDQUOT", -30790]);
 
 /** Codes of a data file that can never work. */
-const foreign = new Set<string | number>([-30793, -30794, -30784, -30796, -30797]);
+const foreign = new Set<unknown>([-30793, -30794, -30784, -30796, -30797]);
 
 /** What a failure of the driver means to the caller; nothing took effect. */
 export function toError(error: WiredError | Error): HoldfastError {
   if (isHoldfastError(error)) return error;
   const code = "code" in error ? error.code : undefined;
-  if (code !== undefined && foreign.has(code)) {
+  if (foreign.has(code)) {
     return new InvalidArgumentError(
       "the directory's data files are of another program or version, or damaged: choose another path, or restore them",
       { ...context, cause: error },
     );
   }
-  const known = code === undefined ? undefined : advice.get(code);
-  return new UnavailableError(known ?? `the data could not be written or read: ${error.message}`, {
+  return new UnavailableError(advice.get(code) ?? `the data could not be written or read: ${error.message}`, {
     ...context,
     cause: error,
-    refused: code !== undefined && passing.has(code),
+    refused: passing.has(code),
   });
 }
 

@@ -2,7 +2,7 @@
  * Who is who on LMDB, from the port down:
  *
  *   backend, session   the port. All backends of a process on one directory share its environment
- *   environment        what a process has of a directory: opens it, and joins all that follows
+ *   environment        what a process has of a directory: opens it, and joins what follows, to which it is the `site`
  *   reads              groups that only read, and pages: on the caller's thread, each from a fresh snapshot
  *   commits            the queue in front of the commit thread: `batches`, written by `batch-writer` as `wire` says
  *   worker-host        the commit thread, seen from the main thread. In it `worker` runs each batch as one transaction

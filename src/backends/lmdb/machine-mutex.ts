@@ -1,7 +1,4 @@
-import type { LmdbEnvironment, LmdbModule } from "./driver.ts";
-
-/** Begins and ends the transaction in the calling thread. */
-const synchronous = 0x2;
+import { transaction, type LmdbEnvironment, type LmdbModule } from "./driver.ts";
 
 /**
  * A mutex of every process that has the directory open, free again when its owner dies: the write lock of an
@@ -32,11 +29,7 @@ export class MachineMutex {
 
   /** Runs `body`, which must be synchronous, while no other process opens the data or commits. Not to be nested. */
   run<T>(body: () => T): T {
-    let result: T | undefined;
-    this.#environment.transactionSync(() => {
-      result = body();
-    }, synchronous);
-    return result as T;
+    return transaction(this.#environment, body);
   }
 
   close(): Promise<void> {

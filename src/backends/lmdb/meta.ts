@@ -8,8 +8,8 @@ export interface PeerRecord {
   readonly socket: string;
 }
 
-/** What may be watched: a space's id, or a topic. */
-export type Watched = { readonly space: string } | { readonly topic: string };
+/** What may be watched: `s` and a space's id, or `t` and a topic. */
+export type Watched = `${"s" | "t"}${string}`;
 
 /** Reads a JSON record. */
 export function readMeta<T>(meta: LmdbStore, key: string): T | undefined {
@@ -45,7 +45,7 @@ export const metaKeys = {
   peer: (id: string) => `peer:${id}`,
   watching: "watch:",
   /** A process watches something. No id of a process holds a line break, and what is watched comes last. */
-  watch: (peer: string, what: Watched) => `watch:${peer}\n${"space" in what ? `s${what.space}` : `t${what.topic}`}`,
+  watch: (peer: string, what: Watched) => `watch:${peer}\n${what}`,
   waits: (peer: string) => `wait:${peer}\n`,
 } as const;
 

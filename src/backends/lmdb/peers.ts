@@ -3,6 +3,7 @@ import { UnsupportedError, type HoldfastError } from "../../base/errors.ts";
 import { toError } from "./failures.ts";
 import { knowsSpace, processTag } from "../../base/process-tag.ts";
 import type { PeerRecord } from "./meta.ts";
+import { self } from "./site.ts";
 import { isAnswered, SocketFolder } from "./sockets.ts";
 
 /** What is said over a socket, one byte each: who it is comes first, as a line. */
@@ -12,8 +13,6 @@ const greeting = /^([\w.-]{1,128})\n/;
 
 interface PeersOptions {
   readonly directory: string;
-  /** This process's id. */
-  readonly self: string;
   /** There is something in the log for this process. */
   onPing(): void;
   /** A process left without a word, or cannot be reached; its id. It may be no more. */
@@ -133,7 +132,7 @@ export class Peers {
     const open = this.#links.get(peer.id);
     if (open) return open;
     const socket = this.#adopt(createConnection(this.#folder.at(peer.socket)));
-    socket.write(`${this.#options.self}\n`);
+    socket.write(`${self}\n`);
     this.#follow(socket, peer.id);
     return socket;
   }

@@ -74,7 +74,7 @@ export class Reads {
 
   /** Runs a group that {@link onlyReads}; `undefined` when it finds a lock that must be passed on first. */
   group(group: Group): Outcome | undefined {
-    return this.#snapshot((view) => {
+    return this.snapshot((view) => {
       const outcome = decide<Key, Written>(view, group, "");
       return view.isStale ? undefined : outcome;
     });
@@ -82,8 +82,8 @@ export class Reads {
 
   /** In how many ms the lock under that key id may pass on by itself; 0 for now, Infinity for never. */
   passesIn(id: string): number {
-    return this.#snapshot((view) => {
-      const lock = readLock(this.#tables.locks, id, view.epoch, view.now);
+    return this.snapshot((view) => {
+      const lock = readLock(view.tables.locks, id, view.epoch, view.now);
       return passes(lock) ? 0 : nextTurn(lock) - view.now;
     });
   }
@@ -99,7 +99,7 @@ export class Reads {
     const start = after === undefined ? first : Buffer.from(`${after}\0`);
     const end = Buffer.concat([first, Buffer.from([255])]);
     const isLocks = listsLocks(space);
-    return this.#snapshot((view) => {
+    return this.snapshot((view) => {
       const ids = Array.from((isLocks ? locks : records).getKeys({ start, end, limit }), (key) => key.toString());
       const keys = ids.map((id): Key => ({ space, key: id.slice(space.id.length) }));
       const listed = keys.map((key) => (isLocks ? lockOf(view, key) : recordOf(view, key, query)));
@@ -109,7 +109,8 @@ export class Reads {
     });
   }
 
-  #snapshot<T>(read: (view: ReadView) => T): T {
+  /** Reads from one fresh snapshot. Not to be nested, and nothing of the view is good afterwards. */
+  snapshot<T>(read: (view: ReadView) => T): T {
     const { root } = this.#tables;
     root.resetReadTxn();
     try {

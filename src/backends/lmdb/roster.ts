@@ -1,70 +1,53 @@
-import type { Command } from "./commands.ts";
 import { metaKeys, readMeta, suffixes, type PeerRecord } from "./meta.ts";
 import type { Peers } from "./peers.ts";
 import type { SignalHub } from "./signal-hub.ts";
-import type { Tables } from "./tables.ts";
-
-interface RosterOptions {
-  /** This process's id. */
-  readonly self: string;
-  tables(): Tables | undefined;
-  readonly peers: Peers;
-  readonly signals: SignalHub;
-  command(command: Command): Promise<unknown>;
-}
+import { self, type Site } from "./site.ts";
 
 /** The processes that have the directory open, as they have registered in it. */
 export class Roster {
-  readonly #options: RosterOptions;
+  readonly #site: Site;
+  readonly #peers: Peers;
+  readonly #signals: SignalHub;
   #entering = false;
 
-  constructor(options: RosterOptions) {
-    this.#options = options;
+  constructor(site: Site, peers: Peers, signals: SignalHub) {
+    this.#site = site;
+    this.#peers = peers;
+    this.#signals = signals;
   }
 
   /** Connects to all of them: each sees the end of the others, also one that is over already. */
   link(): void {
-    const { self, tables, peers } = this.#options;
-    const open = tables();
-    if (!open) return;
-    open.root.resetReadTxn();
-    const ids = suffixes(open.meta, metaKeys.peers, 1_000).filter((id) => id !== self);
-    peers.link(ids.map((id) => this.#find(id)).filter((peer) => peer !== undefined));
-    open.root.resetReadTxn();
+    const ids = this.#site.reads?.snapshot(({ tables }) => suffixes(tables.meta, metaKeys.peers, 1_000)) ?? [];
+    this.#peers.link(this.#find(ids.filter((id) => id !== self)));
   }
 
   /** Has processes read the log, by their ids. */
   wake(ids: readonly string[]): void {
-    const { self, tables, peers, signals } = this.#options;
-    for (const id of ids) {
-      if (id === self) signals.look();
-      else {
-        tables()?.root.resetReadTxn();
-        const peer = this.#find(id);
-        if (peer) peers.ping(peer);
-      }
-    }
+    if (ids.includes(self)) this.#signals.look();
+    for (const peer of this.#find(ids.filter((id) => id !== self))) this.#peers.ping(peer);
   }
 
   /** Others may have taken us for dead, when our socket's file was removed. */
   checkSelf(): void {
-    const { self, tables, peers, signals, command } = this.#options;
-    const open = tables();
-    if (!open || this.#entering) return;
-    open.root.resetReadTxn();
-    if (this.#find(self)) return;
-    const peer: PeerRecord = { id: self, socket: peers.socket };
+    if (!this.#site.reads || this.#entering || this.#find([self]).length > 0) return;
+    const peer: PeerRecord = { id: self, socket: this.#peers.socket };
     this.#entering = true;
-    void command({ do: "enter", peer })
+    void this.#site
+      .command({ do: "enter", peer })
       .finally(() => (this.#entering = false))
       .then(
-        () => signals.renew(),
-        () => signals.lose(),
+        () => this.#signals.renew(),
+        () => this.#signals.lose(),
       );
   }
 
-  #find(id: string): PeerRecord | undefined {
-    const tables = this.#options.tables();
-    return tables && readMeta<PeerRecord>(tables.meta, metaKeys.peer(id));
+  /** Those that are registered. */
+  #find(ids: readonly string[]): readonly PeerRecord[] {
+    if (ids.length === 0) return [];
+    const found = this.#site.reads?.snapshot(({ tables: { meta } }) => {
+      return ids.map((id) => readMeta<PeerRecord>(meta, metaKeys.peer(id)));
+    });
+    return (found ?? []).filter((peer) => peer !== undefined);
   }
 }

@@ -13,9 +13,10 @@ import type {
 } from "../../port/index.ts";
 import { closedError, givenUp, notSent, refuse, type Limits } from "../common/failures.ts";
 import { checkMessage } from "../common/messages.ts";
-import { self, type Environment } from "./environment.ts";
+import type { Environment } from "./environment.ts";
 import { toError } from "./failures.ts";
 import { onlyReads, type Reads } from "./reads.ts";
+import { self } from "./site.ts";
 
 /** Most keys in a group: how long one transaction holds others up. */
 export const limits: Limits = { backend: "lmdb", maxGroup: 256, maxValue: 16 * 1024 * 1024 };

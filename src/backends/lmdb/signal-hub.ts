@@ -1,11 +1,10 @@
-import type { Time, Timer } from "../../base/time.ts";
+import type { Timer } from "../../base/time.ts";
 import { spaceOfId } from "../../base/keys.ts";
 import { Delivery, type Listening } from "../common/delivery.ts";
 import { checkTopic } from "../common/messages.ts";
 import type { Signal, Subscription } from "../../port/index.ts";
-import type { Command } from "./commands.ts";
 import type { Watched } from "./meta.ts";
-import type { Tables } from "./tables.ts";
+import type { Site } from "./site.ts";
 import { WatchCache } from "./transaction.ts";
 import { head, readLog, type LogEntry } from "./log.ts";
 
@@ -25,36 +24,29 @@ interface Subscriber extends Listening {
 
 /** Something that subscribers of this process want told. */
 interface Watch {
-  readonly what: Watched;
   count: number;
   /** Where the log stood when it was registered; absent while nobody has, or could. */
   ready: Promise<number> | undefined;
 }
 
-interface HubOptions {
-  readonly time: Time;
-  tables(): Tables | undefined;
-  command(command: Command): Promise<unknown>;
-  /** Called with each look at the log that nobody asked for. */
-  onPatience(): void;
-}
-
 /** Reads the log for all sessions of the process, and tells each what is for it. */
 export class SignalHub {
-  readonly #options: HubOptions;
+  readonly #site: Site;
+  readonly #onPatience: () => void;
   readonly #subscribers = new Set<Subscriber>();
   readonly #delivery = new Delivery();
-  readonly #watched = new Map<string, Watch>();
+  readonly #watched = new Map<Watched, Watch>();
   readonly #watches = new WatchCache();
   /** Not all is registered, as a gap has said; another gap follows once it is. */
   #lost = false;
   #retrying = false;
   #at = 0;
-  #reading = false;
   #timer: Timer | undefined;
 
-  constructor(options: HubOptions) {
-    this.#options = options;
+  /** `onPatience` is called with each look at the log that nobody asked for. */
+  constructor(site: Site, onPatience: () => void) {
+    this.#site = site;
+    this.#onPatience = onPatience;
   }
 
   /** Whether anybody watches records, so that what expires should be told soon. */
@@ -79,11 +71,10 @@ export class SignalHub {
 
   /** Publishes to a topic. */
   async publish(topic: string, body: string): Promise<void> {
-    const tables = this.#options.tables();
-    tables?.root.resetReadTxn();
     // A subscription that has resolved is seen here.
-    if (tables && !this.#watches.read(tables).topics.has(topic)) return;
-    await this.#options.command({ do: "publish", topic, body });
+    const heard = this.#site.reads?.snapshot(({ tables }) => this.#watches.read(tables).topics.has(topic));
+    if (heard === false) return;
+    await this.#site.command({ do: "publish", topic, body });
   }
 
   /** Ends what a session subscribed to. */
@@ -101,23 +92,13 @@ export class SignalHub {
 
   /** Reads on in the log. */
   look(): void {
-    if (this.#reading || this.#subscribers.size === 0) return;
-    const tables = this.#options.tables();
-    if (!tables) return;
-    this.#reading = true;
-    let more = false;
-    try {
-      tables.root.resetReadTxn();
-      const { entries, next, missed } = readLog(tables.log, tables.meta, this.#at, pageSize);
-      tables.root.resetReadTxn();
-      this.#at = next;
-      if (missed) this.gap();
-      for (const { at, entry } of entries) this.#tell(at, entry);
-      more = entries.length === pageSize;
-    } finally {
-      this.#reading = false;
-    }
-    if (more) setImmediate(() => this.look()).unref();
+    const { reads } = this.#site;
+    if (!reads || this.#subscribers.size === 0) return;
+    const page = reads.snapshot(({ tables: { log, meta } }) => readLog(log, meta, this.#at, pageSize));
+    this.#at = page.next;
+    if (page.missed) this.gap();
+    for (const { at, entry } of page.entries) this.#tell(at, entry);
+    if (page.entries.length === pageSize) setImmediate(() => this.look()).unref();
   }
 
   /** Something may have been missed. */
@@ -147,7 +128,7 @@ export class SignalHub {
 
   /** Registers what is not. */
   async #restore(): Promise<void> {
-    await Promise.allSettled(Array.from(this.#watched.values(), (watch) => this.#register(watch)));
+    await Promise.allSettled(Array.from(this.#watched, ([what, watch]) => this.#register(what, watch)));
     const lost = [...this.#watched.values()].some(({ ready }) => ready === undefined);
     const told = lost && this.#lost;
     this.#lost = lost;
@@ -156,7 +137,7 @@ export class SignalHub {
   }
 
   #retry(): void {
-    if (!this.#lost || this.#retrying || !this.#options.tables()) return;
+    if (!this.#lost || this.#retrying || !this.#site.reads) return;
     this.#retrying = true;
     void this.#restore().finally(() => (this.#retrying = false));
   }
@@ -169,13 +150,12 @@ export class SignalHub {
   }
 
   async #watch(what: Watched): Promise<number> {
-    const name = nameOf(what);
-    const known = this.#watched.get(name);
-    const watch: Watch = known ?? { what, count: 0, ready: undefined };
-    if (!known) this.#watched.set(name, watch);
+    const known = this.#watched.get(what);
+    const watch: Watch = known ?? { count: 0, ready: undefined };
+    if (!known) this.#watched.set(what, watch);
     watch.count++;
     try {
-      const at = await this.#register(watch);
+      const at = await this.#register(what, watch);
       return known ? this.#head() : at;
     } catch (error) {
       this.#unwatch(what);
@@ -184,9 +164,9 @@ export class SignalHub {
   }
 
   /** Registers a watch, unless that was done or is under way. */
-  #register(watch: Watch): Promise<number> {
+  #register(what: Watched, watch: Watch): Promise<number> {
     if (watch.ready) return watch.ready;
-    const ready = this.#options.command({ do: "watch", what: watch.what, on: true }) as Promise<number>;
+    const ready = this.#site.command({ do: "watch", what, on: true }) as Promise<number>;
     watch.ready = ready;
     ready.catch(() => {
       // The next one tries again.
@@ -196,26 +176,22 @@ export class SignalHub {
   }
 
   #unwatch(what: Watched): void {
-    const name = nameOf(what);
-    const watch = this.#watched.get(name);
+    const watch = this.#watched.get(what);
     if (!watch || --watch.count > 0) return;
-    this.#watched.delete(name);
+    this.#watched.delete(what);
     // Should it fail, others tell us a little too much until this process ends.
-    this.#options.command({ do: "watch", what, on: false }).catch(() => undefined);
+    this.#site.command({ do: "watch", what, on: false }).catch(() => undefined);
   }
 
   #head(): number {
-    const tables = this.#options.tables();
-    if (!tables) return this.#at;
-    tables.root.resetReadTxn();
-    return head(tables.meta);
+    return this.#site.reads?.snapshot(({ tables }) => head(tables.meta)) ?? this.#at;
   }
 
   #wait(): void {
     this.#timer?.clear();
-    this.#timer = this.#options.time.after(patience, () => {
+    this.#timer = this.#site.time.after(patience, () => {
       if (this.#subscribers.size === 0) return;
-      this.#options.onPatience();
+      this.#onPatience();
       this.#retry();
       this.look();
       this.#wait();
@@ -239,11 +215,7 @@ function signalFor({ session, to }: Subscriber, entry: LogEntry): Signal | undef
 
 function watchedBy(to: Subscription): Watched | undefined {
   if ("grants" in to) return undefined;
-  if ("changes" in to) return { space: to.changes.id };
+  if ("changes" in to) return `s${to.changes.id}`;
   checkTopic(to.topic, "lmdb");
-  return { topic: to.topic };
-}
-
-function nameOf(what: Watched): string {
-  return "space" in what ? `s${what.space}` : `t${what.topic}`;
+  return `t${to.topic}`;
 }

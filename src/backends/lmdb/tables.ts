@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
-import type { LmdbKey, LmdbModule, LmdbRoot, LmdbStore } from "./driver.ts";
+import { transaction, type LmdbKey, type LmdbModule, type LmdbRoot, type LmdbStore } from "./driver.ts";
 import { MachineMutex } from "./machine-mutex.ts";
 import { probeFiles, probeRoom, Reserve } from "./reserve.ts";
 
@@ -69,7 +69,7 @@ function makeTables(driver: LmdbModule, file: string, mapSize: number): Tables &
   const reserve = new Reserve(root, file);
   try {
     const made = root.env.info().lastPageNumber > 1;
-    if (!made) root.transactionSync(() => reserve.ensure({ ops: 16, bytes: 0, values: false }), flushedThenVisible);
+    if (!made) transaction(root, () => reserve.ensure({ ops: 16, bytes: 0, values: false }));
     return { ...openTables(root), reserve };
   } catch (error) {
     reserve.close();
@@ -124,15 +124,7 @@ export async function closeWritable({ root, mutex, reserve }: WritableTables): P
   await mutex.close();
 }
 
-/** Commits synchronously, flushed before it is visible, and returns when it is. */
-const flushedThenVisible = 0x2;
-
-/** Runs `body` as one durable transaction; nothing of it stays when it throws. */
-export function transact({ root, mutex }: WritableTables, body: () => void): void {
-  mutex.run(() =>
-    root.transactionSync(() => {
-      // A callback that returns anything with a `then` would be taken as asynchronous: hence a block, and no value.
-      body();
-    }, flushedThenVisible),
-  );
+/** Runs `body` as one durable transaction of the machine's only writer; nothing of it stays when it throws. */
+export function transact<T>({ root, mutex }: WritableTables, body: () => T): T {
+  return mutex.run(() => transaction(root, body));
 }

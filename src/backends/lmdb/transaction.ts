@@ -20,7 +20,8 @@ const lockKept = 600_000;
 export class Transaction extends TableView<WiredKey> implements View<WiredKey, WiredRecord, Uint8Array, StoredLock> {
   readonly wall = Date.now();
   readonly now = leaseNow();
-  readonly #watches: Watches;
+  readonly #cache: WatchCache;
+  #watches: Watches;
   /** Locks that somebody waits for, each with the ms until it may pass on by itself: lock, ms, lock, ms, ... */
   readonly passing: (string | number)[] = [];
   readonly #told: LogEntry[] = [];
@@ -29,6 +30,7 @@ export class Transaction extends TableView<WiredKey> implements View<WiredKey, W
 
   constructor(tables: Tables, epoch: number, cache: WatchCache) {
     super(tables, epoch);
+    this.#cache = cache;
     this.#watches = cache.read(tables);
   }
 
@@ -90,13 +92,6 @@ export class Transaction extends TableView<WiredKey> implements View<WiredKey, W
     return bytes.toString("utf8", space);
   }
 
-  /** Keeps that no grant up to `grant` is given again. */
-  raiseLeast(grant: number): void {
-    if (grant > (readMeta<number>(this.tables.meta, metaKeys.floor) ?? 0))
-      writeMeta(this.tables.meta, metaKeys.floor, grant);
-    this.#floor = undefined;
-  }
-
   /** Passes the lock on to those whose turn it is, and has them told. */
   #passOn(id: string, lock: StoredLock): void {
     const over = (session: string): boolean => wasOver(tagOf(session), this.now);
@@ -135,8 +130,10 @@ export class Transaction extends TableView<WiredKey> implements View<WiredKey, W
   sweepLock(key: WiredKey, lock: StoredLock): void {
     if (!lock.stored) return;
     if (isIdle(lock) && lock.grant < (this.wall - lockKept) * 1_000) {
-      this.raiseLeast(lock.grant);
-      this.tables.locks.remove(key.bytes);
+      const { locks, meta } = this.tables;
+      if (lock.grant > (readMeta<number>(meta, metaKeys.floor) ?? 0)) writeMeta(meta, metaKeys.floor, lock.grant);
+      this.#floor = undefined;
+      locks.remove(key.bytes);
       return;
     }
     lock.sweepAt = 0;
@@ -169,9 +166,10 @@ export class Transaction extends TableView<WiredKey> implements View<WiredKey, W
     for (const peer of listening) this.#ping.add(peer);
   }
 
-  /** Has every later transaction, of every process, read anew who watches. */
+  /** Has this transaction from here on, and every later one of every process, go by who watches now. */
   watchesChanged(): void {
     writeMeta(this.tables.meta, metaKeys.watches, (readMeta<number>(this.tables.meta, metaKeys.watches) ?? 0) + 1);
+    this.#watches = this.#cache.read(this.tables);
   }
 
   /** Writes what is to be told; whom to wake once it is committed. */

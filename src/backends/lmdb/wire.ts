@@ -3,18 +3,25 @@ import type { GroupOn, OperationOn } from "../common/view.ts";
 import type { Load } from "./reserve.ts";
 
 /*
- * A batch, as the main thread hands it to the commit thread: one buffer, groups one behind the other. Group: mark
+ * A batch, as the main thread hands it to the commit thread: one buffer, groups one behind the other. Group: marks
  * (1), guards (2), operations (2), length with this header (4). Guard: key, owner, grant (8). Key: length (2), length
  * of its space (2), bytes. Operation: code (1), key, then what the code needs.
  */
-export const code = { get: 1, check: 2, set: 3, delete: 4, floor: 5, lock: 6, command: 7, touch: 8 } as const;
+export const code = { get: 1, check: 2, set: 3, delete: 4, floor: 5, lock: 6, touch: 8 } as const;
 export const condition = { none: 0, absent: 1, id: 2 } as const;
 export const ttl = { none: 0, ms: 1, keep: 2, at: 3 } as const;
 export const flag = { stamped: 1, show: 2, keyOnly: 4, take: 8 } as const;
 /**
- * What is to be known of a group before it is read: the record of a touch is written anew, so room is needed for it.
+ * What is to be known of a group before it is read, as bits. The record of a touch is written anew, so room is needed
+ * for it. A command of our own is a group by itself.
  */
-export const mark = { plain: 0, skipped: 1, touches: 2 } as const;
+export const mark = { skipped: 1, command: 2, values: 4, touches: 8 } as const;
+
+/** A group of a batch: its place among all of them, and where it starts. */
+export interface Placed {
+  readonly index: number;
+  readonly at: number;
+}
 
 /** What a wired `set` carries: the record as it is stored, with room for when it ends if it has a ttl. */
 export interface WiredRecord {
@@ -37,6 +44,8 @@ type WiredLockOperation = {
 
 const absent: Condition = { absent: true };
 
+/** Bytes before the guards of a group. */
+export const headerBytes = 9;
 /** Bytes of memory for a batch at first, and how many are kept after one that took more. */
 export const firstBytes = 256 * 1024;
 export const keptBytes = 4 * 1024 * 1024;
@@ -50,41 +59,42 @@ export class BatchReader {
     this.#bytes = bytes;
   }
 
-  /** Where the groups start, -1 for a skipped one. */
-  starts(): number[] {
-    const starts: number[] = [];
-    for (let at = 0; at < this.#bytes.length; at += this.#bytes.readUInt32LE(at + 5)) {
-      starts.push(this.#bytes[at] === mark.skipped ? -1 : at);
+  /** Those that are not skipped. */
+  groups(): readonly Placed[] {
+    const groups: Placed[] = [];
+    for (let at = 0, index = 0; at < this.#bytes.length; at += this.#lengthOf(at), index++) {
+      if (this.#bytes[at] !== mark.skipped) groups.push({ index, at });
     }
-    return starts;
+    return groups;
   }
 
-  /** Goes to the group at `start`: its guards and operations come next. */
-  open(start: number): { readonly guards: number; readonly ops: number; readonly code: number } {
-    this.#at = start + 9;
-    const guards = this.#bytes.readUInt16LE(start + 1);
-    return { guards, ops: this.#bytes.readUInt16LE(start + 3), code: this.#bytes[this.#at] as number };
-  }
-
-  /** What the groups at `starts` are about to do; `sizeOf` tells how large a record is that is touched. */
-  load(starts: readonly number[], sizeOf: (key: WiredKey) => number): Load {
+  /** What the groups are about to do; `sizeOf` tells how large a record is that is touched. */
+  load(groups: readonly Placed[], sizeOf: (key: WiredKey) => number): Load {
     let ops = 0;
     let bytes = 0;
-    let values = false;
-    for (const start of starts) {
-      const group = this.open(start);
-      ops += group.guards + group.ops;
-      bytes += this.#bytes.readUInt32LE(start + 5);
-      if (this.#bytes[start] === mark.touches) {
-        for (const op of this.group(group).ops) if (op.op === "touch") bytes += sizeOf(op.key);
-      }
-      values ||= group.code !== code.delete && group.code !== code.lock && group.code !== code.command;
+    let marks = 0;
+    for (const { at: start } of groups) {
+      const own = this.#bytes[start] as number;
+      marks |= own;
+      ops += this.#bytes.readUInt16LE(start + 1) + this.#bytes.readUInt16LE(start + 3);
+      bytes += this.#lengthOf(start);
+      if (own & mark.touches) for (const op of this.group(start).ops) if (op.op === "touch") bytes += sizeOf(op.key);
     }
-    return { ops, bytes, values };
+    return { ops, bytes, values: (marks & mark.values) !== 0 };
   }
 
-  /** The group that was opened. Its bytes are views of the batch. */
-  group({ guards, ops }: { readonly guards: number; readonly ops: number }): WiredGroup {
+  /** The command of our own at `start`; `undefined` where a group is. */
+  command(start: number): unknown {
+    if (this.#bytes[start] !== mark.command) return undefined;
+    this.#at = start + headerBytes;
+    return JSON.parse(this.#string());
+  }
+
+  /** The group at `start`. Its bytes are views of the batch. */
+  group(start: number): WiredGroup {
+    const guards = this.#bytes.readUInt16LE(start + 1);
+    const ops = this.#bytes.readUInt16LE(start + 3);
+    this.#at = start + headerBytes;
     const group = {
       guards: [] as NonNullable<WiredGroup["guards"]>[number][],
       ops: [] as WiredOperation[],
@@ -105,10 +115,8 @@ export class BatchReader {
     return group;
   }
 
-  /** The command of our own that was opened, which is a group by itself. */
-  command(): unknown {
-    this.#byte();
-    return JSON.parse(this.#string());
+  #lengthOf(start: number): number {
+    return this.#bytes.readUInt32LE(start + 5);
   }
 
   #operation(what: number, key: WiredKey): WiredOperation {

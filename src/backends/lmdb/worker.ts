@@ -2,14 +2,14 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { Outcome } from "../../port/index.ts";
 import { decide } from "../common/decide.ts";
 import { bootId, sameBoot } from "./clock.ts";
-import type { Command, WiredError, WiredFailure, WorkerMessage, WorkerRequest, WorkerStart } from "./commands.ts";
+import type { Command, Done, WiredError, WiredFailure, WorkerMessage, WorkerRequest, WorkerStart } from "./commands.ts";
 import { loadDriver, type LmdbModule } from "./driver.ts";
 import { closeWritable, openWritable, transact, type WritableTables } from "./tables.ts";
 import { Gate } from "./gate.ts";
 import { metaKeys, readMeta, writeMeta } from "./meta.ts";
 import { runCommand } from "./run-command.ts";
 import { Transaction, WatchCache } from "./transaction.ts";
-import { BatchReader, code, firstBytes, keptBytes, type WiredKey } from "./wire.ts";
+import { BatchReader, firstBytes, keptBytes, type Placed, type WiredKey } from "./wire.ts";
 
 /*
  * The commit thread: every write of the process goes through it, one batch at a time, so that the event loop waits
@@ -19,13 +19,6 @@ const start = workerData as WorkerStart;
 const gate = new Gate(start.gate);
 const watches = new WatchCache();
 
-/** What became of a batch: outcomes worth telling, by group, and whom to wake. */
-interface Batch {
-  readonly outcomes: unknown[];
-  readonly ping: Set<string>;
-  readonly passing: (string | number)[];
-}
-
 interface Failure {
   readonly error: unknown;
   /** It may have become visible nonetheless. */
@@ -33,67 +26,53 @@ interface Failure {
 }
 
 /** Runs a batch as one transaction; where that throws, each group as its own, so that one spoils no other. */
-function run(tables: WritableTables, epoch: number, read: BatchReader): Batch {
-  const batch: Batch = { outcomes: [], ping: new Set(), passing: [] };
-  const starts = read.starts();
-  const all = starts.map((_, i) => i).filter((i) => (starts[i] as number) >= 0);
-  const failed = attempt(tables, epoch, read, starts, all, batch);
-  if (!failed) return batch;
-  for (const i of all) {
-    const alone = all.length === 1 || failed.sent ? failed : attempt(tables, epoch, read, starts, [i], batch);
-    if (alone) batch.outcomes.push(i, failure(alone));
-  }
-  return batch;
+function run(tables: WritableTables, epoch: number, read: BatchReader): Done {
+  const groups = read.groups();
+  const together = attempt(tables, epoch, read, groups);
+  if ("type" in together) return together;
+  const parts = groups.map((group): Done => {
+    const alone = groups.length === 1 || together.sent ? together : attempt(tables, epoch, read, [group]);
+    if ("type" in alone) return alone;
+    return { type: "done", outcomes: [group.index, failure(alone)], ping: [], passing: [] };
+  });
+  return {
+    type: "done",
+    outcomes: parts.flatMap(({ outcomes }) => outcomes),
+    ping: [...new Set(parts.flatMap(({ ping }) => ping))],
+    passing: parts.flatMap(({ passing }) => passing),
+  };
 }
 
-/** Runs some groups of a batch as one transaction. When it fails, nothing of it is in `batch`. */
-function attempt(
-  tables: WritableTables,
-  epoch: number,
-  read: BatchReader,
-  starts: readonly number[],
-  groups: readonly number[],
-  batch: Batch,
-): Failure | undefined {
-  const outcomes: unknown[] = [];
-  let ping: readonly string[] = [];
-  let passing: readonly (string | number)[] = [];
+/** Runs some groups of a batch as one transaction. */
+function attempt(tables: WritableTables, epoch: number, read: BatchReader, groups: readonly Placed[]): Done | Failure {
+  /** Of the transaction, once all is done but the commit. */
   let number = -1;
-  let complete = false;
   try {
-    transact(tables, () => {
+    return transact(tables, () => {
       const sizeOf = ({ bytes }: WiredKey): number =>
         tables.records.getBinaryFast(bytes) ? tables.records.lastSize : 0;
-      const load = read.load(
-        groups.map((i) => starts[i] as number),
-        sizeOf,
-      );
-      tables.reserve.ensure(load);
+      tables.reserve.ensure(read.load(groups, sizeOf));
       const tx = new Transaction(tables, epoch, watches);
-      for (const i of groups) {
-        const outcome = runGroup(tx, read, starts[i] as number);
-        if (outcome) outcomes.push(i, outcome);
+      const outcomes: unknown[] = [];
+      for (const { index, at } of groups) {
+        const outcome = runGroup(tx, read, at);
+        if (outcome) outcomes.push(index, outcome);
       }
-      ping = tx.finish();
-      passing = tx.passing;
+      const ping = tx.finish();
       number = tables.root.getWriteTxnId();
-      complete = true;
+      return { type: "done", outcomes, ping, passing: tx.passing };
     });
   } catch (error) {
     watches.forget();
-    return { error, sent: complete && !undone(tables, number) };
+    return { error, sent: number >= 0 && !undone(tables, number) };
   }
-  batch.outcomes.push(...outcomes);
-  batch.passing.push(...passing);
-  for (const peer of ping) batch.ping.add(peer);
-  return undefined;
 }
 
 /** What became of a group; `undefined` is "ok, and no result to tell", by far the most frequent outcome. */
 function runGroup(tx: Transaction, read: BatchReader, at: number): Outcome | undefined {
-  const { guards, ops, code: first } = read.open(at);
-  if (first === code.command && guards === 0) return runCommand(tx, read.command() as Command, start.peer.id);
-  const group = read.group({ guards, ops });
+  const command = read.command(at);
+  if (command !== undefined) return runCommand(tx, command as Command, start.peer.id);
+  const group = read.group(at);
   const outcome = decide(tx, group, group.session);
   return outcome.ok && outcome.results.every((result) => result === undefined) ? undefined : outcome;
 }
@@ -102,15 +81,11 @@ function runGroup(tx: Transaction, read: BatchReader, at: number): Outcome | und
  * Whether the transaction of that number, whose commit failed, surely never became visible: its number is free again.
  */
 function undone(tables: WritableTables, number: number): boolean {
-  let next = 0;
   try {
-    transact(tables, () => {
-      next = tables.root.getWriteTxnId();
-    });
+    return transact(tables, () => tables.root.getWriteTxnId()) === number;
   } catch {
     return false; // not known
   }
-  return next === number;
 }
 
 function failure({ error, sent }: Failure): WiredFailure {
@@ -131,15 +106,14 @@ interface Boot {
 /** Registers this process, and counts the boots: leases of an earlier epoch are over. */
 function enter(tables: WritableTables): number {
   const id = bootId();
-  let epoch = 0;
-  transact(tables, () => {
+  return transact(tables, () => {
     tables.reserve.ensure({ ops: 2, bytes: 0, values: false });
     const boot = readMeta<Boot>(tables.meta, metaKeys.boot);
-    epoch = boot && sameBoot(boot.id, id) ? boot.epoch : (boot?.epoch ?? 0) + 1;
+    const epoch = boot && sameBoot(boot.id, id) ? boot.epoch : (boot?.epoch ?? 0) + 1;
     if (epoch !== boot?.epoch) writeMeta(tables.meta, metaKeys.boot, { id, epoch } satisfies Boot);
     writeMeta(tables.meta, metaKeys.peer(start.peer.id), start.peer);
+    return epoch;
   });
-  return epoch;
 }
 
 /**
@@ -188,9 +162,8 @@ function serve(driver: LmdbModule): void {
       return;
     }
     guarded(() => {
-      const { outcomes, ping, passing } = run(tables, epoch, new BatchReader(receive(request)));
-      if (outcomes.length + ping.size + passing.length === 0) send(null);
-      else send({ type: "done", outcomes, ping: [...ping], passing });
+      const done = run(tables, epoch, new BatchReader(receive(request)));
+      send(done.outcomes.length + done.ping.length + done.passing.length === 0 ? null : done);
     });
   });
   send({ type: "ready", epoch });

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Payload } from "../../port/index.ts";
-import type { Hold, LockRecord, Mark, Waiter } from "../common/lock-rules.ts";
+import { packLock, unpackLock, type PackedLock } from "../common/lock-codec.ts";
+import type { LockRecord } from "../common/lock-rules.ts";
 
 /*
  * What is in a cell, by its `keyId`:
@@ -14,8 +15,7 @@ import type { Hold, LockRecord, Mark, Waiter } from "../common/lock-rules.ts";
  * The head of a record: [id, end, is text, floor, stamps]. The end is 0 for never, the floor [grant, n, end] or 0,
  * the stamps [[key id, id], ...] or 0. A cell whose record has gone and whose floor is still kept has the id `null`.
  *
- * The head of a lock: [grant, holds, queue, marks]. A hold: [owner, shared, grant, info, end, session, pending]. A
- * place in the queue: [owner, session, shared, limit, info, claim in ms, end]. A mark: [owner, end].
+ * The head of a lock: see `PackedLock`.
  *
  * Times are in ms since 1970.
  */
@@ -77,57 +77,12 @@ export function decodeRow(content: Uint8Array): Row {
   return { record: { id, value, until: end === 0 ? Infinity : end, stamps: stamps === 0 ? undefined : stamps }, floor };
 }
 
-type HoldTuple = [string, 0 | 1, number, string, number, string | 0, 0 | 1];
-type WaiterTuple = [string, string, 0 | 1, number, string, number, number];
-
-export function encodeLock({ grant, holds, queue, marks }: LockRecord): Uint8Array {
-  const head = [
-    grant,
-    holds.map((one): HoldTuple => [
-      one.owner,
-      one.mode === "shared" ? 1 : 0,
-      one.grant,
-      one.info,
-      one.until,
-      one.session ?? 0,
-      one.pending ? 1 : 0,
-    ]),
-    queue.map((one): WaiterTuple => [
-      one.owner,
-      one.session,
-      one.mode === "shared" ? 1 : 0,
-      one.limit ?? -1,
-      one.info,
-      one.claimMs,
-      one.until,
-    ]),
-    marks.map(({ owner, until }): [string, number] => [owner, until]),
-  ];
-  return encode(JSON.stringify(head), "");
+export function encodeLock(lock: LockRecord): Uint8Array {
+  return encode(JSON.stringify(packLock(lock)), "");
 }
 
 export function decodeLock(content: Uint8Array): LockRecord {
-  const [grant, holds, queue, marks] = decode(content).head as [number, HoldTuple[], WaiterTuple[], [string, number][]];
-  return {
-    grant,
-    holds: holds.map(([owner, shared, held, info, until, session, pending]): Hold => {
-      const mode = shared ? "shared" : "exclusive";
-      return {
-        owner,
-        mode,
-        grant: held,
-        info,
-        until,
-        session: session === 0 ? undefined : session,
-        pending: !!pending,
-      };
-    }),
-    queue: queue.map(([owner, session, shared, limit, info, claimMs, until]): Waiter => {
-      const mode = shared ? "shared" : "exclusive";
-      return { owner, session, mode, limit: limit < 0 ? undefined : limit, info, claimMs, until };
-    }),
-    marks: marks.map(([owner, until]): Mark => ({ owner, until })),
-  };
+  return unpackLock(decode(content).head as PackedLock);
 }
 
 /** A message that goes through a cell. */

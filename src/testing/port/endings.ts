@@ -128,7 +128,7 @@ export const endingCases: readonly Case[] = [
     when: keeps,
     async run(context) {
       const client = Client.of(context);
-      for (const at of [1, Date.UTC(2001, 0)]) {
+      for (const at of [-1, 0, 1, Date.UTC(2001, 0)]) {
         await client.set(key, "v");
         await client.ok({ op: "set", key, id: "1", value: "w", ttl: { at } });
         assert.equal(await client.get(key), undefined, "what was there is gone too");

@@ -25,13 +25,12 @@ async function collectGarbage(): Promise<void> {
 /** The names of the keys that a batch writes, in its order. */
 function keysOf(memory: SharedArrayBuffer, length: number): string[] {
   const read = new BatchReader(Buffer.from(memory, 0, length));
-  return read.starts().flatMap((start) => {
-    if (start < 0) return [];
-    return read.group(read.open(start)).ops.map((op) => {
+  return read.groups().flatMap(({ at }) =>
+    read.group(at).ops.map((op) => {
       const { bytes, space } = "key" in op ? op.key : op.lock;
       return bytes.toString("utf8", space);
-    });
-  });
+    }),
+  );
 }
 
 class Bench {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Command } from "../../../src/backends/lmdb/commands.ts";
-import type { Tables } from "../../../src/backends/lmdb/tables.ts";
+import type { Reads } from "../../../src/backends/lmdb/reads.ts";
+import type { Site } from "../../../src/backends/lmdb/site.ts";
 import { SignalHub } from "../../../src/backends/lmdb/signal-hub.ts";
 import type { Signal } from "../../../src/port/index.ts";
 import { virtualTime } from "../../../src/testing/virtual-time.ts";
@@ -14,12 +15,21 @@ class Bench {
   readonly commands: string[] = [];
   fails = false;
   open = true;
-  readonly hub = new SignalHub({
-    time: this.time,
-    tables: () => (this.open ? quiet : undefined),
-    command: async (command) => this.#run(command),
-    onPatience: () => undefined,
-  });
+  readonly hub: SignalHub;
+
+  constructor() {
+    const { time } = this;
+    const reads = (): Reads | undefined => (this.open ? quiet : undefined);
+    const command = (asked: Command): Promise<number> => this.#run(asked);
+    const site: Site = {
+      time,
+      command,
+      get reads() {
+        return reads();
+      },
+    };
+    this.hub = new SignalHub(site, () => undefined);
+  }
 
   async listen(topic = "t"): Promise<() => void> {
     const listener = (signal: Signal): unknown => this.signals.push(`${topic}: ${signal.type}`);
@@ -33,8 +43,8 @@ class Bench {
   }
 
   async #run(command: Command): Promise<number> {
-    assert.ok(command.do === "watch" && "topic" in command.what);
-    this.commands.push(`${command.on ? "watch" : "leave"} ${command.what.topic}`);
+    assert.ok(command.do === "watch" && command.what.startsWith("t"));
+    this.commands.push(`${command.on ? "watch" : "leave"} ${command.what.slice(1)}`);
     await nextTurn();
     if (this.fails) throw new Error("the disk is full");
     return 0;
@@ -42,7 +52,8 @@ class Bench {
 }
 
 const empty = { getBinaryFast: () => undefined, getKeys: () => [], lastSize: 0 };
-const quiet = { root: { resetReadTxn: () => undefined }, log: empty, meta: empty } as unknown as Tables;
+const view = { tables: { log: empty, meta: empty } } as unknown as Parameters<Parameters<Reads["snapshot"]>[0]>[0];
+const quiet = { snapshot: <T>(read: (on: typeof view) => T): T => read(view) } as unknown as Reads;
 
 test("what cannot be registered anew is a gap, once, and is tried again until it is, which is another", async () => {
   const bench = new Bench();

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
 /** What a process of the harness did, by the machine's monotonic clock, which all processes share. Times are ns. */
 export interface Logged {
@@ -27,8 +27,12 @@ export function errorLine(error: unknown): string {
   return `error ${text.replaceAll("\n", " ")}\n`;
 }
 
-/** Reads a log; the last line of a killed process may be cut short, and is then left out. */
+/**
+ * Reads a log; the last line of a killed process may be cut short, and is then left out. One that ended before it began
+ * has none.
+ */
 export function readLog(file: string): ProcessLog {
+  if (!existsSync(file)) return { entries: [], errors: [] };
   const entries: Logged[] = [];
   const errors: string[] = [];
   const lines = readFileSync(file, "utf8").split("\n");
