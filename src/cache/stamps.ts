@@ -47,6 +47,8 @@ export class StampRecords {
   readonly #instance: Instance;
   /** Told of each stamp that was read or written. */
   readonly #onUse: (name: string) => void;
+  /** Those that are being made. */
+  readonly #making = new Set<string>();
 
   constructor(instance: Instance, service: string, name: string, onUse: (name: string) => void) {
     this.space = space("stamp", service, name);
@@ -97,12 +99,26 @@ export class StampRecords {
 
   async #read(name: string, call: Call): Promise<StampRecord> {
     const key = { space: this.space, key: name };
-    const found = recordOf(await this.#instance.execute({ ops: [{ op: "get", key }] }, call));
-    if (found) {
-      this.#onUse(name);
-      return { key, id: found.id, expiresAt: found.expiresAt };
+    for (let looks = 2; looks > 0; looks--) {
+      const found = recordOf(await this.#instance.execute({ ops: [{ op: "get", key }] }, call));
+      if (found) {
+        this.#onUse(name);
+        return { key, id: found.id, expiresAt: found.expiresAt };
+      }
+      if (!this.#making.has(name)) break;
+      // The second look comes behind the write that is under way, and all who look share it.
     }
-    const made = this.#make(name);
+    this.#making.add(name);
+    try {
+      return await this.#create(key, call);
+    } finally {
+      this.#making.delete(name);
+    }
+  }
+
+  /** Makes a stamp that was missing; what somebody else has made meanwhile stays. */
+  async #create(key: Key, call: Call): Promise<StampRecord> {
+    const made = this.#make(key.key);
     const reply = await this.#instance.execute({ ops: [{ ...made, if: { absent: true } }] }, call);
     if (reply.ok) return { key, id: made.id, expiresAt: this.#instance.time.wall() + SHORTEST_MS };
     if (reply.why === "conflict" && reply.current) {

@@ -17,6 +17,7 @@ import { before } from "../common/deadline.ts";
 import { closedError, notSent } from "../common/failures.ts";
 import { Opening } from "../common/opening.ts";
 import { Call } from "./call.ts";
+import { checked } from "./checked.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
 import { failureOf } from "./store-error.ts";
 import { KeepAlive } from "./keep-alive.ts";
@@ -55,7 +56,8 @@ class StoreBackend implements Backend {
   readonly keepAlive: KeepAlive;
   readonly #sessions = new Set<StoreSession>();
 
-  constructor({ name, store, time = systemTime }: StoreBackendOptions) {
+  constructor({ name, store: given, time = systemTime }: StoreBackendOptions) {
+    const store = checked(given);
     this.name = name;
     this.store = store;
     this.time = time;

@@ -23,6 +23,11 @@ export interface Passed extends HandedOff {
   readonly lock: Key;
 }
 
+/** A row, and whether a group of this view has written its record. */
+interface SeenRow extends Row {
+  written?: true;
+}
+
 /**
  * Cells at one moment, as records and locks, and what groups make of them. Where `now` is undefined, because the
  * cells come from memory and nobody knows the server's time, whoever asks for it throws {@link needsRead}.
@@ -34,7 +39,7 @@ export class CellView implements View<Key, Written, StoredRow> {
   readonly missing = new Set<string>();
   readonly #cells: ReadonlyMap<string, Cell | undefined>;
   readonly #now: number | undefined;
-  readonly #rows = new Map<string, Row>();
+  readonly #rows = new Map<string, SeenRow>();
   readonly #locks = new Map<string, LockRecord>();
   readonly #changed = new Set<string>();
   #timed = false;
@@ -60,9 +65,7 @@ export class CellView implements View<Key, Written, StoredRow> {
   }
 
   find({ space, key }: Key): StoredRow | undefined {
-    const row = this.#row(space.id + key);
-    const { record } = row;
-    return record && this.#isLive(record.until) ? record : undefined;
+    return this.#live(this.#row(space.id + key));
   }
 
   idOf(found: StoredRow): string {
@@ -80,8 +83,7 @@ export class CellView implements View<Key, Written, StoredRow> {
         this.missing.add(cell);
         continue;
       }
-      const { record } = this.#row(cell);
-      if (!record || record.id !== id || !this.#isLive(record.until)) current = false;
+      if (this.#live(this.#row(cell))?.id !== id) current = false;
     }
     if (this.missing.size > 0) throw needsRead;
     return current ? found : undefined;
@@ -110,7 +112,8 @@ export class CellView implements View<Key, Written, StoredRow> {
 
   floor(key: Key): Fence | undefined {
     const { floor } = this.#row(keyId(key));
-    return floor && this.#isLive(floor.until) ? floor : undefined;
+    // No commit depends on its end: a floor that is not reached is raised as well, and a lower fence writes nothing.
+    return floor && floor.until > this.now ? floor : undefined;
   }
 
   raiseFloor(key: Key, { grant, n }: Fence, keepMs: number): void {
@@ -126,10 +129,8 @@ export class CellView implements View<Key, Written, StoredRow> {
     if (lock) return lock;
     const found = this.#cells.get(cell);
     this.#locks.set(cell, (lock = found ? decoded(decodeLock, found, cell) : emptyLock()));
-    // Whatever of it has not ended may be why a group does what it does.
+    // A hold may be what a group counts on. Who waits too long only keeps a place, and a mark only refuses.
     for (const one of lock.holds) this.#isLive(one.until);
-    for (const one of lock.queue) this.#isLive(one.until);
-    for (const one of lock.marks) this.#isLive(one.until);
     return lock;
   }
 
@@ -163,26 +164,40 @@ export class CellView implements View<Key, Written, StoredRow> {
     const lock = this.#locks.get(cell);
     if (lock) return { content: encodeLock(lock), until: Math.max(endOf(lock), this.now + keepGrantMs) };
     const row = this.#row(cell);
-    if (row.floor && !this.#isLive(row.floor.until)) row.floor = undefined;
-    if (row.record && !this.#isLive(row.record.until)) row.record = undefined;
-    const { record, floor } = row;
+    // What has ended goes; whether it has does not matter, so it is no reason to ask for the time.
+    const record = this.#hasEnded(row.record) ? undefined : row.record;
+    const floor = this.#hasEnded(row.floor) ? undefined : row.floor;
     if (!record && !floor) return { content: undefined, until: Infinity };
-    return { content: encodeRow(row), until: Math.max(record?.until ?? 0, floor?.until ?? 0) };
+    return { content: encodeRow({ record, floor }), until: Math.max(record?.until ?? 0, floor?.until ?? 0) };
   }
 
   #change(key: Key, record: StoredRow | undefined): void {
     const cell = keyId(key);
-    this.#row(cell).record = record;
+    const row = this.#row(cell);
+    row.record = record;
+    row.written = true;
     this.#changed.add(cell);
   }
 
-  #row(cell: string): Row {
+  #row(cell: string): SeenRow {
     let row = this.#rows.get(cell);
     if (row) return row;
     const found = this.#cells.get(cell);
     row = found ? decoded(decodeRow, found, cell) : { record: undefined, floor: undefined };
     this.#rows.set(cell, row);
     return row;
+  }
+
+  /** The record of a row. One that was written here ends as of the commit, so nothing depends on when that comes. */
+  #live({ record, written }: SeenRow): StoredRow | undefined {
+    if (!record) return undefined;
+    return (written ? record.until === Infinity || record.until > this.now : this.#isLive(record.until))
+      ? record
+      : undefined;
+  }
+
+  #hasEnded(kept: { readonly until: number } | undefined): boolean {
+    return kept !== undefined && this.#now !== undefined && kept.until <= this.now;
   }
 
   /** Whether what ends then has not ended; if so, the group counts on it. */

@@ -1,11 +1,12 @@
 import { latest, type Attempt, type Prepared } from "./attempt.ts";
 import type { Passed } from "./cell-view.ts";
 import { stampOf } from "./content.ts";
+import { mostReadOf } from "./promises.ts";
 import type { Known } from "./known.ts";
-import { partedByCells } from "./parted.ts";
+import { partedByCells, partedByKeys } from "./parted.ts";
 import type { Requests } from "./requests.ts";
 import { mayHaveBeenSent } from "./store-error.ts";
-import type { Answer, Revision, Store } from "./store.ts";
+import type { Answer, Change, Revision, Store, Transaction } from "./store.ts";
 
 /** Longest pause after a conflict, in ms: of who lets others go on, and of who asks for something. */
 const longestPause = { urgent: 4, other: 64 };
@@ -22,18 +23,26 @@ export interface Then {
   passed(passed: readonly Passed[]): void;
 }
 
+/** The change that is looked for when the reply to a transaction was lost. A delete leaves nothing to see. */
+function lookedAt({ changes }: Transaction): Change | undefined {
+  return changes.find(({ content }) => content);
+}
+
 /** Sends what was decided, and finds out what became of it. */
 export class Commits {
   readonly #store: Store;
   readonly #requests: Requests;
   readonly #known: Known;
   readonly #then: Then;
+  readonly #mostRead: number;
+  #lostNow: { readonly prepared: Prepared; readonly error: unknown }[] = [];
 
   constructor(store: Store, requests: Requests, known: Known, then: Then) {
     this.#store = store;
     this.#requests = requests;
     this.#known = known;
     this.#then = then;
+    this.#mostRead = mostReadOf(store);
   }
 
   /** Sends, at once: nothing comes between the decision, which asked whether the groups are wanted, and the request. */
@@ -96,19 +105,37 @@ export class Commits {
     const { attempt, transaction } = prepared;
     for (const { key } of transaction.changes) this.#known.forget(key);
     const sent = error === undefined || mayHaveBeenSent(error);
-    const look = transaction.changes.find(({ content }) => content);
-    if (!sent || !look || error === undefined) return this.#then.fail(attempt, error, sent);
-    const deadline = attempt.deadline;
-    const unknown = (): void => this.#then.fail(attempt, error, true);
-    this.#requests.send(
-      deadline,
-      async () => this.#store.read([look.key], { deadline }),
-      ({ cells: [cell] }) => {
-        if (!cell || stampOf(cell.content) !== stampOf(look.content as Uint8Array)) return unknown();
-        this.#done(prepared);
-      },
-      unknown,
-    );
+    if (!sent || error === undefined || !lookedAt(transaction)) return this.#then.fail(attempt, error, sent);
+    if (this.#lostNow.push({ prepared, error }) === 1) queueMicrotask(() => this.#look());
+  }
+
+  /** Looks for what was written by the commits that were lost in this turn. */
+  #look(): void {
+    const lost = this.#lostNow;
+    this.#lostNow = [];
+    for (const { attempts, keys } of partedByKeys(
+      lost.map((one) => ({ ...one, cells: [lookedAt(one.prepared.transaction)?.key as string] })),
+      this.#mostRead,
+    )) {
+      const deadline = latest(attempts.map(({ prepared }) => prepared.attempt));
+      const unknown = (): void => {
+        for (const { prepared, error } of attempts) this.#then.fail(prepared.attempt, error, true);
+      };
+      this.#requests.send(
+        deadline,
+        async () => this.#store.read(keys, { deadline }),
+        ({ cells }) => {
+          const found = new Map(keys.map((key, i) => [key, cells[i]]));
+          for (const { prepared, error } of attempts) {
+            const { key, content } = lookedAt(prepared.transaction) as Change & { content: Uint8Array };
+            const cell = found.get(key);
+            if (cell && stampOf(cell.content) === stampOf(content)) this.#done(prepared);
+            else this.#then.fail(prepared.attempt, error, true);
+          }
+        },
+        unknown,
+      );
+    }
   }
 
   /** Random, so that those who met do not meet again. */

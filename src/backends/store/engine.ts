@@ -8,6 +8,7 @@ import { Commits } from "./commits.ts";
 import { Known } from "./known.ts";
 import { Marks } from "./marks.ts";
 import { partedByKeys } from "./parted.ts";
+import { mostReadOf } from "./promises.ts";
 import { Requests } from "./requests.ts";
 import { StoreClock } from "./store-clock.ts";
 import type { Cell, Store } from "./store.ts";
@@ -46,6 +47,8 @@ export class Engine {
   readonly #commits: Commits;
   readonly #marks = new Marks();
   #pending: Task[] = [];
+  /** So many pending groups are worth a look at which of them have ended. */
+  #pruneFrom = mostTaken;
   #scheduled = false;
 
   constructor({ name, store, time, onPassed }: EngineOptions) {
@@ -54,7 +57,7 @@ export class Engine {
     this.#store = store;
     this.#time = time;
     this.#alone = store.atomic === "one";
-    this.#mostRead = Math.max(declares.mostRead ?? 256, declares.mostCells ?? 64);
+    this.#mostRead = mostReadOf(store);
     this.#timed = declares.timed === true;
     this.#maxContent = declares.maxContent;
     this.#known = new Known(time);
@@ -88,7 +91,9 @@ export class Engine {
 
   /** Forgets groups that have ended, while there is no room for others. */
   #prune(): void {
-    if (this.#pending.length > mostTaken) this.#pending = this.#pending.filter((task) => !task.outcome);
+    if (this.#pending.length <= this.#pruneFrom) return;
+    this.#pending = this.#pending.filter((task) => !task.outcome);
+    this.#pruneFrom = Math.max(mostTaken, 2 * this.#pending.length);
   }
 
   /** Takes groups whose cells no other attempt changes. */
@@ -138,6 +143,8 @@ export class Engine {
   /** What this process wrote last, where every cell of a group that writes is known and it was not refused yet. */
   #guess(attempt: Attempt): Moment | undefined {
     if (!attempt.writes || attempt.tasks.some(({ tries }) => tries > 0)) return undefined;
+    // Stamps that no commit compares must be read: others may have changed them.
+    if (this.#alone && attempt.cells.length > 1) return undefined;
     const cells = this.#known.find(attempt.cells);
     if (!cells) return undefined;
     const { clock } = this.#store.declares;

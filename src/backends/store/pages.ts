@@ -4,6 +4,7 @@ import type { ListedRecord, Page, Query } from "../../port/index.ts";
 import { reap } from "../common/lock-rules.ts";
 import { checkLimit, cursorAfter, lastOf, listsLocks } from "../common/pages.ts";
 import { CellView } from "./cell-view.ts";
+import { mostReadOf } from "./promises.ts";
 import type { StoreClock } from "./store-clock.ts";
 import type { Cell, Limit, Store } from "./store.ts";
 
@@ -23,7 +24,7 @@ export async function readPage(
   const wanted = Math.min(query.limit, mostLooked);
   const found = await store.scan({ prefix: space.id + prefix, after, most: wanted }, limit);
   const records: ListedRecord[] = [];
-  const mostRead = Math.max(store.declares.mostRead ?? 256, 1);
+  const mostRead = mostReadOf(store);
   for (let at = 0; at < found.length; at += mostRead) {
     const keys = found.slice(at, at + mostRead);
     const asked = monotonic();

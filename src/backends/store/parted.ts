@@ -5,11 +5,11 @@ const mostTransactions = 256;
 const mostBytes = 1024 * 1024;
 
 /** Attempts by requests of at most `most` keys; one attempt's are in one request. */
-export function partedByKeys(
-  attempts: readonly Attempt[],
+export function partedByKeys<T extends Pick<Attempt, "cells">>(
+  attempts: readonly T[],
   most: number,
-): readonly { readonly attempts: readonly Attempt[]; readonly keys: readonly string[] }[] {
-  const parts: { attempts: Attempt[]; keys: Set<string> }[] = [];
+): readonly { readonly attempts: readonly T[]; readonly keys: readonly string[] }[] {
+  const parts: { attempts: T[]; keys: Set<string> }[] = [];
   let part: (typeof parts)[number] | undefined;
   for (const attempt of attempts) {
     const { cells } = attempt;

@@ -4,6 +4,11 @@ import type { Store } from "./store.ts";
 /** What a value leaves for what is stored beside it, in bytes: its version, its stamps, its fence. */
 const headBytes = 4_096;
 
+/** Most keys of one read. */
+export function mostReadOf({ declares: { mostRead = 256, mostCells = 64 } }: Store): number {
+  return Math.max(mostRead, mostCells);
+}
+
 /** What a backend on this store promises. */
 export function capabilitiesOf(store: Store): Capabilities {
   const { exclusion, fence, reads, durability, ttlGranularity, shared, clock, maxContent, mostCells } = store.declares;

@@ -3,12 +3,16 @@ import { Alarm, type Due } from "../common/alarm.ts";
 
 /** What is asked of the store at the same time, at most, with what it has not answered in time. */
 const mostOpen = 16;
+/** A request that is over its deadline by so much, in ms, is no longer counted: its store does not keep its promise. */
+const mostLateMs = 10_000;
 
 /** A request that is under way. */
 class Open implements Due {
   readonly deadline: number;
   place: number | undefined;
   readonly expire: () => void;
+  /** Whether it is counted as open. */
+  counts = true;
 
   constructor(deadline: number, expire: () => void) {
     this.deadline = deadline;
@@ -20,15 +24,23 @@ class Open implements Due {
 export class Requests {
   readonly #alarm: Alarm<Open>;
   readonly #onRoom: () => void;
+  readonly #time: Time;
+  /** Those that are over their deadline and were not answered yet. */
+  readonly #late = new Set<Open>();
   #open = 0;
 
   /** `onRoom` is called when another request may be made. */
   constructor(time: Time, onRoom: () => void) {
     this.#alarm = new Alarm(time, (open) => open.expire());
     this.#onRoom = onRoom;
+    this.#time = time;
   }
 
   get hasRoom(): boolean {
+    for (const late of this.#late) {
+      if (this.#open < mostOpen || late.deadline + mostLateMs > this.#time.monotonic()) break;
+      this.#close(late);
+    }
     return this.#open < mostOpen;
   }
 
@@ -41,11 +53,14 @@ export class Requests {
       this.#alarm.delete(open);
       tell();
     };
-    const open = new Open(deadline, () => end(() => failed()));
+    const open: Open = new Open(deadline, () => {
+      this.#late.add(open);
+      end(() => failed());
+    });
     this.#alarm.add(open);
     this.#open++;
     const settled = (tell: () => void): void => {
-      this.#open--;
+      this.#close(open);
       end(tell);
       this.#onRoom();
     };
@@ -59,5 +74,11 @@ export class Requests {
       (value) => settled(() => done(value)),
       (error: unknown) => settled(() => failed(error)),
     );
+  }
+
+  #close(open: Open): void {
+    this.#late.delete(open);
+    if (open.counts) this.#open--;
+    open.counts = false;
   }
 }

@@ -5,7 +5,8 @@ import type { Capabilities } from "../../port/index.ts";
  * what was read. Records, conditions, ttl, locks, queues, fences and guards are decided by the engine of this folder.
  *
  * A call that fails rejects with a {@link StoreError}, which says whether it may have taken effect; whatever else
- * is thrown counts as "may have". Each call settles soon after its deadline.
+ * is thrown counts as "may have", and so does an answer that is not as said here. Each call settles soon after its
+ * deadline; at most 16 are open, and one that is 10 s late is given up.
  */
 export interface Store {
   /**
@@ -27,7 +28,11 @@ export interface Store {
   read(keys: readonly string[], limit: Limit): Promise<Read>;
   /**
    * Runs transactions, each all or nothing and independent of the others, in any order; an answer for each. No two of
-   * one call change the same cell, and none changes a cell that another one compares.
+   * one call change the same cell, and none changes a cell that another one compares. To be sent once: a second copy
+   * would be refused for what the first one did.
+   *
+   * Where the reply is lost, the engine looks for what was written. Deletes leave nothing to be seen: a group of
+   * nothing else then ends as unknown.
    */
   commit(transactions: readonly Transaction[], limit: Limit): Promise<readonly Answer[]>;
   /** Keys that begin with `prefix`, in the order of their code units or bytes, from behind `after`; at most `most`. */

@@ -1,7 +1,11 @@
+import assert from "node:assert/strict";
 import { deferred } from "../../base/async.ts";
 import { OneSignal } from "../one-signal.ts";
 import type { Case } from "../suite.ts";
-import { cacheOf, gate } from "./client.ts";
+import { Cache } from "../../cache/index.ts";
+import { Instance } from "../../client/index.ts";
+import { misbehavingBackend } from "../misbehave.ts";
+import { cacheOf, calm, gate, keeps, stamps } from "./client.ts";
 
 const many = 1_000;
 
@@ -40,6 +44,25 @@ export const signalCases: readonly Case[] = [
       await Promise.all(keys.map((key) => cache.set(key, key, { signal, tags: ["t"] })));
       await Promise.all(keys.map((key) => cache.get(key, { signal })));
       await one.quiet("calls that have settled");
+    },
+  },
+  {
+    title: "stamps that a thousand calls miss at once are made once",
+    proves: "caches: stamped with versions taken before the load",
+    async run({ place, capabilities, unit }) {
+      if (!keeps(capabilities)) return;
+      let made = 0;
+      const backend = misbehavingBackend(place.backend(), {
+        name: "none: it counts",
+        group(group, next) {
+          made += group.ops.filter((op) => op.op === "set" && op.key.space.id === stamps.id).length;
+          return next(group);
+        },
+      });
+      const cache = new Cache<number>(new Instance(backend), "values", { ttl: unit * 1_000, ...calm });
+      const kept = await Promise.all(Array.from({ length: many }, (_, i) => cache.set(`k ${i}`, i, { tags: ["t"] })));
+      assert.ok(kept.every(Boolean));
+      assert.equal(made, 3, "of the cache, of its tags, of the tag");
     },
   },
 ];

@@ -1,0 +1,67 @@
+import type { Cell, Read, Store } from "./store.ts";
+
+/**
+ * The store, with a clear error in place of an answer that is none: a cell that is left out of an answer must not count
+ * as absent.
+ */
+export function checked(store: Store): Store {
+  const { atomic, declares, messages, scan, watch } = store;
+  return {
+    atomic,
+    declares,
+    ...(messages && { messages }),
+    ...(watch && { watch: async (prefix, listener) => watch.call(store, prefix, listener) }),
+    ...(scan && {
+      scan: async (range, limit) => {
+        const keys: unknown = await scan.call(store, range, limit);
+        const isKey = (key: unknown): boolean => typeof key === "string" && key.startsWith(range.prefix);
+        if (Array.isArray(keys) && keys.every(isKey)) return keys as string[];
+        throw wrong("scan", "strings that begin with the prefix");
+      },
+    }),
+    async open(limit) {
+      const opened = await store.open(limit);
+      if (typeof opened?.domain !== "string" || opened.domain === "") throw wrong("open", "an object with a domain");
+      return opened;
+    },
+    async read(keys, limit) {
+      const read = await store.read(keys, limit);
+      checkRead(read, keys.length, declares.clock);
+      return read;
+    },
+    async commit(transactions, limit) {
+      const answers: unknown = await store.commit(transactions, limit);
+      if (Array.isArray(answers) && answers.length === transactions.length) return answers.map(answerOf);
+      throw wrong("commit", `an array of ${transactions.length} answers, one for each transaction`);
+    },
+    close: async () => store.close(),
+  };
+}
+
+function checkRead(read: Partial<Read> | undefined, count: number, clock: Store["declares"]["clock"]): void {
+  const cells: unknown = read?.cells;
+  if (!Array.isArray(cells) || cells.length !== count || !cells.every(isCell)) {
+    throw wrong(
+      "read",
+      `an array of ${count} cells, one for each key: each undefined, or its content and its revision`,
+    );
+  }
+  if (clock === "server" && !Number.isFinite(read?.now)) throw wrong("read", "the server's time as `now`");
+}
+
+function isCell(cell: Partial<Cell> | undefined): boolean {
+  if (cell === undefined) return true;
+  return cell !== null && cell.content instanceof Uint8Array && isRevision(cell.revision);
+}
+
+function isRevision(revision: unknown): boolean {
+  return typeof revision === "string" || typeof revision === "number" || typeof revision === "bigint";
+}
+
+function answerOf(answer: unknown): boolean | [] | Error {
+  if (typeof answer === "boolean" || answer instanceof Error) return answer;
+  if (Array.isArray(answer) && answer.every((one) => one === undefined || isRevision(one))) return answer as [];
+  return wrong("commit", "a boolean, revisions or an error for each transaction");
+}
+
+const wrong = (call: string, expected: string): Error => new TypeError(`the store's \`${call}\` must give ${expected}`);
