@@ -6,9 +6,10 @@ import { test } from "node:test";
 import { runKills } from "./support/kills.ts";
 
 // As many as a run can afford; `npm run test:kills` takes 5,000 kills and 100,000 opens.
-const kills = Number(process.env["HOLDFAST_KILLS"] ?? 200);
-const opens = Number(process.env["HOLDFAST_OPENS"] ?? 4_000);
-const round = 100;
+const kills = Number(process.env["HOLDFAST_KILLS"] ?? 100);
+const opens = Number(process.env["HOLDFAST_OPENS"] ?? 2_000);
+/** At least two rounds: one of each kind of value. */
+const round = Math.min(100, Math.ceil(kills / 2));
 
 for (let done = 0; done < kills; done += round) {
   const number = done / round;

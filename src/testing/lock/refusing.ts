@@ -54,28 +54,21 @@ const any = (): boolean => true;
 /** What becomes of calls that the store refuses for a while. Timeouts are shorter than that while. */
 export const refusingCases: readonly Case[] = [
   benchCase("who waits for a lock waits for a store that refuses", "locks 7: waiting", async (bench) => {
-    const waits = { wait: 60_000 };
-    const ways = {
-      acquire: async (lock) => lock.acquire("k", waits),
-      several: async (lock) => lock.acquire(["k", "l"], waits),
-      semaphore: async (lock) => lock.semaphore("s", { permits: 2 }).acquire(waits),
-      tryAcquire: async (lock) => lock.tryAcquire("k", waits),
-    } satisfies Record<string, (lock: Lock) => Promise<Lease | undefined>>;
-    for (const [name, way] of Object.entries(ways)) {
-      const store = refusing(acquires);
-      const lock = await bench.ready(bench.lock({ timeout: 2 * bench.unit }, store.fault));
-      const lease = await waitsFor(bench, store, way(lock));
-      assert.equal(await lease?.release(), "released", name);
-    }
-    const store = refusing(acquires);
-    const lock = await bench.ready(bench.lock({ timeout: 2 * bench.unit }, store.fault));
-    assert.equal(
-      await waitsFor(
-        bench,
-        store,
-        lock.elect("leader", () => 7),
-      ),
-      7,
+    const waits = { wait: 600_000 };
+    const release = async (lease: Lease | undefined): Promise<unknown> => lease?.release();
+    const ways: Record<string, (lock: Lock) => Promise<unknown>> = {
+      acquire: async (lock) => lock.acquire("a", waits).then(release),
+      several: async (lock) => lock.acquire(["b", "c"], waits).then(release),
+      semaphore: async (lock) => lock.semaphore("s", { permits: 2 }).acquire(waits).then(release),
+      tryAcquire: async (lock) => lock.tryAcquire("d", waits).then(release),
+      elect: async (lock) => lock.elect("leader", () => "released"),
+    };
+    await Promise.all(
+      Object.entries(ways).map(async ([name, way]) => {
+        const store = refusing(acquires);
+        const lock = await bench.ready(bench.lock({ timeout: 2 * bench.unit }, store.fault));
+        assert.equal(await waitsFor(bench, store, way(lock)), "released", name);
+      }),
     );
   }),
 
@@ -114,7 +107,7 @@ export const refusingCases: readonly Case[] = [
   }),
 
   benchCase("a release that is refused goes on after its timeout", "locks 6: release", async (bench) => {
-    for (const keys of [["j"], ["k", "l"]]) {
+    const both = [["j"], ["k", "l"]].map(async (keys) => {
       const store = refusing((group) => does(group, "release"), "later");
       const instance = bench.instance(store.fault);
       let failed = 0;
@@ -127,7 +120,8 @@ export const refusingCases: readonly Case[] = [
       await bench.pass(2);
       store.end();
       await bench.settle(bench.lock().acquire(keys), 12);
-    }
+    });
+    await Promise.all(both);
   }),
 
   benchCase(
@@ -206,7 +200,8 @@ export const refusingCases: readonly Case[] = [
       const waiting = beginning.runOnce("begins", ({ attempt }) => attempt);
       assert.deepEqual(await waitsFor(bench, begins, waiting), { value: 1, replayed: false });
 
-      for (const way of ["result", "commit", "tx"] as const) {
+      const ways = (["result", "commit", "tx"] as const).map(async (way) => {
+        const value = `{v}value of ${way}`;
         const store = refusing((group) => does(group, "set"), "later");
         const instance = bench.instance(store.fault);
         const values = new StateStore<number>(instance, "values", { service: "conformance" });
@@ -218,19 +213,19 @@ export const refusingCases: readonly Case[] = [
         const run = lock.runOnce(
           `{v}${way}`,
           (context) => {
-            if (way === "tx") context.tx.save(values, "{v}", 7);
+            if (way === "tx") context.tx.save(values, value, 7);
             store.begin();
             ran.resolve();
             return 7;
           },
-          way === "commit" ? { commit: (tx) => tx.save(values, "{v}", 7) } : {},
+          way === "commit" ? { commit: (tx) => tx.save(values, value, 7) } : {},
         );
         run.catch(() => undefined);
         await bench.settle(ran.promise);
         assert.deepEqual(await waitsFor(bench, store, run), { value: 7, replayed: false });
-        if (way !== "result") assert.equal(await values.load("{v}"), 7);
-        await values.delete("{v}");
-      }
+        if (way !== "result") assert.equal(await values.load(value), 7);
+      });
+      await Promise.all(ways);
     },
     transacts,
   ),
