@@ -47,9 +47,7 @@ async function recover(instance: Instance, group: Group, call: Call, error: unkn
   const again = canRepeat(group);
   const results = group.ops.map(({ op }) => (op === "delete" || op === "touch" ? true : undefined));
   const applied: Reply = { ok: true, results };
-  // What a take gave is lost with the reply: to know that it took effect is not enough.
-  const takes = group.ops.some((op) => op.op === "delete" && op.take);
-  const own = takes ? undefined : group.ops.find((op): op is SetOperation => op.op === "set");
+  const own = group.ops.find((op): op is SetOperation => op.op === "set");
   let refused: Operation | undefined;
   try {
     if (again) {

@@ -42,10 +42,9 @@ export interface Capabilities {
   readonly shared: "process" | "machine" | "network";
   /**
    * Whether the stamps of a stamped operation are looked at in the same atomic step as its record. `apart`: in a step
-   * after it, so a record can be read that was invalidated in between. `none`: there are no stamps, and a stamped
-   * operation is refused.
+   * after it, so a record can be read that was invalidated in between.
    */
-  readonly stamps: "atomic" | "apart" | "none";
+  readonly stamps: "atomic" | "apart";
   /**
    * Most keys in a group, its guards' locks included: at least 8. Where `transact` is `"none"` all operations of a
    * group are on one key, and this says how many records one call may go on with.

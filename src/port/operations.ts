@@ -98,18 +98,8 @@ export type RecordOperation =
       readonly ttl?: Exclude<Ttl, "keep"> | undefined;
       readonly stamped?: boolean | undefined;
     }
-  /**
-   * Removes the record. The result is whether it was there; with `take`, the record that was, or `undefined`. Without
-   * `if` a missing record is no failure. With `stamped`, one whose stamps are not current is removed, and was not
-   * there.
-   */
-  | {
-      readonly op: "delete";
-      readonly key: Key;
-      readonly if?: Condition | undefined;
-      readonly take?: boolean | undefined;
-      readonly stamped?: boolean | undefined;
-    }
+  /** Removes the record. The result is whether it was there. Without `if` a missing record is no failure. */
+  | { readonly op: "delete"; readonly key: Key; readonly if?: Condition | undefined }
   /**
    * Beside the record of `key`, untouched by its writes, deletes and expiry, is the highest fence (grant, n) it has
    * seen, compared as a pair. A lower one fails the group with `fenced`; a higher one is remembered. Kept for `keepMs`

@@ -10,7 +10,7 @@ const less: Partial<Capabilities> = {
   watch: "none",
   list: false,
   shared: "network",
-  maxGroup: 1,
+  maxGroup: 8,
 };
 
 /**

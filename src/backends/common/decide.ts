@@ -71,13 +71,10 @@ function check<K, W>(
       if (op.if !== undefined && !holds(view, op.key, op.if)) return conflict(view, op.key, at);
       found.push(shown(view, op.key, op.stamped) !== undefined);
       return undefined;
-    case "delete": {
+    case "delete":
       if (op.if !== undefined && !holds(view, op.key, op.if)) return conflict(view, op.key, at);
-      const record = shown(view, op.key, op.stamped);
-      if (!op.take) found.push(record !== undefined);
-      else found.push(record === undefined ? undefined : view.show(op.key, record));
+      found.push(view.find(op.key) !== undefined);
       return undefined;
-    }
     case "floor": {
       const seen = view.floor(op.key);
       if (seen !== undefined && isBelow(op, seen)) return fenced(at);
@@ -130,7 +127,7 @@ function apply<K, W>(view: View<K, W>, op: OperationOn<K, W>, at: number, sessio
       if (found[at] === true) view.touch(op.key, endOf(view, op.key, op.ttl));
       return;
     case "delete":
-      view.remove(op.key, found[at] !== undefined && found[at] !== false);
+      view.remove(op.key, found[at] === true);
       return;
     case "floor":
       view.raiseFloor(op.key, op, op.keepMs);

@@ -97,7 +97,6 @@ export class BatchWriter {
         this.#byte(code.delete);
         this.#key(op.key);
         this.#condition(op.if);
-        this.#byte(flagsOf(op));
         return;
       case "floor":
         this.#byte(code.floor);
@@ -189,11 +188,10 @@ export class BatchWriter {
   }
 }
 
-/** What a `get`, a `touch` or a `delete` asks for beside its key. */
-function flagsOf(op: Extract<Operation, { op: "get" | "touch" | "delete" }>): number {
+/** What a `get` or a `touch` asks for beside its key. */
+function flagsOf(op: Extract<Operation, { op: "get" | "touch" }>): number {
   let flags = 0;
   if (op.stamped) flags |= op.stamped === "show" ? flag.stamped | flag.show : flag.stamped;
   if (op.op === "get" && op.keyOnly) flags |= flag.keyOnly;
-  if (op.op === "delete" && op.take) flags |= flag.take;
   return flags;
 }

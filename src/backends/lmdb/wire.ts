@@ -10,7 +10,7 @@ import type { Load } from "./reserve.ts";
 export const code = { get: 1, check: 2, set: 3, delete: 4, floor: 5, lock: 6, touch: 8 } as const;
 export const condition = { none: 0, absent: 1, id: 2 } as const;
 export const ttl = { none: 0, ms: 1, keep: 2, at: 3 } as const;
-export const flag = { stamped: 1, show: 2, keyOnly: 4, take: 8 } as const;
+export const flag = { stamped: 1, show: 2, keyOnly: 4 } as const;
 /**
  * What is to be known of a group before it is read, as bits. The record of a touch is written anew, so room is needed
  * for it. A command of our own is a group by itself.
@@ -140,16 +140,8 @@ export class BatchReader {
           stamped: (flags & flag.stamped) !== 0,
         };
       }
-      case code.delete: {
-        const [wanted, flags] = [this.#condition(), this.#byte()];
-        return {
-          op: "delete",
-          key,
-          if: wanted,
-          stamped: (flags & flag.stamped) !== 0,
-          take: (flags & flag.take) !== 0,
-        };
-      }
+      case code.delete:
+        return { op: "delete", key, if: this.#condition() };
       case code.floor:
         return { op: "floor", key, grant: this.#double(), n: this.#double(), keepMs: this.#double() };
       default:

@@ -144,9 +144,8 @@ class NullSession implements Session {
       case "release":
         return true;
       case "touch":
-        return false;
       case "delete":
-        return op.take ? undefined : false;
+        return false;
       case "steal":
       case "inspect":
         return { holders: [], waiting: 0 };

@@ -11,8 +11,6 @@ export interface Doubt {
   readonly results: Result[];
   readonly place: number;
   readonly stamps: readonly NamedStamp[];
-  /** What it is where they are not. */
-  readonly otherwise: Result;
 }
 
 /**
@@ -38,8 +36,8 @@ export async function settleDoubts(router: Router, places: Places, doubts: reado
       }
     }),
   );
-  for (const { results, place, stamps, otherwise } of doubts) {
-    if (!stamps.every(({ name, id }) => ids.get(name) === id)) results[place] = otherwise;
+  for (const { results, place, stamps } of doubts) {
+    if (!stamps.every(({ name, id }) => ids.get(name) === id)) results[place] = undefined;
   }
 }
 

@@ -93,8 +93,8 @@ export class Batch implements Learned, Due {
     this.#context?.learned(op as LockOperation, outcome, passedMs);
   }
 
-  stamped(member: number, results: Result[], place: number, stamps: readonly NamedStamp[], otherwise?: false): void {
-    (this.#doubts ??= []).push({ member, results, place, stamps, otherwise });
+  stamped(member: number, results: Result[], place: number, stamps: readonly NamedStamp[]): void {
+    (this.#doubts ??= []).push({ member, results, place, stamps });
   }
 
   /** Sorts groups into parts and sends these; on a cluster those whose node is not there wait for it. */

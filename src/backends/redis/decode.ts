@@ -11,8 +11,8 @@ import type { Reply } from "./router.ts";
 export interface Learned {
   /** An acquire that waits was refused, or granted or released: whoever waits has to be looked after. */
   lock(op: Operation, outcome: Outcome, passedMs: number): void;
-  /** The result at `place` is one only if these stamps are current, and `otherwise` if not. */
-  stamped(member: number, results: Result[], place: number, stamps: readonly NamedStamp[], otherwise?: false): void;
+  /** The result at `place` is one only if these stamps are current. */
+  stamped(member: number, results: Result[], place: number, stamps: readonly NamedStamp[]): void;
 }
 
 /** Reads the flat reply of the script, group by group. */
@@ -93,20 +93,9 @@ export class ReplyReader {
           break;
         }
         case "touch":
+        case "delete":
           results.push(this.#reply[this.#at++] === 1);
           break;
-        case "delete": {
-          const given = this.#reply[this.#at++] as Buffer | number | null;
-          if (given === null || typeof given === "number") {
-            results.push(op.take ? undefined : given === 1);
-            break;
-          }
-          const record = decodeRecord(op.key.key, given, !op.take);
-          if (record === undefined) return this.#corrupt(ops, op);
-          results.push(op.take ? record : true);
-          if (op.stamped) this.#doubt(results, given, op.take ? undefined : false);
-          break;
-        }
         case "acquire":
         case "extend":
           results.push({ grant: this.#reply[this.#at++] as number });
@@ -132,9 +121,9 @@ export class ReplyReader {
   }
 
   /** The last result is one only if its stamps are current, where the script does not look at them. */
-  #doubt(results: Result[], bytes: Buffer, otherwise?: false): void {
+  #doubt(results: Result[], bytes: Buffer): void {
     const stamps = this.#encoding.stampsApart ? stampsOf(bytes) : [];
-    if (stamps.length > 0) this.#learned.stamped(this.#member, results, results.length - 1, stamps, otherwise);
+    if (stamps.length > 0) this.#learned.stamped(this.#member, results, results.length - 1, stamps);
   }
 
   /** A read found what is no record: the values that the other operations gave are stepped over. */
@@ -143,8 +132,7 @@ export class ReplyReader {
       const name = ops[i]?.op;
       if (name !== "check" && name !== "set" && name !== "floor") this.#at++;
     }
-    const sent = ops.length > 1 || found.op === "delete";
-    return { ok: false, why: "failed", sent, error: foreign(found) };
+    return { ok: false, why: "failed", sent: ops.length > 1, error: foreign(found) };
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Key } from "../../base/keys.ts";
 import type { Condition, Group, Operation, Ttl } from "../../port/index.ts";
 import type { Layout } from "./layout.ts";
-import { condition, element, ending, giving, mode as lockMode, quickly, stamping } from "./lua/opcodes.ts";
+import { condition, element, ending, mode as lockMode, quickly, stamping } from "./lua/opcodes.ts";
 import { encodeRecord, joined } from "./record.ts";
 import type { Arg } from "./router.ts";
 
@@ -96,7 +96,7 @@ export class Arguments {
       case "delete":
         if (op.if !== undefined) return false;
         keys.push(layout.name(op.key));
-        args.push(quickly.delete, givenBy(op, stampsApart));
+        args.push(quickly.delete);
         return true;
       case "set": {
         if (op.ttl === "keep" || (op.if === undefined) === (op.ttl === undefined)) return false;
@@ -158,13 +158,10 @@ export class Arguments {
           endOf(op.ttl),
         );
         break;
-      case "delete": {
-        const given = givenBy(op, stampsApart);
+      case "delete":
         keys.push(layout.name(op.key));
-        if (given === giving.count) args.push(element.delete, conditionOf(op.if));
-        else args.push(element.take, conditionOf(op.if), given);
+        args.push(element.delete, conditionOf(op.if));
         break;
-      }
       case "floor":
         keys.push(layout.floor(op.key));
         args.push(element.floor, String(op.grant), String(op.n), time(op.keepMs));
@@ -218,13 +215,6 @@ export class Arguments {
 function conditionOf(asked: Condition | undefined): string {
   if (asked === undefined) return condition.none;
   return "id" in asked ? condition.id + asked.id : condition.absent;
-}
-
-/** What a delete is to give, as `readGiven` in `lua/base.ts` has it. */
-function givenBy({ take, stamped }: Extract<Operation, { op: "delete" }>, stampsApart: boolean): string {
-  if (!stamped) return take ? giving.record : giving.count;
-  if (stampsApart) return take ? giving.record : giving.head;
-  return take ? giving.currentRecord : giving.isCurrent;
 }
 
 /** When a record ends, as the script is told it. */

@@ -9,17 +9,11 @@ const key = record("k");
 const tag: Key = { space: space("stamp", "conformance", "records"), key: "tag" };
 
 const watches = (capabilities: Capabilities): boolean => keeps(capabilities) && capabilities.watch !== "none";
-const stamps = (capabilities: Capabilities): boolean => keeps(capabilities) && capabilities.stamps !== "none";
 
 type Touch = Omit<Extract<Operation, { op: "touch" }>, "op" | "key">;
-type Delete = Omit<Extract<Operation, { op: "delete" }>, "op" | "key">;
 
 async function touch(client: Client, options: Touch, at = key): Promise<Result> {
   return (await client.ok({ op: "touch", key: at, ...options }))[0];
-}
-
-async function take(client: Client, options: Delete = {}, at = key): Promise<StoredRecord | undefined> {
-  return (await client.ok({ op: "delete", key: at, take: true, ...options }))[0] as StoredRecord | undefined;
 }
 
 async function write(client: Client, value: Payload, stamp?: string): Promise<string> {
@@ -143,7 +137,7 @@ export const endingCases: readonly Case[] = [
   {
     title: "a stamped touch leaves alone what is not current",
     proves: "port: touch stamped",
-    when: stamps,
+    when: keeps,
     async run(context) {
       const { unit } = context;
       const client = Client.of(context);
@@ -157,65 +151,6 @@ export const endingCases: readonly Case[] = [
       assert.equal((await client.get(key))?.expiresAt, found.expiresAt, "it stays as it is");
       assert.equal(await touch(client, {}), true, "a plain one does not ask");
       assert.equal(await client.stamped(key), undefined);
-    },
-  },
-  {
-    title: "a take gives the record that it removes, to one of those who ask at once",
-    proves: "port: delete take",
-    when: keeps,
-    async run(context) {
-      const { place, unit, capabilities } = context;
-      const [a, b] = [Client.of(context), Client.of(context)];
-      assert.equal(await take(a), undefined);
-      for (const value of ["text", new Uint8Array([1, 0, 255])]) {
-        const id = await write(a, value);
-        const found = await take(b);
-        assert.deepEqual([found?.key, found?.id, found?.value, found?.expiresAt], [key.key, id, value, undefined]);
-        assert.equal(await a.get(key), undefined);
-      }
-      await a.set(key, "v", { ttl: 100 * unit });
-      const end = (await a.get(key))?.expiresAt;
-      assert.equal((await take(a))?.expiresAt, end);
-      await a.set(key, "v");
-      const taken = await Promise.all([take(a), take(b), take(Client.of(context))]);
-      assert.equal(taken.filter((one) => one !== undefined).length, 1);
-      await a.set(key, "v", { ttl: unit });
-      await place.elapse(unit + capabilities.ttlGranularity);
-      assert.equal(await take(a), undefined, "an expired record was not there");
-    },
-  },
-  {
-    title: "a take whose condition does not hold takes nothing",
-    proves: "port: delete if",
-    when: keeps,
-    async run(context) {
-      const client = Client.of(context);
-      const id = await write(client, "v");
-      const refused: Operation = { op: "delete", key, take: true, if: { id: "other" } };
-      const { current } = await client.refused("conflict", { ops: [refused] });
-      assert.equal(current?.id, id);
-      assert.equal((await take(client, { if: { id } }))?.id, id);
-      assert.equal(await take(client, { if: { absent: true } }), undefined);
-    },
-  },
-  {
-    title: "a stamped delete removes what is not current, which was not there",
-    proves: "port: delete stamped",
-    when: stamps,
-    async run(context) {
-      const client = Client.of(context);
-      const remove = async (more: Delete): Promise<Result> =>
-        (await client.ok({ op: "delete", key, stamped: true, ...more }))[0];
-      const id = await client.set(tag, "");
-      await write(client, "v", id);
-      assert.equal(await remove({}), true);
-      const version = await write(client, "v", id);
-      assert.equal(((await remove({ take: true })) as StoredRecord).id, version);
-      for (const more of [{}, { take: true }]) {
-        await write(client, "v", "not its version");
-        assert.equal(await remove(more), more.take ? undefined : false);
-        assert.equal(await client.get(key), undefined);
-      }
     },
   },
   {
@@ -239,7 +174,7 @@ export const endingCases: readonly Case[] = [
   {
     title: "a read that shows stamps gives them with a record that is current",
     proves: 'port: get stamped "show"',
-    when: stamps,
+    when: keeps,
     async run(context) {
       const client = Client.of(context);
       const show = async (keyOnly: boolean): Promise<ListedRecord | undefined> =>
@@ -258,7 +193,7 @@ export const endingCases: readonly Case[] = [
     },
   },
   {
-    title: "reads of a group see what its touches and takes find",
+    title: "reads of a group see what its touch and its delete find",
     proves: "port: reads see the state before the group",
     when: transacts,
     async run(context) {
@@ -269,27 +204,24 @@ export const endingCases: readonly Case[] = [
       const get: Operation = { op: "get", key: one };
       const [before, touched] = await client.ok(get, { op: "touch", key: one, ttl: 100 * unit });
       assert.deepEqual([(before as StoredRecord).expiresAt, touched], [undefined, true]);
-      const [read, taken] = await client.ok(get, { op: "delete", key: one, take: true });
-      assert.deepEqual([(read as StoredRecord).id, (taken as StoredRecord).id], [id, id]);
+      const [read, removed] = await client.ok(get, { op: "delete", key: one });
+      assert.deepEqual([(read as StoredRecord).id, removed], [id, true]);
       await client.set(one, "v");
       const failing: Operation = { op: "check", key: missing, if: { id } };
       await client.refused("conflict", { ops: [{ op: "touch", key: one, ttl: unit }, failing] });
-      await client.refused("conflict", { ops: [{ op: "delete", key: one, take: true }, failing] });
-      assert.equal((await client.get(one))?.expiresAt, undefined, "a group that fails touches and takes nothing");
+      await client.refused("conflict", { ops: [{ op: "delete", key: one }, failing] });
+      assert.equal((await client.get(one))?.expiresAt, undefined, "a group that fails touches and removes nothing");
     },
   },
   {
-    title: "whoever watches is told of a take, and of the end that a touch gave",
+    title: "whoever watches is told of the end that a touch gave",
     proves: "port: Signal changed",
     when: watches,
     async run(context) {
       const { place, unit, capabilities } = context;
       const [a, b] = [Client.of(context), Client.of(context)];
-      await a.set(record("taken"), "v");
       await a.set(record("touched"), "v");
       const heard = await b.listen({ changes: key.space, prefix: "" });
-      await take(a, {}, record("taken"));
-      await heard.changed("taken");
       await touch(a, { ttl: unit }, record("touched"));
       await place.elapse(unit + capabilities.ttlGranularity);
       assert.equal(await a.get(record("touched")), undefined);

@@ -72,7 +72,7 @@ class Asking {
       case 1:
         return [{ op: "touch", key, ttl: this.#ttl(), if: this.#condition(), stamped }];
       case 2:
-        return [{ op: "delete", key, if: this.#condition(), take: this.#roll(2) === 0, stamped }];
+        return [{ op: "delete", key, if: this.#condition() }];
       case 3:
         return [{ op: "check", key, if: this.#condition() ?? { absent: true } }];
       case 4:

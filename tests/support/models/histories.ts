@@ -105,8 +105,6 @@ class Side {
       case "steal":
       case "inspect":
         return this.#state(op.lock, result as LockState);
-      case "delete":
-        return op.take === true ? this.#record(result as StoredRecord | undefined) : result;
       default:
         return result;
     }

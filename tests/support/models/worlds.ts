@@ -185,9 +185,7 @@ export class World {
     }
     if (chance > 0.7) return { op: "check", key, if: condition };
     const wanted = random.next() < 0.5 ? condition : undefined;
-    if (chance > 0.6) {
-      return { op: "delete", key, if: wanted, take: random.next() < 0.4, stamped };
-    }
+    if (chance > 0.6) return { op: "delete", key, if: wanted };
     const ttl = random.pick([undefined, undefined, times.short, times.long, this.#at()] as const);
     if (chance > 0.5) return { op: "touch", key, if: wanted, ttl, stamped };
     const written = random.next() < 0.1 ? `i${random.int(0, 1e6)}`.padEnd(64, "x") : drawId();

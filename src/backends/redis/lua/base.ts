@@ -1,4 +1,4 @@
-import { ending, giving, reply } from "./opcodes.ts";
+import { ending, reply } from "./opcodes.ts";
 
 /**
  * What all parts of the script stand on. The first argument is the channel of the session that calls, the first key the
@@ -145,27 +145,5 @@ if not isCurrent then
     end
     return true
   end
-end
-`;
-
-/**
- * Makes `given` what a delete of `key` gives, by `mode` (`giving` in `opcodes.ts`). False for what is not there; nil
- * for what is no record.
- */
-export const readGiven = `
-local head
-if mode == '${giving.head}' or mode == '${giving.isCurrent}' then
-  ${readHead}
-else
-  head = call('GET', key) or ''
-end
-local flags = byte(head)
-if not flags or flags >= 64 and flags <= 79 then
-  given = head ~= '' and head
-  if given and (mode == '${giving.isCurrent}' or mode == '${giving.currentRecord}') then
-    ${defineCurrent}
-    if not isCurrent(head) then given = false end
-  end
-  if mode == '${giving.isCurrent}' then given = given and 1 or 0 end
 end
 `;

@@ -13,7 +13,6 @@ export const element = {
   set: "S",
   touch: "U",
   delete: "D",
-  take: "M",
   floor: "F",
   acquire: "A",
   extend: "E",
@@ -46,7 +45,6 @@ const widths: Readonly<Record<string, number>> = {
   [element.set]: 5,
   [element.touch]: 4,
   [element.delete]: 2,
-  [element.take]: 3,
   [element.floor]: 4,
   [element.acquire]: 7,
   [element.extend]: 5,
@@ -62,7 +60,7 @@ const widths: Readonly<Record<string, number>> = {
   [quickly.getStamped]: 1,
   [quickly.head]: 2,
   [quickly.touch]: 3,
-  [quickly.delete]: 2,
+  [quickly.delete]: 1,
 };
 
 /** How many arguments a letter has, as a number in the script. */
@@ -85,9 +83,6 @@ export const ending = { never: "", keep: "k", at: "@" } as const;
 
 /** What of the stamps: not looked at, to be current, or known not to be. */
 export const stamping = { any: "", current: "s", stale: "n" } as const;
-
-/** What a delete gives of what was there; see `readGiven` in `base.ts`. */
-export const giving = { count: "", record: "t", currentRecord: "T", head: "h", isCurrent: "c" } as const;
 
 /** The mode of a lock. */
 export const mode = { exclusive: "x", shared: "s" } as const;

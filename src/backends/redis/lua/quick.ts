@@ -1,5 +1,5 @@
-import { defineCurrent, draw, endTtl, moveEnd, readGiven, readHead, stampGrant } from "./base.ts";
-import { condition, ending, giving, quickly, stamping, width, widthTable } from "./opcodes.ts";
+import { defineCurrent, draw, endTtl, moveEnd, readHead, stampGrant } from "./base.ts";
+import { condition, ending, quickly, stamping, width, widthTable } from "./opcodes.ts";
 import { quickAcquire, quickRelease } from "./queued.ts";
 
 /**
@@ -118,18 +118,11 @@ elseif letter == '${quickly.head}' or letter == '${quickly.touch}' then
     slow = false
   end
 elseif letter == '${quickly.delete}' then
-  -- Deletes: giving.
+  -- Deletes.
   step = ${width(quickly.delete)}
-  local mode, given = args[a + 1]
-  if mode ~= '${giving.count}' then
-    ${readGiven}
-  end
-  if mode == '${giving.count}' or given ~= nil then
-    local count = call('DEL', key)
-    n = n + 1
-    if given == nil then out[n] = count else out[n] = given end
-    slow = false
-  end
+  n = n + 1
+  out[n] = call('DEL', key)
+  slow = false
 end
 `;
 

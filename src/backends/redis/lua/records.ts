@@ -1,4 +1,4 @@
-import { defineCurrent, endTtl, moveEnd, readGiven, readHead } from "./base.ts";
+import { defineCurrent, endTtl, moveEnd, readHead } from "./base.ts";
 import { condition, element, ending, stamping } from "./opcodes.ts";
 
 /**
@@ -83,18 +83,6 @@ check.${element.delete} = function(i, key)
   n = n + 1
   local place = n
   return function() out[place] = call('DEL', key) end
-end
-
-check.${element.take} = function(i, key)
-  local condition, mode, given = args[i + 1], args[i + 2]
-  if condition ~= '${condition.none}' and not holds(call('GETRANGE', key, 0, 65), condition) then
-    return nil, CONFLICT, call('GET', key)
-  end
-  ${readGiven}
-  if given == nil then foreign() end
-  n = n + 1
-  out[n] = given
-  return function() call('DEL', key) end
 end
 
 check.${element.floor} = function(i, key)
