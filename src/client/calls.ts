@@ -39,6 +39,15 @@ export function timeoutMs(timeout: Duration | undefined, fallback: number): numb
 }
 
 /**
+ * Refuses options that a call does not take and that would be missed if it went on without them: `if`, where nothing is
+ * compared, and `lease`, where it is that of the whole call.
+ */
+export function refuseUnknown(options: object | undefined, ...names: readonly string[]): void {
+  const found = names.find((name) => options !== undefined && name in options);
+  if (found !== undefined) throw new InvalidArgumentError(`this takes no ${found}`);
+}
+
+/**
  * Refuses an own property `lease` or `if` that is `undefined`: a forgotten check for `tryAcquire` or `loadEntry`, which
  * would write unguarded.
  */

@@ -11,7 +11,7 @@
 // - `LeaseGrip` and `TransactionFactory` are what locks and state give each other, for they do not know each other.
 
 export { allOrBatchError } from "./batches.ts";
-export { checkSignal, refuseForgotten, timeoutMs, type Call, type CallOptions } from "./calls.ts";
+export { checkSignal, refuseForgotten, refuseUnknown, timeoutMs, type Call, type CallOptions } from "./calls.ts";
 export { Diagnostics, type OperationMessage, type Source } from "./diagnostics.ts";
 export type { HoldfastEvents } from "./events.ts";
 export { findGrip, gripOf, readGripsBy, setGrip, type LeaseGrip } from "./grips.ts";

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { onAbort } from "../base/aborts.ts";
 import { Emitter } from "../base/emitter.ts";
 import { UnavailableError, UnsupportedError } from "../base/errors.ts";
@@ -97,7 +98,15 @@ export class Instance {
   async page(query: Query, call: Call): Promise<Page> {
     this.assertOpen();
     call.signal?.throwIfAborted();
-    return bounded(this.session.page(query, { deadline: call.deadline }), call, this.time, this.backend.name);
+    const page = await bounded(
+      this.session.page(query, { deadline: call.deadline }),
+      call,
+      this.time,
+      this.backend.name,
+    );
+    // A backend in this process answers at once: page after page, nothing else would run until the listing ends.
+    if (page.cursor !== undefined) await nextTurn();
+    return page;
   }
 
   /** Subscribes to the session's signals; UnsupportedError where the backend has none. */

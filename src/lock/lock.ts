@@ -154,6 +154,7 @@ export class Lock<Tx = unknown> {
    */
   inspect(key: string, options: InspectOptions & { readonly kind: "result" }): Promise<StoredRun | undefined>;
   inspect(key: string, options?: KindOptions): Promise<Holder | undefined>;
+  inspect(key: string, options: InspectOptions): Promise<Holder | StoredRun | undefined>;
   inspect(key: string, options?: InspectOptions): Promise<Holder | StoredRun | undefined> {
     return diagnostics.observe(this.#source, "inspect", () => this.#looking.inspect(key, options));
   }
@@ -161,8 +162,8 @@ export class Lock<Tx = unknown> {
   /**
    * Everything of this name that is held now, with its kind: locks, permits of semaphores, sides of read/write locks,
    * elections and runs; and the records of runs (`kind: "result"`), whether they are held or not. In no particular
-   * order. No snapshot: a holder may appear twice. `timeout` bounds each request. Throws UnsupportedError if the
-   * backend cannot list.
+   * order. No snapshot: a holder may appear twice. `timeout` bounds each request. Throws InvalidArgumentError
+   * for another `kind`; reading it rejects with UnsupportedError if the backend cannot list.
    */
   list(options: ListLocksOptions & { readonly kind: "result" }): AsyncIterableIterator<StoredRun>;
   list(options: ListLocksOptions & { readonly kind: HolderKind }): AsyncIterableIterator<Holder>;

@@ -234,6 +234,7 @@ export class RunOnce<R, Tx> {
   }
 }
 
-function isSame(failed: RunRecord, before: RunRecord | undefined): boolean {
-  return before?.state === "failed" && before.attempt === failed.attempt;
+function isSame(failed: FailedRecord, before: RunRecord | undefined): boolean {
+  // Attempts are counted anew once the record was forgotten, and then the token is another.
+  return before?.state === "failed" && before.attempt === failed.attempt && before.token === failed.token;
 }

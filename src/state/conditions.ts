@@ -32,7 +32,8 @@ export function resolveCondition(condition: If | undefined, key: string): Condit
 /** As {@link resolveCondition}, for calls that need an entry: `if` must be a version. */
 export function resolveVersion(condition: If | undefined, key: string): Condition | undefined {
   const resolved = resolveCondition(condition, key);
-  if (resolved && "absent" in resolved) throw new InvalidArgumentError("delete takes no { absent: true }", { key });
+  if (resolved && "absent" in resolved)
+    throw new InvalidArgumentError("if must be a version: only save takes { absent: true }", { key });
   return resolved;
 }
 

@@ -1,5 +1,12 @@
 import { InvalidArgumentError } from "../base/errors.ts";
-import { allOrBatchError, refuseForgotten, type Call, type CallOptions, type Reply } from "../client/index.ts";
+import {
+  allOrBatchError,
+  refuseForgotten,
+  refuseUnknown,
+  type Call,
+  type CallOptions,
+  type Reply,
+} from "../client/index.ts";
 import type { Operation, Ttl } from "../port/index.ts";
 import { resolveCondition } from "./conditions.ts";
 import type { StoreCore } from "./core.ts";
@@ -33,6 +40,7 @@ export async function deleteMany<T>(
   options: DeleteManyOptions | undefined,
 ): Promise<number> {
   refuseForgotten(options, "lease");
+  refuseUnknown(options, "if");
   const { host, source } = core;
   const call = core.instance.call(options);
   checkIterable(keys, "keys");
@@ -55,6 +63,7 @@ export async function saveMany<T>(
   options: SaveManyOptions | undefined,
 ): Promise<Version[]> {
   refuseForgotten(options, "lease");
+  refuseUnknown(options, "if");
   const { host } = core;
   const call = core.instance.call(options);
   const ttl = resolveEnd(options, core.ttl);
@@ -88,6 +97,7 @@ function prepare<T>(
     throw new InvalidArgumentError("an entry must be [key, value] or { key, value }");
   const terms: SaveEntry<T> = isPair(entry) ? { key: entry[0], value: entry[1] } : entry;
   refuseForgotten(terms, "if");
+  refuseUnknown(terms, "lease");
   const key = core.at(terms.key);
   const condition = resolveCondition(terms.if, key.key);
   const ttl = resolveEnd(terms, ttlOfAll);

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "../base/errors.ts";
 import type { Key } from "../base/keys.ts";
-import { refuseForgotten, within, type Call } from "../client/index.ts";
+import { refuseForgotten, refuseUnknown, within, type Call } from "../client/index.ts";
 import type { Opened, StoredRecord, Ttl } from "../port/index.ts";
 import type { StoreCore } from "./core.ts";
 import { entryOf, type Entry } from "./entry.ts";
@@ -28,6 +28,7 @@ export async function modify<T>(
   creates: boolean,
 ): Promise<Entry<T> | undefined> {
   refuseForgotten(options, "lease");
+  refuseUnknown(options, "if");
   checkFunction(fn);
   const { instance, host } = core;
   instance.assertTaking();

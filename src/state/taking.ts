@@ -1,5 +1,5 @@
 import type { Key } from "../base/keys.ts";
-import { refuseForgotten, type Call } from "../client/index.ts";
+import { refuseForgotten, refuseUnknown, type Call } from "../client/index.ts";
 import type { StoreCore } from "./core.ts";
 import type { Entry } from "./entry.ts";
 import type { TakeOptions } from "./options.ts";
@@ -18,6 +18,7 @@ export async function take<T>(
   options: TakeOptions | undefined,
 ): Promise<Entry<T> | undefined> {
   refuseForgotten(options, "lease");
+  refuseUnknown(options, "if");
   const { instance, host } = core;
   const call = instance.call(options);
   const key = core.at(rawKey);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { deferred } from "../../base/async.ts";
-import type { Holder, StoredRun } from "../../lock/index.ts";
+import type { Holder, Lock, StoredRun } from "../../lock/index.ts";
 import type { Case } from "../suite.ts";
 import { benchCase, lossOf, rejects, transacts, type Bench } from "./bench.ts";
 
@@ -161,6 +161,48 @@ export const kindCases: readonly Case[] = [
       await rejects(other.forget(""), "INVALID_ARGUMENT");
     },
     transacts,
+  ),
+
+  benchCase(
+    "who waited while a run failed is told, also where an earlier failure was forgotten meanwhile",
+    "locks 9: failures",
+    async (bench) => {
+      const [a, b, c] = [1, 2, 3].map(() => bench.lock({ ttl: 60_000, wait: 60_000 })) as [Lock, Lock, Lock];
+      const fail = (): never => {
+        throw new Error("of the application");
+      };
+      await assert.rejects(a.runOnce("r", fail), /of the application/);
+      const [leading, over] = [deferred<void>(), deferred<void>()];
+      const election = a.elect("r", async () => {
+        leading.resolve();
+        await over.promise;
+      });
+      await bench.settle(leading.promise);
+      const next = assert.rejects(b.runOnce("r", fail), /of the application/);
+      await bench.waiting("r", 1, "once");
+      const waiter = rejects(
+        c.runOnce("r", () => "run again"),
+        "RUN_ONCE_FAILED",
+      );
+      await bench.waiting("r", 2, "once");
+      assert.equal(await c.forget("r"), true);
+      over.resolve();
+      await bench.settle(Promise.all([election, next, waiter]));
+    },
+    transacts,
+  ),
+
+  benchCase(
+    "list tells of hundreds of locks, page by page",
+    "locks: list",
+    async (bench) => {
+      const keys = Array.from({ length: 450 }, (_, i) => `k${i}`);
+      const lock = bench.lock({ ttl: 60_000 });
+      await Promise.all(keys.map((key) => lock.acquire(key)));
+      const found = (await all(bench.lock().list({ kind: "lock" }))).map(({ key }) => key);
+      assert.deepEqual(new Set(found), new Set(keys));
+    },
+    (capabilities) => capabilities.exclusion !== "none" && capabilities.list,
   ),
 
   benchCase(

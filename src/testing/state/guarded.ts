@@ -36,6 +36,8 @@ function writes(
     ["update", () => store.update("k", (n) => n + 1, { lease })],
     ["upsert", () => store.upsert("k", (n) => (n ?? 0) + 1, { lease })],
     ["delete", () => store.delete("k", { lease })],
+    ["touch", () => store.touch("k", "1h", { lease })],
+    ["take", () => store.take("k", { lease })],
     ["loadEntry", () => store.loadEntry("k", { lease })],
     ["transact", () => transact(instance, (tx) => tx.save(store, "k", 5), { lease })],
   ];
@@ -216,6 +218,10 @@ export const guardedCases: readonly Case[] = [
         { lease: both },
       );
       assert.equal((await one.store.loadMany(["k", "l"])).size, 2);
+      await one.store.save("m", 1);
+      await rejects(one.store.deleteMany(["k", "m"], { lease: both }), "INVALID_ARGUMENT");
+      if (context.capabilities.list) await rejects(one.store.clear({ lease: both }), "INVALID_ARGUMENT");
+      assert.equal((await one.store.loadMany(["k", "l", "m"])).size, 3, "a key that it does not cover refuses all");
     },
   },
   {

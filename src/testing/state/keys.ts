@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { Instance } from "../../client/index.ts";
+import type { Page } from "../../port/index.ts";
+import { misbehavingBackend } from "../misbehave.ts";
 import type { Case } from "../suite.ts";
 import {
   all,
@@ -66,6 +68,10 @@ export const keyCases: readonly Case[] = [
       await rejects(all(store.keys({ limit: 0 })), "INVALID_ARGUMENT");
       await rejects(store.count({ prefix: 1 as never }), "INVALID_ARGUMENT");
       await rejects(all(store.list()), "SCHEMA_VERSION");
+      const sizes: number[] = [];
+      const fault = { name: "sees pages", page: (page: Page) => (sizes.push(page.records.length), page) };
+      await all(storeOn(new Instance(misbehavingBackend(context.place.backend(), fault))).keys({ limit: 7 }));
+      assert.ok(Math.max(...sizes) <= 7, `it asks for what it needs: ${sizes.join()}`);
     },
   },
   {
@@ -91,6 +97,32 @@ export const keyCases: readonly Case[] = [
     },
   },
   {
+    title: "a listing lets the rest of the process run between its pages",
+    proves: "state: list, page by page",
+    when: lists,
+    async run(context) {
+      const store = storeOf<number>(context);
+      await store.saveMany(Array.from({ length: 2_500 }, (_, i) => [`k${i}`, i] as const));
+      const listings = {
+        list: async () => all(store.list()),
+        keys: async () => all(store.keys()),
+        count: async () => store.count(),
+      };
+      for (const [name, listing] of Object.entries(listings)) {
+        let turns = 0;
+        let timer: NodeJS.Immediate | undefined;
+        const turn = (): void => {
+          turns++;
+          timer = setImmediate(turn);
+        };
+        turn();
+        await listing();
+        clearImmediate(timer);
+        assert.ok(turns > 1, `${name} kept the process busy from beginning to end`);
+      }
+    },
+  },
+  {
     title: "where keys are not listed, keys, count and clear are refused, and nothing is deleted",
     proves: "capabilities: list",
     async run(context) {
@@ -100,6 +132,26 @@ export const keyCases: readonly Case[] = [
       await rejects(store.count(), "UNSUPPORTED");
       await rejects(store.clear(), "UNSUPPORTED");
       if (keeps(context.capabilities)) assert.equal(await store.load("k"), 1);
+    },
+  },
+  {
+    title: "a condition, or a lease of one entry, is refused where the call would go on without it",
+    proves: "every call 4: bad input",
+    when: keeps,
+    async run(context) {
+      const store = storeOf<number>(context);
+      const options = { if: { version: await store.save("k", 1) } };
+      await rejects(store.take("k", options as object), "INVALID_ARGUMENT");
+      await rejects(store.deleteMany(["k"], options as object), "INVALID_ARGUMENT");
+      await rejects(store.clear(options as object), "INVALID_ARGUMENT");
+      await rejects(store.saveMany([["k", 2]], options as object), "INVALID_ARGUMENT");
+      const change = (): number => assert.fail("it must not be called");
+      await rejects(store.update("k", change, options as object), "INVALID_ARGUMENT");
+      await rejects(store.upsert("k", change, options as object), "INVALID_ARGUMENT");
+      const one = { key: "k", value: 2, lease: undefined } as { key: string; value: number };
+      await rejects(store.saveMany([one]), "INVALID_ARGUMENT");
+      await rejects(store.touch("k", "1h", { if: { absent: true } } as object), "INVALID_ARGUMENT");
+      assert.equal(await store.load("k"), 1);
     },
   },
   {
