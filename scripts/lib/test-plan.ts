@@ -11,14 +11,19 @@ export interface Unit {
   readonly weight: number;
 }
 
-/** Folders and files that are no light work, the longest first: they begin first. A file is of the first that it begins with. */
+/** Folders and files that take long or are no light work, the longest first: they begin first. A file is of the first that it begins with. */
 const heavy: readonly { readonly under: string; readonly weight: number }[] = [
   { under: "package/conformance", weight: 3 },
   { under: "chaos/holders", weight: 3 },
   { under: "chaos/kills.", weight: 3 },
+  { under: "state/processes", weight: 2 },
+  { under: "each/lost", weight: 2 },
+  { under: "each/command", weight: 2 },
+  { under: "each/redis", weight: 2 },
   { under: "backends/redis/faults/", weight: 2 },
   { under: "chaos/", weight: 3 },
   { under: "package/", weight: 2 },
+  { under: "doctor/", weight: 1 },
 ];
 
 /**
