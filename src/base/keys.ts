@@ -1,3 +1,14 @@
+// What everything stands on. Each file is for itself.
+//
+// - What callers see: `errors`, `durations`, and `keys`, which are checked and get their place in a space here.
+// - Names: `ids` are drawn, `tags` are the part of a key in braces, `process-tag` names a process so that its death can
+//   be proved.
+// - Time: `time` has clocks and timers, which tests replace; `idle` keeps what is likely needed again.
+// - Calls: `aborts` is the one way to listen to a signal, `async` has promises, `emitter` tells listeners.
+// - Collections for what comes and goes with every call: `bag`, `linked-list`, `churn-map`. `weak-names` holds objects
+//   by name for as long as somebody holds them.
+// - Numbers: `sizes`, `quantiles`. `environment` is what a thread or process of ours gets of the application's.
+
 import { InvalidArgumentError } from "./errors.ts";
 
 /** Longest key, in bytes of UTF-8. */

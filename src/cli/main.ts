@@ -1,10 +1,16 @@
 #!/usr/bin/env node
+// The command. Each subcommand is loaded when it is called.
+//
+// - `each-command`, `demo-command` and `doctor-command` read their `args`, do their work by the public API, and give an
+//   `Exit` code. `help` has what each prints of itself, `words` numbers and times as people read them.
+// - `progress-screen` shows a run of `each`; `interrupt` ends it at the first Ctrl-C, and the process at the second.
+// - `demo/`: workers that are killed and paused (`drill`, `handler`), on a `ledger`, with an `audit` and a `screen`.
+// - `doctor/`: the `report` of what `examine` found, as a `page` or as JSON. `guarantees` puts capabilities into words.
+
 import { readFileSync } from "node:fs";
 
 import { Exit, UsageError } from "./exit.ts";
 import { help } from "./help.ts";
-
-// The command. Each subcommand is loaded when it is called.
 
 async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args;

@@ -1,3 +1,11 @@
+// What a backend must be: types only. Read `backend` first.
+//
+// - `backend`: a server and one way to reach it; its sessions, which execute groups and read pages.
+// - `operations`: groups, what each operation does, and what becomes of them.
+// - `capabilities`: what a backend promises. Features decide by that alone.
+// - `signals`: what a session hears: grants, changes, messages. `examination`: what a server is and how it is set.
+// - `definition`: what is known of a backend before it is loaded.
+
 export type * from "./backend.ts";
 export type * from "./capabilities.ts";
 export type * from "./definition.ts";

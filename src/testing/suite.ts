@@ -1,3 +1,11 @@
+// The published suites, and what tests of applications stand on.
+//
+// - `bindSuite` binds the cases of a suite to a `Subject`, which makes a `Place` for each: `place` makes one of a
+//   function that makes backends. `elapse` waits. Each suite (`port-suite`, `state-suite`, `lock-suite`, `cache-suite`)
+//   lists the cases of its folder; the folder's `client` or `bench` is what its cases have in common.
+// - `test-backend` is Memory with a clock to move (`virtual-time`) and failures to plan. `misbehave` and `faults` stand
+//   between a case and a backend, and spoil what the case says. `one-signal` counts the listeners of a signal.
+
 import type { Backend, Capabilities } from "../port/index.ts";
 
 /** Where a suite runs: a fresh, empty place, which several backends (clients of one server) can share. */

@@ -1,3 +1,9 @@
+// URLs of stores, cut into parts. What the parts mean is for the backend to say.
+//
+// - `parseUrl` finds the scheme among those that are known (`schemes`) and makes a `BackendUrl` of hosts and user
+//   (`authority`), path and parameters (`params`). `cut` has the steps, and the error that quotes no secret.
+// - `shown` is what may be printed of it.
+
 import { InvalidArgumentError } from "../base/errors.ts";
 import { Credentials, parseAuthority, type Host } from "./authority.ts";
 import { cut, refuseUrl } from "./cut.ts";

@@ -38,7 +38,7 @@ export interface StoreBackendOptions {
   readonly time?: Time | undefined;
 }
 
-/** A backend on a {@link Store}. No I/O. */
+/** A backend on a {@link Store}. No I/O. Throws InvalidArgumentError for a store that declares what cannot be. */
 export function storeBackend(options: StoreBackendOptions): Backend {
   return new StoreBackend(options);
 }
@@ -57,7 +57,7 @@ class StoreBackend implements Backend {
   readonly #sessions = new Set<StoreSession>();
 
   constructor({ name, store: given, time = systemTime }: StoreBackendOptions) {
-    const store = checked(given);
+    const store = checked(given, name);
     this.name = name;
     this.store = store;
     this.time = time;

@@ -1,10 +1,13 @@
+import { InvalidArgumentError } from "../../base/errors.ts";
+import { leastContent } from "./promises.ts";
 import type { Cell, Read, Store } from "./store.ts";
 
 /**
  * The store, with a clear error in place of an answer that is none: a cell that is left out of an answer must not count
- * as absent.
+ * as absent. Throws InvalidArgumentError for a store that declares what cannot be.
  */
-export function checked(store: Store): Store {
+export function checked(store: Store, backend: string): Store {
+  checkDeclared(store, backend);
   const { atomic, declares, messages, scan, watch } = store;
   return {
     atomic,
@@ -14,9 +17,11 @@ export function checked(store: Store): Store {
     ...(scan && {
       scan: async (range, limit) => {
         const keys: unknown = await scan.call(store, range, limit);
-        const isKey = (key: unknown): boolean => typeof key === "string" && key.startsWith(range.prefix);
-        if (Array.isArray(keys) && keys.every(isKey)) return keys as string[];
-        throw wrong("scan", "strings that begin with the prefix");
+        const { prefix, after, most } = range;
+        // A scan that begins anew each time would never end.
+        const isKey = (key: unknown): boolean => typeof key === "string" && key.startsWith(prefix) && key !== after;
+        if (Array.isArray(keys) && keys.length <= most && keys.every(isKey)) return keys as string[];
+        throw wrong("scan", `at most ${most} keys that begin with the prefix, from behind \`after\``);
       },
     }),
     async open(limit) {
@@ -36,6 +41,18 @@ export function checked(store: Store): Store {
     },
     close: async () => store.close(),
   };
+}
+
+function checkDeclared({ atomic, declares }: Partial<Store>, backend: string): void {
+  const { clock, maxContent, mostCells, mostRead } = declares ?? {};
+  const atLeast = (value: unknown, least: number): boolean => typeof value === "number" && value >= least;
+  let wrong: string | undefined;
+  if (atomic !== "one" && atomic !== "any") wrong = '`atomic` must be "one" or "any"';
+  else if (clock !== "server" && clock !== "client") wrong = '`declares.clock` must be "server" or "client"';
+  else if (!atLeast(maxContent, leastContent)) wrong = `\`declares.maxContent\` must be ${leastContent} or more`;
+  else if (mostCells !== undefined && !atLeast(mostCells, 8)) wrong = "`declares.mostCells` must be 8 or more";
+  else if (mostRead !== undefined && !atLeast(mostRead, 1)) wrong = "`declares.mostRead` must be 1 or more";
+  if (wrong !== undefined) throw new InvalidArgumentError(`the store of ${backend}: ${wrong}`, { backend });
 }
 
 function checkRead(read: Partial<Read> | undefined, count: number, clock: Store["declares"]["clock"]): void {

@@ -3,6 +3,8 @@ import type { Store } from "./store.ts";
 
 /** What a value leaves for what is stored beside it, in bytes: its version, its stamps, its fence. */
 const headBytes = 4_096;
+/** So that there is room for a value. */
+export const leastContent = headBytes + 1;
 
 /** Most keys of one read. */
 export function mostReadOf({ declares: { mostRead = 256, mostCells = 64 } }: Store): number {

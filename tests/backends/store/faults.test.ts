@@ -154,6 +154,37 @@ describe("a store that does not answer as it must", () => {
     });
   }
 
+  it("a scan must go on from where it was, so that a listing ends", async () => {
+    const { space: within } = record;
+    for (const found of [undefined, ["other"], [`${within.id}b`], Array.from({ length: 9 }, (_, i) => within.id + i)]) {
+      const store: Store = { ...new CellServer({ atomic: "any" }).store(), scan: async () => found as string[] };
+      const session = storeBackend({ name: "cells", store }).session();
+      const page = async (cursor?: string): ReturnType<typeof session.page> =>
+        session.page({ space: within, prefix: "", limit: 1, cursor }, { deadline: performance.now() + 10_000 });
+      const listing = async (): Promise<void> => {
+        const { cursor } = await page();
+        await page(cursor);
+      };
+      await assert.rejects(listing(), /`scan` must give at most 1 keys that begin with the prefix/);
+    }
+  });
+
+  it("a store that declares what cannot be is refused at once", () => {
+    const store = new CellServer({ atomic: "any" }).store();
+    const wrong = [
+      { atomic: "all" },
+      { declares: undefined },
+      { declares: { ...store.declares, clock: "none" } },
+      { declares: { ...store.declares, maxContent: undefined } },
+      { declares: { ...store.declares, mostCells: 7 } },
+      { declares: { ...store.declares, mostRead: 0 } },
+    ];
+    for (const one of wrong) {
+      const refused = { code: "INVALID_ARGUMENT", message: /^the store of cells: `(atomic|declares)/ };
+      assert.throws(() => storeBackend({ name: "cells", store: { ...store, ...one } as never }), refused);
+    }
+  });
+
   it("each call ends at its deadline, the requests stay few, and once it answers again all is well", async () => {
     let wall = 1_700_000_000_000;
     const due = new Set<{ readonly at: number; readonly fn: () => void }>();
