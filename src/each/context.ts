@@ -70,7 +70,8 @@ export class Context extends Attempt implements HandlerContext {
    * time is over. What went wrong is the attempt's failure.
    */
   call(value: unknown, complete: () => void): void {
-    const { itemTimeoutMs: ms } = this.#parts.terms;
+    const { handler, terms } = this.#parts;
+    const { itemTimeoutMs: ms } = terms;
     const timer = ms === undefined ? undefined : setTimeout(() => threw(this.#late(ms)), ms);
     const end = (): void => {
       if (this.over) return; // its time was over before
@@ -84,7 +85,7 @@ export class Context extends Attempt implements HandlerContext {
     // Calls that the handler did not wait for are the item's all the same.
     const returned = (): void => this.afterCalls(end);
     try {
-      const result = this.#parts.handler(value, this);
+      const result = handler(value, this);
       if (isThenable(result)) return void result.then(returned, threw);
     } catch (error) {
       return threw(error);

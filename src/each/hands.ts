@@ -89,7 +89,7 @@ export class Hands {
 
   /** An item is started: one that a lost worker may have run before counts that. */
   starting(item: Item): void {
-    if (this.#lost === 0 || this.#started > mostLost + this.#parts.terms.concurrency) return;
+    if (item.fault || this.#lost === 0 || this.#started > mostLost + this.#parts.terms.concurrency) return;
     this.#started++;
     item.lost ||= this.#lost;
   }
@@ -163,7 +163,8 @@ export class Hands {
     if (through) return withLosses(progress, {});
     const { by, who } = this.#parts.terms;
     const left = [...this.#suspects.values()].filter(({ id }) => (this.#met.get(id)?.stage ?? Stage.open) < Stage.sent);
-    const open = this.#hand?.filter(({ stage }) => stage === Stage.open);
+    // What no handler gets costs no worker.
+    const open = this.#hand?.filter(({ stage, fault }) => stage === Stage.open && !fault);
     const hand = open?.flatMap((item) => [item.id, item.failures + item.lost + 1]);
     const hold: Hold = { by, who, ...(hand && { hand }), ...(this.#alone && { alone: true }) };
     return withLosses(progress, losses(this.#lost, left), hold);

@@ -248,6 +248,7 @@ export class Lane implements HandsLane, PumpSource {
 
   #finish(why: LaneEnd): void {
     this.#stopping = why === "passed" ? "drained" : why;
+    this.queue.halt();
     this.commits.drop();
     this.#hands.drop();
     this.#end(why);

@@ -141,3 +141,24 @@ for (const [name, applied] of [
     assert.deepEqual(sorted(await accountsOf(hf)), sorted(serial(lines)));
   });
 }
+
+test("an item that waits to be tried again keeps no timer once its partition is given up", async (t) => {
+  let writes = 0;
+  const { hf, input } = await benchFor(t, lines, {
+    name: "loses replies",
+    // Also sent once more, as a write is whose reply was lost.
+    group: async (group, next) => (waits && group.guards && writes++ < 2 ? lost : next(group)),
+  });
+  let waits = false;
+  const timers = (): number => process.getActiveResourcesInfo().filter((what) => what === "Timeout").length;
+  const before = timers();
+  const handler: Handler<Line> = (line, ctx) => {
+    if (line.id > 1 || waits) return books(line, ctx);
+    waits = true;
+    throw new Error("once");
+  };
+  const summary = await each(input, handler, { store: hf, key: "account", partitions: 1, retries: 1, backoff: "30s" });
+  assert.deepEqual([summary.outcome, summary.done], ["done", lines.length]);
+  assert.ok(writes >= 2);
+  assert.equal(timers(), before);
+});

@@ -3,6 +3,7 @@ import { test, type TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { deferred } from "../../src/base/async.ts";
 import type { EachOptions, Handler } from "../../src/entries/each.ts";
+import { deadPrefix } from "../../src/each/layout.ts";
 import { partitionOfKey } from "../../src/each/partition.ts";
 import { benchFor, makeLines, type Bench, type Line } from "./support.ts";
 
@@ -13,6 +14,8 @@ const lines = makeLines(200, 200).map((line) => ({ ...line, account: `a${line.id
 interface Left extends Bench {
   /** The record of a partition. */
   record(partition?: number): Promise<Record<string, unknown>>;
+  /** Dead letters: number and attempts. */
+  letters(): Promise<[id: number, attempts: number][]>;
 }
 
 /** A job of which nothing is done, and whose worker was lost. */
@@ -20,14 +23,24 @@ async function leftBy(
   t: TestContext,
   left: Record<string, unknown>,
   options: EachOptions = { partitions: 1 },
+  input: readonly Line[] = lines,
 ): Promise<Left> {
-  const bench = await benchFor(t, lines);
+  const bench = await benchFor(t, input);
   await bench.run(() => assert.fail("nothing is started"), { ...options, signal: AbortSignal.abort() });
   const store = bench.hf.state<Record<string, unknown>>("holdfast-each job");
   const counts = { done: 0, dead: 0, waiting: 0 };
   const progress = { next: { id: 1, offset: 0 }, above: [], end: false, counts, round: 0 };
   for (let i = 0; i < (options.partitions ?? 1); i++) await store.save(`partition/${i}`, { ...progress, ...left });
-  return { ...bench, record: async (partition = 0) => (await store.load(`partition/${partition}`)) ?? {} };
+  return {
+    ...bench,
+    record: async (partition = 0) => (await store.load(`partition/${partition}`)) ?? {},
+    async letters() {
+      const found: [number, number][] = [];
+      for await (const { value } of store.list({ prefix: deadPrefix(0) }))
+        found.push([value["id"] as number, value["attempts"] as number]);
+      return found;
+    },
+  };
 }
 
 const hold = { by: "another/0#0", who: "elsewhere|1|1" };
@@ -94,6 +107,29 @@ for (const [lost, dies] of [
     assert.equal(attempts.get(6), 1);
   });
 }
+
+test("an item that no handler gets is in no hand: a worker that is lost then does not count as an attempt", async (t) => {
+  const suspects = [{ id: 5, attempts: 4, alone: 2, why: "before" }];
+  const { run, record, letters } = await leftBy(t, { lost: 1, suspects, hold: { ...hold, hand: [] } });
+  let hand: readonly number[] = [];
+  const summary = await run(async ({ id }) => {
+    if (id === 6) ({ hand = [] } = (await record())["hold"] as { hand?: number[] });
+  });
+  assert.deepEqual([summary.done, summary.dead], [lines.length - 1, 1]);
+  assert.ok(hand.includes(6), "items 3 to 6 are a hand");
+  assert.ok(!hand.filter((_, i) => i % 2 === 0).includes(5));
+  assert.deepEqual(await letters(), [[5, 4]]);
+});
+
+test("a record that is no item has no attempts, whatever was lost before", async (t) => {
+  const broken = lines.map((line) => (line.id === 3 ? { ...line, account: "" } : line));
+  const { run, letters } = await leftBy(t, { hold }, { partitions: 1 }, broken);
+  const { handler, attempts } = watching();
+  const summary = await run(handler);
+  assert.deepEqual([summary.done, summary.dead], [lines.length - 1, 1]);
+  assert.equal(attempts.get(4), 2);
+  assert.deepEqual(await letters(), [[3, 0]]);
+});
 
 test("a handler that does not settle keeps a suspect waiting, and nobody else", { timeout: 20_000 }, async (t) => {
   const of = (partition: number): number[] =>
