@@ -11,7 +11,10 @@ export interface Unit {
   readonly weight: number;
 }
 
-/** Folders and files that take long or are no light work, the longest first: they begin first. A file is of the first that it begins with. */
+/**
+ * Folders and files that take long or are no light work, the longest first: they begin first. A file is of the first
+ * that it begins with.
+ */
 const heavy: readonly { readonly under: string; readonly weight: number }[] = [
   { under: "package/conformance", weight: 3 },
   { under: "chaos/holders", weight: 3 },

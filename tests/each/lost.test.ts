@@ -88,7 +88,9 @@ function assertDead({ code, summary, letters, attempts, err }: Outcome, cause: R
   assert.match(letter.error.message, cause);
   assert.equal(letter.error.name, "WorkerLostError");
   assertCounted(attempts);
-  assert.equal(letter.attempts, attempts.at(-1));
+  // A worker may also be lost when it has the item in hand and has not begun it.
+  const last = attempts.at(-1) ?? 0;
+  assert.ok(letter.attempts >= last, `${letter.attempts} attempts, the last that began was ${last}`);
 }
 
 /** Each run counts those before it. */
