@@ -19,6 +19,7 @@ const everything = "~hf:* &* +@all";
 
 const lacking: readonly Lacking[] = [
   { rights: `${everything} -time -publish`, lacks: "time, publish", remedy: "allow +time +publish" },
+  { rights: `${everything} -setrange`, lacks: "setrange", remedy: "allow +setrange" },
   { rights: `${everything} -eval -evalsha -zadd`, lacks: "evalsha, eval, zadd", remedy: "allow +evalsha +eval +zadd" },
   { rights: "~other:* &* +@all", lacks: "reach keys ~hf:*", remedy: "allow ~hf:*" },
   {
@@ -80,6 +81,13 @@ for (const kind of everyKind) {
       }
       await server.command("ACL", "SETUSER", "app", everything.split(" ")[2] as string);
       await orders.save("1", 1, { ttl: "1m" });
+
+      const before = await orders.loadEntry("1");
+      await server.command("ACL", "SETUSER", "app", "-setrange");
+      const error = await errorOf(t, "touch without +setrange", async () => orders.touch("1", "1h"));
+      assert.equal(error.code, "UNSUPPORTED", error.message);
+      assert.match(error.message, /^NOPERM .*; allow .*holdfast doctor/);
+      assert.deepEqual(await orders.loadEntry("1"), before, "nothing was changed");
     });
 
     it("opens with settings: warn, and is warned", async (t) => {
