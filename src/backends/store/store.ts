@@ -35,7 +35,10 @@ export interface Store {
    * nothing else then ends as unknown.
    */
   commit(transactions: readonly Transaction[], limit: Limit): Promise<readonly Answer[]>;
-  /** Keys that begin with `prefix`, in the order of their code units or bytes, from behind `after`; at most `most`. */
+  /**
+   * Keys that begin with `prefix`, in the order of their code units or bytes, from behind `after`; at most `most`.
+   * Fewer end the listing.
+   */
   scan?(range: Range, limit: Limit): Promise<readonly string[]>;
   /**
    * Tells which cell with that prefix has changed, as soon as it has; `undefined` says that something may have been
