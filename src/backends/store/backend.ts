@@ -64,7 +64,11 @@ class StoreBackend implements Backend {
     this.capabilities = capabilitiesOf(store);
     this.keepAlive = new KeepAlive(time);
     this.alarm = new Alarm(time, (call) => call.expire());
-    const messages = messagesOf(store, () => time.wall());
+    const messages = messagesOf(
+      store,
+      () => time.wall(),
+      () => this.limit(),
+    );
     this.messages = messages;
     this.opening = new Opening(name, time, async () => this.#open());
     const onPassed: EngineOptions["onPassed"] = (passed) => messages && tellPassed(messages, passed, this.limit());
@@ -118,7 +122,7 @@ class StoreSession implements Session {
   constructor(backend: StoreBackend, onEnd: (session: StoreSession) => void) {
     this.#backend = backend;
     this.#onEnd = onEnd;
-    const { messages, store, name } = backend;
+    const { messages, store, name, time } = backend;
     if (!messages) return;
     const open = async (): Promise<unknown> => backend.open();
     this.signals = new SignalHub({
@@ -127,6 +131,7 @@ class StoreSession implements Session {
       messages,
       session: this.id,
       open,
+      time,
       limit: () => backend.limit(),
     });
   }

@@ -91,6 +91,11 @@ export class Task {
     return this.#call.deadline;
   }
 
+  /** The space of what it is about first. */
+  get space(): string {
+    return keyOf(this.group.ops[0] as Operation).space.id;
+  }
+
   /**
    * Whether somebody still waits for it. Asked right before each decision, which is answered or sent at once: nothing
    * that was said to be unsent is ever sent.

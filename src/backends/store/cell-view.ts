@@ -42,7 +42,8 @@ export class CellView implements View<Key, Written, StoredRow> {
   readonly #rows = new Map<string, SeenRow>();
   readonly #locks = new Map<string, LockRecord>();
   readonly #changed = new Set<string>();
-  #timed = false;
+  /** The latest moment that was taken for past, and the first that was taken for yet to come. */
+  #ended = 0;
   #ends = Infinity;
 
   constructor(cells: ReadonlyMap<string, Cell | undefined>, now: number | undefined) {
@@ -52,7 +53,6 @@ export class CellView implements View<Key, Written, StoredRow> {
 
   get now(): number {
     if (this.#now === undefined) throw needsRead;
-    this.#timed = true;
     return this.#now;
   }
 
@@ -113,7 +113,7 @@ export class CellView implements View<Key, Written, StoredRow> {
   floor(key: Key): Fence | undefined {
     const { floor } = this.#row(keyId(key));
     // No commit depends on its end: a floor that is not reached is raised as well, and a lower fence writes nothing.
-    return floor && floor.until > this.now ? floor : undefined;
+    return floor && !this.#hasEnded(floor) ? floor : undefined;
   }
 
   raiseFloor(key: Key, { grant, n }: Fence, keepMs: number): void {
@@ -131,6 +131,8 @@ export class CellView implements View<Key, Written, StoredRow> {
     this.#locks.set(cell, (lock = found ? decoded(decodeLock, found, cell) : emptyLock()));
     // A hold may be what a group counts on. Who waits too long only keeps a place, and a mark only refuses.
     for (const one of lock.holds) this.#isLive(one.until);
+    for (const one of lock.queue) this.#hasEnded(one);
+    for (const one of lock.marks) this.#hasEnded(one);
     return lock;
   }
 
@@ -144,7 +146,8 @@ export class CellView implements View<Key, Written, StoredRow> {
   }
 
   /**
-   * What the store is to do. With `guessed` the cells come from memory, and the time is a moment that has passed.
+   * What the store is to do. With `guessed` the cells come from memory, and the time is a moment that has not passed:
+   * what has ended by then must have ended when the commit comes.
    * With `alone` nothing is compared but what changes: the store can do no more.
    */
   transaction({ guessed, alone }: { readonly guessed: boolean; readonly alone: boolean }): Transaction {
@@ -156,7 +159,7 @@ export class CellView implements View<Key, Written, StoredRow> {
       for (const [key, cell] of this.#cells)
         if (!this.#changed.has(key)) checks.push({ key, revision: cell?.revision });
     }
-    const notBefore = guessed && this.#timed ? this.#now : undefined;
+    const notBefore = guessed && this.#ended > 0 ? this.#ended : undefined;
     return { checks, changes, notBefore, notAfter: this.#ends === Infinity ? undefined : this.#ends };
   }
 
@@ -164,9 +167,10 @@ export class CellView implements View<Key, Written, StoredRow> {
     const lock = this.#locks.get(cell);
     if (lock) return { content: encodeLock(lock), until: Math.max(endOf(lock), this.now + keepGrantMs) };
     const row = this.#row(cell);
-    // What has ended goes; whether it has does not matter, so it is no reason to ask for the time.
-    const record = this.#hasEnded(row.record) ? undefined : row.record;
-    const floor = this.#hasEnded(row.floor) ? undefined : row.floor;
+    // What has ended goes; that is no reason to ask for the time.
+    const knows = this.#now !== undefined;
+    const record = knows && row.record && this.#hasEnded(row.record) ? undefined : row.record;
+    const floor = knows && row.floor && this.#hasEnded(row.floor) ? undefined : row.floor;
     if (!record && !floor) return { content: undefined, until: Infinity };
     return { content: encodeRow({ record, floor }), until: Math.max(record?.until ?? 0, floor?.until ?? 0) };
   }
@@ -191,19 +195,20 @@ export class CellView implements View<Key, Written, StoredRow> {
   /** The record of a row. One that was written here ends as of the commit, so nothing depends on when that comes. */
   #live({ record, written }: SeenRow): StoredRow | undefined {
     if (!record) return undefined;
-    return (written ? record.until === Infinity || record.until > this.now : this.#isLive(record.until))
-      ? record
-      : undefined;
+    return (written ? !this.#hasEnded(record) : this.#isLive(record.until)) ? record : undefined;
   }
 
-  #hasEnded(kept: { readonly until: number } | undefined): boolean {
-    return kept !== undefined && this.#now !== undefined && kept.until <= this.now;
+  /** Whether it has ended; nothing depends on whether it still has not when the commit comes. */
+  #hasEnded({ until }: { readonly until: number }): boolean {
+    if (until === Infinity || until > this.now) return false;
+    this.#ended = Math.max(this.#ended, until);
+    return true;
   }
 
   /** Whether what ends then has not ended; if so, the group counts on it. */
   #isLive(end: number): boolean {
     if (end === Infinity) return true;
-    if (end <= this.now) return false;
+    if (this.#hasEnded({ until: end })) return false;
     if (end < this.#ends) this.#ends = end;
     return true;
   }

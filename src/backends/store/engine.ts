@@ -140,15 +140,19 @@ export class Engine {
     for (const some of partedByKeys(toRead, this.#mostRead)) this.#read(some);
   }
 
-  /** What this process wrote last, where every cell of a group that writes is known and it was not refused yet. */
+  /** What a group that writes will find, where this process knows it, or may guess, and it was not refused yet. */
   #guess(attempt: Attempt): Moment | undefined {
     if (!attempt.writes || attempt.tasks.some(({ tries }) => tries > 0)) return undefined;
     // Stamps that no commit compares must be read: others may have changed them.
     if (this.#alone && attempt.cells.length > 1) return undefined;
-    const cells = this.#known.find(attempt.cells);
+    const [cell, second] = attempt.cells;
+    let cells = this.#known.find(attempt.cells);
+    if (!cells && cell !== undefined && second === undefined && this.#known.isNew(cell, attempt.first.space)) {
+      cells = new Map([[cell, undefined]]);
+    }
     if (!cells) return undefined;
     const { clock } = this.#store.declares;
-    return { cells, now: clock === "client" || this.#timed ? this.clock.passed() : undefined, guessed: true };
+    return { cells, now: clock === "client" || this.#timed ? this.clock.guess() : undefined, guessed: true };
   }
 
   #read({ attempts, keys }: { readonly attempts: readonly Attempt[]; readonly keys: readonly string[] }): void {
@@ -163,6 +167,8 @@ export class Engine {
         const now = this.clock.read(reply.now, asked);
         const prepared: Prepared[] = [];
         for (const attempt of attempts) {
+          const { writes, first } = attempt;
+          if (writes && first.cells.length === 1) this.#known.saw(first.space, cells.get(first.cells[0] as string));
           const decided = this.#decide(attempt, { cells, now, guessed: false });
           if (decided) this.#answer(decided, false, prepared);
         }

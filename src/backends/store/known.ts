@@ -1,12 +1,19 @@
 import type { Time } from "../../base/time.ts";
 import type { Cell } from "./store.ts";
 
-/** Cells that are remembered. */
-const most = 8_192;
+/** Cells that are remembered, and how many bytes they may take, with what a cell takes besides its content. */
+const most = 32_768;
+const mostBytes = 8 * 1024 * 1024;
+const besides = 100;
 /** No larger content is remembered: what is large is seldom written again at once. */
 const largest = 1_024;
 /** For how long a cell is read first after somebody else was found to write it, in ms. */
 const sharedMs = 1_000;
+
+/** Spaces of which it is counted how often a cell was absent. */
+const mostSpaces = 256;
+/** What one cell that was there weighs against those that were absent: a wrong guess costs a request, and a retry. */
+const weight = 4;
 
 interface Entry {
   readonly cell: Cell | undefined;
@@ -15,12 +22,14 @@ interface Entry {
 }
 
 /**
- * What this process wrote last. A transaction on it needs no read: if it is the cell's state no more, the store
- * refuses. Bounded by number and size.
+ * What this process wrote last, and where it found nothing. A transaction on it needs no read: if it is the cell's
+ * state no more, the store refuses. Bounded by number and size.
  */
 export class Known {
   readonly #time: Time;
   readonly #entries = new Map<string, Entry>();
+  #bytes = 0;
+  readonly #absences = new Map<string, number>();
 
   constructor(time: Time) {
     this.#time = time;
@@ -37,6 +46,20 @@ export class Known {
     return cells;
   }
 
+  /** Whether a cell of which nothing is known may be taken for absent: those of its space were of late. */
+  isNew(key: string, space: string): boolean {
+    return !this.#entries.has(key) && (this.#absences.get(space) ?? 0) >= weight;
+  }
+
+  /** A cell of the space was read, which a group was to change. */
+  saw(space: string, cell: Cell | undefined): void {
+    const before = this.#absences.get(space) ?? 0;
+    const next = cell ? before - weight : before + 1;
+    this.#absences.delete(space);
+    this.#absences.set(space, Math.min(Math.max(next, 0), 2 * weight));
+    if (this.#absences.size > mostSpaces) this.#absences.delete(this.#absences.keys().next().value as string);
+  }
+
   /** The cell was written by this process, or removed. */
   wrote(key: string, cell: Cell | undefined): void {
     const before = this.#entries.get(key);
@@ -47,7 +70,10 @@ export class Known {
 
   /** Nothing is known of the cell. */
   forget(key: string): void {
+    const entry = this.#entries.get(key);
+    if (!entry) return;
     this.#entries.delete(key);
+    this.#bytes -= sizeOf(key, entry);
   }
 
   /** Somebody else has written what was known. */
@@ -56,8 +82,15 @@ export class Known {
   }
 
   #put(key: string, entry: Entry): void {
-    this.#entries.delete(key);
+    this.forget(key);
     this.#entries.set(key, entry);
-    if (this.#entries.size > most) this.#entries.delete(this.#entries.keys().next().value as string);
+    this.#bytes += sizeOf(key, entry);
+    while (this.#entries.size > most || this.#bytes > mostBytes) {
+      this.forget(this.#entries.keys().next().value as string);
+    }
   }
+}
+
+function sizeOf(key: string, { cell }: Entry): number {
+  return key.length + (cell?.content.byteLength ?? 0) + besides;
 }

@@ -1,7 +1,9 @@
-import { UnsupportedError } from "../../base/errors.ts";
+import { UnavailableError, UnsupportedError } from "../../base/errors.ts";
 import { drawId } from "../../base/ids.ts";
 import { spaceOfId, type Key, type Space } from "../../base/keys.ts";
 import type { Signal, Signals, Subscription } from "../../port/index.ts";
+import type { Time } from "../../base/time.ts";
+import { before } from "../common/deadline.ts";
 import { Delivery } from "../common/delivery.ts";
 import { closedError } from "../common/failures.ts";
 import { checkMessage, checkTopic } from "../common/messages.ts";
@@ -16,39 +18,48 @@ const keptMs = 60_000;
 type Listener = (signal: Signal) => void;
 
 /** How messages go: the store's own way, or through cells that are watched. */
-export function messagesOf(store: Store, wall: () => number): Messages | undefined {
+export function messagesOf(store: Store, wall: () => number, limit: () => Limit): Messages | undefined {
   const { messages, watch } = store;
   if (messages) return messages;
   if (!watch) return undefined;
   return {
-    async tell(all, limit) {
+    async tell(all, until) {
       const changes = all.map(({ topic, body }) => {
         const key = `${cellOf(topic)}${drawId()}`;
         return { key, revision: undefined, content: contentOf(body), until: wall() + keptMs };
       });
-      await store.commit(
+      const answers = await store.commit(
         changes.map((change) => ({ checks: [], changes: [change] })),
-        limit,
+        until,
       );
+      for (const answer of answers) if (answer instanceof Error) throw answer;
     },
     async hear(topic, listener) {
       return watch.call(store, cellOf(topic), (key) => {
         if (key === undefined) listener(undefined);
-        else void readMessage(store, key, listener);
+        else void readMessage(store, key, listener, limit());
       });
     },
   };
 }
 
-async function readMessage(store: Store, key: string, listener: (body: string | undefined) => void): Promise<void> {
+async function readMessage(
+  store: Store,
+  key: string,
+  listener: (body: string | undefined) => void,
+  limit: Limit,
+): Promise<void> {
+  let body: string | undefined;
   try {
-    const { cells } = await store.read([key], { deadline: Infinity });
+    const { cells } = await store.read([key], limit);
     const [cell] = cells;
-    if (cell) listener(textOf(cell.content));
+    // It has ended, which is a change too.
+    if (!cell) return;
+    body = textOf(cell.content);
   } catch {
-    // What it said is lost.
-    listener(undefined);
+    // What it said is lost: `undefined` says so.
   }
+  listener(body);
 }
 
 /** No space's id begins with it, and no topic's is the beginning of another's. */
@@ -71,6 +82,7 @@ export class SignalHub implements Signals {
   readonly #messages: Messages;
   readonly #session: string;
   readonly #open: () => Promise<unknown>;
+  readonly #time: Time;
   readonly #limit: () => Limit;
   readonly #delivery = new Delivery();
   readonly #stops = new Set<() => void>();
@@ -82,6 +94,7 @@ export class SignalHub implements Signals {
     readonly messages: Messages;
     readonly session: string;
     readonly open: () => Promise<unknown>;
+    readonly time: Time;
     readonly limit: () => Limit;
   }) {
     this.#backend = options.backend;
@@ -89,6 +102,7 @@ export class SignalHub implements Signals {
     this.#messages = options.messages;
     this.#session = options.session;
     this.#open = options.open;
+    this.#time = options.time;
     this.#limit = options.limit;
   }
 
@@ -98,7 +112,15 @@ export class SignalHub implements Signals {
     if ("topic" in to) checkTopic(to.topic, this.#backend);
     const listening = { listener, live: true };
     const tell: Listener = (signal) => this.#delivery.tell(listening, signal);
-    const leave = await this.#asked(async () => this.#listen(to, tell));
+    const heard = this.#listen(to, tell);
+    const leave = await this.#asked(async () => heard).catch((error: unknown) => {
+      // One that comes too late is nobody's.
+      heard.then(
+        (late) => late(),
+        () => undefined,
+      );
+      throw error;
+    });
     const stop = (): void => {
       if (!listening.live) return;
       listening.live = false;
@@ -146,9 +168,11 @@ export class SignalHub implements Signals {
     });
   }
 
+  /** The store's own promise need not settle. */
   async #asked<T>(ask: () => Promise<T>): Promise<T> {
+    const late = (): Error => new UnavailableError("the server did not reply in time", { backend: this.#backend });
     try {
-      return await ask();
+      return await before(ask(), { time: this.#time, ...this.#limit(), late, ref: true });
     } catch (error) {
       throw failureOf(error, this.#backend);
     }

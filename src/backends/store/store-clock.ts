@@ -2,12 +2,14 @@ import type { Time } from "../../base/time.ts";
 
 /** For how long what was read of a server's clock is counted on, in ms. */
 const freshMs = 10_000;
+/** A reply that took longer, in ms, tells too little of a server's clock. */
+const nearMs = 20;
 /** By how much two clocks may go apart in a ms. */
 const drift = 1 / 1_000;
 
 /**
- * What is known of the clock that ends leases. Of a server's there are two bounds: it has passed `passed`, and has
- * not passed `notYet`; of a process' own clock both are its time.
+ * What is known of the clock that ends leases. A server's has passed what it told, and has not passed that by more than
+ * the time since it was asked. A process' own clock is known.
  */
 export class StoreClock {
   readonly #time: Time;
@@ -29,13 +31,15 @@ export class StoreClock {
     return now;
   }
 
-  /** A moment that has passed, or undefined where nothing is known. */
-  passed(): number | undefined {
+  /**
+   * The time for what is decided without a read: a moment that has not passed, so that nothing ends sooner than it may,
+   * and soon will have. Undefined where too little is known.
+   */
+  guess(): number | undefined {
     if (this.#own) return this.#time.wall();
     const told = this.#told;
-    if (!told) return undefined;
-    const age = this.#time.monotonic() - told.heard;
-    return age > freshMs ? undefined : told.now + age * (1 - drift);
+    if (!told || told.heard - told.asked > nearMs) return undefined;
+    return this.#time.monotonic() - told.asked > freshMs ? undefined : this.notYet();
   }
 
   /** A moment that has not passed. */
