@@ -5,7 +5,14 @@ import type { Group } from "../port/index.ts";
 import type { Entry } from "./entry.ts";
 import { Host } from "./host.ts";
 import type { Item } from "./items.ts";
-import { modifyItem, takeItem, touchItem, valueOf, type TransactionUpsertOptions } from "./item-changes.ts";
+import {
+  entryOfItem,
+  modifyItem,
+  takeItem,
+  touchItem,
+  valueOf,
+  type TransactionUpsertOptions,
+} from "./item-changes.ts";
 import { Ledger, type Found, type TransactionTerms } from "./ledger.ts";
 import { checkFunction, checkIterable, requireTtl, resolveEnd, type EndOptions } from "./options.ts";
 import type { StateStore } from "./store.ts";
@@ -175,9 +182,7 @@ export class Transaction {
   }
 
   async #loadEntry<T>(store: StateStore<T>, key: string): Promise<Entry<T> | undefined> {
-    const item = this.#ledger.item(store, key);
-    const value = await valueOf(this.#ledger, item);
-    return item.exists ? item.entry(value as T) : undefined;
+    return entryOfItem(this.#ledger, this.#ledger.item(store, key));
   }
 
   async #take<T>(store: StateStore<T>, key: string): Promise<Entry<T> | undefined> {

@@ -97,6 +97,13 @@ export const takeCases: readonly Case[] = [
         return taken.map((entry) => entry?.value);
       });
       assert.deepEqual(got, [1, undefined, 3, undefined]);
+      await a.save("{t}4", 1);
+      const [updated, touched, taken] = await transact(instance, async (tx) =>
+        Promise.all([tx.update(a, "{t}4", (n) => n + 1), tx.touch(a, "{t}4", "1h"), tx.take(a, "{t}4")]),
+      );
+      assert.equal(taken?.value, updated ? 2 : 1, "what was taken is not there for an update");
+      assert.equal(touched, true);
+      assert.equal(await a.load("{t}4"), undefined);
       assert.deepEqual([...(await a.loadMany(["{t}1", "{t}2", "{t}3"]))], [["{t}2", 2]]);
     },
   },
