@@ -1,5 +1,5 @@
 import type { Condition, Group, Key, Operation, Ttl } from "../../port/index.ts";
-import type { Command } from "./commands.ts";
+import { weightOf, type Command } from "./commands.ts";
 import { recordBytes, writeRecord } from "./layout.ts";
 import { code, condition, firstBytes, flag, headerBytes, keptBytes, mark, ttl } from "./wire.ts";
 
@@ -46,7 +46,7 @@ export class BatchWriter {
 
   /** Writes a command of our own as a group. */
   command(command: Command): number {
-    const start = this.#header(mark.command, 0, 1);
+    const start = this.#header(mark.command, 0, weightOf(command));
     this.#string(JSON.stringify(command));
     return this.#close(start);
   }

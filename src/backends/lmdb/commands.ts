@@ -13,8 +13,25 @@ export type Command =
   | { readonly do: "enter"; readonly peer: PeerRecord }
   /** Passes on locks whose holder or first waiter has expired. */
   | { readonly do: "pass"; readonly locks: readonly string[] }
-  /** Removes what has expired, a bounded number. */
-  | { readonly do: "sweep" };
+  /** Removes what has expired, so many at most. */
+  | { readonly do: "sweep"; readonly most: number };
+
+/** Most records that a sweep or a burial touches in one transaction. */
+export const step = 256;
+
+/** How much a command may change, in operations. */
+export function weightOf(command: Command): number {
+  switch (command.do) {
+    case "sweep":
+      return command.most + 1;
+    case "bury":
+      return step;
+    case "pass":
+      return command.locks.length + 1;
+    default:
+      return 2;
+  }
+}
 
 /** What the commit thread is started with. */
 export interface WorkerStart {

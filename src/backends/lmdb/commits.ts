@@ -4,7 +4,7 @@ import type { ExecuteCall, Group, Outcome, Result } from "../../port/index.ts";
 import { Alarm } from "../common/alarm.ts";
 import { givenUp, notSent } from "../common/failures.ts";
 import { clear, emptyBatch, plain, received, type Batch, type Entry, type Job } from "./batches.ts";
-import type { Command, Done, WiredFailure } from "./commands.ts";
+import { weightOf, type Command, type Done, type WiredFailure } from "./commands.ts";
 import { unknown } from "./failures.ts";
 import type { WorkerHost } from "./worker-host.ts";
 
@@ -190,7 +190,7 @@ export class Commits {
         this.#dead--;
         continue;
       }
-      const ops = "ops" in work ? work.ops.length + (work.guards?.length ?? 0) : 1;
+      const ops = "ops" in work ? work.ops.length + (work.guards?.length ?? 0) : weightOf(work);
       if (batch.entries.length > 0 && (batch.ops + ops > maxOps || batch.writer.length > maxBytes)) break;
       this.#queue[this.#taken++] = undefined;
       batch.starts.push("ops" in work ? batch.writer.group(work, entry.session) : batch.writer.command(work));

@@ -1,6 +1,6 @@
 import { reapSessions } from "../common/lock-rules.ts";
 import type { Outcome, Result } from "../../port/index.ts";
-import type { Command } from "./commands.ts";
+import { step, type Command } from "./commands.ts";
 import type { LmdbStore } from "./driver.ts";
 import { due } from "./expiry-index.ts";
 import { tagOf, wasOver } from "../../base/process-tag.ts";
@@ -10,8 +10,6 @@ import { head } from "./log.ts";
 import { metaKeys, readMeta, suffixes, writeMeta } from "./meta.ts";
 import { peerOf, wiredKey, type Transaction } from "./transaction.ts";
 
-/** Most records that a sweep or a burial touches in one transaction. */
-const step = 256;
 /** For how long a process that has swept is the one to go on. */
 const turnMs = 10_000;
 
@@ -43,7 +41,7 @@ function resultOf(tx: Transaction, command: Command, self: string): unknown {
       for (const lock of command.locks) tx.settle(lock);
       return true;
     case "sweep":
-      return sweep(tx, self);
+      return sweep(tx, self, command.most);
   }
 }
 
@@ -84,10 +82,10 @@ export function othersSweep(meta: LmdbStore, self: string, epoch: number, now: n
 }
 
 /** Removes a step of what has expired; whether there is more for this process to do now. */
-function sweep(tx: Transaction, self: string): boolean {
+function sweep(tx: Transaction, self: string, most: number): boolean {
   const { meta, expiry, records } = tx.tables;
   if (othersSweep(meta, self, tx.epoch, tx.now)) return false;
-  const entries = due(expiry, tx.wall, step);
+  const entries = due(expiry, tx.wall, most);
   if (entries.length === 0) return false;
   const next: Turn = { epoch: tx.epoch, peer: self, until: tx.now + turnMs };
   writeMeta(meta, metaKeys.sweeper, next);
@@ -105,5 +103,5 @@ function sweep(tx: Transaction, self: string): boolean {
     }
     expiry.remove(raw);
   }
-  return entries.length === step;
+  return entries.length === most;
 }

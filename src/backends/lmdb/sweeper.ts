@@ -1,4 +1,5 @@
 import type { Timer } from "../../base/time.ts";
+import { step } from "./commands.ts";
 import { due } from "./expiry-index.ts";
 import { othersSweep } from "./run-command.ts";
 import { self, type Site } from "./site.ts";
@@ -8,12 +9,15 @@ const sweepEvery = 1_000;
 const sweepSoon = 100;
 /** Between two steps of a long sweep. */
 const breath = 20;
+/** How many entries a step looks at after one that failed: on a full disk there is room for so few. */
+const few = 8;
 
 /** Has what has expired removed, a step at a time, unless another process does. */
 export class Sweeper {
   readonly #site: Site;
   readonly #watching: () => boolean;
   #timer: Timer | undefined;
+  #most = step;
 
   /** `watching` tells whether somebody watches records. */
   constructor(site: Site, watching: () => boolean) {
@@ -38,12 +42,14 @@ export class Sweeper {
   async #sweep(): Promise<void> {
     let more = false;
     try {
-      const wanted = this.#site.reads?.snapshot(({ tables, epoch, wall, now }) => {
-        return due(tables.expiry, wall, 1).length > 0 && !othersSweep(tables.meta, self, epoch, now);
+      const most = this.#site.reads?.snapshot(({ tables, epoch, wall, now }) => {
+        return othersSweep(tables.meta, self, epoch, now) ? 0 : due(tables.expiry, wall, this.#most).length;
       });
-      if (wanted) more = (await this.#site.command({ do: "sweep" })) === true;
+      if (!most) return;
+      more = (await this.#site.command({ do: "sweep", most })) === true;
+      this.#most = Math.min(2 * this.#most, step);
     } catch {
-      return; // the next one is planned all the same
+      this.#most = few; // the next one is planned all the same
     } finally {
       if (more) this.#plan(breath);
       else if (this.#site.reads) this.start();

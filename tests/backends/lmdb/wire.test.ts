@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BatchWriter } from "../../../src/backends/lmdb/batch-writer.ts";
+import type { Command } from "../../../src/backends/lmdb/commands.ts";
 import type { Load } from "../../../src/backends/lmdb/reserve.ts";
 import { BatchReader } from "../../../src/backends/lmdb/wire.ts";
 import type { Group, Operation } from "../../../src/port/index.ts";
@@ -29,6 +30,20 @@ test("room is taken for values wherever in a group they are written, and whateve
   for (const ops of [[remove], [release], [{ op: "check", key: record("a"), if: { id: "1" } } as const, remove]]) {
     assert.equal(loadOf({ ops }).values, false);
   }
+});
+
+test("room is taken for all that a command may change", () => {
+  const opsOf = (command: Command): number => {
+    const writer = new BatchWriter();
+    writer.command(command);
+    const reader = new BatchReader(Buffer.from(writer.memory, 0, writer.length));
+    const { ops, values } = reader.load(reader.groups(), () => 0);
+    assert.equal(values, false, "also on a full disk");
+    return ops;
+  };
+  assert.ok(opsOf({ do: "sweep", most: 100 }) >= 100);
+  assert.ok(opsOf({ do: "pass", locks: Array.from({ length: 64 }, (_, i) => `l${i}`) }) >= 64);
+  assert.ok(opsOf({ do: "bury", peer: "p" }) >= 256);
 });
 
 test("room is taken for the records that a group touches", () => {
