@@ -92,8 +92,9 @@ export class Changing<V> {
   deleteMany(keys: readonly string[], call: StoreCall): Promise<number> {
     return this.#change(keys, async () => {
       await this.#reach(call);
-      const removals = keys.map((key) => () => this.#remove(key, call));
-      const removed = await allOrBatchError(removals, call, this.#core.instance.backend.name, "deleted");
+      const { backend } = this.#core.instance;
+      const remove = (key: string): Promise<boolean> => this.#remove(key, call);
+      const removed = await allOrBatchError(keys, remove, call, backend.name, "deleted");
       return removed.filter(Boolean).length;
     });
   }

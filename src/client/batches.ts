@@ -5,15 +5,17 @@ import type { Call } from "./calls.ts";
 export type Settled<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
 
 /**
- * The values of a batch whose parts do not depend on each other. Rejects with {@link batchError} unless all succeed.
+ * What `act` makes of each item, where the items do not depend on each other. It is called for all of them before this
+ * returns. Rejects with {@link batchError} unless all succeed.
  */
-export async function allOrBatchError<T>(
-  parts: readonly (() => T | Promise<T>)[],
+export async function allOrBatchError<I, T>(
+  items: readonly I[],
+  act: (item: I) => T | Promise<T>,
   call: Call,
   backend: string,
   what: string,
 ): Promise<T[]> {
-  const outcomes = await Promise.all(parts.map(settle));
+  const outcomes = await Promise.all(items.map((item) => settle(act, item)));
   const values: T[] = [];
   for (const outcome of outcomes) {
     if (!outcome.ok) throw batchError(outcomes, call, backend, what);
@@ -22,9 +24,10 @@ export async function allOrBatchError<T>(
   return values;
 }
 
-async function settle<T>(part: () => T | Promise<T>): Promise<Settled<T>> {
+async function settle<I, T>(act: (item: I) => T | Promise<T>, item: I): Promise<Settled<T>> {
   try {
-    return { ok: true, value: await part() };
+    const value = act(item);
+    return { ok: true, value: value instanceof Promise ? await value : value };
   } catch (error) {
     return { ok: false, error };
   }

@@ -7,7 +7,7 @@ import {
   type CallOptions,
   type Reply,
 } from "../client/index.ts";
-import type { Operation, Ttl } from "../port/index.ts";
+import type { Operation, Result, Ttl } from "../port/index.ts";
 import { resolveCondition } from "./conditions.ts";
 import type { StoreCore } from "./core.ts";
 import type { Entry, Version } from "./entry.ts";
@@ -51,8 +51,9 @@ export async function deleteMany<T>(
   const ops = addresses.map((key) => ({ op: "delete", key }) as const);
   // Before anything is sent: a key that the lease does not cover refuses all.
   for (const op of ops) protection?.cover([op], [op.key]);
-  const deletes = ops.map((op) => async () => core.passed(await core.write(op, call, protection), op.key.key));
-  const deleted = await allOrBatchError(deletes, call, source.backend, "deleted");
+  const remove = async (op: (typeof ops)[number]): Promise<Result> =>
+    core.passed(await core.write(op, call, protection), op.key.key);
+  const deleted = await allOrBatchError(ops, remove, call, source.backend, "deleted");
   return deleted.filter((was) => was === true).length;
 }
 
@@ -76,15 +77,16 @@ export async function saveMany<T>(
   // Before anything is sent: one bad entry refuses all.
   for (const op of sets) core.checkSize(op.value, op.key.key, opened);
   for (const op of sets) protection?.cover([op], [op.key]);
-  const saves = sets.map((op) => (): Version | Promise<Version> => {
-    const saved = (reply: Reply): Version => {
-      core.passed(reply, op.key.key);
-      return op.id;
-    };
+  const save = (op: SetOperation): Version | Promise<Version> => {
     const reply = core.write(op, call, protection);
-    return reply instanceof Promise ? reply.then(saved) : saved(reply);
-  });
-  return allOrBatchError(saves, call, core.source.backend, "saved");
+    return reply instanceof Promise ? reply.then((late) => saved(core, op, late)) : saved(core, op, reply);
+  };
+  return await allOrBatchError(sets, save, call, core.source.backend, "saved");
+}
+
+function saved<T>(core: StoreCore<T>, op: SetOperation, reply: Reply): Version {
+  core.passed(reply, op.key.key);
+  return op.id;
 }
 
 function prepare<T>(

@@ -34,7 +34,8 @@ export function decide<K, W>(view: View<K, W>, { guards, ops }: GroupOn<K, W>, s
       if (rules.holdOf(lockNow(view, lock), owner, grant) === undefined) return fenced(-1 - i);
     }
   }
-  const found: Found[] = [];
+  // Nearly every group has one operation. An empty array would grow to room for seventeen results.
+  const found: Found[] = ops.length === 1 ? [undefined] : [];
   for (let at = 0; at < ops.length; at++) {
     const refused = check(view, ops[at] as OperationOn<K, W>, at, session, found);
     if (refused !== undefined) return refused;
@@ -48,7 +49,7 @@ export function decide<K, W>(view: View<K, W>, { guards, ops }: GroupOn<K, W>, s
  */
 type Found = Result | rules.LockRecord;
 
-/** Adds what is found; why the group fails. */
+/** Notes what is found; why the group fails. */
 function check<K, W>(
   view: View<K, W>,
   op: OperationOn<K, W>,
@@ -59,26 +60,26 @@ function check<K, W>(
   switch (op.op) {
     case "get": {
       const record = shown(view, op.key, op.stamped);
-      found.push(record === undefined ? undefined : view.show(op.key, record, op));
+      found[at] = record === undefined ? undefined : view.show(op.key, record, op);
       return undefined;
     }
     case "check":
     case "set":
       if (op.if !== undefined && !holds(view, op.key, op.if)) return conflict(view, op.key, at);
-      found.push(undefined);
+      found[at] = undefined;
       return undefined;
     case "touch":
       if (op.if !== undefined && !holds(view, op.key, op.if)) return conflict(view, op.key, at);
-      found.push(shown(view, op.key, op.stamped) !== undefined);
+      found[at] = shown(view, op.key, op.stamped) !== undefined;
       return undefined;
     case "delete":
       if (op.if !== undefined && !holds(view, op.key, op.if)) return conflict(view, op.key, at);
-      found.push(view.find(op.key) !== undefined);
+      found[at] = view.find(op.key) !== undefined;
       return undefined;
     case "floor": {
       const seen = view.floor(op.key);
       if (seen !== undefined && isBelow(op, seen)) return fenced(at);
-      found.push(undefined);
+      found[at] = undefined;
       return undefined;
     }
     default:
@@ -96,7 +97,7 @@ function checkLock<K, W>(
   const lock = lockNow(view, op.lock);
   switch (op.op) {
     case "inspect":
-      found.push(rules.stateOf(lock, view.now));
+      found[at] = rules.stateOf(lock, view.now);
       return undefined;
     case "acquire": {
       const verdict = rules.judge(lock, op);
@@ -109,7 +110,7 @@ function checkLock<K, W>(
       break;
     default:
   }
-  found.push(lock);
+  found[at] = lock;
   return undefined;
 }
 

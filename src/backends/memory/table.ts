@@ -17,19 +17,24 @@ export interface Rows<Item extends Placed> {
 /** Items by space and key. */
 export class Table<Item extends Placed> {
   readonly #spaces = new Map<string, Rows<Item>>();
+  /** Those asked for last: most groups, and most calls in a row, are about one space. */
+  #last: Rows<Item> | undefined;
 
-  get(key: Key): Item | undefined {
-    return this.#spaces.get(key.space.id)?.items.get(key.key);
+  get({ space, key }: Key): Item | undefined {
+    return this.peek(space)?.items.get(key);
   }
 
   /** The rows of a space, if there are any. */
   peek(space: Space): Rows<Item> | undefined {
-    return this.#spaces.get(space.id);
+    if (this.#last?.space === space) return this.#last;
+    const rows = this.#spaces.get(space.id);
+    if (rows) this.#last = rows;
+    return rows;
   }
 
   /** The rows of a space, made if they are missing. */
   rows(space: Space): Rows<Item> {
-    let rows = this.#spaces.get(space.id);
+    let rows = this.peek(space);
     if (!rows) this.#spaces.set(space.id, (rows = { space, items: new Map(), nextSeq: 1 }));
     return rows;
   }
@@ -42,6 +47,8 @@ export class Table<Item extends Placed> {
   /** Removes an item, and the space's rows with the last one. */
   remove(rows: Rows<Item>, key: string): void {
     rows.items.delete(key);
-    if (rows.items.size === 0) this.#spaces.delete(rows.space.id);
+    if (rows.items.size > 0) return;
+    this.#spaces.delete(rows.space.id);
+    if (this.#last === rows) this.#last = undefined;
   }
 }
