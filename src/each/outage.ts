@@ -26,12 +26,15 @@ export async function patiently<T>(
       if (!isAway(error)) throw error;
       away?.(error as Error);
       if (signal.aborted || performance.now() + wait > end) {
-        const message = `the store was away for ${timeoutMs / 1000} s: ${(error as Error).message}`;
-        throw new UnavailableError(message, { cause: error });
+        throw awayFor(timeoutMs, error as Error);
       }
       await delay(wait, signal);
     }
   }
+}
+
+function awayFor(timeoutMs: number, cause: Error): UnavailableError {
+  return new UnavailableError(`the store was away for ${timeoutMs / 1000} s: ${cause.message}`, { cause });
 }
 
 /** Connects to a store, waiting for one that is away. Rejects as {@link patiently} does. */
@@ -64,16 +67,26 @@ export class Outage {
     return this.#failure;
   }
 
-  /** The result of a request that is made again while the store is away; undefined where that ends the worker. */
+  /**
+   * The result of a request that is made again while the store is away or refuses it, for the timeout in all; undefined
+   * where that ends the worker.
+   */
   async patiently<T>(request: () => Promise<T>): Promise<T | undefined> {
-    do {
+    let end: number | undefined;
+    for (let wait = shortest; !this.#failure; wait = Math.min(wait * 2, longest)) {
       try {
         return await request();
       } catch (error) {
+        end ??= performance.now() + this.#timeoutMs;
         if (!isAway(error)) this.fail(error);
-        else if (!this.#failure) await this.over();
+        else if (performance.now() > end) this.fail(awayFor(this.#timeoutMs, error as Error));
+        else {
+          await this.over();
+          // It may answer a ping and refuse this: such a request is not made again at once.
+          await delay(wait, this.#failed.signal);
+        }
       }
-    } while (!this.#failure);
+    }
     return undefined;
   }
 
