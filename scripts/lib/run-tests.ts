@@ -95,7 +95,7 @@ async function eventsOf({ files, env }: Unit, limits: Limits): Promise<Told[]> {
     // Hundreds of processes read the same sources.
     NODE_COMPILE_CACHE: path.join(root, "node_modules/.cache/holdfast-compiled"),
     // What runs side by side holds each other up.
-    HOLDFAST_UNIT: process.env["HOLDFAST_UNIT"] ?? "500",
+    HOLDFAST_UNIT: process.env["HOLDFAST_UNIT"] ?? "750",
     ...env,
   };
   const events: Told[] = [];

@@ -54,7 +54,7 @@ for (const [name, cases] of Object.entries(testing).filter(([name]) => name.ends
       await one.run().catch((error) => failed.push(one.title + ": " + (error.stack ?? error)));
     }
   };
-  await Promise.all(Array.from({ length: 8 }, worker));
+  await Promise.all(Array.from({ length: 6 }, worker));
 }
 console.log(JSON.stringify({ ran, failed }));
 `;
@@ -78,7 +78,7 @@ describe("the published conformance suites", () => {
 
   async function passes(version: NodeVersion, subject: string): Promise<void> {
     // Many cases of several processes at a time: longer leases than alone, so that a busy machine does not end them.
-    const args = ["suites.mjs", subject, server?.url ?? "", `${Math.max(500, realUnit)}`];
+    const args = ["suites.mjs", subject, server?.url ?? "", `${Math.max(1_000, realUnit)}`];
     const node = await nodeBinary(version);
     const printed = await succeed(node, args, { cwd: consumer.folder, timeoutMs: 550_000 });
     const { ran, failed } = JSON.parse(printed) as { ran: Record<string, number>; failed: string[] };
@@ -89,8 +89,8 @@ describe("the published conformance suites", () => {
   // The Node that runs this has passed them in tests/conformance.
   const versions = nodeVersions.filter((each) => each !== "24");
 
-  // Side by side, for each mostly waits for a clock.
-  describe("hold", { concurrency: 2 * versions.length }, () => {
+  // Side by side, for each waits for a clock half of the time.
+  describe("hold", { concurrency: versions.length }, () => {
     for (const subject of ["lmdb", "redis", "memory"]) {
       const skip = subject === "redis" && missing;
       for (const version of versions) {
