@@ -61,6 +61,8 @@ export class Task {
   readonly writes: boolean;
   /** Whether what it does lets others go on, or ends with its time: it goes before those who ask for something. */
   urgent: boolean;
+  /** Whether it gives something an end that is counted from now on. */
+  readonly arms: boolean;
   /** Cells that were found to be needed besides: stamps. */
   more: readonly string[] = [];
   /** How often what it was decided on had changed. */
@@ -84,6 +86,7 @@ export class Task {
     this.changes = this.writes && this.cells.length > 1 ? changedBy(group) : this.cells;
     this.compares =
       this.changes.length < this.cells.length ? this.cells.filter((cell) => !this.changes.includes(cell)) : none;
+    this.arms = group.ops.some(arms);
     this.urgent = group.ops.some(({ op }) => op === "release" || op === "extend" || op === "steal");
   }
 
@@ -129,6 +132,11 @@ function changedBy({ ops }: Group): readonly string[] {
 function mayWrite({ op }: Operation): boolean {
   // An `inspect` passes on a lock whose holder has gone.
   return op !== "get" && op !== "check";
+}
+
+function arms(op: Operation): boolean {
+  if (op.op === "release") return op.markMs !== undefined;
+  return op.op === "acquire" || op.op === "extend" || op.op === "floor" || ("ttl" in op && typeof op.ttl === "number");
 }
 
 function keyOf(op: Operation): Key {

@@ -152,6 +152,8 @@ export class Engine {
     }
     if (!cells) return undefined;
     const { clock } = this.#store.declares;
+    // What lasts so many ms from now on needs a server's time as it is: the guess is a moment to come.
+    if (clock === "server" && attempt.tasks.some((task) => task.arms)) return undefined;
     return { cells, now: clock === "client" || this.#timed ? this.clock.guess() : undefined, guessed: true };
   }
 
