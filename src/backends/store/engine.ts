@@ -40,6 +40,8 @@ export class Engine {
   readonly #alone: boolean;
   readonly #mostRead: number;
   readonly #timed: boolean;
+  /** Whether the clock is the server's. */
+  readonly #isServers: boolean;
   readonly #maxContent: number;
   readonly #known: Known;
   readonly clock: StoreClock;
@@ -59,6 +61,7 @@ export class Engine {
     this.#alone = store.atomic === "one";
     this.#mostRead = mostReadOf(store);
     this.#timed = declares.timed === true;
+    this.#isServers = declares.clock === "server";
     this.#maxContent = declares.maxContent;
     this.#known = new Known(time);
     this.clock = new StoreClock(time, declares.clock);
@@ -133,7 +136,9 @@ export class Engine {
     for (const attempt of attempts) {
       const moment = this.#guess(attempt);
       const decided = moment && this.#decide(attempt, moment);
-      if (!decided) toRead.push(attempt);
+      // A claim that a lock is passed on with lasts from now on, too.
+      const early = decided !== undefined && this.#isServers && decided.view.passed.length > 0;
+      if (!decided || early) toRead.push(attempt);
       else this.#answer(decided, true, prepared);
     }
     if (prepared.length > 0) this.#commits.send(prepared);
@@ -151,10 +156,9 @@ export class Engine {
       cells = new Map([[cell, undefined]]);
     }
     if (!cells) return undefined;
-    const { clock } = this.#store.declares;
     // What lasts so many ms from now on needs a server's time as it is: the guess is a moment to come.
-    if (clock === "server" && attempt.tasks.some((task) => task.arms)) return undefined;
-    return { cells, now: clock === "client" || this.#timed ? this.clock.guess() : undefined, guessed: true };
+    if (this.#isServers && attempt.tasks.some((task) => task.arms)) return undefined;
+    return { cells, now: !this.#isServers || this.#timed ? this.clock.guess() : undefined, guessed: true };
   }
 
   #read({ attempts, keys }: { readonly attempts: readonly Attempt[]; readonly keys: readonly string[] }): void {
