@@ -3,7 +3,8 @@
 // - What callers see: `errors`, `durations`, and `keys`, which are checked and get their place in a space here.
 // - Names: `ids` are drawn, `tags` are the part of a key in braces, `process-tag` names a process so that its death can
 //   be proved.
-// - Time: `time` has clocks and timers, which tests replace; `idle` keeps what is likely needed again.
+// - Time: `time` has clocks and timers, which tests replace; `keep-alive` is a timer that keeps the process alive, and
+//   `idle` keeps what is likely needed again.
 // - Calls: `aborts` is the one way to listen to a signal, `async` has promises, `emitter` tells listeners.
 // - Collections for what comes and goes with every call: `bag`, `linked-list`, `churn-map`. `weak-names` holds objects
 //   by name for as long as somebody holds them.

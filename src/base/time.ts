@@ -19,7 +19,8 @@ export interface Time {
   after(ms: number, fn: () => void, options?: { readonly ref?: boolean }): Timer;
 }
 
-const longestTimer = 2 ** 31 - 1;
+/** The longest that a timer can hold, in ms. */
+export const longestTimer = 2 ** 31 - 1;
 
 /** The machine's clocks and Node's timers. */
 export const systemTime: Time = {

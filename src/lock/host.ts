@@ -1,15 +1,14 @@
 import { onAbort } from "../base/aborts.ts";
 import { isHoldfastError, type LeaseLostReason } from "../base/errors.ts";
+import { KeepAlive } from "../base/keep-alive.ts";
 import { isSameKey, type Key } from "../base/keys.ts";
 import { LinkedList, type Linked } from "../base/linked-list.ts";
-import type { Time, Timer } from "../base/time.ts";
+import type { Time } from "../base/time.ts";
 import { Deadlines } from "../client/deadlines.ts";
 import type { Call, Closing, Instance } from "../client/index.ts";
 import type { Capabilities, LockState } from "../port/index.ts";
 import { Contenders } from "./contenders.ts";
 import type { Losing } from "./tenant.ts";
-
-const longestTimer = 2 ** 31 - 1;
 
 /** A grant that this instance holds, as the host knows it. */
 interface Held extends Linked<Held> {
@@ -46,6 +45,8 @@ export class LockHost implements Closing {
    * Ends of leases and of waits, renewals and wake-ups. They share a few timers, so those due together run together.
    */
   readonly schedule: Deadlines;
+  /** While a call waits, the process stays alive. */
+  readonly keepAlive: KeepAlive;
   /** The owner ids that wait in the store's queues. */
   readonly contenders: Contenders;
   /** What this instance holds. */
@@ -57,8 +58,6 @@ export class LockHost implements Closing {
   /** How much work without a caller is under way, and who waits for its end. */
   #background = 0;
   #onQuiet: (() => void)[] = [];
-  #waiters = 0;
-  #awake: Timer | undefined;
 
   static readonly #hosts = new WeakMap<Instance, LockHost>();
 
@@ -71,6 +70,7 @@ export class LockHost implements Closing {
   private constructor(instance: Instance) {
     this.instance = instance;
     this.time = instance.time;
+    this.keepAlive = new KeepAlive(instance.time);
     this.schedule = new Deadlines(instance.time);
     this.contenders = new Contenders(instance, (work) => this.background(work));
     instance.register(this);
@@ -79,22 +79,6 @@ export class LockHost implements Closing {
   /** The capabilities. Opens the backend if that has not been done. */
   async learn(call: Call): Promise<Capabilities> {
     return (this.capabilities ??= (await this.instance.opened(call)).capabilities);
-  }
-
-  /** Counts a call that waits. While there is one, the process stays alive. */
-  waiting(): void {
-    if (++this.#waiters === 1) this.#stayAwake();
-  }
-
-  /** Ends what {@link waiting} counted. */
-  waited(): void {
-    if (--this.#waiters > 0) return;
-    this.#awake?.clear();
-    this.#awake = undefined;
-  }
-
-  #stayAwake(): void {
-    this.#awake = this.time.after(longestTimer, () => this.#stayAwake(), { ref: true });
   }
 
   /** Counts work that no caller waits for, so that a close can wait for it. It must not reject. */

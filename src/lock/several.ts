@@ -79,7 +79,7 @@ export class Several implements Expiring {
     }
     const unheard = onAbort(signal, () => this.#abort());
     draining.add(this);
-    this.#host.waiting();
+    this.#host.keepAlive.enter();
     // A close waits for the outcome, for it may have to be undone.
     this.#host.background(this.#run());
     try {
@@ -89,7 +89,7 @@ export class Several implements Expiring {
       return outcome;
     } finally {
       draining.delete(this);
-      this.#host.waited();
+      this.#host.keepAlive.leave();
       schedule.delete(this);
       unheard();
     }

@@ -45,7 +45,7 @@ export class Waiters extends LinkedList<Waiter> {
   arm(waiter: Waiter): void {
     const { waitMs, timeoutMs } = waiter.request.terms;
     waiter.armed = true;
-    this.#host.waiting();
+    this.#host.keepAlive.enter();
     if (waitMs < Infinity) {
       waiter.deadline = this.#host.time.monotonic() + (waitMs === 0 ? timeoutMs : waitMs);
       this.#host.schedule.add(waiter);
@@ -58,7 +58,7 @@ export class Waiters extends LinkedList<Waiter> {
     waiter.queued = false;
     if (waiter.request.terms.waitMs === 0) this.#tries--;
     if (!waiter.armed) return;
-    this.#host.waited();
+    this.#host.keepAlive.leave();
     if (waiter.deadline !== Infinity) this.#host.schedule.delete(waiter);
     waiter.watch?.end();
   }

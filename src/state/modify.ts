@@ -4,10 +4,10 @@ import { refuseForgotten, refuseUnknown, within, type Call } from "../client/ind
 import type { Opened, StoredRecord, Ttl } from "../port/index.ts";
 import type { StoreCore } from "./core.ts";
 import { entryOf, type Entry } from "./entry.ts";
+import { EntryWork, placeOf } from "./entry-work.ts";
 import { checkFunction, checkKeepTtl, resolveEnd, type UpsertOptions } from "./options.ts";
 import type { Protection } from "./protection.ts";
 import { KEEP, REMOVE, type Verdict } from "./symbols.ts";
-import type { Work } from "./task.ts";
 import { isThenable } from "./thenable.ts";
 import type { Encoded } from "./values.ts";
 import type { View } from "./view.ts";
@@ -43,11 +43,10 @@ export async function modify<T>(
   const opened = host.known ?? (await host.ready(call));
   const protecting = core.protection(options?.lease, opened, call);
   const protection = protecting instanceof Promise ? await protecting : protecting;
-  const terms = { instance, running: host.running, opened, protection };
   const userFunction = instance.userFunctions.start();
   const own: Change<T> = (current) => within(userFunction, fn, current);
   try {
-    const place = { turn: { space: core.turns, key: rawKey }, mixed: false, with: options?.lease ?? instance, terms };
+    const place = placeOf(core, key, options?.lease, opened, protection);
     return await host.lines.enter(place, new Update(core, key, own, ends, opened, protection, call), call);
   } finally {
     instance.userFunctions.end(userFunction);
@@ -63,45 +62,30 @@ interface Ends {
 }
 
 /** One change of one entry. */
-class Update<T> implements Work<Entry<T> | undefined> {
-  readonly #core: StoreCore<T>;
-  readonly #key: Key;
+class Update<T> extends EntryWork<T> {
   readonly #fn: Change<T>;
   readonly #ends: Ends;
   readonly #opened: Opened;
-  readonly #protection: Protection | undefined;
-  readonly #call: Call;
 
   constructor(
     core: StoreCore<T>,
-    key: Key,
+    at: Key,
     fn: Change<T>,
     ends: Ends,
     opened: Opened,
     protection: Protection | undefined,
     call: Call,
   ) {
-    this.#core = core;
-    this.#key = key;
+    super(core, at, protection, call);
     this.#fn = fn;
     this.#ends = ends;
     this.#opened = opened;
-    this.#protection = protection;
-    this.#call = call;
-  }
-
-  get key(): string {
-    return this.#key.key;
-  }
-
-  prepare(view: View): void | Promise<void> {
-    return this.#core.show(view, this.#key, this.#call, this.#protection);
   }
 
   play(view: View): Entry<T> | undefined | Promise<Entry<T> | undefined> {
-    const record = view.look(this.#key);
+    const record = view.look(this.at);
     if (!record && !this.#ends.creates) return undefined;
-    const decoding = record && this.#core.value(record, this.#call);
+    const decoding = record && this.core.value(record, this.call);
     if (!(decoding instanceof Promise)) return this.#decide(view, record, decoding);
     return decoding.then((current) => this.#decide(view, record, current));
   }
@@ -113,8 +97,8 @@ class Update<T> implements Work<Entry<T> | undefined> {
   ): Entry<T> | undefined | Promise<Entry<T> | undefined> {
     const made = this.#fn(current);
     if (!isThenable(made)) return this.#decided(view, record, made);
-    const { running } = this.#core.host;
-    return running.until(made, this.#call.signal).then((next) => this.#decided(view, record, next));
+    const { running } = this.core.host;
+    return running.until(made, this.call.signal).then((next) => this.#decided(view, record, next));
   }
 
   #decided(
@@ -122,9 +106,9 @@ class Update<T> implements Work<Entry<T> | undefined> {
     record: StoredRecord | undefined,
     next: T | Verdict,
   ): Entry<T> | undefined | Promise<Entry<T> | undefined> {
-    const core = this.#core;
-    const key = this.#key;
-    if (next === KEEP) return record && core.entry(record, this.#call);
+    const core = this.core;
+    const key = this.at;
+    if (next === KEEP) return record && core.entry(record, this.call);
     if (next === REMOVE) {
       if (record) view.put(core, key, null, undefined);
       return undefined;
@@ -134,14 +118,14 @@ class Update<T> implements Work<Entry<T> | undefined> {
         key: key.key,
       });
     }
-    const encoded = core.encode(next, key.key, this.#call);
+    const encoded = core.encode(next, key.key, this.call);
     if (encoded instanceof Promise) return encoded.then((late) => this.#left(view, record, late));
     return this.#left(view, record, encoded);
   }
 
   #left(view: View, record: StoredRecord | undefined, encoded: Encoded): Entry<T> {
-    const core = this.#core;
-    const key = this.#key;
+    const core = this.core;
+    const key = this.at;
     core.checkSize(encoded.payload, key.key, this.#opened);
     const left = view.put(core, key, encoded, record ? this.#ends.existing : this.#ends.created) as StoredRecord;
     return entryOf(left, core.values.reopen(encoded.payload, key.key));

@@ -1,10 +1,8 @@
-import type { Key } from "../base/keys.ts";
-import { refuseForgotten, refuseUnknown, type Call } from "../client/index.ts";
+import { refuseForgotten, refuseUnknown } from "../client/index.ts";
 import type { StoreCore } from "./core.ts";
 import type { Entry } from "./entry.ts";
+import { EntryWork, placeOf } from "./entry-work.ts";
 import type { TakeOptions } from "./options.ts";
-import type { Protection } from "./protection.ts";
-import type { Work } from "./task.ts";
 import type { View } from "./view.ts";
 
 /**
@@ -25,42 +23,21 @@ export async function take<T>(
   const opened = host.known ?? (await host.ready(call));
   const protecting = core.protection(options?.lease, opened, call);
   const protection = protecting instanceof Promise ? await protecting : protecting;
-  const terms = { instance, running: host.running, opened, protection };
-  const place = { turn: { space: core.turns, key: rawKey }, mixed: false, with: options?.lease ?? instance, terms };
+  const place = placeOf(core, key, options?.lease, opened, protection);
   return host.lines.enter(place, new Taking(core, key, protection, call), call);
 }
 
 /** Takes one entry, in the line of its key. */
-class Taking<T> implements Work<Entry<T> | undefined> {
-  readonly #core: StoreCore<T>;
-  readonly #key: Key;
-  readonly #protection: Protection | undefined;
-  readonly #call: Call;
-
-  constructor(core: StoreCore<T>, key: Key, protection: Protection | undefined, call: Call) {
-    this.#core = core;
-    this.#key = key;
-    this.#protection = protection;
-    this.#call = call;
-  }
-
-  get key(): string {
-    return this.#key.key;
-  }
-
-  prepare(view: View): void | Promise<void> {
-    return this.#core.show(view, this.#key, this.#call, this.#protection);
-  }
-
+class Taking<T> extends EntryWork<T> {
   play(view: View): Entry<T> | undefined | Promise<Entry<T> | undefined> {
-    const record = view.look(this.#key);
+    const record = view.look(this.at);
     if (!record) return undefined;
-    const reading = this.#core.entry(record, this.#call);
+    const reading = this.core.entry(record, this.call);
     return reading instanceof Promise ? reading.then((entry) => this.#taken(view, entry)) : this.#taken(view, reading);
   }
 
   #taken(view: View, entry: Entry<T>): Entry<T> {
-    view.put(this.#core, this.#key, null, undefined);
+    view.put(this.core, this.at, null, undefined);
     return entry;
   }
 }

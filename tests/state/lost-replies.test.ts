@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { isHoldfastError } from "../../src/base/errors.ts";
+import type { Instance } from "../../src/client/index.ts";
 import { transact, type StateStore } from "../../src/state/index.ts";
 import { leaseOf } from "../../src/testing/state/client.ts";
 import { FaultyLine, settled } from "./support.ts";
@@ -17,6 +18,19 @@ async function stand(): Promise<Stand & { readonly version: string }> {
   const [store, near] = [line.store<number>(), line.near<number>()];
   const version = await store.save("k", 1);
   return { line, store, near, version };
+}
+
+/** A store behind a line, which holds 1 under `a` and `b`; the third request, which is the first write, has that fate. */
+async function standOfTwo(first: "lost" | "dropped"): Promise<Stand & { readonly instance: Instance }> {
+  const line = new FaultyLine();
+  const instance = line.instance();
+  const [store, near] = [line.store<number>({}, instance), line.near<number>()];
+  await near.saveMany([
+    ["a", 1],
+    ["b", 1],
+  ]);
+  line.next("ok", "ok", first);
+  return { line, instance, store, near };
 }
 
 const fates = (line: FaultyLine): readonly string[] =>
@@ -101,14 +115,7 @@ void describe("a write whose reply was lost", () => {
 
   void it("of a touch beside a write of a transaction counts once", async () => {
     for (const first of ["lost", "dropped"] as const) {
-      const line = new FaultyLine();
-      const instance = line.instance();
-      const [store, near] = [line.store<number>({}, instance), line.near<number>()];
-      await near.saveMany([
-        ["a", 1],
-        ["b", 1],
-      ]);
-      line.next("ok", "ok", first);
+      const { line, instance, store, near } = await standOfTwo(first);
       await transact(instance, async (tx) => {
         await tx.touch(store, "a", "1h");
         await tx.update(store, "b", (n) => n + 1);
@@ -143,14 +150,7 @@ void describe("a write whose reply was lost", () => {
 
   void it("of a transaction counts once", async () => {
     for (const first of ["lost", "dropped"] as const) {
-      const line = new FaultyLine();
-      const instance = line.instance();
-      const [store, near] = [line.store<number>({}, instance), line.near<number>()];
-      await near.saveMany([
-        ["a", 1],
-        ["b", 1],
-      ]);
-      line.next("ok", "ok", first);
+      const { line, instance, store, near } = await standOfTwo(first);
       await transact(instance, async (tx) => {
         const values = await tx.loadMany(store, ["a", "b"]);
         for (const [key, value] of values) tx.save(store, key, value + 1);

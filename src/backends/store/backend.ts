@@ -1,5 +1,6 @@
 import { UnavailableError } from "../../base/errors.ts";
 import { drawId } from "../../base/ids.ts";
+import { KeepAlive } from "../../base/keep-alive.ts";
 import { systemTime, type Time } from "../../base/time.ts";
 import type {
   Backend,
@@ -19,8 +20,7 @@ import { Opening } from "../common/opening.ts";
 import { Call } from "./call.ts";
 import { checked } from "./checked.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
-import { failureOf } from "./store-error.ts";
-import { KeepAlive } from "./keep-alive.ts";
+import { failureOf, lateError } from "./store-error.ts";
 import { readPage } from "./pages.ts";
 import { capabilitiesOf } from "./promises.ts";
 import { refusalOf } from "./refusal.ts";
@@ -159,7 +159,7 @@ class StoreSession implements Session {
   async page(query: Query, { deadline }: { readonly deadline: number }): Promise<Page> {
     const { store, name, time, engine, opening } = this.#backend;
     if (this.#ended) throw closedError(name);
-    const late = (): Error => new UnavailableError("the server did not reply in time", { backend: name });
+    const late = (): Error => lateError(name);
     const read = async (): Promise<Page> => {
       await opening.openBefore(deadline);
       return readPage({ store, name, clock: engine.clock, monotonic: () => time.monotonic() }, query, { deadline });

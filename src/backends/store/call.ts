@@ -1,8 +1,8 @@
-import { UnavailableError } from "../../base/errors.ts";
 import { keyId, type Key } from "../../base/keys.ts";
 import type { ExecuteCall, Group, Operation, Outcome } from "../../port/index.ts";
 import type { Alarm, Due } from "../common/alarm.ts";
 import { givenUp, maybeSent, notSent } from "../common/failures.ts";
+import { lateError } from "./store-error.ts";
 
 /** The groups of one `execute`: they end by their outcome or at the deadline, whichever is sooner. */
 export class Call implements Due {
@@ -44,8 +44,7 @@ export class Call implements Due {
 
   /** The deadline has come. */
   expire(): void {
-    for (const task of this.tasks)
-      task.fail(new UnavailableError("the server did not reply in time", { backend: this.backend }));
+    for (const task of this.tasks) task.fail(lateError(this.backend));
   }
 }
 
@@ -61,8 +60,6 @@ export class Task {
   readonly writes: boolean;
   /** Whether what it does lets others go on, or ends with its time: it goes before those who ask for something. */
   urgent: boolean;
-  /** Whether it gives something an end that is counted from now on. */
-  readonly arms: boolean;
   /** Cells that were found to be needed besides: stamps. */
   more: readonly string[] = [];
   /** How often what it was decided on had changed. */
@@ -86,12 +83,16 @@ export class Task {
     this.changes = this.writes && this.cells.length > 1 ? changedBy(group) : this.cells;
     this.compares =
       this.changes.length < this.cells.length ? this.cells.filter((cell) => !this.changes.includes(cell)) : none;
-    this.arms = group.ops.some(arms);
     this.urgent = group.ops.some(({ op }) => op === "release" || op === "extend" || op === "steal");
   }
 
   get deadline(): number {
     return this.#call.deadline;
+  }
+
+  /** Whether it gives something an end that is counted from now on. */
+  get arms(): boolean {
+    return this.group.ops.some(arms);
   }
 
   /** The space of what it is about first. */
@@ -106,7 +107,7 @@ export class Task {
   isWanted(now: number): boolean {
     if (this.outcome) return false;
     const { backend } = this.#call;
-    if (now >= this.deadline) this.fail(new UnavailableError("the server did not reply in time", { backend }));
+    if (now >= this.deadline) this.fail(lateError(backend));
     else if (this.#claimed || (this.#claimed = this.#call.claims(this.#i))) return true;
     else this.settle(givenUp(backend));
     return false;

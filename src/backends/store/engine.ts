@@ -3,7 +3,7 @@ import type { Time } from "../../base/time.ts";
 import { Attempt, decideAll, latest, type Decided, type Moment, type Prepared } from "./attempt.ts";
 import type { Task } from "./call.ts";
 import type { Passed } from "./cell-view.ts";
-import { failureOf } from "./store-error.ts";
+import { failureOf, lateError } from "./store-error.ts";
 import { Commits } from "./commits.ts";
 import { Known } from "./known.ts";
 import { Marks } from "./marks.ts";
@@ -214,7 +214,7 @@ export class Engine {
   /** Ends the groups of an attempt; without an error it was too late. */
   #fail(attempt: Attempt, error: unknown, sent: boolean): void {
     this.#free(attempt);
-    const told = failureOf(error ?? new Error("the server did not reply in time"), this.#name);
+    const told = error === undefined ? lateError(this.#name) : failureOf(error, this.#name);
     for (const task of attempt.tasks) task.fail(told, sent);
   }
 

@@ -12,7 +12,6 @@
  *   store-clock  what is known of the clock that ends leases
  *   requests     the requests that are open: bounded, each with an end
  *   checked      a clear error where a store does not answer as it must
- *   keep-alive   keeps the process alive while calls are under way
  *   store        the small port below: what a server must do
  */
 export { storeBackend, type StoreBackendOptions } from "./backend.ts";

@@ -1,4 +1,4 @@
-import { UnavailableError, UnsupportedError } from "../../base/errors.ts";
+import { UnsupportedError } from "../../base/errors.ts";
 import { drawId } from "../../base/ids.ts";
 import { spaceOfId, type Key, type Space } from "../../base/keys.ts";
 import type { Signal, Signals, Subscription } from "../../port/index.ts";
@@ -8,7 +8,7 @@ import { Delivery } from "../common/delivery.ts";
 import { closedError } from "../common/failures.ts";
 import { checkMessage, checkTopic } from "../common/messages.ts";
 import type { Passed } from "./cell-view.ts";
-import { failureOf } from "./store-error.ts";
+import { failureOf, lateError } from "./store-error.ts";
 import { contentOf, textOf } from "./content.ts";
 import type { Limit, Message, Messages, Store } from "./store.ts";
 
@@ -170,7 +170,7 @@ export class SignalHub implements Signals {
 
   /** The store's own promise need not settle. */
   async #asked<T>(ask: () => Promise<T>): Promise<T> {
-    const late = (): Error => new UnavailableError("the server did not reply in time", { backend: this.#backend });
+    const late = (): Error => lateError(this.#backend);
     try {
       return await before(ask(), { time: this.#time, ...this.#limit(), late, ref: true });
     } catch (error) {

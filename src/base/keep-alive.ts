@@ -1,9 +1,6 @@
-import type { Time, Timer } from "../../base/time.ts";
+import { longestTimer, type Time, type Timer } from "./time.ts";
 
-/** Longer than any process lives; a timer is set anew where it rings. */
-const longMs = 2 ** 31 - 1;
-
-/** Keeps the process alive while calls are under way: what a store waits for need not. */
+/** Keeps the process alive while calls are under way that wait for what need not. */
 export class KeepAlive {
   readonly #time: Time;
   #calls = 0;
@@ -26,6 +23,6 @@ export class KeepAlive {
   }
 
   #set(): void {
-    this.#timer = this.#time.after(longMs, () => this.#set(), { ref: true });
+    this.#timer = this.#time.after(longestTimer, () => this.#set(), { ref: true });
   }
 }
