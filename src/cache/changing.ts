@@ -1,6 +1,6 @@
-import { InvalidArgumentError, isHoldfastError } from "../base/errors.ts";
+import { isHoldfastError } from "../base/errors.ts";
 import { checkKey } from "../base/keys.ts";
-import { allOrBatchError } from "../client/index.ts";
+import { allOrBatchError, toEntry } from "../client/index.ts";
 import type { Asking } from "./asking.ts";
 import type { CacheCore } from "./core.ts";
 import { checkEntryTags, resolveDefaults, ttlOf, type SetEntry, type SetOptions } from "./options.ts";
@@ -31,7 +31,7 @@ export class Changing<V> {
     const { settings } = this.#core;
     const byKey = new Map<string, SetEntry<V>>();
     for (const entry of entries) {
-      const one = toEntry(entry);
+      const one: SetEntry<V> = toEntry(entry, "{ key, value, ttl, tags }");
       byKey.set(checkKey(one.key), one);
     }
     const ofAll = resolveDefaults(options, settings);
@@ -154,15 +154,4 @@ export class Changing<V> {
     const { health } = this.#core;
     return health.isDown ? health.asked(this.#core, call) : undefined;
   }
-}
-
-function toEntry<V>(entry: readonly [string, V] | SetEntry<V>): SetEntry<V> {
-  if (typeof entry !== "object" || entry === null) {
-    throw new InvalidArgumentError("an entry must be [key, value] or { key, value, ttl, tags }");
-  }
-  return isPair(entry) ? { key: entry[0], value: entry[1] } : entry;
-}
-
-function isPair<V>(entry: readonly [string, V] | SetEntry<V>): entry is readonly [string, V] {
-  return Array.isArray(entry);
 }

@@ -1,7 +1,7 @@
 import { drawId } from "../base/ids.ts";
-import { InvalidArgumentError } from "../base/errors.ts";
-import { utf8Length, type Space } from "../base/keys.ts";
-import { executeWrite, type Call, type Instance } from "../client/index.ts";
+import type { InvalidArgumentError } from "../base/errors.ts";
+import type { Space } from "../base/keys.ts";
+import { executeWrite, tooLarge, type Call, type Instance } from "../client/index.ts";
 import type { Capabilities, Condition, Group, Opened, Operation } from "../port/index.ts";
 import type { Room } from "./room.ts";
 import type { StampRecord, StampRecords } from "./stamps.ts";
@@ -48,14 +48,8 @@ export class EntryWriter {
   }
 
   /** Why an entry cannot be written, if it cannot. */
-  tooLarge({ key, payload }: Entry, { maxValue }: Capabilities): InvalidArgumentError | undefined {
-    // Three bytes a unit at most: counted only where that leaves it open.
-    if (payload.length * 3 <= maxValue) return undefined;
-    const bytes = typeof payload === "string" ? utf8Length(payload) : payload.byteLength;
-    if (bytes <= maxValue) return undefined;
-    const backend = this.#instance.backend.name;
-    const message = `the value is ${bytes} bytes, and ${backend} takes at most ${maxValue}`;
-    return new InvalidArgumentError(message, { backend, key });
+  tooLarge({ key, payload }: Entry, capabilities: Capabilities): InvalidArgumentError | undefined {
+    return tooLarge(payload, key, capabilities, this.#instance.backend.name);
   }
 
   /** Lets each stamp live as long as the entry of the longest ttl that bears it. */

@@ -1,8 +1,37 @@
-import { BatchError, isHoldfastError, UnavailableError, type BatchOutcome } from "../base/errors.ts";
+import {
+  BatchError,
+  InvalidArgumentError,
+  isHoldfastError,
+  UnavailableError,
+  type BatchOutcome,
+} from "../base/errors.ts";
 import type { Call } from "./calls.ts";
 
 /** The outcome of one part of a batch. */
 export type Settled<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
+
+/** The key and the value of an entry. */
+interface KeyAndValue<V> {
+  readonly key: string;
+  readonly value: V;
+}
+
+/**
+ * An entry of a batch as an object; it may be given as a pair. Throws InvalidArgumentError, which shows the `shape`.
+ */
+export function toEntry<V, E extends KeyAndValue<V>>(
+  entry: readonly [string, V] | E,
+  shape: string,
+): E | KeyAndValue<V> {
+  if (typeof entry !== "object" || entry === null) {
+    throw new InvalidArgumentError(`an entry must be [key, value] or ${shape}`);
+  }
+  return isPair<V>(entry) ? { key: entry[0], value: entry[1] } : entry;
+}
+
+function isPair<V>(entry: readonly [string, V] | KeyAndValue<V>): entry is readonly [string, V] {
+  return Array.isArray(entry);
+}
 
 /**
  * What `act` makes of each item, where the items do not depend on each other. It is called for all of them before this

@@ -1,8 +1,9 @@
-import { ConflictError, FencedError, InvalidArgumentError, isHoldfastError, UnavailableError } from "../base/errors.ts";
-import { checkKey, space, utf8Length, type Key, type Space } from "../base/keys.ts";
+import { ConflictError, FencedError, isHoldfastError, UnavailableError } from "../base/errors.ts";
+import { checkKey, space, type Key, type Space } from "../base/keys.ts";
 import {
   Diagnostics,
   executeWrite,
+  tooLarge,
   Write,
   type Call,
   type Instance,
@@ -168,16 +169,8 @@ export class StoreCore<T> {
 
   /** Refuses a value over the backend's limit. */
   checkSize(payload: Payload, key: string, opened: Opened): void {
-    const { maxValue } = opened.capabilities;
-    // A unit of text has three bytes at most. The bytes are counted only where that leaves it open.
-    if (payload.length * 3 <= maxValue) return;
-    const bytes = typeof payload === "string" ? utf8Length(payload) : payload.byteLength;
-    if (bytes <= maxValue) return;
-    const { backend } = this.source;
-    throw new InvalidArgumentError(`the value is ${bytes} bytes, and ${backend} takes at most ${maxValue}`, {
-      backend,
-      key,
-    });
+    const error = tooLarge(payload, key, opened.capabilities, this.source.backend);
+    if (error) throw error;
   }
 
   /** The result of the last operation of a reply. Throws the error of a reply that is a refusal. */

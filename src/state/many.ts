@@ -1,8 +1,8 @@
-import { InvalidArgumentError } from "../base/errors.ts";
 import {
   allOrBatchError,
   refuseForgotten,
   refuseUnknown,
+  toEntry,
   type Call,
   type CallOptions,
   type Reply,
@@ -95,9 +95,7 @@ function prepare<T>(
   ttlOfAll: Exclude<Ttl, "keep"> | undefined,
   call: Call,
 ): SetOperation | Promise<SetOperation> {
-  if (typeof entry !== "object" || entry === null)
-    throw new InvalidArgumentError("an entry must be [key, value] or { key, value }");
-  const terms: SaveEntry<T> = isPair(entry) ? { key: entry[0], value: entry[1] } : entry;
+  const terms: SaveEntry<T> = toEntry(entry, "{ key, value }");
   refuseForgotten(terms, "if");
   refuseUnknown(terms, "lease");
   const key = core.at(terms.key);
@@ -106,8 +104,4 @@ function prepare<T>(
   const encoded = core.encode(terms.value, key.key, call);
   if (encoded instanceof Promise) return encoded.then((late) => core.set(key, late, condition, ttl));
   return core.set(key, encoded, condition, ttl);
-}
-
-function isPair<T>(entry: readonly [string, T] | SaveEntry<T>): entry is readonly [string, T] {
-  return Array.isArray(entry);
 }

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, UnavailableError } from "../../base/errors.ts";
-import { keyId, utf8Length } from "../../base/keys.ts";
-import type { Group, Operation, Outcome, Payload } from "../../port/index.ts";
+import { keyId } from "../../base/keys.ts";
+import { bytesOver } from "../../base/sizes.ts";
+import type { Group, Operation, Outcome } from "../../port/index.ts";
 
 /** The outcome of a group that took no effect, or of which nobody knows. */
 export type Failed = Extract<Outcome, { readonly why: "failed" }>;
@@ -44,7 +45,8 @@ export function refuse({ ops, guards }: Group, limits: Limits): Failed | undefin
   for (let i = 0; i < ops.length; i++) {
     const op = ops[i] as Operation;
     if (op.op === "set") {
-      if (isLarger(op.value, maxValue)) return refused(`a value has at most ${maxValue} bytes`, backend, op.key.key);
+      if (bytesOver(op.value, maxValue) !== undefined)
+        return refused(`a value has at most ${maxValue} bytes`, backend, op.key.key);
     } else if (keys > 1 && op.op === "acquire" && op.wait !== undefined) {
       return refused("an acquire that waits must be the only operation of its group", backend, op.lock.key);
     }
@@ -60,12 +62,4 @@ function countKeys({ ops, guards = [] }: Group): number {
   const keys = new Set(guards.map(({ lock }) => keyId(lock)));
   for (const op of ops) keys.add(keyId("key" in op ? op.key : op.lock));
   return keys.size;
-}
-
-/** Counts bytes only where the length leaves it open. A lone surrogate takes three, as its replacement does. */
-function isLarger(value: Payload, most: number): boolean {
-  if (typeof value !== "string") return value.byteLength > most;
-  if (value.length * 3 <= most) return false;
-  const bytes = utf8Length(value);
-  return (bytes < 0 ? Buffer.byteLength(value) : bytes) > most;
 }
