@@ -10,14 +10,16 @@ import { serverCache } from "../../scripts/lib/servers/cache.ts";
 
 const backends = path.join(import.meta.dirname, "../../scripts/lib/backends.ts");
 
-/** What is reached with an empty cache, where no second root can be made. */
+/** What is reached with an empty cache, where nothing can be fetched. */
 function reached(options: string, folder: string): Reach[] {
   const program = `
     import { reachBackends } from ${JSON.stringify(backends)};
     console.log(JSON.stringify(await reachBackends(${options})));`;
-  const failing = path.join(folder, "debootstrap");
-  writeFileSync(failing, "#!/bin/sh\necho 'E: there is no network' >&2\nexit 1\n");
-  chmodSync(failing, 0o755);
+  for (const name of ["debootstrap", "apt-get"]) {
+    const failing = path.join(folder, name);
+    writeFileSync(failing, "#!/bin/sh\necho 'E: there is no network' >&2\nexit 1\n");
+    chmodSync(failing, 0o755);
+  }
   const output = execFileSync(process.execPath, ["--input-type=module", "--eval", program], {
     encoding: "utf8",
     env: { ...process.env, XDG_CACHE_HOME: folder, PATH: `${folder}:${process.env["PATH"] ?? ""}` },

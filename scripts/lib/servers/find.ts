@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync } from "node:fs";
+import { userInfo } from "node:os";
 import path from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { serverCache } from "./cache.ts";
@@ -10,80 +11,121 @@ export interface ServerProgram {
   /** As the program says, such as `"7.0.15"`. */
   readonly version: string;
   /** The file to run and the arguments that come before the server's own. It is a sentinel with `--sentinel`. */
-  readonly command: readonly [string, ...string[]];
+  readonly command: Command;
+  /** The root that its package lies below: `"/"`, or a folder of the cache. */
+  readonly root: string;
 }
+
+export type Command = readonly [string, ...string[]];
 
 /** A server that tests start. */
 export interface Wanted {
+  /** The file in its package, such as `usr/bin/redis-server`. It may as well be on the PATH. */
   readonly file: string;
-  /** What `--version` begins with, up to the number: some are installed under the name of another. */
-  readonly says: string;
-  readonly major: number;
-  /** This major version alone. Default: newer ones do as well. */
+  /** Matches what `--version` says, with the number as its group: some are installed under the name of another. */
+  readonly says: RegExp;
+  /** The oldest that will do, such as `"10.11"`. */
+  readonly version: string;
+  /** This version alone. Default: newer ones do as well. */
   readonly alone?: true;
+  /** It does not run as root: there it is run as nobody in a namespace of its own, to whom the files of root are open. */
+  readonly refusesRoot?: true;
   /** Where to fetch it from; undefined where Debian does not have it. */
   readonly debian?: {
+    /** Of the release of this machine, or of Debian sid. */
+    readonly release: "here" | "sid";
     readonly packages: readonly string[];
-    /** The folder of the cache that it is unpacked into. */
+    /** The folder of the cache that it is unpacked into, with all of its family and nothing else. */
     readonly folder: string;
   };
 }
 
 const found = new Map<string, ServerProgram>();
 
-/** The program of a kind: of the PATH where it is new enough, else of the cache. Undefined where there is none. */
+/** The program of a kind: of the machine where it is new enough, else of the cache. Undefined where there is none. */
 export function findProgram(kind: string, wanted: Wanted): ServerProgram | undefined {
   const known = found.get(kind);
   if (known) return known;
-  const { file, debian } = wanted;
-  const fetched = debian ? unpacked(path.join(serverCache, debian.folder), file) : [];
-  for (const command of [...onPath(file), ...fetched]) {
+  for (const { root, file } of candidates(wanted)) {
+    const command = commandOf(root, file, wanted);
     const version = versionOf(command, wanted);
     if (version === undefined) continue;
-    const program: ServerProgram = { kind, version, command };
+    const program: ServerProgram = { kind, version, command, root };
     found.set(kind, program);
     return program;
   }
   return undefined;
 }
 
-type Command = readonly [string, ...string[]];
-
-function onPath(file: string): Command[] {
-  return (process.env["PATH"] ?? "")
-    .split(path.delimiter)
-    .map((folder) => path.join(folder, file))
-    .filter((candidate) => path.isAbsolute(candidate) && existsSync(candidate))
-    .map((candidate): Command => [candidate]);
+/** How to run another file of the program's package, named as in {@link Wanted.file}, as the server itself is run. */
+export function commandBeside({ root }: ServerProgram, file: string, wanted: Wanted): Command {
+  return commandOf(root, path.join(root, file), wanted);
 }
 
-/** A program below another root, run by that root's own loader and libraries where it has them, else by this machine's. */
-function unpacked(root: string, file: string): Command[] {
-  const program = path.join(root, "usr/bin", file);
-  if (!existsSync(program)) return [];
-  const below = path.join(root, "usr/lib");
-  const folders = existsSync(below) ? readdirSync(below).filter((folder) => folder.includes("-linux-")) : [];
-  const libraries = folders.map((folder) => path.join(below, folder));
-  const search = libraries.join(":");
+/** Such as `"mysqld 8.0 or newer"`. */
+export function nameOf({ file, version, alone }: Wanted): string {
+  return `${path.basename(file)} ${version}${alone ? "" : " or newer"}`;
+}
+
+interface Candidate {
+  readonly root: string;
+  readonly file: string;
+}
+
+function candidates({ file, debian }: Wanted): Candidate[] {
+  const folders = (process.env["PATH"] ?? "").split(path.delimiter).filter((folder) => path.isAbsolute(folder));
+  const installed = [...folders.map((folder) => path.join(folder, path.basename(file))), path.join("/", file)];
+  const root = debian ? path.join(serverCache, debian.folder) : undefined;
+  return [
+    ...installed.map((one): Candidate => ({ root: "/", file: one })),
+    ...(root === undefined ? [] : [{ root, file: path.join(root, file) }]),
+  ].filter((one) => existsSync(one.file));
+}
+
+function commandOf(root: string, file: string, { refusesRoot }: Wanted): Command {
+  const disguise =
+    refusesRoot === true && userInfo().uid === 0 ? ["unshare", "--user", "--map-user=65534", "--map-group=65534"] : [];
+  const command = [...disguise, ...(root === "/" ? [] : loading(root)), root === "/" ? realpathSync(file) : file];
+  return command as [string, ...string[]];
+}
+
+/** What runs a program below another root: that root's own loader and libraries where it has them, else this machine's. */
+function loading(root: string): string[] {
+  const libraries = ["usr/lib", "lib"]
+    .map((folder) => path.join(root, folder))
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => readdirSync(folder).map((name) => path.join(folder, name)))
+    .filter((folder) => path.basename(folder).includes("-linux-"))
+    .map((folder) => realpathSync(folder)); // one may be a link to the other
+  const search = [...new Set(libraries)].join(":");
   for (const folder of libraries) {
     const loader = readdirSync(folder).find((name) => name.startsWith("ld-linux-"));
-    if (loader !== undefined) return [[path.join(folder, loader), "--library-path", search, program]];
+    if (loader !== undefined) return [path.join(folder, loader), "--library-path", search];
   }
-  return [["/usr/bin/env", `LD_LIBRARY_PATH=${search}`, program]];
+  return ["/usr/bin/env", `LD_LIBRARY_PATH=${search}`];
 }
 
-function versionOf(command: Command, { says, major, alone }: Wanted): string | undefined {
+function versionOf(command: Command, { says, version: oldest, alone }: Wanted): string | undefined {
   try {
     const [file, ...args] = command;
     const output = execFileSync(file, [...args, "--version"], {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"],
     });
-    const text = stripVTControlCharacters(output);
-    if (!text.startsWith(says)) return undefined;
-    const [version, its] = /^(\d+)[.\d]*/.exec(text.slice(says.length)) ?? [];
-    return (alone === true ? Number(its) === major : Number(its) >= major) ? version : undefined;
+    const [, version] = says.exec(stripVTControlCharacters(output)) ?? [];
+    if (version === undefined) return undefined;
+    return (alone === true ? `${version}.`.startsWith(`${oldest}.`) : isSince(version, oldest)) ? version : undefined;
   } catch {
     return undefined; // it does not run here: as good as not there
   }
+}
+
+/** Whether a version, such as `"10.11.19"`, is `oldest` or newer. */
+function isSince(version: string, oldest: string): boolean {
+  const its = version.split(".").map(Number);
+  for (const [place, number] of oldest.split(".").map(Number).entries()) {
+    const other = its[place] ?? 0;
+    if (other !== number) return other > number;
+  }
+  return true;
 }

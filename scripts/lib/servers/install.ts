@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, openSync, closeSync, readFileSync, renameSync, r
 import { userInfo } from "node:os";
 import path from "node:path";
 import { alone, serverCache } from "./cache.ts";
-import { findProgram, type Wanted } from "./find.ts";
+import { findProgram, nameOf, type Wanted } from "./find.ts";
 
 /**
  * Unpacks the servers that this machine lacks, where it can: as root on Debian or Ubuntu. Nothing of the machine itself is changed
@@ -23,11 +23,12 @@ export async function installServers(
     await alone(async () => {
       for (const folder of new Set(lacking().flatMap(([, { debian }]) => debian?.folder ?? []))) {
         const inFolder = Object.values(wanted).filter(({ debian }) => debian?.folder === folder);
-        const files = new Set(inFolder.map(({ file }) => file));
+        const files = new Set(inFolder.map(({ file }) => path.basename(file)));
         const packages = new Set(inFolder.flatMap(({ debian }) => debian?.packages ?? []));
+        const isOfSid = inFolder.some(({ debian }) => debian?.release === "sid");
         const start = performance.now();
-        say(`== fetching ${[...files].join(", ")}${folder === "sid" ? " of Debian sid" : ""} into ${serverCache}`);
-        const problem = await unpack(folder, [...packages]);
+        say(`== fetching ${[...files].join(", ")}${isOfSid ? " of Debian sid" : ""} into ${serverCache}`);
+        const problem = await unpack(folder, isOfSid ? fromSid : fromHere, [...packages]);
         for (const [kind, { debian }] of lacking()) {
           if (problem !== undefined && debian?.folder === folder) reasons.set(kind, problem);
         }
@@ -36,11 +37,9 @@ export async function installServers(
       }
     });
   }
-  for (const [kind, { file, major }] of lacking()) {
-    reasons.set(
-      kind,
-      `${file} ${major} or newer is not there, and ${reasons.get(kind) ?? obstacle ?? "what was unpacked does not run here"}. Put it on the PATH.`,
-    );
+  for (const [kind, one] of lacking()) {
+    const reason = reasons.get(kind) ?? obstacle ?? "what was unpacked does not run here";
+    reasons.set(kind, `${nameOf(one)} is not there, and ${reason}. Put it on the PATH.`);
   }
   return reasons;
 }
@@ -53,14 +52,14 @@ function whyNot(): string | undefined {
 }
 
 /** Undefined, or what went wrong. The folder is there complete or not at all. */
-async function unpack(folder: string, packages: readonly string[]): Promise<string | undefined> {
+async function unpack(folder: string, script: string, packages: readonly string[]): Promise<string | undefined> {
   const target = path.join(serverCache, folder);
   const draft = `${target}.new`;
   const log = `${target}.log`;
   rmSync(draft, { recursive: true, force: true });
   rmSync(log, { force: true });
   mkdirSync(draft, { recursive: true });
-  const failed = await shell(folder === "sid" ? fromSid : fromHere, draft, log, packages);
+  const failed = await shell(script, draft, log, packages);
   if (failed !== undefined) {
     rmSync(draft, { recursive: true, force: true });
     return `fetching it failed: ${failed} (${log})`;

@@ -6,22 +6,22 @@ import { findProgram, type ServerProgram, type Wanted } from "../../../scripts/l
  */
 export type ServerKind = "redis" | "redis8" | "valkey" | "redis6" | "keydb" | "dragonfly";
 
-const redis = { file: "redis-server", says: "Redis server v=" };
+const redis = { file: "usr/bin/redis-server", says: /^Redis server v=([\d.]+)/ };
 const redisPackages = ["redis-server", "redis-tools"];
 
 export const wanted: Readonly<Record<ServerKind, Wanted>> = {
-  redis: { ...redis, major: 7, debian: { packages: redisPackages, folder: "apt" } },
-  redis8: { ...redis, major: 8, debian: { packages: redisPackages, folder: "sid" } },
+  redis: { ...redis, version: "7", debian: { release: "here", packages: redisPackages, folder: "apt" } },
+  redis8: { ...redis, version: "8", debian: { release: "sid", packages: redisPackages, folder: "sid" } },
   // It may be installed under the names of Redis.
   valkey: {
-    file: "valkey-server",
-    says: "Valkey server v=",
-    major: 9,
-    debian: { packages: ["valkey-server", "valkey-tools"], folder: "sid" },
+    file: "usr/bin/valkey-server",
+    says: /^Valkey server v=([\d.]+)/,
+    version: "9",
+    debian: { release: "sid", packages: ["valkey-server", "valkey-tools"], folder: "sid" },
   },
-  redis6: { ...redis, major: 6, alone: true },
-  keydb: { file: "keydb-server", says: "KeyDB server v=", major: 6 },
-  dragonfly: { file: "dragonfly", says: "dragonfly v", major: 1 },
+  redis6: { ...redis, version: "6", alone: true },
+  keydb: { file: "usr/bin/keydb-server", says: /^KeyDB server v=([\d.]+)/, version: "6" },
+  dragonfly: { file: "usr/bin/dragonfly", says: /^dragonfly v([\d.]+)/, version: "1" },
 };
 
 /** The program of a kind, where it is there. */
