@@ -10,13 +10,14 @@
  *   deadline      a promise, or a rejection at its deadline. `alarm`: many that are under way, and one timer
  *   due-queue     visits items once their time has come. `passing`: locks that pass on by time alone
  * Signals:
+ *   signal-hub    what all sessions of a backend subscribe to. `shared-subscriptions`: names that several listen to,
+ *                 each subscribed to once
  *   delivery      tells listeners apart from what they are told of. `bus`: between the sessions of one process
  *   messages      what may be published
  * The way to a server:
  *   driver        loads it
  *   opening       one attempt for all who ask. `reconnecting`: a connection that is replaced when it is lost
  *   pending       how many callers may wait for a connection. `awaited`: they wait, each until its deadline
- *   shared-subscriptions   names that several listen to, each subscribed to once
  */
 import type { Condition, LockOperation, Outcome, Result, Ttl } from "../../port/index.ts";
 import * as rules from "./lock-rules.ts";

@@ -19,7 +19,8 @@ import { RedisSession } from "./session.ts";
 import { checkSettings, examineServers, requireRights, type ServerTraits } from "./settings/index.ts";
 import { before } from "./signals/before.ts";
 import { notificationsForbidden } from "./signals/notification-flags.ts";
-import { SignalHub } from "./signals/signal-hub.ts";
+import type { SignalHub } from "../common/signal-hub.ts";
+import { redisHub } from "./signals/signal-hub.ts";
 
 /**
  * Redis, Valkey and what speaks as they do: alone, with Sentinel, or as a cluster. No I/O, and the driver is not loaded
@@ -56,7 +57,7 @@ class RedisBackend implements Backend, Shared {
     this.pending = new PendingCallers(BACKEND, options.maxWaiting);
     this.#opening = new Opening(BACKEND, time, () => this.#attempt());
     this.alarm = new Alarm(this.time, (batch) => batch.expire());
-    this.hub = new SignalHub({
+    this.hub = redisHub({
       router,
       layout: this.layout,
       time,

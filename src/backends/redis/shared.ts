@@ -1,11 +1,11 @@
 import type { Time } from "../../base/time.ts";
 import type { Alarm } from "../common/alarm.ts";
 import type { PendingCallers } from "../common/pending.ts";
+import type { SignalHub } from "../common/signal-hub.ts";
 import type { Batch } from "./batch.ts";
 import type { Layout } from "./layout.ts";
 import type { Places } from "./places.ts";
 import type { Router } from "./router.ts";
-import type { SignalHub } from "./signals/signal-hub.ts";
 
 /** What an open backend knows of its servers that its sessions go by. */
 export interface Known {

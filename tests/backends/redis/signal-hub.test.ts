@@ -4,7 +4,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { FakeNode, FakeRouter, plainLayout } from "./support/fake-router.ts";
 import { RedisFailure } from "../../../src/backends/redis/router.ts";
 import type { Notifications } from "../../../src/backends/redis/signals/seam.ts";
-import { SignalHub } from "../../../src/backends/redis/signals/signal-hub.ts";
+import type { SignalHub } from "../../../src/backends/common/signal-hub.ts";
+import { redisHub } from "../../../src/backends/redis/signals/signal-hub.ts";
 import { isHoldfastError, type ErrorCode } from "../../../src/base/errors.ts";
 import { space } from "../../../src/base/keys.ts";
 import type { Signal } from "../../../src/port/index.ts";
@@ -24,7 +25,7 @@ function world(notifications: Notifications = "enable", flags = ""): World {
   const node = new FakeNode("a:1", flags);
   const router = new FakeRouter(node);
   const time = virtualTime();
-  const hub = new SignalHub({ router, layout: plainLayout, time, database: 3, notifications });
+  const hub = redisHub({ router, layout: plainLayout, time, database: 3, notifications });
   return { hub, router, node, time };
 }
 

@@ -4,7 +4,8 @@ import { plainLayout } from "./support/fake-router.ts";
 import { makeRouter } from "../../../src/backends/redis/connections/index.ts";
 import { notificationsForbidden } from "../../../src/backends/redis/signals/notification-flags.ts";
 import type { Notifications } from "../../../src/backends/redis/signals/seam.ts";
-import { SignalHub } from "../../../src/backends/redis/signals/signal-hub.ts";
+import type { SignalHub } from "../../../src/backends/common/signal-hub.ts";
+import { redisHub } from "../../../src/backends/redis/signals/signal-hub.ts";
 import { isHoldfastError } from "../../../src/base/errors.ts";
 import { space } from "../../../src/base/keys.ts";
 import { systemTime } from "../../../src/base/time.ts";
@@ -26,7 +27,7 @@ async function server(t: TestContext, options: Partial<RedisOptions> = {}): Prom
 function hubOn(t: TestContext, url: string, notifications: Notifications = "enable"): SignalHub {
   const router = makeRouter({ url });
   const database = Number(new URL(url).pathname.slice(1));
-  const hub = new SignalHub({ router, layout: plainLayout, time: systemTime, database, notifications });
+  const hub = redisHub({ router, layout: plainLayout, time: systemTime, database, notifications });
   t.after(async () => {
     await hub.close();
     await router.close();

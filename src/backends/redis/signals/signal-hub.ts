@@ -1,10 +1,9 @@
-import { UnsupportedError } from "../../../base/errors.ts";
+import { UnsupportedError, type HoldfastError } from "../../../base/errors.ts";
 import type { Time } from "../../../base/time.ts";
-import type { Signal, Signals, Subscription } from "../../../port/index.ts";
-import { Delivery, type Listening } from "../../common/delivery.ts";
+import type { Subscription } from "../../../port/index.ts";
 import { closedError } from "../../common/failures.ts";
-import { checkMessage, checkTopic } from "../../common/messages.ts";
 import { SharedSubscriptions } from "../../common/shared-subscriptions.ts";
+import { SignalHub, signalTimeout, type Carrier, type Member } from "../../common/signal-hub.ts";
 import { BACKEND } from "../connections/failures.ts";
 import type { Router, Subscriber } from "../router.ts";
 import { before } from "./before.ts";
@@ -14,8 +13,6 @@ import { readGrant } from "./grant-message.ts";
 import { changedKey, keyspacePattern } from "./keyspace.ts";
 import type { Notifications, SignalLayout } from "./seam.ts";
 
-/** How long the server may take to confirm a subscription or to take a message, in ms. */
-const timeout = 5_000;
 /** What a hub stands on. */
 export interface HubOptions {
   readonly router: Router;
@@ -26,36 +23,27 @@ export interface HubOptions {
   readonly notifications: Notifications;
 }
 
-/** A session, and what it listens to. */
-interface Instance {
-  readonly id: string;
-  readonly members: Set<Member>;
-  ended: boolean;
-}
-
-interface Member extends Listening {
-  readonly instance: Instance;
-  readonly to: Subscription;
-  /** Ends it. */
-  stop(): void;
+/** The signals of all sessions of a backend. */
+export function redisHub(options: HubOptions): SignalHub {
+  return new SignalHub(BACKEND, options.time, (hub) => new Channels(hub, options));
 }
 
 /**
- * Carries signals to all sessions of a backend, over one subscriber: a channel for each session that waits for locks,
- * one for each topic, and a pattern of keyspace notifications for each space that is watched.
+ * Carries signals over one subscriber: a channel for each session that waits for locks, one for each topic, and a
+ * pattern of keyspace notifications for each space that is watched.
  */
-export class SignalHub {
+class Channels implements Carrier {
+  readonly #hub: SignalHub;
   readonly #options: HubOptions;
   readonly #channels: SharedSubscriptions<Member>;
   readonly #patterns: SharedSubscriptions<Member>;
-  readonly #delivery = new Delivery();
   readonly #keeper: FlagKeeper;
-  readonly #instances = new Map<string, Instance>();
   #subscriber: Subscriber | undefined;
   #watchers = 0;
   #closed = false;
 
-  constructor(options: HubOptions) {
+  constructor(hub: SignalHub, options: HubOptions) {
+    this.#hub = hub;
     this.#options = options;
     const { router, time } = options;
     this.#channels = new SharedSubscriptions({
@@ -66,70 +54,18 @@ export class SignalHub {
       subscribe: async (name, deadline) => this.#connect().subscribePattern(name, deadline),
       unsubscribe: (name) => this.#subscriber?.unsubscribePattern(name),
     });
-    this.#keeper = new FlagKeeper({ router, time, timeout, onGap: () => this.#gap(this.#patterns) });
+    this.#keeper = new FlagKeeper({ router, time, timeout: signalTimeout, onGap: () => this.#gap(this.#patterns) });
   }
 
-  /** The signals of a session, until {@link drop}. */
-  signalsOf(session: string): Signals {
-    const known = this.#instances.get(session);
-    const instance: Instance = known ?? { id: session, members: new Set(), ended: this.#closed };
-    if (!this.#closed) this.#instances.set(session, instance);
-    return {
-      subscribe: async (to, listener) => this.#subscribe(instance, to, listener),
-      publish: async (topic, body) => this.#publish(instance, topic, body),
-    };
+  nameOf(session: string, to: Subscription): string {
+    const { layout, database, notifications } = this.#options;
+    if ("topic" in to) return layout.topicChannel(to.topic);
+    if (!("changes" in to)) return layout.grantsChannel(session);
+    if (notifications !== "off") return keyspacePattern(database, layout.head(to.changes));
+    throw new UnsupportedError('changes are not told with notifications: "off"', { backend: BACKEND });
   }
 
-  /** The session has ended, and what it subscribed to with it. */
-  drop(session: string): void {
-    const instance = this.#instances.get(session);
-    if (!instance) return;
-    this.#instances.delete(session);
-    instance.ended = true;
-    for (const member of [...instance.members]) member.stop();
-  }
-
-  /** Ends every subscription and the connection for them. Idempotent. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    for (const session of [...this.#instances.keys()]) this.drop(session);
-    await this.#subscriber?.close();
-  }
-
-  async #subscribe(instance: Instance, to: Subscription, listener: (signal: Signal) => void): Promise<() => void> {
-    if (instance.ended) throw closedError(BACKEND);
-    const name = this.#nameOf(instance.id, to);
-    const { time } = this.#options;
-    let onStop: (error: Error) => void = () => undefined;
-    const stopped = new Promise<never>((_, reject) => {
-      onStop = reject;
-    });
-    const member: Member = {
-      instance,
-      to,
-      listener,
-      live: true,
-      stop: () => {
-        if (!member.live) return;
-        member.live = false;
-        this.#leave(member, name);
-        onStop(closedError(BACKEND));
-      },
-    };
-    const deadline = time.monotonic() + timeout;
-    try {
-      await before(Promise.race([this.#join(member, name, deadline), stopped]), deadline, time);
-    } catch (error) {
-      member.stop();
-      throw subscribeError(error, name);
-    }
-    onStop = () => undefined;
-    return member.stop;
-  }
-
-  async #join(member: Member, name: string, deadline: number): Promise<void> {
-    member.instance.members.add(member);
+  async join(name: string, member: Member, deadline: number): Promise<void> {
     if (!("changes" in member.to)) return this.#channels.join(name, member, deadline);
     this.#watchers++;
     await this.#patterns.join(name, member, deadline);
@@ -137,22 +73,32 @@ export class SignalHub {
     if (this.#watchers === 0) this.#keeper.stop();
   }
 
-  #leave(member: Member, name: string): void {
-    member.instance.members.delete(member);
+  leave(name: string, member: Member): void {
     if (!("changes" in member.to)) return this.#channels.leave(name, member);
     this.#patterns.leave(name, member);
     if (--this.#watchers === 0) this.#keeper.stop();
   }
 
-  #nameOf(session: string, to: Subscription): string {
-    const { layout, database, notifications } = this.#options;
-    if ("topic" in to) {
-      checkTopic(to.topic, BACKEND);
-      return layout.topicChannel(to.topic);
+  subscribeError(error: unknown, name: string): HoldfastError {
+    return subscribeError(error, name);
+  }
+
+  async publish(topic: string, body: string, deadline: number): Promise<void> {
+    const { router, time, layout } = this.#options;
+    let sent = false;
+    try {
+      if (!router.isReady("commands", undefined)) await router.ready(deadline);
+      sent = true;
+      const publishing = router.send("commands", undefined, ["PUBLISH", layout.topicChannel(topic), body]);
+      await before(publishing, deadline, time);
+    } catch (error) {
+      throw publishError(error, sent);
     }
-    if (!("changes" in to)) return layout.grantsChannel(session);
-    if (notifications !== "off") return keyspacePattern(database, layout.head(to.changes));
-    throw new UnsupportedError('changes are not told with notifications: "off"', { backend: "redis" });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#subscriber?.close();
   }
 
   #connect(): Subscriber {
@@ -176,8 +122,8 @@ export class SignalHub {
     const [first] = members;
     if (!first) return;
     const grant = "topic" in first.to ? undefined : readGrant(body, this.#options.layout);
-    if (grant) this.#tell(members, { type: "granted", ...grant });
-    else if ("topic" in first.to) this.#tell(members, { type: "message", body: body.toString("utf8") });
+    if (grant) this.#hub.tell(members, { type: "granted", ...grant });
+    else if ("topic" in first.to) this.#hub.tell(members, { type: "message", body: body.toString("utf8") });
   }
 
   #changed(channel: string, body: Buffer, pattern: string): void {
@@ -187,31 +133,10 @@ export class SignalHub {
     if (!key) return;
     const wanted = ({ to }: Member): boolean =>
       "changes" in to && to.changes.id === key.space.id && key.key.startsWith(to.prefix);
-    this.#tell([...this.#patterns.membersOf(pattern)].filter(wanted), { type: "changed", key });
+    this.#hub.tell([...this.#patterns.membersOf(pattern)].filter(wanted), { type: "changed", key });
   }
 
   #gap(to: SharedSubscriptions<Member>): void {
-    this.#tell(to.everybody(), { type: "gap" });
-  }
-
-  #tell(members: Iterable<Member>, signal: Signal): void {
-    for (const member of members) this.#delivery.tell(member, signal);
-  }
-
-  async #publish(instance: Instance, topic: string, body: string): Promise<void> {
-    if (instance.ended) throw closedError(BACKEND);
-    checkTopic(topic, BACKEND);
-    checkMessage(body, BACKEND);
-    const { router, time, layout } = this.#options;
-    const channel = layout.topicChannel(topic);
-    const deadline = time.monotonic() + timeout;
-    let sent = false;
-    try {
-      if (!router.isReady("commands", undefined)) await router.ready(deadline);
-      sent = true;
-      await before(router.send("commands", undefined, ["PUBLISH", channel, body]), deadline, time);
-    } catch (error) {
-      throw publishError(error, sent);
-    }
+    this.#hub.tell(to.everybody(), { type: "gap" });
   }
 }
