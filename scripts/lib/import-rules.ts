@@ -38,7 +38,7 @@ const layers: Readonly<Record<string, Layer>> = {
   cache: feature,
   // What is known of a backend before it is loaded: no code of the backend, and no driver.
   "definitions/*": { may: ["base", "url"], types: ["port", own], lazy: [own] },
-  "backends/*": { may: ["base", "url", "backends/common", "backends/store", own], types: ["port"] },
+  "backends/*": { may: ["base", "url", "backends/common", "backends/store", "backends/sql", own], types: ["port"] },
   // All definitions, and which of them a URL means.
   backends: { may: ["base", "url", "definitions/*"], types: ["port"] },
   holdfast: { may: ["base", "url", "client", "codec", ...features, "backends", "backends/store"], types: ["port"] },
@@ -64,6 +64,7 @@ const serverless = new Set([
   ...features,
   "backends/common",
   "backends/store",
+  "backends/sql",
 ]);
 const servers = /\b(?:redis|valkey|keydb|dragonfly|lmdb|memcached?|mongo(?:db)?|postgres(?:ql)?|mysql|mariadb|etcd)\b/i;
 

@@ -1,0 +1,75 @@
+import { tableNames } from "../sql/identifiers.ts";
+import type { TablePlan } from "../sql/migrations.ts";
+
+const tables = ["meta", "records", "locks", "floors"] as const;
+
+/**
+ * The tables on MySQL and MariaDB. Whatever the server's default of engine, row format and character set, these are
+ * transactional, take our keys, and compare bytes. Each statement commits by itself and may be run by many at once.
+ */
+export function mysqlTables(database: string | undefined, prefix: string): TablePlan {
+  const names = tableNames("`", prefix, database);
+  const { meta, records, locks, floors } = names;
+  const shape = "ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+  const wanted = tables.map((kind) => hex(prefix + kind)).join(", ");
+  const text = "CONVERT(`value` USING utf8mb4)";
+  const insert = (name: string, value: string | number): string =>
+    `INSERT INTO ${meta} (\`name\`, \`value\`) VALUES ('${name}', ${value}) ON DUPLICATE KEY UPDATE`;
+  return {
+    backend: "mysql",
+    names,
+    tables,
+    versions: [
+      {
+        worksFor: 1,
+        statements: [
+          `CREATE TABLE IF NOT EXISTS ${meta} (
+  \`name\` VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  \`value\` TEXT CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  PRIMARY KEY (\`name\`)
+) ${shape}`,
+          `CREATE TABLE IF NOT EXISTS ${records} (
+  \`space\` VARBINARY(521) NOT NULL,
+  \`key\` VARBINARY(1024) NOT NULL,
+  \`version\` VARBINARY(255) NOT NULL,
+  \`format\` TINYINT NOT NULL,
+  \`value\` LONGBLOB NOT NULL,
+  \`expires_at\` BIGINT,
+  \`stamps\` LONGBLOB,
+  \`data\` JSON AS (CASE WHEN \`format\` = 2 AND JSON_VALID(${text}) THEN ${text} END) VIRTUAL,
+  PRIMARY KEY (\`space\`, \`key\`),
+  KEY \`expires_at\` (\`expires_at\`)
+) ${shape}`,
+          `CREATE TABLE IF NOT EXISTS ${locks} (
+  \`space\` VARBINARY(521) NOT NULL,
+  \`key\` VARBINARY(1024) NOT NULL,
+  \`body\` LONGBLOB NOT NULL,
+  \`kept_until\` BIGINT NOT NULL,
+  PRIMARY KEY (\`space\`, \`key\`)
+) ${shape}`,
+          `CREATE TABLE IF NOT EXISTS ${floors} (
+  \`space\` VARBINARY(521) NOT NULL,
+  \`key\` VARBINARY(1024) NOT NULL,
+  \`grant_no\` BIGINT NOT NULL,
+  \`n\` INT NOT NULL,
+  \`kept_until\` BIGINT NOT NULL,
+  PRIMARY KEY (\`space\`, \`key\`)
+) ${shape}`,
+        ],
+      },
+    ],
+    look:
+      "SELECT t.TABLE_NAME FROM information_schema.SCHEMATA s LEFT JOIN information_schema.TABLES t " +
+      `ON t.TABLE_SCHEMA = s.SCHEMA_NAME AND t.TABLE_NAME IN (${wanted}) ` +
+      `WHERE s.SCHEMA_NAME = ${database === undefined ? "DATABASE()" : hex(database)}`,
+    turn: [],
+    keep: (name, value) => `${insert(name, value)} \`value\` = \`value\``,
+    // Never lower: a process with newer code may have been quicker.
+    put: (name, value) => `${insert(name, value)} \`value\` = GREATEST(CAST(\`value\` AS UNSIGNED), ${value})`,
+  };
+}
+
+/** A string that means the same under every sql_mode and character set. */
+function hex(text: string): string {
+  return `_utf8mb4 x'${Buffer.from(text).toString("hex")}'`;
+}
