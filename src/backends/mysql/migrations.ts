@@ -44,8 +44,10 @@ export function mysqlTables(database: string | undefined, prefix: string): Table
   \`space\` VARBINARY(521) NOT NULL,
   \`key\` VARBINARY(1024) NOT NULL,
   \`body\` LONGBLOB NOT NULL,
+  \`grant_no\` BIGINT NOT NULL,
   \`kept_until\` BIGINT NOT NULL,
-  PRIMARY KEY (\`space\`, \`key\`)
+  PRIMARY KEY (\`space\`, \`key\`),
+  KEY \`kept_until\` (\`kept_until\`)
 ) ${shape}`,
           `CREATE TABLE IF NOT EXISTS ${floors} (
   \`space\` VARBINARY(521) NOT NULL,
@@ -53,7 +55,8 @@ export function mysqlTables(database: string | undefined, prefix: string): Table
   \`grant_no\` BIGINT NOT NULL,
   \`n\` INT NOT NULL,
   \`kept_until\` BIGINT NOT NULL,
-  PRIMARY KEY (\`space\`, \`key\`)
+  PRIMARY KEY (\`space\`, \`key\`),
+  KEY \`kept_until\` (\`kept_until\`)
 ) ${shape}`,
         ],
       },

@@ -1,4 +1,4 @@
-import { literal, tableNames } from "../sql/identifiers.ts";
+import { literal, quoted, tableNames } from "../sql/identifiers.ts";
 import type { TablePlan } from "../sql/migrations.ts";
 
 /** How long another process may take to make the tables, before this one gives up. */
@@ -15,6 +15,8 @@ export function postgresTables(schema: string, prefix: string): TablePlan {
   const { meta, records, locks, floors, watchers } = names;
   const wanted = tables.map((kind) => literal(prefix + kind)).join(", ");
   const turnName = literal(`holdfast:${schema}:${prefix}`);
+  const index = (table: "records" | "locks" | "floors", column: string): string =>
+    `CREATE INDEX IF NOT EXISTS ${quoted(names.plain(`${table}_${column}`), '"')} ON ${names[table]} (${column})`;
   const json = names.other("json");
   return {
     backend: "postgres",
@@ -46,16 +48,17 @@ END $$`,
   data jsonb GENERATED ALWAYS AS (CASE WHEN format = 2 THEN ${json}(value) END) STORED,
   PRIMARY KEY (space, key)
 ) WITH (fillfactor = 85)`,
-          `CREATE INDEX IF NOT EXISTS "${names.plain("records_expires_at")}" ON ${records} (expires_at)
-  WHERE expires_at IS NOT NULL`,
-          // No index on kept_until: each change of a lock would have to write it, and the table is small.
+          `${index("records", "expires_at")} WHERE expires_at IS NOT NULL`,
           `CREATE TABLE IF NOT EXISTS ${locks} (
   space bytea NOT NULL,
   key bytea NOT NULL,
   body text NOT NULL,
+  grant_no bigint NOT NULL,
   kept_until bigint NOT NULL,
   PRIMARY KEY (space, key)
 ) WITH (fillfactor = 70)`,
+          // Written in whole hours, so most changes of a lock leave the index alone.
+          index("locks", "kept_until"),
           `CREATE TABLE IF NOT EXISTS ${floors} (
   space bytea NOT NULL,
   key bytea NOT NULL,
@@ -64,6 +67,7 @@ END $$`,
   kept_until bigint NOT NULL,
   PRIMARY KEY (space, key)
 ) WITH (fillfactor = 70)`,
+          index("floors", "kept_until"),
           `CREATE TABLE IF NOT EXISTS ${watchers} (
   channel text COLLATE "C" NOT NULL,
   space bytea NOT NULL,
