@@ -1,0 +1,133 @@
+import type { Time } from "../../../base/time.ts";
+import { SqlError, lockMs, type Reply, type SqlTransaction, type Statement } from "../../sql/client.ts";
+import type { Lent } from "../../sql/lane.ts";
+import { endsConnection, isServerReply, isUnprepared, lostError, replyError, type Hide } from "./errors.ts";
+import type { Answer, Done, Query, Refused, Wire } from "./wire.ts";
+
+/**
+ * How long the server keeps a transaction that waits for its client, in ms: rows of a process that was paused, or whose
+ * machine is gone, are locked no longer. A transaction of ours waits for one decision of this process, so what takes
+ * longer has lost little by being rolled back and tried again.
+ */
+const idleMs = 2_000;
+
+/** How often the first trip is made, for statements that were not prepared where they should have been. */
+const mostTries = 3;
+
+/** How long a rollback may take before its connection is given up, in ms. */
+const rollbackMs = 2_000;
+
+const commit: Query = { text: "COMMIT" };
+
+/**
+ * What begins a transaction. The server gives up a statement when its caller has given up by then: seconds in powers of
+ * two, so that there are few texts. Nothing of it outlives the transaction, for a pooler may hand the session on.
+ */
+function begin(remainingMs: number): Query {
+  const seconds = 2 ** Math.min(Math.max(Math.ceil(Math.log2(remainingMs / 1_000)), 0), 16);
+  return {
+    text:
+      `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${lockMs}; ` +
+      `SET LOCAL statement_timeout = ${seconds * 1_000}; SET LOCAL idle_in_transaction_session_timeout = ${idleMs}`,
+  };
+}
+
+export interface TransactionOptions {
+  readonly time: Time;
+  readonly hide: Hide;
+  readonly deadline: number;
+  /** Called once it has ended. */
+  ended(): void;
+}
+
+/** A transaction on a connection that nobody else uses meanwhile. */
+export class Transaction implements SqlTransaction {
+  readonly #lent: Lent<Wire>;
+  readonly #options: TransactionOptions;
+  #begun = false;
+  #over = false;
+
+  constructor(lent: Lent<Wire>, options: TransactionOptions) {
+    this.#lent = lent;
+    this.#options = options;
+  }
+
+  run(statements: readonly Statement[]): Promise<readonly Reply[]> {
+    return this.#trip(statements, false);
+  }
+
+  commit(statements: readonly Statement[]): Promise<readonly Reply[]> {
+    return this.#trip(statements, true);
+  }
+
+  rollback(): void {
+    if (this.#over) return;
+    this.#over = true;
+    void this.#undo().then(() => this.#giveBack());
+  }
+
+  async #trip(statements: readonly Statement[], last: boolean): Promise<readonly Reply[]> {
+    if (this.#over) throw new SqlError("lost", "the transaction has ended");
+    const isFirst = !this.#begun;
+    for (let tries = 1; ; tries++) {
+      const { queries, answers } = await this.#send(statements, isFirst, last);
+      const failed = answers.findIndex(({ ok }) => !ok);
+      if (failed < 0) {
+        const replies = answers.slice(isFirst ? 1 : 0, last ? -1 : undefined) as Done[];
+        if (last) this.#end();
+        if (last && (answers.at(-1) as Done).command !== "COMMIT") {
+          throw new SqlError("busy", "the server has rolled the transaction back");
+        }
+        return replies.map(({ reply }) => reply);
+      }
+      const answer = answers[failed] as Refused;
+      // A commit of what has failed is a rollback.
+      if (!last) await this.#undo();
+      if (isFirst && isUnprepared(answer.error) && tries < mostTries) continue;
+      this.#end();
+      throw this.#failure(answer, last && failed === queries.length - 1, last && isSent(answers.at(-1)));
+    }
+  }
+
+  async #send(
+    statements: readonly Statement[],
+    first: boolean,
+    last: boolean,
+  ): Promise<{ readonly queries: readonly Query[]; readonly answers: readonly Answer[] }> {
+    const { time, deadline } = this.#options;
+    this.#begun = true;
+    const queries: Query[] = first ? [begin(deadline - time.monotonic())] : [];
+    queries.push(...statements);
+    if (last) queries.push(commit);
+    return { queries, answers: await this.#lent.link.run(queries, deadline) };
+  }
+
+  /** The fate of a commit is unknown where it was sent and what is ahead of it was not refused. */
+  /** `ofCommit`: it is the commit that failed. `committing`: a commit was sent. */
+  #failure({ error, answered }: Refused, ofCommit: boolean, committing: boolean): SqlError {
+    const { hide } = this.#options;
+    if (answered && isServerReply(error)) return replyError(error, hide, ofCommit && endsConnection(error));
+    return lostError(error, hide, committing);
+  }
+
+  async #undo(): Promise<void> {
+    if (!this.#begun) return;
+    const { time } = this.#options;
+    await this.#lent.link.run([{ text: "ROLLBACK" }], time.monotonic() + rollbackMs);
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#giveBack();
+  }
+
+  #giveBack(): void {
+    this.#lent.giveBack();
+    this.#options.ended();
+  }
+}
+
+function isSent(answer: Answer | undefined): boolean {
+  return answer?.ok === false && answer.sent;
+}

@@ -1,0 +1,232 @@
+import { LinkedList, type Linked } from "../../../base/linked-list.ts";
+import type { Time } from "../../../base/time.ts";
+import type { Alarm } from "../../common/alarm.ts";
+import type { Link } from "../../common/reconnecting.ts";
+import type { Reply } from "../../sql/client.ts";
+import { columnTypes, type PgClient, type PgResult } from "./driver.ts";
+import { endsConnection, isServerReply, isUnprepared } from "./errors.ts";
+import type { Names } from "./names.ts";
+
+/** A connection that others use too ends when it has answered nothing for so long and a reply is overdue, in ms. */
+const silenceMs = 1_000;
+
+/** A command or a statement. Without `values` it may be several in one text, which must hold no value then. */
+export interface Query {
+  readonly text: string;
+  readonly values?: readonly unknown[] | undefined;
+}
+
+/** What became of a query. */
+export type Answer = Done | Refused;
+
+export interface Done {
+  readonly ok: true;
+  readonly reply: Reply;
+  readonly command: string;
+}
+
+/** The server has refused it, or the connection is gone, or the reply is overdue. */
+export interface Refused {
+  readonly ok: false;
+  readonly error: unknown;
+  /** Whether the error is the server's. */
+  readonly answered: boolean;
+  /** Whether it may have been executed. */
+  readonly sent: boolean;
+}
+
+/** Queries that were sent together, and their answers as they come. */
+export interface Run extends Linked<Run> {
+  readonly wire: Wire;
+  deadline: number;
+  place?: number | undefined;
+  readonly queries: readonly Query[];
+  readonly answers: Answer[];
+  sent: number;
+  settled: boolean;
+  resolve(answers: readonly Answer[]): void;
+}
+
+export interface WireOptions {
+  readonly time: Time;
+  /** Knows the runs under way by their deadlines, and tells {@link Wire.overdue}. */
+  readonly alarm: Alarm<Run>;
+  readonly names: Names;
+  /** Whether one overdue reply ends it: nobody else's is behind it. */
+  readonly exclusive: boolean;
+  /** It is of no use any more. */
+  lost(wire: Wire, why: unknown): void;
+}
+
+/** A connection that is open: one life of a client of pg. */
+export class Wire implements Link {
+  readonly client: PgClient;
+  readonly #options: WireOptions;
+  readonly #runs = new LinkedList<Run>();
+  /** Names of statements that the server has prepared on this connection. */
+  readonly #prepared = new Set<string>();
+  #heardAt: number;
+  #gone: { readonly why: unknown } | undefined;
+  #idle: (() => void) | undefined;
+
+  constructor(client: PgClient, options: WireOptions) {
+    this.client = client;
+    this.#options = options;
+    this.#heardAt = options.time.monotonic();
+    this.attach();
+  }
+
+  /** Whether it is of use. */
+  get alive(): boolean {
+    return this.#gone === undefined;
+  }
+
+  /** Hears when the connection fails: an error that nobody listens to ends the process. */
+  attach(): void {
+    this.client.on("error", this.#failed);
+    this.client.on("end", this.#ended);
+  }
+
+  /** Leaves a client to its owner. */
+  detach(): void {
+    this.client.removeListener("error", this.#failed);
+    this.client.removeListener("end", this.#ended);
+  }
+
+  /**
+   * Sends queries, in one trip where the client can, and tells what became of each, soon after the deadline at the
+   * latest. Never rejects.
+   */
+  run(queries: readonly Query[], deadline: number): Promise<readonly Answer[]> {
+    return new Promise((resolve) => {
+      const run: Run = {
+        wire: this,
+        deadline,
+        queries,
+        answers: [],
+        sent: 0,
+        settled: false,
+        resolve,
+        previous: undefined,
+        next: undefined,
+      };
+      if (this.#gone) {
+        this.#settle(run, this.#gone.why);
+        return;
+      }
+      this.#runs.append(run);
+      this.#options.alarm.add(run);
+      const together = this.client.pipeline === true ? queries.length : 1;
+      for (let i = 0; i < together && !this.#gone; i++) this.#send(run, i);
+    });
+  }
+
+  /** The deadline of a run has passed. */
+  overdue(run: Run): void {
+    this.#options.alarm.delete(run);
+    // After a pause of this process the reply may be here already, unread.
+    setImmediate(() => {
+      if (this.#gone || run.answers.length === run.queries.length) return;
+      const { time, exclusive, alarm } = this.#options;
+      const quiet = time.monotonic() - this.#heardAt;
+      const why = new Error("the reply is overdue");
+      if (exclusive || quiet >= silenceMs) {
+        this.close(why);
+        this.#options.lost(this, why);
+        return;
+      }
+      this.#settle(run, why);
+      run.deadline = time.monotonic() + silenceMs - quiet;
+      alarm.add(run);
+    });
+  }
+
+  close(why: unknown = new Error("it was closed")): void {
+    if (this.#gone) return;
+    this.#gone = { why };
+    const isIdle = this.#runs.size === 0;
+    for (const run of this.#runs.toArray()) {
+      this.#runs.remove(run);
+      this.#options.alarm.delete(run);
+      this.#settle(run, why);
+    }
+    // One that answers is told; from one that may not, nothing is awaited.
+    if (isIdle) this.client.end().catch(() => this.client.connection.stream.destroy());
+    else this.client.connection.stream.destroy();
+    this.#idle?.();
+  }
+
+  retire(ms: number): void {
+    const end = (): void => {
+      timer.clear();
+      this.close();
+    };
+    const timer = this.#options.time.after(ms, end);
+    if (this.#runs.size === 0) end();
+    else this.#idle = end;
+  }
+
+  readonly #failed = (error: unknown): void => {
+    if (this.#gone) return;
+    this.close(error);
+    this.#options.lost(this, error);
+  };
+
+  readonly #ended = (): void => this.#failed(new Error("the server has closed it"));
+
+  #send(run: Run, i: number): void {
+    const { text, values } = run.queries[i] as Query;
+    run.sent++;
+    const name = values && this.#options.names.of(text);
+    const known = name !== undefined && this.#prepared.has(name);
+    this.client.query({ text, values, name, rowMode: "array", types: columnTypes }, (error, result) => {
+      if (this.#gone) return;
+      this.#heardAt = this.#options.time.monotonic();
+      if (error === null || error === undefined) {
+        if (name !== undefined) this.#prepared.add(name);
+        this.#answered(run, i, answerOf(result));
+        return;
+      }
+      if (!isServerReply(error)) {
+        this.#failed(error);
+        return;
+      }
+      // Where it was never prepared, a statement ahead of it has failed before it could be.
+      if (isUnprepared(error) && (known || error.code === "42P05")) this.#options.names.drop();
+      this.#answered(run, i, { ok: false, error, answered: true, sent: false });
+      if (endsConnection(error)) this.#failed(error);
+    });
+  }
+
+  #answered(run: Run, i: number, answer: Answer): void {
+    const { answers, queries } = run;
+    if (answers.length !== i) return;
+    answers.push(answer);
+    if (answers.length < queries.length) {
+      if (this.client.pipeline !== true) this.#send(run, i + 1);
+      return;
+    }
+    this.#runs.remove(run);
+    this.#options.alarm.delete(run);
+    this.#settle(run, undefined);
+    if (this.#runs.size === 0) this.#idle?.();
+  }
+
+  /** What has no answer yet never gets one. */
+  #settle(run: Run, why: unknown): void {
+    if (run.settled) return;
+    run.settled = true;
+    const { answers, queries } = run;
+    const all = [...answers];
+    for (let i = all.length; i < queries.length; i++) {
+      all.push({ ok: false, error: why, answered: false, sent: i < run.sent });
+    }
+    run.resolve(all);
+  }
+}
+
+/** Of several results the last one. */
+function answerOf(result: PgResult | readonly PgResult[]): Answer {
+  const { command, rowCount, rows } = (Array.isArray(result) ? result.at(-1) : result) as PgResult;
+  return { ok: true, command, reply: { rows, changed: rowCount ?? 0 } };
+}
