@@ -21,6 +21,11 @@ export function givenUp(backend: string): Failed {
   return notSent(new UnavailableError("the call was given up before it was sent", { backend }));
 }
 
+/** The deadline of a call has passed. */
+export function lateError(backend: string): UnavailableError {
+  return new UnavailableError("the server did not reply in time", { backend });
+}
+
 /** The backend, or the session, is closed. */
 export function closedError(backend: string): UnavailableError {
   return new UnavailableError(`the ${backend} backend is closed`, { backend });

@@ -15,12 +15,13 @@ import type {
 } from "../../port/index.ts";
 import { Alarm } from "../common/alarm.ts";
 import { before } from "../common/deadline.ts";
-import { closedError, notSent } from "../common/failures.ts";
+import { Call, type TaskCall } from "../common/call.ts";
+import { closedError, lateError, notSent } from "../common/failures.ts";
 import { Opening } from "../common/opening.ts";
-import { Call } from "./call.ts";
+import { Task } from "./call.ts";
 import { checked } from "./checked.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
-import { failureOf, lateError } from "./store-error.ts";
+import { failureOf } from "./store-error.ts";
 import { readPage } from "./pages.ts";
 import { capabilitiesOf } from "./promises.ts";
 import { refusalOf } from "./refusal.ts";
@@ -43,13 +44,15 @@ export function storeBackend(options: StoreBackendOptions): Backend {
   return new StoreBackend(options);
 }
 
+const make = (call: TaskCall, i: number, group: Group): Task => new Task(call, i, group);
+
 class StoreBackend implements Backend {
   readonly name: string;
   readonly time: Time;
   readonly store: Store;
   readonly capabilities: Capabilities;
   readonly engine: Engine;
-  readonly alarm: Alarm<Call>;
+  readonly alarm: Alarm<Call<Task>>;
   readonly messages: Messages | undefined;
   closed = false;
   readonly opening: Opening<Opened>;
@@ -144,7 +147,7 @@ class StoreSession implements Session {
         keepAlive.leave();
         resolve(outcomes);
       };
-      const call = new Call({ groups, session: this.id, backend: name }, given, alarm, settle);
+      const call = new Call({ groups, session: this.id, backend: name, make }, given, alarm, settle);
       for (const task of call.tasks) {
         const refused = this.#ended ? notSent(closedError(name)) : refusalOf(task, name, capabilities);
         if (refused) task.settle(refused);
@@ -183,7 +186,7 @@ class StoreSession implements Session {
     this.#onEnd(this);
   }
 
-  async #openFor(tasks: Call["tasks"], deadline: number): Promise<void> {
+  async #openFor(tasks: readonly Task[], deadline: number): Promise<void> {
     const { name, engine, opening } = this.#backend;
     try {
       await opening.openBefore(deadline);

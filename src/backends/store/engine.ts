@@ -1,9 +1,10 @@
 import { InvalidArgumentError } from "../../base/errors.ts";
 import type { Time } from "../../base/time.ts";
+import { lateError } from "../common/failures.ts";
 import { Attempt, decideAll, latest, type Decided, type Moment, type Prepared } from "./attempt.ts";
 import type { Task } from "./call.ts";
 import type { Passed } from "./cell-view.ts";
-import { failureOf, lateError } from "./store-error.ts";
+import { failureOf } from "./store-error.ts";
 import { Commits } from "./commits.ts";
 import { Known } from "./known.ts";
 import { Marks } from "./marks.ts";

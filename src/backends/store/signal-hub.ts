@@ -5,10 +5,10 @@ import type { Signal, Signals, Subscription } from "../../port/index.ts";
 import type { Time } from "../../base/time.ts";
 import { before } from "../common/deadline.ts";
 import { Delivery } from "../common/delivery.ts";
-import { closedError } from "../common/failures.ts";
+import { closedError, lateError } from "../common/failures.ts";
 import { checkMessage, checkTopic } from "../common/messages.ts";
 import type { Passed } from "./cell-view.ts";
-import { failureOf, lateError } from "./store-error.ts";
+import { failureOf } from "./store-error.ts";
 import { contentOf, textOf } from "./content.ts";
 import type { Limit, Message, Messages, Store } from "./store.ts";
 

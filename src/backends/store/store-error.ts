@@ -31,11 +31,6 @@ export function mayHaveBeenSent(error: unknown): boolean {
   return !isStoreError(error) || error.sent;
 }
 
-/** The deadline of a call has passed. */
-export function lateError(backend: string): UnavailableError {
-  return new UnavailableError("the server did not reply in time", { backend });
-}
-
 /** What a caller is told of it. */
 export function failureOf(error: unknown, backend: string): Error {
   if (isHoldfastError(error)) return error;

@@ -1,0 +1,166 @@
+import type { Key, Space } from "../../base/keys.ts";
+import type { Capabilities, Payload } from "../../port/index.ts";
+import type { Reply, Statement } from "./client.ts";
+
+/**
+ * The statements of one kind of server, and what is in their replies. Each is built for a list of keys or rows, of
+ * which none is there twice and which is never empty; where order matters, they come in the order of their bytes.
+ *
+ * A record is there from its `set` until it is removed; whether it has expired is for the caller to look at, but where
+ * a statement says otherwise.
+ */
+export interface Dialect {
+  /** Of the backend, for errors. */
+  readonly name: string;
+  /** `atomic`: {@link get} says of each record whether its stamps are current. `apart`: a second statement tells. */
+  readonly stamps: Capabilities["stamps"];
+  /** How deep a JSON text may be nested for the server's JSON type. */
+  readonly mostNested: number;
+
+  /**
+   * The records that have not expired, without waiting for anybody: {@link RecordRow}. Without `values` no value
+   * travels.
+   */
+  get(keys: readonly Key[], values: boolean): Statement;
+
+  /** Inserts a row with nothing in it for each key that has none, in the order of the keys. */
+  insertMissing(table: Table, keys: readonly Key[]): Statement;
+  /**
+   * Locks the rows of keys, in the order of the keys, and reads them: {@link RecordRow}, {@link LockRow} or {@link
+   * FloorRow}, also of records that have expired and of rows with nothing in them.
+   */
+  lock(table: Table, keys: readonly Key[], how: LockHow): Statement;
+  /** The server's clock, and below what no grant may be: {@link Clock}. Run after the locks are held. */
+  clock(): Statement;
+
+  /** Writes records, in the order of the keys; what was there goes. An end that is counted from now is the server's. */
+  set(rows: readonly SetRow[]): Statement;
+  /** Gives records that are there another end. */
+  touch(rows: readonly EndRow[]): Statement;
+  /** Writes locks whose rows are there. */
+  setLocks(rows: readonly SavedLock[]): Statement;
+  /** Writes floors whose rows are there. */
+  setFloors(rows: readonly SavedFloor[]): Statement;
+  /** Removes rows; its reply counts them. */
+  remove(table: Table, keys: readonly Key[]): Statement;
+
+  /** Records of a range that have not expired, in the order of their keys: {@link RecordRow}. */
+  page(range: Range, values: boolean): Statement;
+  /** Locks of a range, in the order of their keys: {@link LockRow}. */
+  pageLocks(range: Range): Statement;
+
+  /**
+   * Removes at most `most` rows of a table whose time has come, and skips those that are locked; its reply counts them.
+   * Before locks are removed, the grant below which none may be is raised above theirs, in the same statement.
+   */
+  sweep(table: Table, most: number): Statement;
+
+  records(reply: Reply): readonly RecordRow[];
+  locks(reply: Reply): readonly LockRow[];
+  floors(reply: Reply): readonly FloorRow[];
+  time(reply: Reply): Clock;
+}
+
+export type Table = "records" | "locks" | "floors";
+
+export interface LockHow {
+  /** `write`: nobody else may lock the row. `read`: others may lock it to read it, too. */
+  readonly mode: "write" | "read";
+  /** Leaves out rows that somebody else has locked, instead of waiting for them. */
+  readonly skip: boolean;
+  /** Of records: whether their values are read. */
+  readonly values: boolean;
+}
+
+/** What is in the column `format`. */
+export const formats = {
+  bytes: 0,
+  text: 1,
+  /** Text that is the JSON of a state record, and that the server's JSON type can hold. */
+  json: 2,
+  /** Nothing yet: the row is there to be locked. */
+  nothing: 3,
+} as const;
+
+/** A record, as read. */
+export interface RecordRow {
+  /** See `keyId`. */
+  readonly id: string;
+  /** Whether nothing is in the row: it was inserted to be locked. */
+  readonly isEmpty: boolean;
+  readonly version: string;
+  /** Bytes are nobody else's. `""` where it was not asked for. */
+  readonly value: Payload;
+  /** In ms since 1970; Infinity for never. */
+  readonly end: number;
+  /** See `stampsText`. */
+  readonly stamps: string | undefined;
+  /** Whether all its stamps are current, where the statement tells. */
+  readonly isCurrent: boolean | undefined;
+}
+
+/** A lock, as read. */
+export interface LockRow {
+  readonly id: string;
+  /** JSON of a `PackedLock`; `""` where nothing is in the row. */
+  readonly body: string;
+}
+
+/** A fence floor, as read; one of the grant 0 is of a row with nothing in it. */
+export interface FloorRow {
+  readonly id: string;
+  readonly grant: number;
+  readonly n: number;
+  /** When it is kept no longer, in ms since 1970. */
+  readonly until: number;
+}
+
+export interface Clock {
+  /** Microseconds since 1970. */
+  readonly micros: number;
+  /** No grant of a lock that was forgotten is above. */
+  readonly forgotten: number;
+}
+
+/** A record to be written. */
+export interface SetRow {
+  readonly key: Key;
+  readonly version: string;
+  readonly format: 0 | 1 | 2;
+  readonly value: Payload;
+  /** Whole ms: since 1970 for `at`, from now for `in`. */
+  readonly end: { readonly at: number } | { readonly in: number } | undefined;
+  /** See `stampsText`. */
+  readonly stamps: string | undefined;
+}
+
+export interface EndRow {
+  readonly key: Key;
+  /** Whole ms since 1970; Infinity for never. */
+  readonly end: number;
+}
+
+export interface SavedLock {
+  readonly key: Key;
+  readonly body: string;
+  /** The highest grant ever given. */
+  readonly grant: number;
+  /** Whole ms since 1970. */
+  readonly keptUntil: number;
+}
+
+export interface SavedFloor {
+  readonly key: Key;
+  readonly grant: number;
+  readonly n: number;
+  /** Whole ms since 1970. */
+  readonly keptUntil: number;
+}
+
+/** Keys of a space that begin with `prefix`, behind `after`; at most `limit`. */
+export interface Range {
+  readonly space: Space;
+  readonly prefix: string;
+  readonly after: string | undefined;
+  readonly limit: number;
+}
