@@ -10,9 +10,10 @@ export interface SqlClient {
   read(statement: Statement, limit: Limit): Promise<Reply>;
   /**
    * Runs one statement as a transaction of its own. It waits for a locked row no longer than {@link lockMs}, and then
-   * fails as `"busy"`.
+   * fails as `"busy"`. `make` is asked for the statement once there is a connection, and it is sent at once; where it
+   * gives none, nothing is sent, and the result is undefined. What fails before it was asked has written nothing.
    */
-  write(statement: Statement, limit: Limit): Promise<Reply>;
+  write(make: () => Statement | undefined, limit: Limit): Promise<Reply | undefined>;
   /**
    * Lends a connection in a transaction of its own, at READ COMMITTED, in which no statement waits for a locked row
    * longer than {@link lockMs}. `lane: "renewals"` has connections that statements of other calls cannot keep busy.

@@ -14,8 +14,11 @@ export interface Dialect {
   readonly name: string;
   /** `atomic`: {@link get} says of each record whether its stamps are current. `apart`: a second statement tells. */
   readonly stamps: Capabilities["stamps"];
-  /** How deep a JSON text may be nested for the server's JSON type. */
-  readonly mostNested: number;
+  /**
+   * How deep a JSON text may be nested for the server's JSON type. Undefined where the server itself keeps what its
+   * JSON type cannot hold out of the column for it.
+   */
+  readonly mostNested: number | undefined;
 
   /**
    * The records that have not expired, without waiting for anybody: {@link RecordRow}. Without `values` no value
@@ -143,8 +146,6 @@ export interface EndRow {
 export interface SavedLock {
   readonly key: Key;
   readonly body: string;
-  /** The highest grant ever given. */
-  readonly grant: number;
   /** Whole ms since 1970. */
   readonly keptUntil: number;
 }

@@ -1,0 +1,208 @@
+import type { Key } from "../../base/keys.ts";
+import type { Payload } from "../../port/index.ts";
+import {
+  formats,
+  type Clock,
+  type Dialect,
+  type FloorRow,
+  type LockHow,
+  type LockRow,
+  type Range,
+  type RecordRow,
+  type SetRow,
+  type Table,
+} from "../sql/dialect.ts";
+import { bigintArray, bytesArray, smallintArray, textArray } from "./arrays.ts";
+
+/** Tables as statements name them. */
+export interface Names extends Readonly<Record<Table, string>> {
+  readonly meta: string;
+}
+
+/** Of UTF-8, no byte is as high. */
+const behindAll = Buffer.from([0xff]);
+
+/** Postgres, from version 12. Its tables are those of `migrations.ts`. */
+export function postgresDialect(names: Names): Dialect {
+  const { records, locks, floors, meta } = names;
+  const tables: Readonly<Record<Table, string>> = { records, locks, floors };
+  // A moment in microseconds, of the call and not of the statement or transaction, as an integer: no time zone matters.
+  const micros = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
+  const now = "(extract(epoch from clock_timestamp()) * 1000)";
+  const isLive = (row: string): string => `(${row}.expires_at IS NULL OR ${row}.expires_at > ${now})`;
+
+  // Text comes as text, but for one with a NUL, which the server's type for text does not take.
+  const isPlain = "r.format = 2 OR r.format = 1 AND position('\\x00'::bytea IN r.value) = 0";
+  const withValue =
+    `CASE WHEN ${isPlain} THEN convert_from(r.value, 'UTF8') END, ` +
+    `CASE WHEN NOT (${isPlain}) AND r.format < 3 THEN r.value END`;
+  const named = "encode(r.space, 'escape'), encode(r.key, 'escape')";
+  const columnsOf = (values: boolean): string =>
+    `${named}, r.format, encode(r.version, 'escape'), ${values ? withValue : "NULL, NULL"}, ` +
+    "r.expires_at, convert_from(r.stamps, 'UTF8')";
+  const isCurrent =
+    "(r.stamps IS NULL OR NOT EXISTS (SELECT FROM json_array_elements(convert_from(r.stamps, 'UTF8')::json) s " +
+    `WHERE NOT EXISTS (SELECT FROM ${records} t WHERE t.space = decode(s->>0, 'hex') ` +
+    `AND t.key = decode(s->>1, 'hex') AND t.version = decode(s->>2, 'hex') AND ${isLive("t")})))`;
+  const asked = "unnest($1::bytea[], $2::bytea[]) u(space, key)";
+  const same = "r.space = u.space AND r.key = u.key";
+
+  const getText = (values: boolean): string =>
+    `SELECT ${columnsOf(values)}, ${isCurrent} FROM ${asked} JOIN ${records} r ON ${same} WHERE ${isLive("r")}`;
+  const gets = { with: getText(true), without: getText(false) };
+
+  const missing = (table: Table, columns: string, values: string): string =>
+    `INSERT INTO ${tables[table]} (space, key, ${columns}) SELECT u.space, u.key, ${values} FROM ${asked} ` +
+    `WHERE NOT EXISTS (SELECT FROM ${tables[table]} r WHERE ${same}) ORDER BY u.space, u.key ON CONFLICT DO NOTHING`;
+  const inserts: Readonly<Record<Table, string>> = {
+    records: missing("records", "version, format, value", `''::bytea, ${formats.nothing}, ''::bytea`),
+    locks: missing("locks", "body, kept_until", "'', 0"),
+    floors: missing("floors", "grant_no, n, kept_until", "0, 0, 0"),
+  };
+  const lockColumns = { locks: `${named}, r.body`, floors: `${named}, r.grant_no, r.n, r.kept_until` };
+  const lockText = (table: Table, { mode, skip, values }: LockHow): string =>
+    `SELECT ${table === "records" ? columnsOf(values) : lockColumns[table]} ` +
+    `FROM ${asked} JOIN ${tables[table]} r ON ${same} ORDER BY r.space, r.key ` +
+    `FOR ${mode === "write" ? "UPDATE" : "SHARE"} OF r${skip ? " SKIP LOCKED" : ""}`;
+
+  const set =
+    `INSERT INTO ${records} AS r (space, key, version, format, value, expires_at, stamps) ` +
+    "SELECT u.space, u.key, u.version, u.format, u.value, " +
+    `CASE WHEN u.ttl IS NULL THEN u.ends ELSE ceil(${now} + u.ttl)::bigint END, u.stamps ` +
+    "FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::smallint[], $5::bytea[], $6::bigint[], $7::bigint[], " +
+    "$8::bytea[]) u(space, key, version, format, value, ends, ttl, stamps) ORDER BY u.space, u.key " +
+    "ON CONFLICT (space, key) DO UPDATE SET version = excluded.version, format = excluded.format, " +
+    "value = excluded.value, expires_at = excluded.expires_at, stamps = excluded.stamps";
+  const touch =
+    `UPDATE ${records} r SET expires_at = u.ends ` +
+    `FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) u(space, key, ends) WHERE ${same}`;
+  const setLocks =
+    `UPDATE ${locks} r SET body = u.body, kept_until = u.kept ` +
+    `FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::bigint[]) u(space, key, body, kept) WHERE ${same}`;
+  const setFloors =
+    `UPDATE ${floors} r SET grant_no = u.grant_no, n = u.n, kept_until = u.kept FROM unnest($1::bytea[], ` +
+    `$2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) u(space, key, grant_no, n, kept) WHERE ${same}`;
+  const removes = (table: Table): string => `DELETE FROM ${tables[table]} r USING ${asked} WHERE ${same}`;
+  const clock = `SELECT ${micros}, (SELECT value FROM ${meta} WHERE name = 'forgotten')`;
+
+  const inRange = "r.space = $1 AND r.key >= $2 AND r.key < $3";
+  const pageText = (values: boolean): string =>
+    `SELECT ${columnsOf(values)} FROM ${records} r WHERE ${inRange} AND ${isLive("r")} ORDER BY r.key LIMIT $4`;
+  const pages = { with: pageText(true), without: pageText(false) };
+  const pageLocks = `SELECT ${named}, r.body FROM ${locks} r WHERE ${inRange} ORDER BY r.key LIMIT $4`;
+
+  const over = (table: Table): string => {
+    const end = table === "records" ? "expires_at" : "kept_until";
+    return (
+      `DELETE FROM ${tables[table]} r USING (SELECT space, key FROM ${tables[table]} WHERE ${end} <= ${now} ` +
+      `LIMIT $1 FOR UPDATE SKIP LOCKED) u WHERE ${same}`
+    );
+  };
+  const sweeps: Readonly<Record<Table, string>> = {
+    records: over("records"),
+    floors: over("floors"),
+    locks:
+      `WITH gone AS (${over("locks")} RETURNING substring(r.body from '^\\[(\\d+)')::bigint AS last) ` +
+      `INSERT INTO ${meta} AS m (name, value) SELECT 'forgotten', max(last)::text FROM gone HAVING count(last) > 0 ` +
+      "ON CONFLICT (name) DO UPDATE SET value = greatest(m.value::bigint, excluded.value::bigint)::text",
+  };
+
+  return {
+    name: "postgres",
+    stamps: "atomic",
+    mostNested: undefined,
+    get: (keys, values) => ({ text: values ? gets.with : gets.without, values: namesOf(keys) }),
+    insertMissing: (table, keys) => ({ text: inserts[table], values: namesOf(keys) }),
+    lock: (table, keys, how) => ({ text: lockText(table, how), values: namesOf(keys) }),
+    clock: () => ({ text: clock, values: [] }),
+    set: (rows) => ({ text: set, values: [...namesOf(rows.map(({ key }) => key)), ...setColumns(rows)] }),
+    touch: (rows) => ({
+      text: touch,
+      values: [
+        ...namesOf(rows.map(({ key }) => key)),
+        bigintArray(rows.map(({ end }) => (end === Infinity ? undefined : end))),
+      ],
+    }),
+    setLocks: (rows) => ({
+      text: setLocks,
+      values: [
+        ...namesOf(rows.map(({ key }) => key)),
+        textArray(rows.map(({ body }) => body)),
+        bigintArray(rows.map(({ keptUntil }) => keptUntil)),
+      ],
+    }),
+    setFloors: (rows) => ({
+      text: setFloors,
+      values: [
+        ...namesOf(rows.map(({ key }) => key)),
+        bigintArray(rows.map(({ grant }) => grant)),
+        bigintArray(rows.map(({ n }) => n)),
+        bigintArray(rows.map(({ keptUntil }) => keptUntil)),
+      ],
+    }),
+    remove: (table, keys) => ({ text: removes(table), values: namesOf(keys) }),
+    page: (range, values) => ({ text: values ? pages.with : pages.without, values: rangeOf(range) }),
+    pageLocks: (range) => ({ text: pageLocks, values: rangeOf(range) }),
+    sweep: (table, most) => ({ text: sweeps[table], values: [most] }),
+    records: ({ rows }) => rows.map(recordOf),
+    locks: ({ rows }) => rows.map((row): LockRow => ({ id: idOf(row), body: row[2] as string })),
+    floors: ({ rows }) => rows.map(floorOf),
+    time: ({ rows: [row] }): Clock => ({ micros: Number(row?.[0]), forgotten: Number(row?.[1] ?? 0) }),
+  };
+}
+
+function namesOf(keys: readonly Key[]): [Buffer, Buffer] {
+  return [bytesArray(keys.map(({ space }) => space.id)), bytesArray(keys.map(({ key }) => key))];
+}
+
+function setColumns(rows: readonly SetRow[]): unknown[] {
+  return [
+    bytesArray(rows.map(({ version }) => version)),
+    smallintArray(rows.map(({ format }) => format)),
+    bytesArray(rows.map(({ value }) => value)),
+    bigintArray(rows.map(({ end }) => (end && "at" in end ? end.at : undefined))),
+    bigintArray(rows.map(({ end }) => (end && "in" in end ? end.in : undefined))),
+    bytesArray(rows.map(({ stamps }) => stamps)),
+  ];
+}
+
+function rangeOf({ space, prefix, after, limit }: Range): unknown[] {
+  const first = after === undefined ? prefix : `${after}\0`;
+  return [Buffer.from(space.id), Buffer.from(first), Buffer.concat([Buffer.from(prefix), behindAll]), limit];
+}
+
+function recordOf(row: readonly unknown[]): RecordRow {
+  const [, , format, version, text, bytes, end, stamps, isCurrent] = row;
+  return {
+    id: idOf(row),
+    isEmpty: format === formats.nothing,
+    version: unescaped(version as string),
+    value: valueOf(format as number, text as string | null, bytes as Buffer | null),
+    end: end === null ? Infinity : Number(end),
+    stamps: (stamps as string | null) ?? undefined,
+    isCurrent: isCurrent as boolean | undefined,
+  };
+}
+
+function valueOf(format: number, text: string | null, bytes: Buffer | null): Payload {
+  if (text !== null) return text;
+  if (bytes === null) return "";
+  return format === formats.bytes ? new Uint8Array(bytes) : bytes.toString();
+}
+
+function floorOf(row: readonly unknown[]): FloorRow {
+  return { id: idOf(row), grant: Number(row[2]), n: Number(row[3]), until: Number(row[4]) };
+}
+
+function idOf(row: readonly unknown[]): string {
+  return unescaped(row[0] as string) + unescaped(row[1] as string);
+}
+
+/** Undoes the server's `escape` of bytes that are UTF-8: `\\` for a backslash, three octal digits for what is no ASCII. */
+function unescaped(text: string): string {
+  if (!text.includes("\\")) return text;
+  const bytes = text.replaceAll(/\\(\\|[0-7]{3})/g, (_, code: string) =>
+    code === "\\" ? code : String.fromCharCode(Number.parseInt(code, 8)),
+  );
+  return Buffer.from(bytes, "latin1").toString();
+}
