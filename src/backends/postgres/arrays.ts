@@ -1,6 +1,6 @@
 /*
- * Arrays as parameters, in the server's binary format: the driver sends a Buffer as it is, where it would write an array
- * as text, bytes in hexadecimal digits.
+ * Arrays as parameters, in the server's binary format: the driver sends a Buffer as it is, where it would write an
+ * array as text, bytes in hexadecimal digits.
  *
  * Header: dimensions, whether there are nulls, type; then of the one dimension its length and first index. Each element
  * follows its length, which is -1 for NULL. All are 32 bits.

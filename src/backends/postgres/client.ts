@@ -73,10 +73,15 @@ class PostgresClient implements SqlClient {
     }
   }
 
-  async write(statement: Statement, limit: Limit): Promise<Reply> {
+  async write(make: () => Statement | undefined, limit: Limit): Promise<Reply | undefined> {
     const transaction = await this.transaction(limit, "calls");
+    const statement = make();
+    if (!statement) {
+      transaction.rollback();
+      return undefined;
+    }
     const [reply] = await transaction.commit([statement]);
-    return reply as Reply;
+    return reply;
   }
 
   async transaction({ deadline }: Limit, lane: LaneName): Promise<SqlTransaction> {

@@ -12,18 +12,14 @@ import {
   type SetRow,
   type Table,
 } from "../sql/dialect.ts";
+import type { TableNames } from "../sql/identifiers.ts";
 import { bigintArray, bytesArray, smallintArray, textArray } from "./arrays.ts";
-
-/** Tables as statements name them. */
-export interface Names extends Readonly<Record<Table, string>> {
-  readonly meta: string;
-}
 
 /** Of UTF-8, no byte is as high. */
 const behindAll = Buffer.from([0xff]);
 
 /** Postgres, from version 12. Its tables are those of `migrations.ts`. */
-export function postgresDialect(names: Names): Dialect {
+export function postgresDialect(names: TableNames): Dialect {
   const { records, locks, floors, meta } = names;
   const tables: Readonly<Record<Table, string>> = { records, locks, floors };
   // A moment in microseconds, of the call and not of the statement or transaction, as an integer: no time zone matters.
@@ -56,7 +52,7 @@ export function postgresDialect(names: Names): Dialect {
     `WHERE NOT EXISTS (SELECT FROM ${tables[table]} r WHERE ${same}) ORDER BY u.space, u.key ON CONFLICT DO NOTHING`;
   const inserts: Readonly<Record<Table, string>> = {
     records: missing("records", "version, format, value", `''::bytea, ${formats.nothing}, ''::bytea`),
-    locks: missing("locks", "body, kept_until", "'', 0"),
+    locks: missing("locks", "body, grant_no, kept_until", "'', 0, 0"),
     floors: missing("floors", "grant_no, n, kept_until", "0, 0, 0"),
   };
   const lockColumns = { locks: `${named}, r.body`, floors: `${named}, r.grant_no, r.n, r.kept_until` };
@@ -77,8 +73,8 @@ export function postgresDialect(names: Names): Dialect {
     `UPDATE ${records} r SET expires_at = u.ends ` +
     `FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) u(space, key, ends) WHERE ${same}`;
   const setLocks =
-    `UPDATE ${locks} r SET body = u.body, kept_until = u.kept ` +
-    `FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::bigint[]) u(space, key, body, kept) WHERE ${same}`;
+    `UPDATE ${locks} r SET body = u.body, grant_no = u.grant_no, kept_until = u.kept FROM unnest($1::bytea[], ` +
+    `$2::bytea[], $3::text[], $4::bigint[], $5::bigint[]) u(space, key, body, grant_no, kept) WHERE ${same}`;
   const setFloors =
     `UPDATE ${floors} r SET grant_no = u.grant_no, n = u.n, kept_until = u.kept FROM unnest($1::bytea[], ` +
     `$2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) u(space, key, grant_no, n, kept) WHERE ${same}`;
@@ -102,8 +98,8 @@ export function postgresDialect(names: Names): Dialect {
     records: over("records"),
     floors: over("floors"),
     locks:
-      `WITH gone AS (${over("locks")} RETURNING substring(r.body from '^\\[(\\d+)')::bigint AS last) ` +
-      `INSERT INTO ${meta} AS m (name, value) SELECT 'forgotten', max(last)::text FROM gone HAVING count(last) > 0 ` +
+      `WITH gone AS (${over("locks")} RETURNING r.grant_no) ` +
+      `INSERT INTO ${meta} AS m (name, value) SELECT 'forgotten', max(grant_no)::text FROM gone HAVING count(*) > 0 ` +
       "ON CONFLICT (name) DO UPDATE SET value = greatest(m.value::bigint, excluded.value::bigint)::text",
   };
 
@@ -128,6 +124,7 @@ export function postgresDialect(names: Names): Dialect {
       values: [
         ...namesOf(rows.map(({ key }) => key)),
         textArray(rows.map(({ body }) => body)),
+        bigintArray(rows.map(({ grant }) => grant)),
         bigintArray(rows.map(({ keptUntil }) => keptUntil)),
       ],
     }),
@@ -198,7 +195,7 @@ function idOf(row: readonly unknown[]): string {
   return unescaped(row[0] as string) + unescaped(row[1] as string);
 }
 
-/** Undoes the server's `escape` of bytes that are UTF-8: `\\` for a backslash, three octal digits for what is no ASCII. */
+/** Undoes the server's `escape` of UTF-8: a backslash is doubled, or stands before three octal digits of a byte. */
 function unescaped(text: string): string {
   if (!text.includes("\\")) return text;
   const bytes = text.replaceAll(/\\(\\|[0-7]{3})/g, (_, code: string) =>

@@ -146,6 +146,8 @@ export interface EndRow {
 export interface SavedLock {
   readonly key: Key;
   readonly body: string;
+  /** The highest ever given. */
+  readonly grant: number;
   /** Whole ms since 1970. */
   readonly keptUntil: number;
 }
