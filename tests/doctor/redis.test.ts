@@ -7,7 +7,7 @@ import type { RedisOptions } from "../support/redis/configuration.ts";
 import { everyKind, lacks } from "../support/redis/kinds.ts";
 import { startSentinel } from "../support/redis/sentinel.ts";
 import { startRedis, type RedisServer } from "../support/redis/server.ts";
-import { until } from "../support/redis/until.ts";
+import { until } from "../support/servers/until.ts";
 import { report } from "./support/doctor.ts";
 
 // On real servers: that what is said of settings is what these servers mean by them.

@@ -10,7 +10,7 @@ import { startCluster, type RedisCluster } from "../support/redis/cluster.ts";
 import { lacks } from "../support/redis/kinds.ts";
 import { startSentinel } from "../support/redis/sentinel.ts";
 import { startRedis, type RedisServer } from "../support/redis/server.ts";
-import { until } from "../support/redis/until.ts";
+import { until } from "../support/servers/until.ts";
 import { doctor, report } from "./support/doctor.ts";
 
 const skip = lacks("redis");

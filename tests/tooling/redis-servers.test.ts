@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { connect } from "node:net";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { startCluster } from "../support/redis/cluster.ts";
 import { everyKind, lacks } from "../support/redis/kinds.ts";
 import { startSentinel } from "../support/redis/sentinel.ts";
 import { startRedis } from "../support/redis/server.ts";
-import { until } from "../support/redis/until.ts";
+import { until } from "../support/servers/until.ts";
 import { sendOnce } from "../support/redis/wire.ts";
 
 for (const kind of everyKind) {
@@ -92,34 +88,3 @@ void test("sentinels make the replica the primary", { skip: lacks("redis") }, as
     await group.stop();
   }
 });
-
-for (const [how, argument] of [
-  ["ends by itself", "leave"],
-  ["is killed, its server paused", "stay"],
-] as const) {
-  void test(`no server outlives a process that ${how}`, { skip: lacks("redis") }, async () => {
-    const program = fileURLToPath(new URL("programs/server-owner.ts", import.meta.url));
-    const owner = spawn(process.execPath, [program, argument], { stdio: ["ignore", "pipe", "inherit"] });
-    const exit = once(owner, "exit");
-    const [line] = (await once(owner.stdout, "data")) as [Buffer];
-    const { port, folder } = JSON.parse(line.toString()) as { port: number; folder: string };
-    if (argument === "stay") {
-      assert.equal(await isOpen(port), true);
-      owner.kill("SIGKILL");
-    }
-    await exit;
-    await until("the server to end", async () => !(await isOpen(port)) && !existsSync(folder), 5_000);
-  });
-}
-
-async function isOpen(port: number): Promise<boolean> {
-  const socket = connect({ host: "127.0.0.1", port });
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    return false; // refused: nobody listens
-  } finally {
-    socket.destroy();
-  }
-}

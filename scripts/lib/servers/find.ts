@@ -40,26 +40,33 @@ export interface Wanted {
   };
 }
 
-const found = new Map<string, ServerProgram>();
+const programs = new Map<string, ServerProgram>();
 
 /** The program of a kind: of the machine where it is new enough, else of the cache. Undefined where there is none. */
 export function findProgram(kind: string, wanted: Wanted): ServerProgram | undefined {
-  const known = found.get(kind);
+  const known = programs.get(kind);
   if (known) return known;
   for (const { root, file } of candidates(wanted)) {
     const command = commandOf(root, file, wanted);
     const version = versionOf(command, wanted);
     if (version === undefined) continue;
     const program: ServerProgram = { kind, version, command, root };
-    found.set(kind, program);
+    programs.set(kind, program);
     return program;
   }
   return undefined;
 }
 
-/** How to run another file of the program's package, named as in {@link Wanted.file}, as the server itself is run. */
-export function commandBeside({ root }: ServerProgram, file: string, wanted: Wanted): Command {
-  return commandOf(root, path.join(root, file), wanted);
+/**
+ * How to run another program of the package, named as in {@link Wanted.file}. It is for programs that start one another: of a root
+ * that has a loader of its own, they run within that root, and see the files there alone.
+ */
+export function findTool({ root, command }: ServerProgram, wanted: Wanted, file: string): Command {
+  const [server = ""] = command.slice(-1);
+  const beside = path.join(path.dirname(realpathSync(server)), path.basename(file));
+  const tool = [beside, ...installed(file), path.join(root, file)].find((one) => existsSync(one)) ?? file;
+  if (root === "/" || loaderOf(root) === undefined) return commandOf(root, tool, wanted);
+  return ["unshare", ...disguise(wanted), "--root", root, path.join("/", path.relative(root, tool))];
 }
 
 /** Such as `"mysqld 8.0 or newer"`. */
@@ -73,36 +80,55 @@ interface Candidate {
 }
 
 function candidates({ file, debian }: Wanted): Candidate[] {
-  const folders = (process.env["PATH"] ?? "").split(path.delimiter).filter((folder) => path.isAbsolute(folder));
-  const installed = [...folders.map((folder) => path.join(folder, path.basename(file))), path.join("/", file)];
   const root = debian ? path.join(serverCache, debian.folder) : undefined;
   return [
-    ...installed.map((one): Candidate => ({ root: "/", file: one })),
+    ...installed(file).map((one): Candidate => ({ root: "/", file: one })),
     ...(root === undefined ? [] : [{ root, file: path.join(root, file) }]),
   ].filter((one) => existsSync(one.file));
 }
 
-function commandOf(root: string, file: string, { refusesRoot }: Wanted): Command {
-  const disguise =
-    refusesRoot === true && userInfo().uid === 0 ? ["unshare", "--user", "--map-user=65534", "--map-group=65534"] : [];
-  const command = [...disguise, ...(root === "/" ? [] : loading(root)), root === "/" ? realpathSync(file) : file];
-  return command as [string, ...string[]];
+/** Where a program may be that is installed. */
+function installed(file: string): string[] {
+  const folders = (process.env["PATH"] ?? "").split(path.delimiter).filter((folder) => path.isAbsolute(folder));
+  return [...folders.map((folder) => path.join(folder, path.basename(file))), path.join("/", file)];
 }
+
+function commandOf(root: string, file: string, wanted: Wanted): Command {
+  const user = disguise(wanted);
+  const [first, ...rest] = root === "/" ? [file] : [...loading(root), file];
+  return user.length === 0 ? [first, ...rest] : ["unshare", ...user, first, ...rest];
+}
+
+/** Settings of `unshare`. Nobody is the one user that every root knows. */
+function disguise({ refusesRoot }: Wanted): string[] {
+  return refusesRoot === true && userInfo().uid === 0
+    ? ["--user", `--map-user=${nobody}`, `--map-group=${nobody}`]
+    : [];
+}
+
+const nobody = 65_534;
 
 /** What runs a program below another root: that root's own loader and libraries where it has them, else this machine's. */
 function loading(root: string): string[] {
-  const libraries = ["usr/lib", "lib"]
+  const search = librariesOf(root).join(":");
+  const loader = loaderOf(root);
+  return loader === undefined ? ["/usr/bin/env", `LD_LIBRARY_PATH=${search}`] : [loader, "--library-path", search];
+}
+
+function loaderOf(root: string): string | undefined {
+  return librariesOf(root)
+    .flatMap((folder) => readdirSync(folder).map((name) => path.join(folder, name)))
+    .find((file) => path.basename(file).startsWith("ld-linux-"));
+}
+
+function librariesOf(root: string): string[] {
+  const found = ["usr/lib", "lib"]
     .map((folder) => path.join(root, folder))
     .filter((folder) => existsSync(folder))
     .flatMap((folder) => readdirSync(folder).map((name) => path.join(folder, name)))
     .filter((folder) => path.basename(folder).includes("-linux-"))
     .map((folder) => realpathSync(folder)); // one may be a link to the other
-  const search = [...new Set(libraries)].join(":");
-  for (const folder of libraries) {
-    const loader = readdirSync(folder).find((name) => name.startsWith("ld-linux-"));
-    if (loader !== undefined) return [path.join(folder, loader), "--library-path", search];
-  }
-  return ["/usr/bin/env", `LD_LIBRARY_PATH=${search}`];
+  return [...new Set(found)];
 }
 
 function versionOf(command: Command, { says, version: oldest, alone }: Wanted): string | undefined {

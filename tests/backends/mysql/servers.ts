@@ -1,9 +1,9 @@
 import { findProgram, type ServerProgram, type Wanted } from "../../../scripts/lib/servers/find.ts";
 
 /** What can be started: the MariaDB of Debian stable, and a MySQL of now. */
-export type ServerKind = "mariadb" | "mysql";
+export type MysqlKind = "mariadb" | "mysql";
 
-export const wanted: Readonly<Record<ServerKind, Wanted>> = {
+export const wanted: Readonly<Record<MysqlKind, Wanted>> = {
   mariadb: {
     file: "usr/sbin/mariadbd",
     says: /\bVer ([\d.]+)-MariaDB/,
@@ -20,6 +20,6 @@ export const wanted: Readonly<Record<ServerKind, Wanted>> = {
 };
 
 /** The program of a kind, where it is there. */
-export function findServer(kind: ServerKind): ServerProgram | undefined {
+export function findServer(kind: MysqlKind): ServerProgram | undefined {
   return findProgram(kind, wanted[kind]);
 }

@@ -13,7 +13,7 @@ import { PendingCallers } from "../../../src/backends/common/pending.ts";
 import type { Group, Operation, Outcome } from "../../../src/port/index.ts";
 import { lock, okOf, record, type Client } from "../../../src/testing/port/client.ts";
 import type { RedisServer } from "../../support/redis/server.ts";
-import { until } from "../../support/redis/until.ts";
+import { until } from "../../support/servers/until.ts";
 import { clusterClients } from "./support/cluster-clients.ts";
 import { FakeRouter } from "./support/fake-router.ts";
 

@@ -5,7 +5,7 @@ import { drawId } from "../../../src/base/ids.ts";
 import { space } from "../../../src/base/keys.ts";
 import type { Backend, Session, Signal } from "../../../src/port/index.ts";
 import { startCluster, type RedisCluster } from "../../support/redis/cluster.ts";
-import { until } from "../../support/redis/until.ts";
+import { until } from "../../support/servers/until.ts";
 
 const records = space("state", "", "records");
 const flagsNeeded = ["$", "K", "e", "g", "x"];

@@ -9,7 +9,7 @@ import { connect, type Holdfast } from "../../../src/entries/index.ts";
 import { misbehavingBackend, type Fault } from "../../../src/entries/testing.ts";
 import { FaultProxy } from "../../support/fault-proxy.ts";
 import { shared } from "../../support/redis/shared.ts";
-import { until } from "../../support/redis/until.ts";
+import { until } from "../../support/servers/until.ts";
 
 /** Instances that share data of their own and miss what the fault makes them miss. */
 async function instances(t: TestContext, count: number, fault: Fault, url?: string): Promise<readonly Holdfast[]> {

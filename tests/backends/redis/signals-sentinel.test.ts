@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { connect, type Change } from "../../../src/entries/index.ts";
 import { startSentinel } from "../../support/redis/sentinel.ts";
-import { until } from "../../support/redis/until.ts";
+import { until } from "../../support/servers/until.ts";
 
 it("after a failover the new master has the flags, a watch is told of the gap, and waiters get their lock", async (t) => {
   const group = await startSentinel({ kind: "redis", appendonly: "everysec" });

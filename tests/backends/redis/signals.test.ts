@@ -13,7 +13,7 @@ import type { Signal } from "../../../src/port/index.ts";
 import { connect } from "../../../src/entries/index.ts";
 import type { RedisOptions } from "../../support/redis/configuration.ts";
 import { startRedis, type RedisServer } from "../../support/redis/server.ts";
-import { until } from "../../support/redis/until.ts";
+import { until } from "../../support/servers/until.ts";
 
 const records = space("state", "svc", "records");
 const key = (name: string): string => `hf:state:svc:records{${name}}`;

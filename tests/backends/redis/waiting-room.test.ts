@@ -7,7 +7,7 @@ import { RedisStateStore } from "../../../src/entries/redis.ts";
 import type { Backend, ExecuteCall, Group, Outcome } from "../../../src/port/index.ts";
 import { record } from "../../../src/testing/port/client.ts";
 import { FaultProxy } from "../../support/fault-proxy.ts";
-import { freePorts } from "../../support/redis/ports.ts";
+import { freePorts } from "../../support/servers/ports.ts";
 import { RedisServer, startRedis } from "../../support/redis/server.ts";
 
 const full = /calls wait for one already/;

@@ -1,9 +1,9 @@
 import { makeCertificate, type Certificate } from "./certificate.ts";
 import type { RedisOptions } from "./configuration.ts";
-import { freeNodePorts } from "./ports.ts";
+import { freeNodePorts } from "../servers/ports.ts";
 import { isReplicating } from "./sentinel.ts";
 import { RedisServer } from "./server.ts";
-import { until } from "./until.ts";
+import { until } from "../servers/until.ts";
 
 const slots = 16_384;
 const primaries = 3;

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { makeCertificate } from "./certificate.ts";
 import type { RedisOptions } from "./configuration.ts";
-import { freePorts } from "./ports.ts";
+import { freePorts } from "../servers/ports.ts";
 import { RedisServer } from "./server.ts";
-import { until } from "./until.ts";
+import { until } from "../servers/until.ts";
 
 /** A primary, a replica, and three sentinels that watch over them. */
 export class SentinelGroup {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { systemTime, type Time } from "../../../../src/base/time.ts";
 import { startCluster, type RedisCluster } from "../../../support/redis/cluster.ts";
-import { until } from "../../../support/redis/until.ts";
+import { until } from "../../../support/servers/until.ts";
 import { Heard, Routers, soon } from "./support.ts";
 
 const routers = new Routers();

@@ -3,7 +3,7 @@ import { after, afterEach, before, describe, it } from "node:test";
 import { startCluster, type RedisCluster } from "../../../support/redis/cluster.ts";
 import { startRedis, type RedisServer } from "../../../support/redis/server.ts";
 import { RedisFailure, type Router } from "../../../../src/backends/redis/router.ts";
-import { until } from "../../../support/redis/until.ts";
+import { until } from "../../../support/servers/until.ts";
 import { failure, Heard, rejectsWith, Routers, soon } from "./support.ts";
 
 const password = "s3cret";

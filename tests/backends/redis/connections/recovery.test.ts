@@ -6,7 +6,7 @@ import { createClient } from "redis";
 import { FaultProxy } from "../../../support/fault-proxy.ts";
 import { isReplicating, startSentinel } from "../../../support/redis/sentinel.ts";
 import { startRedis, type RedisServer } from "../../../support/redis/server.ts";
-import { until } from "../../../support/redis/until.ts";
+import { until } from "../../../support/servers/until.ts";
 import { connect, isHoldfastError, type Duration, type Holdfast } from "../../../../src/entries/index.ts";
 import { fromIoredis, redis, type RedisOptions } from "../../../../src/entries/redis.ts";
 

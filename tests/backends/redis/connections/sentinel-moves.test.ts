@@ -10,7 +10,7 @@ import type { Dial, Wire } from "../../../../src/backends/redis/connections/wire
 import type { Reply } from "../../../../src/backends/redis/router.ts";
 import { startSentinel, type SentinelGroup } from "../../../support/redis/sentinel.ts";
 import { startRedis, type RedisServer } from "../../../support/redis/server.ts";
-import { until } from "../../../support/redis/until.ts";
+import { until } from "../../../support/servers/until.ts";
 import { command, Heard, Routers, soon } from "./support.ts";
 
 const connectTimeout = 5_000;

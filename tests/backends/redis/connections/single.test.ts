@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, after, before, describe, it } from "node:test";
 import path from "node:path";
 import { startRedis, type RedisServer } from "../../../support/redis/server.ts";
-import { until } from "../../../support/redis/until.ts";
+import { until } from "../../../support/servers/until.ts";
 import { FaultProxy } from "../../../support/fault-proxy.ts";
 import { command, failure, fasterTime, Heard, rejectsWith, Routers, soon } from "./support.ts";
 

@@ -3,7 +3,7 @@ import { after, afterEach, before, describe, it } from "node:test";
 import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
 import { startSentinel, type SentinelGroup } from "../../../support/redis/sentinel.ts";
 import { startRedis, type RedisServer } from "../../../support/redis/server.ts";
-import { until } from "../../../support/redis/until.ts";
+import { until } from "../../../support/servers/until.ts";
 import { command, Heard, rejectsWith, Routers, soon } from "./support.ts";
 
 const user = "user app on >app-secret ~* &* +@all";

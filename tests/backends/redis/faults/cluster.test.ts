@@ -4,7 +4,7 @@ import { runRound } from "../../../chaos/support/round.ts";
 import { startCluster, type RedisCluster } from "../../../support/redis/cluster.ts";
 import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
 import { isReplicating } from "../../../support/redis/sentinel.ts";
-import { until } from "../../../support/redis/until.ts";
+import { until } from "../../../support/servers/until.ts";
 
 // The keys of the workload, each its own tag: the slots that something happens in.
 const keys = ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "g0", "g1", "g2", "g3"];

@@ -6,7 +6,7 @@ import { FaultProxy } from "../../../support/fault-proxy.ts";
 import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
 import { hasCaughtUp, startSentinel } from "../../../support/redis/sentinel.ts";
 import type { RedisServer } from "../../../support/redis/server.ts";
-import { until } from "../../../support/redis/until.ts";
+import { until } from "../../../support/servers/until.ts";
 import { sendAll } from "../../../support/redis/wire.ts";
 
 /** Whom the clients are, apart from the servers, which need no password among each other. */

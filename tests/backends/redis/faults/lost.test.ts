@@ -6,7 +6,7 @@ import { startCluster } from "../../../support/redis/cluster.ts";
 import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
 import { hasCaughtUp, isReplicating, startSentinel } from "../../../support/redis/sentinel.ts";
 import type { RedisServer } from "../../../support/redis/server.ts";
-import { until } from "../../../support/redis/until.ts";
+import { until } from "../../../support/servers/until.ts";
 
 /** Servers whose primary for the key `k` can be lost with what its replica has not heard of. */
 interface Group {

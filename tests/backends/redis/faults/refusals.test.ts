@@ -5,7 +5,7 @@ import { connect, isHoldfastError, type Holdfast, type HoldfastEvents } from "..
 import { wanted } from "../servers.ts";
 import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
 import { startRedis, type RedisServer } from "../../../support/redis/server.ts";
-import { until } from "../../../support/redis/until.ts";
+import { until } from "../../../support/servers/until.ts";
 
 interface Refusal {
   /** Has the server refuse commands. */

@@ -4,7 +4,7 @@ import type { Deed } from "../../../chaos/support/nemesis.ts";
 import { runRound } from "../../../chaos/support/round.ts";
 import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
 import { isReplicating, startSentinel, type SentinelGroup } from "../../../support/redis/sentinel.ts";
-import { until } from "../../../support/redis/until.ts";
+import { until } from "../../../support/servers/until.ts";
 
 /** Kills the primary, and brings it back: at once, still a primary by its own account, or when another has its place. */
 function killPrimary(group: SentinelGroup, back: "at once" | "later"): Deed {

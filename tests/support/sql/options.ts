@@ -1,0 +1,11 @@
+/** What a server that speaks SQL is started with. */
+export interface SqlOptions<Kind extends string> {
+  readonly kind: Kind;
+  /** Each commit is on disk before it is acknowledged. Default: it outlives the server's death, not the machine's. */
+  readonly flushes?: boolean;
+  /** More settings by their names in the server's configuration, such as `{ timezone: "Asia/Kolkata" }`. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** A row of a reply, by the names of its columns. */
+export type Row = Readonly<Record<string, unknown>>;

@@ -1,0 +1,119 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import path from "node:path";
+import { promisify } from "node:util";
+import { Client } from "pg";
+import { findTool, type ServerProgram } from "../../../scripts/lib/servers/find.ts";
+import { findServer, wanted, type PostgresKind } from "../../backends/postgres/servers.ts";
+import { freePorts } from "../servers/ports.ts";
+import { present, TestServer } from "../servers/server.ts";
+import type { Row, SqlOptions } from "./options.ts";
+import { freshData } from "./template.ts";
+
+const run = promisify(execFile);
+
+/** One running Postgres with the user `postgres`, who needs no password, and the database `postgres`. */
+export class PostgresServer extends TestServer {
+  declare readonly kind: PostgresKind;
+
+  static async start({ kind, flushes = false, settings = {} }: SqlOptions<PostgresKind>): Promise<PostgresServer> {
+    const program = present(findServer(kind), kind);
+    const [port = 0] = await freePorts(1);
+    const server = new PostgresServer(program, port);
+    const all: Readonly<Record<string, string>> = {
+      port: String(port),
+      listen_addresses: server.host,
+      unix_socket_directories: "",
+      max_connections: "300",
+      shared_buffers: "32MB",
+      jit: "off",
+      fsync: flushes ? "on" : "off",
+      ...settings,
+    };
+    const options = Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+    await freshData(program, server.data, async (folder) => initialise(program, folder));
+    await server.begin({
+      command: [...program.command, "-D", server.data, ...options],
+      manner: { ending: "QUIT", forks: true },
+      ping: async () => server.query("SELECT 1"),
+      async clear() {
+        server.#removeData();
+        await freshData(program, server.data, async (folder) => initialise(program, folder));
+      },
+    });
+    return server;
+  }
+
+  get data(): string {
+    return path.join(this.folder, "data");
+  }
+
+  get url(): string {
+    return postgresUrl(this.port);
+  }
+
+  /** Runs statements on a connection of its own, each in a transaction of its own unless they say otherwise. */
+  async query(...texts: readonly string[]): Promise<readonly Row[]> {
+    return queryPostgres(this.url, ...texts);
+  }
+
+  override async stop(): Promise<void> {
+    if (!this.isRunning) this.#removeData();
+    await super.stop();
+  }
+
+  /** One that was killed has left a segment of shared memory, which it would find again by its data. */
+  #removeData(): void {
+    const file = path.join(this.data, "postmaster.pid");
+    const segment = existsSync(file) ? readFileSync(file, "utf8").split("\n")[6]?.trim().split(/\s+/)[1] : undefined;
+    if (segment !== undefined) execFile("ipcrm", ["-m", segment], () => undefined); // it may be gone
+    rmSync(this.data, { recursive: true, force: true });
+  }
+}
+
+/** Starts one server. Stop it with `stop()`; it also ends with this process. */
+export async function startPostgres(options: SqlOptions<PostgresKind>): Promise<PostgresServer> {
+  return PostgresServer.start(options);
+}
+
+/** A Postgres, or what stands in front of one, on a port of 127.0.0.1. */
+export function postgresUrl(port: number): string {
+  return `postgres://postgres@127.0.0.1:${port}/postgres`;
+}
+
+/** Runs statements one after the other on a connection of their own, and gives the rows of the last one. */
+export async function queryPostgres(url: string, ...texts: readonly string[]): Promise<readonly Row[]> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 1_000 });
+  client.on("error", () => undefined); // the statement under way rejects
+  try {
+    await client.connect();
+    let rows: readonly Row[] = [];
+    for (const text of texts) ({ rows } = await client.query<Row>(text));
+    return rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** `initdb` starts `postgres` and may run within another root: the data are made there, and moved. */
+async function initialise(program: ServerProgram, folder: string): Promise<void> {
+  const file = path.join(path.dirname(wanted[program.kind as PostgresKind].file), "initdb");
+  const [tool, ...before] = findTool(program, wanted[program.kind as PostgresKind], file);
+  const root = before.includes("--root") ? program.root : "/";
+  const drafts = mkdtempSync(path.join(root, "tmp/holdfast-initdb-"));
+  const draft = path.join(drafts, "data");
+  const options = [
+    "--auth=trust",
+    "--username=postgres",
+    "--no-sync",
+    "--encoding=UTF8",
+    "--locale=C",
+    "--wal-segsize=1",
+  ];
+  try {
+    await run(tool, [...before, `--pgdata=${path.join("/", path.relative(root, draft))}`, ...options]);
+    await run("mv", [draft, folder]);
+  } finally {
+    rmSync(drafts, { recursive: true, force: true });
+  }
+}
