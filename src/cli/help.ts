@@ -5,6 +5,7 @@ const general = `holdfast: state and locks that hold when instances fail
   holdfast each INPUT --do handler.js [options]   handle every item of a file, exactly once
   holdfast demo [options]                         watch workers being killed and paused, and the books still balance
   holdfast doctor URL                             what a store is, what it guarantees, and what is set wrong
+  holdfast migrate URL                            make the tables of a store, or bring them up to date
   holdfast help COMMAND                           more about a command
   holdfast --version
 
@@ -74,6 +75,22 @@ Give it the URL that a service uses, with its parameters: what is wrong depends 
 Exit codes: 0 nothing is set wrong, 1 something is, 2 bad usage, 3 the store cannot be reached.
 `;
 
+const migrate = `holdfast migrate URL [options]
+
+Makes the tables of a store on a server of SQL, or brings them to the version of this package, and says what it did. A
+service does so itself when it connects, unless its URL says ?migrate=check: then it needs no right to make tables, and
+this command is run before, by somebody who has it. May be run again, and by many at once.
+
+  --print              only prints the statements, for somebody else to run; reaches no server
+  --timeout DURATION   how long all of it may take   (60s)
+  --json               the same as JSON
+
+Tables that are there stay as they are. One that was dropped is made again, empty: what it held is lost.
+
+Exit codes: 0 done, or there was nothing to do, 2 bad usage, a store without tables, rights that are missing or tables
+of a newer version, 3 the store cannot be reached.
+`;
+
 /** Every backend: an example of its URL, its schemes, and who shares what it holds. */
 function storeLines(): string {
   const stores = definitions.map(({ schemes: [first = ""], example = first, about = "" }) => [example, about] as const);
@@ -90,6 +107,8 @@ export function help(command: string | undefined): string {
       return demo;
     case "doctor":
       return doctor;
+    case "migrate":
+      return migrate;
     default:
       return general;
   }

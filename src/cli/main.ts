@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // The command. Each subcommand is loaded when it is called.
 //
-// - `each-command`, `demo-command` and `doctor-command` read their `args`, do their work by the public API, and give an
-//   `Exit` code. `help` has what each prints of itself, `words` numbers and times as people read them.
+// - `each-command`, `demo-command`, `doctor-command` and `migrate-command` read their `args`, do their work by the
+//   public API, and give an `Exit` code. `help` has what each prints of itself, `words` numbers and times as people
+//   read them.
 // - `progress-screen` shows a run of `each`; `interrupt` ends it at the first Ctrl-C, and the process at the second.
 // - `demo/`: workers that are killed and paused (`drill`, `handler`), on a `ledger`, with an `audit` and a `screen`.
 // - `doctor/`: the `report` of what `examine` found, as a `page` or as JSON. `guarantees` puts capabilities into words.
@@ -21,6 +22,8 @@ async function main(args: readonly string[]): Promise<number> {
       return (await import("./demo-command.ts")).demoCommand(rest);
     case "doctor":
       return (await import("./doctor-command.ts")).doctorCommand(rest);
+    case "migrate":
+      return (await import("./migrate-command.ts")).migrateCommand(rest);
     case "help":
     case "--help":
     case "-h":
@@ -34,7 +37,7 @@ async function main(args: readonly string[]): Promise<number> {
       process.stderr.write(help(undefined));
       return Exit.usage;
     default:
-      throw new UsageError(`there is no command ${JSON.stringify(command)}; known are each, demo and doctor`);
+      throw new UsageError(`there is no command ${JSON.stringify(command)}; known are each, demo, doctor and migrate`);
   }
 }
 

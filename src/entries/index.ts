@@ -46,8 +46,19 @@ export { connect } from "../holdfast/connect.ts";
 export { examine } from "../holdfast/examine.ts";
 export type { Examined, ExamineOptions } from "../holdfast/examine-target.ts";
 export type { Holdfast } from "../holdfast/holdfast.ts";
+export { migrate } from "../holdfast/migrate.ts";
+export type { Migrated, MigrateOptions } from "../holdfast/migrate-target.ts";
 export type { ConnectOptions } from "../holdfast/options.ts";
-export type { Backend, Capabilities, Examination, Fact, Finding, RoundTrips } from "../port/index.ts";
+export type {
+  Backend,
+  Capabilities,
+  Examination,
+  Fact,
+  Finding,
+  RoundTrips,
+  Tables,
+  TablesMade,
+} from "../port/index.ts";
 export { KEEP, REMOVE } from "../state/symbols.ts";
 export type {
   Change,

@@ -6,6 +6,7 @@
 //   backends that `connect` made.
 // - `backendOf` gives the backend of a URL without a Holdfast. `definition.ts` checks the definition of a backend.
 // - `examine` loads `examine-target.ts`, which asks a backend about itself: it is what `holdfast doctor` prints.
+// - `migrate` loads `migrate-target.ts`, which has a backend make its tables: it is what `holdfast migrate` does.
 // - `closing.ts` makes the close of a backend close first what constructors made on it.
 
 import { isAway } from "../base/errors.ts";

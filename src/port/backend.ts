@@ -4,6 +4,7 @@ import type { Capabilities } from "./capabilities.ts";
 import type { Examination } from "./examination.ts";
 import type { Group, Outcome, ListedRecord } from "./operations.ts";
 import type { Signals } from "./signals.ts";
+import type { Tables } from "./tables.ts";
 
 /**
  * A server (or an embedded engine) with one way to reach it. Making one does no I/O and loads no driver.
@@ -30,6 +31,8 @@ export interface Backend {
    * `open` tells is all.
    */
   examine?(call: { readonly deadline: number }): Promise<Examination>;
+  /** Its tables on the server, where it has some: for those who make them apart from `open`. Optional. */
+  readonly tables?: Tables | undefined;
   /** Ends what the backend opened itself, never a client that was handed in. Sessions end with it. Idempotent. */
   close(): Promise<void>;
 }

@@ -4,6 +4,7 @@
 // - `operations`: groups, what each operation does, and what becomes of them.
 // - `capabilities`: what a backend promises. Features decide by that alone.
 // - `signals`: what a session hears: grants, changes, messages. `examination`: what a server is and how it is set.
+// - `tables`: how the tables of a server are made, where a backend has some.
 // - `definition`: what is known of a backend before it is loaded.
 
 export type * from "./backend.ts";
@@ -12,3 +13,4 @@ export type * from "./definition.ts";
 export type * from "./examination.ts";
 export type * from "./operations.ts";
 export type * from "./signals.ts";
+export type * from "./tables.ts";

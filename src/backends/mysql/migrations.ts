@@ -18,9 +18,9 @@ export function mysqlTables(database: string | undefined, prefix: string): Table
   return {
     backend: "mysql",
     names,
-    tables,
     versions: [
       {
+        tables,
         worksFor: 1,
         statements: [
           `CREATE TABLE IF NOT EXISTS ${meta} (

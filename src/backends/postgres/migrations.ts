@@ -21,9 +21,9 @@ export function postgresTables(schema: string, prefix: string): TablePlan {
   return {
     backend: "postgres",
     names,
-    tables,
     versions: [
       {
+        tables,
         worksFor: 1,
         statements: [
           `CREATE TABLE IF NOT EXISTS ${meta} (

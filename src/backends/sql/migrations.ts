@@ -1,5 +1,6 @@
 import { UnsupportedError } from "../../base/errors.ts";
 import { drawId } from "../../base/ids.ts";
+import type { TablesMade } from "../../port/index.ts";
 import type { Reply, Statement } from "./client.ts";
 import { literal, type TableKind, type TableNames } from "./identifiers.ts";
 
@@ -11,8 +12,6 @@ export interface TablePlan {
   /** The backend's name, for errors. */
   readonly backend: string;
   readonly names: TableNames;
-  /** The tables that there are once all is done. */
-  readonly tables: readonly TableKind[];
   /** The first to the last; those of a version follow on those of the one before. Never change what was published. */
   readonly versions: readonly TableVersion[];
   /**
@@ -29,6 +28,8 @@ export interface TablePlan {
 }
 
 export interface TableVersion {
+  /** Those that it adds. */
+  readonly tables: readonly TableKind[];
   readonly statements: readonly string[];
   /** The oldest version whose code can go on with these tables, as instances do that are not replaced yet. */
   readonly worksFor: number;
@@ -53,11 +54,7 @@ export interface TableState {
 /** What {@link makeTables} did. */
 export interface Made {
   readonly domain: string;
-  /** The version that was there, 0 for none, and the one that is there now. */
-  readonly from: number;
-  readonly to: number;
-  /** Tables that were there once and are made again: what they held is lost. */
-  readonly again: readonly string[];
+  readonly report: TablesMade;
 }
 
 /** What {@link lookAtTables} finds, as the id of the data; undefined where tables are to be made. */
@@ -69,16 +66,16 @@ const wanted = "('schema', 'works_for', 'domain')";
 
 /** Looks what is there; changes nothing. Throws UnsupportedError where the tables are newer than this code. */
 export function* lookAtTables(plan: TablePlan): Steps<TableState> {
-  const { names, tables } = plan;
+  const { names, versions } = plan;
   const [found] = yield [statement(plan.look)];
   if (found?.rows.length === 0) throw nowhere(plan);
   const there = new Set(found?.rows.map(([name]) => textOf(name)));
-  const missing = tables.filter((kind) => !there.has(names.plain(kind)));
+  const missing = versions.flatMap(({ tables }) => tables).filter((kind) => !there.has(names.plain(kind)));
   if (missing.includes("meta")) return { version: 0, domain: undefined, missing };
   const [meta] = yield [statement(`SELECT name, value FROM ${names.meta} WHERE name IN ${wanted}`)];
   const told = new Map(meta?.rows.map(([name, value]) => [textOf(name), textOf(value)]));
   const version = Number(told.get("schema") ?? 0);
-  if (Number(told.get("works_for") ?? 0) > plan.versions.length) throw tooNew(plan, version);
+  if (Number(told.get("works_for") ?? 0) > versions.length) throw tooNew(plan, version);
   return { version, domain: told.get("domain"), missing };
 }
 
@@ -91,28 +88,32 @@ export function* makeTables(plan: TablePlan, again: boolean): Steps<Made> {
   if (plan.turn.length > 0) yield plan.turn.map(statement);
   const before = yield* lookAtTables(plan);
   const { version, missing } = before;
-  const newest = plan.versions.length;
+  const place = shownPlace(plan);
+  const whole = domainOf(plan, before);
+  if (whole !== undefined) return { domain: whole, report: { place, from: version, to: version, again: [] } };
   // Tables of a version that was finished do not go by themselves. Empty ones in their place would hide a loss.
-  const dropped = version >= newest && missing.length > 0;
-  if (dropped && !again) throw gone(plan, missing);
-  const steps = plan.versions.slice(dropped ? 0 : version).flatMap(({ statements }) => statements);
-  const { worksFor = 1 } = plan.versions.at(-1) ?? {};
-  const done = version > newest ? [] : [plan.put("works_for", worksFor), plan.put("schema", newest)];
-  yield [...steps, plan.keep("domain", literal(drawId())), ...done].map(statement);
-  const { domain } = yield* lookAtTables(plan);
+  const dropped = plan.versions
+    .slice(0, version)
+    .flatMap(({ tables }) => tables.filter((one) => missing.includes(one)));
+  if (dropped.length > 0 && !again) throw gone(plan, dropped);
+  const steps = plan.versions.slice(dropped.length > 0 ? 0 : version).flatMap(({ statements }) => statements);
+  yield [...steps, ...marks(plan)].map(statement);
+  const { domain, version: to } = yield* lookAtTables(plan);
   if (domain === undefined) throw new UnsupportedError("the server does not keep what was just written", context(plan));
-  const to = Math.max(version, newest);
-  return { domain, from: version, to, again: dropped ? missing.map((kind) => shownTable(plan, kind)) : [] };
+  return { domain, report: { place, from: version, to, again: dropped.map((kind) => shownTable(plan, kind)) } };
 }
 
 /** Every statement that makes the tables from nothing, for somebody else to run. */
 export function printedStatements(plan: TablePlan): string[] {
-  const { worksFor = 1 } = plan.versions.at(-1) ?? {};
+  return [...plan.versions.flatMap(({ statements }) => statements), ...marks(plan)];
+}
+
+/** What is written once all tables are there. */
+function marks({ versions, keep, put }: TablePlan): string[] {
   return [
-    ...plan.versions.flatMap(({ statements }) => statements),
-    plan.keep("domain", literal(drawId())),
-    plan.put("works_for", worksFor),
-    plan.put("schema", plan.versions.length),
+    keep("domain", literal(drawId())),
+    put("works_for", versions.at(-1)?.worksFor ?? 1),
+    put("schema", versions.length),
   ];
 }
 

@@ -1,7 +1,17 @@
 import { UnavailableError, UnsupportedError } from "../../base/errors.ts";
 import type { Time } from "../../base/time.ts";
+import type { Tables } from "../../port/index.ts";
 import { SqlError, type Limit, type Reply, type SqlClient, type Statement } from "./client.ts";
-import { domainOf, lookAtTables, makeTables, notMade, type Made, type Steps, type TablePlan } from "./migrations.ts";
+import {
+  domainOf,
+  lookAtTables,
+  makeTables,
+  notMade,
+  printedStatements,
+  type Made,
+  type Steps,
+  type TablePlan,
+} from "./migrations.ts";
 
 /** Whether missing tables are made when a backend is opened, or only looked for. */
 export type MigrateMode = "auto" | "check";
@@ -32,6 +42,18 @@ export async function openTables(
   if (domain !== undefined) return domain;
   if (mode === "check") throw notMade(plan, state);
   return (await migrateTables(client, plan, false, limit)).domain;
+}
+
+/** The tables as the port shows them: for who makes them apart from opening. */
+export function tablesOf(client: SqlClient, plan: TablePlan, time: Time): Tables {
+  return {
+    statements: () => printedStatements(plan),
+    async make({ deadline }) {
+      const limit = { deadline, time };
+      await attempted(plan, "made", limit, async () => client.open(limit));
+      return (await migrateTables(client, plan, true, limit)).report;
+    },
+  };
 }
 
 /** Makes what is missing: see {@link makeTables}. Rejects as {@link openTables} does. */

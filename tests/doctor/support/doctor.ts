@@ -13,7 +13,12 @@ export interface Ended {
 
 /** `holdfast doctor` in a process of its own. */
 export async function doctor(...args: readonly string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [cli, "doctor", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  return command("doctor", ...args);
+}
+
+/** A command of `holdfast` in a process of its own. */
+export async function command(...args: readonly string[]): Promise<Ended> {
+  const child = spawn(process.execPath, [cli, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   let out = "";
   let err = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => void (out += text));
