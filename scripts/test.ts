@@ -106,8 +106,9 @@ function report(reached: readonly Reach[]): boolean {
     optional === true && reason !== undefined ? `${server}: ${reason}` : [],
   );
   for (const line of new Set(more)) console.log(`   tested too where it is there: ${line}`);
+  const faults = reached.flatMap((one) => (one.faults && one.missing === undefined ? (one.server ?? one.backend) : []));
   console.log(
-    "   the conformance suites run on each of them; faults of Redis on redis and valkey (HOLDFAST_FAULTS=all: on all)",
+    `   the conformance suites run on each of them; the tests of faults on ${[...new Set(faults)].join(", ") || "none"} (HOLDFAST_FAULTS=all: on all)`,
   );
   return missing.length === 0 || process.env["HOLDFAST_REQUIRE_BACKENDS"] !== "1";
 }

@@ -13,6 +13,8 @@ export interface Reach {
   readonly missing?: string;
   /** Tested where it is there, and nothing says that it has to be: no package that the tests can fetch holds its server. */
   readonly optional?: true;
+  /** The tests of faults run on its server too. */
+  readonly faults?: true;
 }
 
 export interface ReachOptions {

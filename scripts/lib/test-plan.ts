@@ -11,22 +11,23 @@ export interface Unit {
   readonly weight: number;
 }
 
-/**
- * Folders and files that take long or are no light work, the longest first: they begin first. A file is of the first
- * that it begins with.
- */
-const heavy: readonly { readonly under: string; readonly weight: number }[] = [
-  { under: "package/conformance", weight: 3 },
-  { under: "chaos/holders", weight: 3 },
-  { under: "chaos/kills.", weight: 3 },
-  { under: "state/processes", weight: 2 },
-  { under: "each/lost", weight: 2 },
-  { under: "each/command", weight: 2 },
-  { under: "each/redis", weight: 2 },
-  { under: "backends/redis/faults/", weight: 2 },
-  { under: "chaos/", weight: 3 },
-  { under: "package/", weight: 2 },
-  { under: "doctor/", weight: 1 },
+interface Heavy {
+  /** Matches the names of files from `tests/` on. */
+  readonly files: RegExp;
+  readonly weight: number;
+}
+
+/** Files that take long or are no light work, the longest first: they begin first. A file is of the first that it matches. */
+const heavy: readonly Heavy[] = [
+  { files: /^package\/conformance/, weight: 3 },
+  { files: /^chaos\/holders/, weight: 3 },
+  { files: /^chaos\/kills\./, weight: 3 },
+  { files: /^state\/processes/, weight: 2 },
+  { files: /^each\/(?:lost|command|shared-store)/, weight: 2 },
+  { files: /^backends\/[^/]+\/faults\//, weight: 2 },
+  { files: /^chaos\//, weight: 3 },
+  { files: /^package\//, weight: 2 },
+  { files: /^doctor\//, weight: 1 },
 ];
 
 /**
@@ -36,20 +37,13 @@ const heavy: readonly { readonly under: string; readonly weight: number }[] = [
 export function planOf(files: readonly string[], reached: readonly Reach[]): Unit[] {
   const suites = files.filter((file) => file.startsWith("conformance/"));
   const others = files.filter((file) => !file.startsWith("conformance/"));
-  const of = (under: string): Unit[] =>
+  const kindOf = (file: string): Heavy | undefined => heavy.find((one) => one.files.test(file));
+  const of = (kind: Heavy | undefined): Unit[] =>
     others
-      .filter((file) => heavy.find((one) => file.startsWith(one.under))?.under === under)
-      .map((file) => ({ name: file, files: [file], weight: heavy.find((one) => one.under === under)?.weight ?? 1 }));
-  const [first, ...rest] = heavy.map(({ under }) => of(under)) as [Unit[], ...Unit[][]];
-  return [...first, ...conformance(suites, reached), ...rest.flat(), ...others.filter(isLight).map(light)];
-}
-
-function isLight(file: string): boolean {
-  return heavy.every(({ under }) => !file.startsWith(under));
-}
-
-function light(file: string): Unit {
-  return { name: file, files: [file], weight: 1 };
+      .filter((file) => kindOf(file) === kind)
+      .map((file) => ({ name: file, files: [file], weight: kind?.weight ?? 1 }));
+  const [first, ...rest] = heavy.map((kind) => of(kind)) as [Unit[], ...Unit[][]];
+  return [...first, ...conformance(suites, reached), ...rest.flat(), ...of(undefined)];
 }
 
 /** Those that are made of several servers first. */

@@ -5,6 +5,6 @@ import { wanted } from "../redis/servers.ts";
 /** It runs on one server. */
 export async function reach(options: ReachOptions): Promise<Reach[]> {
   const { redis } = wanted;
-  const reached = await reachServers({ redis }, { redis: [""] }, options);
+  const reached = await reachServers({ redis }, { arrangements: { redis: [""] }, faults: [] }, options);
   return reached.map((one) => ({ ...one, backend: "own-redis" }));
 }

@@ -1,4 +1,5 @@
 import { findServer, wanted, type ServerKind } from "../../backends/redis/servers.ts";
+import { faulted } from "../faults/kinds.ts";
 
 /** Why tests on a kind of server are skipped; false where they run. */
 export const lacks = (kind: ServerKind): string | false => (findServer(kind) ? false : `${kind} is not there`);
@@ -10,12 +11,5 @@ const onPath = all.filter((kind) => wanted[kind].debian === undefined && kind !=
 /** What is tested with each kind: those that the tests fetch, and of the others those that are there. */
 export const everyKind: readonly ServerKind[] = ["redis", "redis8", "valkey", ...onPath];
 
-/**
- * What takes long is tested with one version of each family: the oldest Redis that can be fetched, and Valkey. With
- * HOLDFAST_FAULTS=all also with what is on the PATH.
- */
-export const faultKinds: readonly ServerKind[] = [
-  "redis",
-  "valkey",
-  ...(process.env["HOLDFAST_FAULTS"] === "all" ? onPath : []),
-];
+/** What takes long is tested with the oldest Redis that can be fetched, and Valkey; or also with what is on the PATH. */
+export const faultKinds = faulted<ServerKind>(["redis", "valkey"], onPath);

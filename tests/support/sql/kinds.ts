@@ -5,6 +5,7 @@ import {
   type PgBouncerKind,
   type PostgresKind,
 } from "../../backends/postgres/servers.ts";
+import { faulted } from "../faults/kinds.ts";
 import { startMysql, type MysqlServer } from "./mysql.ts";
 import type { SqlOptions } from "./options.ts";
 import { startPostgres, type PostgresServer } from "./postgres.ts";
@@ -13,6 +14,10 @@ export type SqlKind = PostgresKind | MysqlKind;
 export type SqlServer = PostgresServer | MysqlServer;
 
 export const sqlKinds: readonly SqlKind[] = ["postgres15", "postgres18", "mariadb", "mysql"];
+
+/** What the tests of faults run on: see {@link faulted}. */
+export const postgresFaultKinds = faulted<PostgresKind>(["postgres15"], ["postgres18"]);
+export const mysqlFaultKinds = faulted<MysqlKind>(["mariadb"], ["mysql"]);
 
 /** Why tests on a kind of server are skipped; false where they run. */
 export function lacks(kind: SqlKind | PgBouncerKind): string | false {
