@@ -39,7 +39,7 @@ describe("holdfast migrate", () => {
     ]) {
       const { code, out } = await command(...args);
       assert.equal(code, 0);
-      assert.match(out, /--print .* Exit codes: 0 .* 2 .* 3 /s);
+      assert.match(out, /--print .*\nExit codes: 0 .* 2 .* 3 /s);
       assert.deepEqual(
         out.split("\n").filter((line) => line.length > 120),
         [],
