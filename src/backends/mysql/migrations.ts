@@ -63,7 +63,7 @@ export function mysqlTables(database: string | undefined, prefix: string): Table
     ],
     look:
       "SELECT t.TABLE_NAME FROM information_schema.SCHEMATA s LEFT JOIN information_schema.TABLES t " +
-      `ON t.TABLE_SCHEMA = s.SCHEMA_NAME AND t.TABLE_NAME IN (${wanted}) ` +
+      `ON t.TABLE_TYPE = 'BASE TABLE' AND t.TABLE_SCHEMA = s.SCHEMA_NAME AND t.TABLE_NAME IN (${wanted}) ` +
       `WHERE s.SCHEMA_NAME = ${database === undefined ? "DATABASE()" : hex(database)}`,
     turn: [],
     keep: (name, value) => `${insert(name, value)} \`value\` = \`value\``,

@@ -81,10 +81,9 @@ END $$`,
       "SELECT c.relname::text FROM pg_catalog.pg_namespace n LEFT JOIN pg_catalog.pg_class c " +
       "ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p') " +
       `AND c.relname IN (${wanted}) WHERE n.nspname = ${literal(schema)}`,
-    // lock_timeout counts for advisory locks too, and a statement_timeout that a role brings would end the wait.
+    // lock_timeout counts for advisory locks too. The client gives each statement no more time than there is.
     turn: [
       `SET LOCAL lock_timeout = ${turnMs}`,
-      "SET LOCAL statement_timeout = 0",
       "SET LOCAL client_min_messages = warning",
       `SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(${turnName}, 0))`,
     ],

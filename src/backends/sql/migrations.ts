@@ -97,10 +97,17 @@ export function* makeTables(plan: TablePlan, again: boolean): Steps<Made> {
     .flatMap(({ tables }) => tables.filter((one) => missing.includes(one)));
   if (dropped.length > 0 && !again) throw gone(plan, dropped);
   const steps = plan.versions.slice(dropped.length > 0 ? 0 : version).flatMap(({ statements }) => statements);
-  yield [...steps, ...marks(plan)].map(statement);
-  const { domain, version: to } = yield* lookAtTables(plan);
+  if (steps.length > 0) yield steps.map(statement);
+  const made = yield* lookAtTables(plan);
+  if (made.missing.length > 0) throw inTheWay(plan, made);
+  yield marks(plan).map(statement);
+  const after = yield* lookAtTables(plan);
+  const domain = domainOf(plan, after);
   if (domain === undefined) throw new UnsupportedError("the server does not keep what was just written", context(plan));
-  return { domain, report: { place, from: version, to, again: dropped.map((kind) => shownTable(plan, kind)) } };
+  return {
+    domain,
+    report: { place, from: version, to: after.version, again: dropped.map((kind) => shownTable(plan, kind)) },
+  };
 }
 
 /** Every statement that makes the tables from nothing, for somebody else to run. */
@@ -154,6 +161,12 @@ function shownTable({ names: { schema, plain } }: TablePlan, kind: TableKind): s
 
 function shownPlace({ names: { schema, prefix } }: TablePlan): string {
   return schema === undefined ? `prefix ${prefix}` : `prefix ${prefix} in schema ${schema}`;
+}
+
+function inTheWay(plan: TablePlan, { missing }: TableState): UnsupportedError {
+  const which = missing.map((kind) => shownTable(plan, kind)).join(", ");
+  const why = "is there a view, or something else, of that name?";
+  return new UnsupportedError(`${which} cannot be made, though the server did not say so: ${why}`, context(plan));
 }
 
 function nowhere(plan: TablePlan): UnsupportedError {
