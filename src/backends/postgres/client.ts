@@ -1,53 +1,62 @@
 import { KeepAlive } from "../../base/keep-alive.ts";
 import { systemTime, type Time } from "../../base/time.ts";
-import { Alarm } from "../common/alarm.ts";
-import { PendingCallers } from "../common/pending.ts";
 import type { Lane as LaneName, Limit, Reply, SqlClient, SqlTransaction, Statement } from "../sql/client.ts";
-import { OwnLane, type Lane } from "../sql/lane.ts";
-import { DialAttempt } from "./connections/attempt.ts";
-import { loadPg, type PgClient } from "./connections/driver.ts";
-import { attemptFailure, BACKEND, isServerReply, isUnprepared, lostError, replyError } from "./connections/errors.ts";
-import { Names } from "./connections/names.ts";
+import type { Lane } from "../sql/lane.ts";
+import { isServerReply, isUnprepared, lostError, replyError } from "./connections/errors.ts";
+import type { Listener, Listening } from "./connections/listener.ts";
 import {
   resolveConnectionOptions,
   type PostgresConnectionOptions,
   type ResolvedConnectionOptions,
 } from "./connections/options.ts";
 import { Transaction } from "./connections/transaction.ts";
-import { Wire, type Answer, type Run } from "./connections/wire.ts";
+import type { Answer, Wire } from "./connections/wire.ts";
+import { Wiring } from "./connections/wiring.ts";
+
+export type { Listener, Listening } from "./connections/listener.ts";
+export { connectionParams } from "./connections/options.ts";
+export type { PostgresConnectionOptions } from "./connections/options.ts";
+export type { PostgresTlsOptions } from "./connections/targets.ts";
 
 /** How many statements that only read are under way at once, on the one connection that they share. */
 const readsAtOnce = 256;
 /** How often a statement that only reads is sent, at most. */
 const mostReads = 3;
 
-/** The way to a server that `options` name. No I/O. Throws InvalidArgumentError. */
-export function postgresClient(options: PostgresConnectionOptions, time: Time = systemTime): SqlClient {
-  return new PostgresClient(resolveConnectionOptions(options), time);
+/** The way to a Postgres. */
+export interface PostgresClient extends SqlClient {
+  /** Channels on a connection of their own, from the first on that somebody listens to. It ends with the client. */
+  listener(listening: Listening): Listener;
+}
+
+/** The way to the server that `options` name. No I/O. Throws InvalidArgumentError. */
+export function postgresClient(options: PostgresConnectionOptions, time: Time = systemTime): PostgresClient {
+  return new LanesClient(resolveConnectionOptions(options), time);
 }
 
 /**
  * Connections of three lanes: one that all statements share which only read, a few for transactions, each for one at a
- * time, and one for the renewals of leases, which nothing else keeps busy.
+ * time, and two for the renewals of leases, which nothing else keeps busy. The first two are the pool of the
+ * application, where it has given one.
  */
-class PostgresClient implements SqlClient {
+class LanesClient implements PostgresClient {
   readonly #options: ResolvedConnectionOptions;
   readonly #time: Time;
-  readonly #names = new Names();
-  readonly #alarm: Alarm<Run>;
   readonly #keepAlive: KeepAlive;
-  readonly #pending: PendingCallers;
+  readonly #wiring: Wiring;
   readonly #reads: Lane<Wire>;
   readonly #lanes: Readonly<Record<LaneName, Lane<Wire>>>;
+  readonly #listeners = new Set<Listener>();
 
   constructor(options: ResolvedConnectionOptions, time: Time) {
     this.#options = options;
     this.#time = time;
-    this.#alarm = new Alarm(time, (run) => run.wire.overdue(run));
     this.#keepAlive = new KeepAlive(time);
-    this.#pending = new PendingCallers(BACKEND, options.maxWaiting);
-    this.#reads = this.#lane(1, readsAtOnce);
-    this.#lanes = { calls: this.#lane(options.maxConnections, 1), renewals: this.#lane(1, 1) };
+    this.#wiring = new Wiring(options, time);
+    const { pool, maxConnections } = options;
+    const calls = pool ? this.#wiring.poolLane(pool) : this.#wiring.lane(maxConnections, 1);
+    this.#reads = pool ? calls : this.#wiring.lane(1, readsAtOnce);
+    this.#lanes = { calls, renewals: this.#wiring.lane(2, 1) };
   }
 
   async open(limit: Limit): Promise<void> {
@@ -55,6 +64,7 @@ class PostgresClient implements SqlClient {
   }
 
   async read(statement: Statement, { deadline }: Limit): Promise<Reply> {
+    const { hide } = this.#options;
     this.#keepAlive.enter();
     try {
       for (let tries = 1; ; tries++) {
@@ -62,11 +72,11 @@ class PostgresClient implements SqlClient {
         const [answer] = (await link.run([statement], deadline)) as [Answer];
         giveBack();
         if (answer.ok) return answer.reply;
-        const { error, answered } = answer;
-        const { hide } = this.#options;
-        const failure = answered && isServerReply(error) ? replyError(error, hide) : lostError(error, hide);
-        const again = failure.failure === "lost" || isUnprepared(error) || !link.alive;
-        if (!again || tries >= mostReads || this.#time.monotonic() >= deadline) throw failure;
+        const { error } = answer;
+        // One that has changed nothing may be sent again.
+        const again = !isServerReply(error) || isUnprepared(error) || !link.alive;
+        if (again && tries < mostReads && this.#time.monotonic() < deadline) continue;
+        throw answer.answered && isServerReply(error) ? replyError(error, hide) : lostError(error, hide);
       }
     } finally {
       this.#keepAlive.leave();
@@ -96,31 +106,16 @@ class PostgresClient implements SqlClient {
     }
   }
 
+  listener(listening: Listening): Listener {
+    const listener = this.#wiring.listener(listening);
+    this.#listeners.add(listener);
+    return listener;
+  }
+
   async close(): Promise<void> {
     this.#reads.close();
     for (const lane of Object.values(this.#lanes)) lane.close();
-  }
-
-  #lane(most: number, depth: number): Lane<Wire> {
-    const { hide } = this.#options;
-    const dial = { ...this.#options, time: this.#time, client: async () => (await loadPg()).Client };
-    const alive = (client: PgClient): Wire =>
-      new Wire(client, {
-        time: this.#time,
-        alarm: this.#alarm,
-        names: this.#names,
-        exclusive: depth === 1,
-        lost: (wire, why) => lane.lost(wire, why),
-      });
-    const lane: OwnLane<Wire, DialAttempt> = new OwnLane({
-      backend: BACKEND,
-      time: this.#time,
-      most,
-      depth,
-      pending: this.#pending,
-      attempt: () => new DialAttempt(dial, alive),
-      meaning: (error, attempt) => attemptFailure(error, attempt?.where ?? "the server", hide),
-    });
-    return lane;
+    for (const listener of this.#listeners) listener.close();
+    await this.#wiring.farewell();
   }
 }

@@ -4,14 +4,38 @@ import { decodePart, refuseUrl } from "../../url/cut.ts";
 /** Schemes of Postgres. */
 export const schemes: readonly string[] = ["postgres[ql]://"];
 
+/** Parameters that say how to connect, by the names that other clients of Postgres know. */
+export const libpqParams: readonly string[] = [
+  "application_name",
+  "channel_binding",
+  "sslcert",
+  "sslkey",
+  "sslmode",
+  "sslrootcert",
+  "target_session_attrs",
+];
+
 /** What a URL of these schemes means. */
 export interface PostgresTarget extends Pick<BackendUrl, "hosts" | "credentials" | "params"> {
   /** Undefined stands for that of the user's name. */
   readonly database: string | undefined;
-  /** As `pg` takes it; undefined leaves it to the environment, as `pg` does. */
-  readonly ssl: boolean | { readonly rejectUnauthorized: boolean } | undefined;
+  readonly applicationName: string | undefined;
+  /** Undefined leaves TLS to the environment (`PGSSLMODE`), and without that there is none. */
+  readonly tls: UrlTls | undefined;
+  readonly channelBinding: boolean;
   /** Only a server that takes writes will do. */
   readonly readWrite: boolean;
+}
+
+export interface UrlTls {
+  /** What of the server's certificate is looked at. `"name"`: whether it is trusted, and whose it is. */
+  readonly verify: "off" | "nothing" | "trust" | "name";
+  /** Files in PEM. */
+  readonly files: {
+    readonly ca?: string | undefined;
+    readonly cert?: string | undefined;
+    readonly key?: string | undefined;
+  };
 }
 
 /** Cuts a URL of Postgres. Throws InvalidArgumentError, which quotes no part of it. */
@@ -24,27 +48,33 @@ export function parsePostgresUrl(text: unknown): PostgresTarget {
     credentials,
     params,
     database: database === "" ? undefined : decodePart(database, "the database"),
-    ssl: parseSslMode(params.get("sslmode")),
+    applicationName: params.get("application_name"),
+    tls: parseTls(params),
+    channelBinding: params.get("channel_binding") !== undefined && params.get("channel_binding") !== "disable",
     readWrite: parseSession(params.get("target_session_attrs"), hosts.length),
   };
 }
 
-function parseSslMode(mode: string | undefined): PostgresTarget["ssl"] {
+function parseTls(params: BackendUrl["params"]): UrlTls | undefined {
+  const files = { ca: params.get("sslrootcert"), cert: params.get("sslcert"), key: params.get("sslkey") };
+  const hasFiles = Object.values(files).some((file) => file !== undefined);
+  const mode = params.get("sslmode");
   switch (mode) {
     case undefined:
-      return undefined;
+      return hasFiles ? { verify: "name", files } : undefined;
     case "disable":
-      return false;
-    case "require":
-    case "verify-ca":
-    case "verify-full":
-      return true;
+      return hasFiles ? refuseUrl("it has files for TLS, and sslmode=disable") : { verify: "off", files };
     case "no-verify":
-      return { rejectUnauthorized: false };
+      return { verify: "nothing", files };
+    case "verify-ca":
+      return { verify: "trust", files };
+    case "require":
+    case "verify-full":
+      return { verify: "name", files };
     default:
       return refuseUrl(
-        "sslmode is one of disable, no-verify (TLS without looking at the certificate), require, verify-ca and " +
-          "verify-full (TLS with a certificate that is trusted, which all three ask for)",
+        "sslmode is one of disable (no TLS), no-verify (TLS with any certificate), verify-ca (with one that is " +
+          "trusted), verify-full and require (with one that is trusted and bears the host's name)",
       );
   }
 }

@@ -25,7 +25,22 @@ export interface PgClient {
   removeListener(event: "end", listener: () => void): unknown;
   /** Whether it writes a query before the one ahead of it is answered. */
   readonly pipeline?: boolean | undefined;
+  /** The number that the server, or a pooler, gave the connection. */
+  readonly processID?: number | null | undefined;
   readonly connection: { readonly stream: { destroy(): unknown } };
+}
+
+/** A pool of the application. */
+export interface PgPool {
+  connect(): Promise<PgPoolClient>;
+  /** What its clients are made with. */
+  readonly options: PgConfig & { readonly max?: number | undefined };
+  readonly Client: PgClientType;
+}
+
+export interface PgPoolClient extends PgClient {
+  /** With an error the pool does not use it any more. */
+  release(error?: Error): void;
 }
 
 export interface PgQuery {

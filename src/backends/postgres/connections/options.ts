@@ -1,20 +1,41 @@
+import { toMs, type Duration } from "../../../base/durations.ts";
 import { InvalidArgumentError } from "../../../base/errors.ts";
-import type { Duration } from "../../../base/durations.ts";
-import { toMs } from "../../../base/durations.ts";
-import { parsePostgresUrl, type PostgresTarget } from "../url.ts";
+import { parsePostgresUrl } from "../url.ts";
 import type { Target } from "./attempt.ts";
-import type { PgClientType, PgConfig } from "./driver.ts";
+import { loadPg, type PgClientType, type PgPool } from "./driver.ts";
 import { BACKEND, type Hide } from "./errors.ts";
+import { configTarget, secretsOf, urlTargets, type PostgresTlsOptions } from "./targets.ts";
 
 /** How to reach Postgres. Exactly one of `url`, `config` and `pool`. */
 export interface PostgresConnectionOptions {
-  /** `postgres://user:password@host:5432/database?sslmode=verify-full`. */
+  /**
+   * `postgres://user:password@host:5432/database`, with several hosts if need be: `postgres://a,b:5433/database`, of
+   * which the first is taken that takes writes. Parameters: `sslmode`, `sslrootcert`, `sslcert`, `sslkey`,
+   * `target_session_attrs`, `channel_binding`, `application_name`, and the options below by their names but `tls`; an
+   * option wins.
+   */
   readonly url?: string | undefined;
-  /** What the `Client` of package `pg` takes. */
+  /** What the `Client` of package `pg` takes, for all that a URL cannot say, such as a function for the password. */
   readonly config?: object | undefined;
+  /**
+   * The application's own pool, a `Pool` of package `pg`. Statements run on its clients, one transaction at a time on
+   * each, and it is never ended here; one made with `pipeline: true` needs fewer round trips. Renewals of leases and
+   * notifications have connections of their own, made with the pool's options.
+   */
+  readonly pool?: object | undefined;
+  /** With a URL that has TLS. */
+  readonly tls?: PostgresTlsOptions | undefined;
+  /**
+   * Where notifications are listened to, if `url`, `config` or `pool` lead to a pooler: the server itself, or a pooler
+   * that keeps sessions.
+   */
+  readonly listenUrl?: string | undefined;
   /** For one attempt to connect to one host. Default `"5s"`. */
   readonly connectTimeout?: Duration | undefined;
-  /** Most connections for transactions. Default 4. */
+  /**
+   * Most connections for transactions; besides, there are one for reads, two for renewals and one for notifications,
+   * each from its first use on. Default 4, with a `pool` its `max`.
+   */
   readonly maxConnections?: number | undefined;
   /**
    * Most calls that wait for a connection at one time; more are refused at once with UnavailableError. Default 10,000.
@@ -22,65 +43,82 @@ export interface PostgresConnectionOptions {
   readonly maxWaiting?: number | undefined;
 }
 
+/** Parameters of a URL that are options. */
+export const connectionParams = ["listenUrl", "connectTimeout", "maxConnections", "maxWaiting"] as const;
+
+/** {@link PostgresConnectionOptions} with every default in its place. */
 export interface ResolvedConnectionOptions {
+  readonly pool: PgPool | undefined;
   readonly targets: readonly Target[];
+  readonly listenTargets: readonly Target[] | undefined;
   readonly readWrite: boolean;
   readonly connectTimeout: number;
   readonly maxConnections: number;
   readonly maxWaiting: number;
   readonly hide: Hide;
-  readonly client: PgClientType | undefined;
+  /** The driver's client. Rejects with UnsupportedError. */
+  client(): Promise<PgClientType>;
 }
 
-/** Checks options and puts the defaults in place. Throws InvalidArgumentError. */
+/**
+ * Checks options and puts the defaults in place. What parameters a URL may have besides is for the caller to check.
+ * Throws InvalidArgumentError.
+ */
 export function resolveConnectionOptions(options: PostgresConnectionOptions): ResolvedConnectionOptions {
-  const { url, config } = options;
-  if ((url === undefined) === (config === undefined)) refuse("postgres needs a url or a config, and one of them only");
+  const { url, config, pool, tls } = options;
+  if ([url, config, pool].filter((one) => one !== undefined).length !== 1) {
+    refuse("postgres needs a url, a config or a pool, and one of them only");
+  }
+  if (tls !== undefined && (typeof tls !== "object" || tls === null)) refuse("tls must be an object");
+  if (tls !== undefined && url === undefined) refuse("tls is for a url; a config has ssl");
   const target = url === undefined ? undefined : parsePostgresUrl(url);
-  const password = target ? target.credentials.password : (config as { readonly password?: unknown }).password;
+  const param = (name: (typeof connectionParams)[number]): string | undefined => target?.params.get(name);
+  const listenUrl = options.listenUrl ?? param("listenUrl");
+  const listenTarget = listenUrl === undefined ? undefined : parsePostgresUrl(listenUrl);
+  const ownPool = pool === undefined ? undefined : checkedPool(pool);
+  const driverConfig = ownPool?.options ?? checkedConfig(config);
   return {
-    targets: target ? targetsOf(target) : [{ where: "the server", config: ownConfig({ ...config }) }],
+    pool: ownPool,
+    targets: target ? urlTargets(target, tls) : [configTarget(driverConfig)],
+    listenTargets: listenTarget && urlTargets(listenTarget, undefined),
     readWrite: target?.readWrite ?? false,
-    connectTimeout: toMs(options.connectTimeout ?? 5_000, "connectTimeout"),
-    maxConnections: count("maxConnections", options.maxConnections ?? 4),
-    maxWaiting: count("maxWaiting", options.maxWaiting ?? 10_000),
-    hide: typeof password === "string" && password !== "" ? (text) => text.replaceAll(password, "***") : (text) => text,
-    client: undefined,
+    connectTimeout: toMs(options.connectTimeout ?? numeric(param("connectTimeout")) ?? 5_000, "connectTimeout"),
+    maxConnections: count("maxConnections", options.maxConnections, param("maxConnections"), ownPool?.options.max ?? 4),
+    maxWaiting: count("maxWaiting", options.maxWaiting, param("maxWaiting"), 10_000),
+    hide: hiding([target?.credentials.password, listenTarget?.credentials.password, ...secretsOf(driverConfig)]),
+    client: async () => ownPool?.Client ?? (await loadPg()).Client,
   };
 }
 
-function targetsOf({ hosts, credentials, database, ssl }: PostgresTarget): readonly Target[] {
-  const { username, password } = credentials;
-  return hosts.map(({ host, port = 5432 }) => ({
-    where: host.startsWith("/") ? host : host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`,
-    config: ownConfig({
-      host,
-      port,
-      ...(username !== undefined && { user: username }),
-      ...(password !== undefined && { password }),
-      ...(database !== undefined && { database }),
-      ...(ssl !== undefined && { ssl }),
-    }),
-  }));
+function checkedConfig(config: unknown): Readonly<Record<string, unknown>> {
+  if (config === undefined) return {};
+  if (typeof config !== "object" || config === null) refuse("config must be what the Client of package pg takes");
+  return config as Readonly<Record<string, unknown>>;
 }
 
-/** What every connection of ours has. Time is ours to keep. */
-function ownConfig(config: PgConfig): PgConfig {
-  return {
-    fallback_application_name: "holdfast",
-    ...config,
-    pipeline: true,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
-    query_timeout: 0,
-    connectionTimeoutMillis: 0,
-  };
+function checkedPool(pool: object): PgPool {
+  const { connect, options, Client } = pool as Partial<PgPool>;
+  if (typeof connect !== "function" || typeof options !== "object" || typeof Client !== "function") {
+    refuse("the pool is not a Pool of package pg");
+  }
+  return pool as PgPool;
 }
 
-function count(name: string, value: unknown): number {
+function count(name: string, option: unknown, param: string | undefined, usual: number): number {
+  const value = option ?? (param === undefined ? usual : Number(param || NaN));
   if (typeof value !== "number" || !Number.isInteger(value) || value < 1)
     refuse(`${name} must be a whole number above 0`);
   return value;
+}
+
+/** A duration in a URL may be a bare number of milliseconds. */
+function numeric(text: string | undefined): Duration | undefined {
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : text;
+}
+
+function hiding(secrets: readonly (string | undefined)[]): Hide {
+  const known = secrets.filter((secret) => secret !== undefined && secret !== "") as readonly string[];
+  return (text) => known.reduce((shown, secret) => shown.replaceAll(secret, "***"), text);
 }
 
 /** Throws InvalidArgumentError. */

@@ -83,10 +83,15 @@ export class Transaction implements SqlTransaction {
       const answer = answers[failed] as Refused;
       // A commit of what has failed is a rollback.
       if (!last) await this.#undo();
-      if (isFirst && isUnprepared(answer.error) && tries < mostTries) continue;
+      if (isFirst && isUnprepared(answer.error) && tries < mostTries && this.#inTime()) continue;
       this.#end();
       throw this.#failure(answer, last && failed === queries.length - 1, last && isSent(answers.at(-1)));
     }
+  }
+
+  #inTime(): boolean {
+    const { time, deadline } = this.#options;
+    return time.monotonic() < deadline;
   }
 
   async #send(

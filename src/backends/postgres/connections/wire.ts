@@ -110,8 +110,8 @@ export class Wire implements Link {
         previous: undefined,
         next: undefined,
       };
-      if (this.#gone) {
-        this.#settle(run, this.#gone.why);
+      if (this.#gone || queries.length === 0) {
+        this.#settle(run, this.#gone?.why);
         return;
       }
       this.#runs.append(run);

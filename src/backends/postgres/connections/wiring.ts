@@ -1,0 +1,104 @@
+import type { Time } from "../../../base/time.ts";
+import { Alarm } from "../../common/alarm.ts";
+import { before } from "../../common/deadline.ts";
+import { PendingCallers } from "../../common/pending.ts";
+import { OwnLane, type Lane } from "../../sql/lane.ts";
+import { DialAttempt, type DialOptions } from "./attempt.ts";
+import type { PgClient, PgPool } from "./driver.ts";
+import { attemptFailure, BACKEND } from "./errors.ts";
+import { OwnListener, type Listener, type Listening } from "./listener.ts";
+import { Names } from "./names.ts";
+import type { ResolvedConnectionOptions } from "./options.ts";
+import { PoolLane } from "./pool-lane.ts";
+import { Wire, type Run } from "./wire.ts";
+
+/** How long a close waits until the server has taken leave, in ms. */
+const farewellMs = 1_000;
+
+type Lost = (wire: Wire, why: unknown) => void;
+
+/** Makes the connections of one client, which share what is here. */
+export class Wiring {
+  readonly #options: ResolvedConnectionOptions;
+  readonly #time: Time;
+  readonly #names = new Names();
+  readonly #alarm: Alarm<Run>;
+  readonly #pending: PendingCallers;
+  /** Connections of our own that are open. */
+  readonly #open = new Set<PgClient>();
+  #ended: () => void = () => undefined;
+
+  constructor(options: ResolvedConnectionOptions, time: Time) {
+    this.#options = options;
+    this.#time = time;
+    this.#alarm = new Alarm(time, (run) => run.wire.overdue(run));
+    this.#pending = new PendingCallers(BACKEND, options.maxWaiting);
+  }
+
+  /** `most` connections of our own, each for `depth` callers. */
+  lane(most: number, depth: number): Lane<Wire> {
+    const { hide } = this.#options;
+    const dial = this.#dial(this.#options.targets);
+    const alive = (client: PgClient): Wire => this.#alive(client, depth === 1, (wire, why) => lane.lost(wire, why));
+    const lane: OwnLane<Wire, DialAttempt> = new OwnLane({
+      backend: BACKEND,
+      time: this.#time,
+      most,
+      depth,
+      pending: this.#pending,
+      attempt: () => new DialAttempt(dial, { alive }),
+      meaning: (error, attempt) => attemptFailure(error, attempt?.where ?? "the server", hide),
+    });
+    return lane;
+  }
+
+  /** Connections of the application's pool, each for one caller. */
+  poolLane(pool: PgPool): Lane<Wire> {
+    const { maxConnections: most, hide } = this.#options;
+    const alive = (client: PgClient): Wire => this.#wire(client, true, () => undefined);
+    return new PoolLane({ time: this.#time, pool, most, pending: this.#pending, hide, alive });
+  }
+
+  listener(listening: Listening): Listener {
+    const { targets, listenTargets, hide, maxWaiting } = this.#options;
+    const options = {
+      time: this.#time,
+      dial: this.#dial(listenTargets ?? targets),
+      hide,
+      maxWaiting,
+      trusted: listenTargets !== undefined,
+      alive: (client: PgClient, lost: Lost) => this.#alive(client, true, lost),
+    };
+    return new OwnListener(options, listening);
+  }
+
+  /** Resolves when all connections that were closed have ended, and soon in any case. */
+  async farewell(): Promise<void> {
+    if (this.#open.size === 0) return;
+    const ended = new Promise<void>((resolve) => {
+      this.#ended = resolve;
+    });
+    const time = this.#time;
+    const late = (): Error => new Error("the server takes no leave");
+    // Whoever does not answer is left: its socket does not keep the process alive.
+    await before(ended, { time, deadline: time.monotonic() + farewellMs, late, ref: true }).catch(() => undefined);
+  }
+
+  #dial(targets: DialOptions["targets"]): DialOptions {
+    const { readWrite, connectTimeout, client } = this.#options;
+    return { time: this.#time, client, targets, readWrite, connectTimeout };
+  }
+
+  #alive(client: PgClient, exclusive: boolean, lost: Lost): Wire {
+    this.#open.add(client);
+    client.on("end", () => {
+      this.#open.delete(client);
+      if (this.#open.size === 0) this.#ended();
+    });
+    return this.#wire(client, exclusive, lost);
+  }
+
+  #wire(client: PgClient, exclusive: boolean, lost: Lost): Wire {
+    return new Wire(client, { time: this.#time, alarm: this.#alarm, names: this.#names, exclusive, lost });
+  }
+}
