@@ -85,13 +85,14 @@ class LanesClient implements PostgresClient {
 
   async write(make: () => Statement | undefined, limit: Limit): Promise<Reply | undefined> {
     const transaction = await this.transaction(limit, "calls");
-    const statement = make();
-    if (!statement) {
+    try {
+      const statement = make();
+      if (!statement) return undefined;
+      const [reply] = await transaction.commit([statement]);
+      return reply;
+    } finally {
       transaction.rollback();
-      return undefined;
     }
-    const [reply] = await transaction.commit([statement]);
-    return reply;
   }
 
   async transaction({ deadline }: Limit, lane: LaneName): Promise<SqlTransaction> {
