@@ -1,0 +1,25 @@
+import type { Time } from "../../base/time.ts";
+import type { SqlClient, Statement } from "./client.ts";
+import type { Dialect } from "./dialect.ts";
+import type { News } from "./row-view.ts";
+
+/** What all that runs groups on one backend has. */
+export interface Context {
+  /** Of the backend, for errors. */
+  readonly name: string;
+  readonly time: Time;
+  readonly client: SqlClient;
+  readonly dialect: Dialect;
+  readonly teller: Teller;
+}
+
+/** Who tells others of what groups have done. */
+export interface Teller {
+  /** Statements that tell of it; they are run in the transaction of the groups, last, and so take effect with it. */
+  statements(news: News): readonly Statement[];
+  /** It has taken effect, or has changed nothing: what is known of locks is as of now. */
+  done(news: News): void;
+}
+
+/** Nobody is told. */
+export const silent: Teller = { statements: () => [], done: () => undefined };

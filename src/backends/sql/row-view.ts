@@ -1,0 +1,279 @@
+import { CorruptValueError } from "../../base/errors.ts";
+import { keyId, type Key } from "../../base/keys.ts";
+import type { ListedRecord } from "../../port/index.ts";
+import { packLock, unpackLock, type PackedLock } from "../common/lock-codec.ts";
+import { emptyLock, endOf, handOff, type HandedOff, type LockRecord } from "../common/lock-rules.ts";
+import type { Fence, SetOn, Shown, View, Written } from "../common/view.ts";
+import type { Clock, Dialect, EndRow, FloorRow, LockRow, RecordRow, SavedFloor, SetRow, Table } from "./dialect.ts";
+import type { Statement } from "./client.ts";
+import { inOrder } from "./plan.ts";
+import { shownStamps, stampsOf, stampsText } from "./stamps.ts";
+import { formatOf } from "./values.ts";
+
+/**
+ * How long the last grant of a lock that nobody uses is kept, in ms. Written in whole steps, so that few changes of a
+ * lock change the index of this column.
+ */
+const keepGrantMs = 24 * 3_600_000;
+const keepStepMs = 3_600_000;
+
+/** A lock whose waiter was granted it: to be told. */
+export interface Granted extends HandedOff {
+  readonly lock: Key;
+}
+
+/** What the groups of a view have done, for those who are to be told. */
+export interface News {
+  readonly granted: readonly Granted[];
+  /** Records that were written or removed. */
+  readonly changed: readonly Key[];
+  /** Locks that were looked at or changed, as they are now. */
+  readonly locks: readonly { readonly key: Key; readonly lock: LockRecord }[];
+  /** Of the server's clock, in ms. */
+  readonly now: number;
+}
+
+type Record = Pick<RecordRow, "version" | "value" | "end" | "stamps" | "isCurrent">;
+
+/** Rows that nobody else can change, as records, floors and locks, and what groups make of them. */
+export class RowView implements View<Key, Written, Record> {
+  readonly renewsClaims = false;
+  wall = 0;
+  #forgotten = 0;
+  readonly #loaded: { readonly [T in Table]: Map<string, RowOf[T]> } = {
+    records: new Map(),
+    locks: new Map(),
+    floors: new Map(),
+  };
+  /** Records that stamps may name. */
+  readonly #stamps = new Map<string, string>();
+  /** What was written, undefined for a record that was removed. */
+  readonly #written = new Map<string, { readonly key: Key; readonly row: Record | undefined }>();
+  readonly #sets = new Map<string, SetRow>();
+  readonly #ends = new Map<string, EndRow>();
+  readonly #removed = new Map<string, Key>();
+  readonly #locks = new Map<string, { readonly key: Key; readonly lock: LockRecord; saved: boolean }>();
+  readonly #floors = new Map<string, SavedFloor>();
+  readonly #granted: Granted[] = [];
+  readonly #dialect: Dialect;
+
+  constructor(dialect: Dialect) {
+    this.#dialect = dialect;
+  }
+
+  add<T extends Table>(table: T, rows: readonly RowOf[T][]): void {
+    const loaded: Map<string, RowOf[T]> = this.#loaded[table];
+    for (const row of rows) loaded.set(row.id, row);
+  }
+
+  /** Records by which `current` tells whether stamps are current. */
+  addStamps(rows: readonly RecordRow[]): void {
+    for (const { id, version } of rows) this.#stamps.set(id, version);
+  }
+
+  /** What another statement says of whether records' stamps are current; of those that it left out, they are not. */
+  addCurrent(keys: Iterable<string>, rows: readonly RecordRow[]): void {
+    const current = new Set(rows.flatMap(({ id, isCurrent }) => (isCurrent ? [id] : [])));
+    for (const id of keys) {
+      const row = this.#loaded.records.get(id);
+      if (row) this.#loaded.records.set(id, { ...row, isCurrent: current.has(id) });
+    }
+  }
+
+  setClock({ micros, forgotten }: Clock): void {
+    this.wall = micros / 1_000;
+    this.#forgotten = forgotten;
+  }
+
+  has(table: Table, id: string): boolean {
+    return this.#loaded[table].has(id);
+  }
+
+  /** The stamps that decide whether a record is current. */
+  stampsOf(id: string): readonly Key[] {
+    return stampsOf(this.#loaded.records.get(id)?.stamps).flatMap(({ key }) => (key ? [key] : []));
+  }
+
+  get now(): number {
+    return this.wall;
+  }
+
+  find(key: Key): Record | undefined {
+    const id = keyId(key);
+    const written = this.#written.get(id);
+    const row = written ? written.row : this.#loaded.records.get(id);
+    return row !== undefined && row.end > this.wall && !("isEmpty" in row && row.isEmpty) ? row : undefined;
+  }
+
+  idOf({ version }: Record): string {
+    return version;
+  }
+
+  endOf({ end }: Record): number {
+    return end;
+  }
+
+  current(_: Key, found: Record): Record | undefined {
+    const { isCurrent, stamps } = found;
+    if (isCurrent !== undefined) return isCurrent ? found : undefined;
+    const current = stampsOf(stamps).every(({ key, version }) => key && this.#stamps.get(keyId(key)) === version);
+    return current ? found : undefined;
+  }
+
+  show({ key }: Key, { version, value, end, stamps }: Record, as?: Shown): ListedRecord {
+    const own = as?.keyOnly ? "" : value;
+    const record =
+      end === Infinity ? { key, id: version, value: own } : { key, id: version, value: own, expiresAt: end };
+    return as?.stamped === "show" && stamps !== undefined ? { ...record, stamps: shownStamps(stamps) } : record;
+  }
+
+  put({ key, id: version, value, stamps: given }: SetOn<Key, Written>, end: number): void {
+    const id = keyId(key);
+    const stamps = stampsText(given);
+    const at = wholeEnd(end);
+    const format = formatOf(key.space, value, this.#dialect.mostNested);
+    this.#written.set(id, { key, row: { version, value, end: at, stamps, isCurrent: undefined } });
+    this.#sets.set(id, { key, version, format, value, end: at === Infinity ? undefined : { at }, stamps });
+    this.#ends.delete(id);
+    this.#removed.delete(id);
+  }
+
+  touch(key: Key, given: number): void {
+    const id = keyId(key);
+    const row = this.find(key);
+    if (!row) return;
+    const end = wholeEnd(given);
+    this.#written.set(id, { key, row: { ...row, end } });
+    const set = this.#sets.get(id);
+    if (set) this.#sets.set(id, { ...set, end: end === Infinity ? undefined : { at: end } });
+    else this.#ends.set(id, { key, end });
+  }
+
+  remove(key: Key): void {
+    const id = keyId(key);
+    const row = this.#loaded.records.get(id);
+    if (!row || row.isEmpty) return;
+    this.#written.set(id, { key, row: undefined });
+    this.#sets.delete(id);
+    this.#ends.delete(id);
+    this.#removed.set(id, key);
+  }
+
+  floor(key: Key): Fence | undefined {
+    const id = keyId(key);
+    const saved = this.#floors.get(id);
+    if (saved) return saved;
+    const row = this.#loaded.floors.get(id);
+    return row && row.grant > 0 && row.until > this.wall ? row : undefined;
+  }
+
+  raiseFloor(key: Key, { grant, n }: Fence, keepMs: number): void {
+    const id = keyId(key);
+    const before = this.#floors.get(id)?.keptUntil ?? this.#loaded.floors.get(id)?.until ?? 0;
+    this.#floors.set(id, { key, grant, n, keptUntil: Math.max(before, wholeEnd(this.wall + keepMs)) });
+  }
+
+  lock(key: Key): LockRecord {
+    const id = keyId(key);
+    const known = this.#locks.get(id);
+    if (known) return known.lock;
+    const body = this.#loaded.locks.get(id)?.body ?? "";
+    const lock = body === "" ? emptyLock() : this.#unpacked(body, key);
+    this.#locks.set(id, { key, lock, saved: false });
+    return lock;
+  }
+
+  leastGrant(): number {
+    return Math.max(Math.floor(this.wall * 1_000), this.#forgotten + 1);
+  }
+
+  saveLock(key: Key, lock: LockRecord): void {
+    for (const granted of handOff(lock, this.wall, this.leastGrant())) this.#granted.push({ ...granted, lock: key });
+    this.#locks.set(keyId(key), { key, lock, saved: true });
+  }
+
+  get news(): News {
+    const changed = [...this.#written.values()].map(({ key }) => key);
+    return { granted: this.#granted, changed, locks: [...this.#locks.values()], now: this.wall };
+  }
+
+  /** Whether groups have changed anything. */
+  get hasChanged(): boolean {
+    if (this.#written.size > 0 || this.#floors.size > 0) return true;
+    for (const { saved } of this.#locks.values()) if (saved) return true;
+    return false;
+  }
+
+  /** What makes it so at the server: `wanted` are the keys that were asked for, to remove rows left with nothing. */
+  changes(wanted: Readonly<globalThis.Record<Table, ReadonlyMap<string, { readonly key: Key }>>>): Statement[] {
+    const dialect = this.#dialect;
+    const saved = [...this.#locks.values()].filter((one) => one.saved);
+    const savedIds = new Set(saved.map(({ key }) => keyId(key)));
+    const empty = <T extends Table>(
+      table: T,
+      isEmpty: (row: RowOf[T]) => boolean,
+      kept: ReadonlySet<string>,
+    ): Key[] => {
+      const rows: ReadonlyMap<string, RowOf[T]> = this.#loaded[table];
+      const left: Key[] = [];
+      for (const [id, { key }] of wanted[table]) {
+        const row = rows.get(id);
+        if (row && isEmpty(row) && !kept.has(id)) left.push(key);
+      }
+      return left;
+    };
+    const keysOnly = (keys: Iterable<Key>): Key[] => inOrder([...keys].map((key) => ({ key }))).map(({ key }) => key);
+    const emptyLocks = empty("locks", ({ body }) => body === "", savedIds);
+    const emptyRecords = empty("records", ({ isEmpty }) => isEmpty, new Set(this.#sets.keys()));
+    const emptyFloors = empty("floors", ({ grant }) => grant === 0, new Set(this.#floors.keys()));
+    const removed = [...this.#removed.values(), ...emptyRecords];
+    const statements: Statement[] = [];
+    if (saved.length > 0) statements.push(dialect.setLocks(inOrder(saved).map((one) => this.#savedLock(one))));
+    if (emptyLocks.length > 0) statements.push(dialect.remove("locks", keysOnly(emptyLocks)));
+    if (removed.length > 0) statements.push(dialect.remove("records", keysOnly(removed)));
+    if (this.#sets.size > 0) statements.push(dialect.set(inOrder(this.#sets.values())));
+    if (this.#ends.size > 0) statements.push(dialect.touch(inOrder(this.#ends.values())));
+    if (this.#floors.size > 0) statements.push(dialect.setFloors(inOrder(this.#floors.values())));
+    if (emptyFloors.length > 0) statements.push(dialect.remove("floors", keysOnly(emptyFloors)));
+    return statements;
+  }
+
+  #savedLock({
+    key,
+    lock,
+  }: {
+    readonly key: Key;
+    readonly lock: LockRecord;
+  }): Parameters<Dialect["setLocks"]>[0][number] {
+    const until = Math.max(endOf(lock), this.wall + keepGrantMs);
+    return {
+      key,
+      body: JSON.stringify(packLock(lock)),
+      grant: lock.grant,
+      keptUntil: Math.ceil(until / keepStepMs) * keepStepMs,
+    };
+  }
+
+  #unpacked(body: string, key: Key): LockRecord {
+    try {
+      return unpackLock(JSON.parse(body) as PackedLock);
+    } catch (cause) {
+      throw new CorruptValueError("what is stored of this lock cannot be read", {
+        backend: this.#dialect.name,
+        key: key.key,
+        cause,
+      });
+    }
+  }
+}
+
+interface RowOf {
+  records: RecordRow;
+  locks: LockRow;
+  floors: FloorRow;
+}
+
+/** Whole ms that a server's integer holds. */
+function wholeEnd(end: number): number {
+  return end === Infinity ? end : Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Math.ceil(end), Number.MAX_SAFE_INTEGER));
+}

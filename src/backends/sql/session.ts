@@ -1,0 +1,102 @@
+import { drawId } from "../../base/ids.ts";
+import type { KeepAlive } from "../../base/keep-alive.ts";
+import type { ExecuteCall, Group, Opened, Outcome, Page, Query, Session } from "../../port/index.ts";
+import type { Alarm } from "../common/alarm.ts";
+import { Call, Task } from "../common/call.ts";
+import { before } from "../common/deadline.ts";
+import { closedError, lateError, notSent, refuse } from "../common/failures.ts";
+import type { Opening } from "../common/opening.ts";
+import type { Batches } from "./batch.ts";
+import type { Context } from "./context.ts";
+import { failureOf } from "./failures.ts";
+import { readPage } from "./pages.ts";
+
+/** Most keys of a group: so many rows are locked for no longer than other calls bear. */
+export const maxGroup = 256;
+/** Largest value, in bytes. */
+export const maxValue = 64 * 1024 * 1024;
+
+/** What sessions have of their backend. */
+export interface Shared {
+  readonly context: Context;
+  readonly batches: Batches;
+  readonly opening: Opening<Opened>;
+  readonly alarm: Alarm<Call<Task>>;
+  readonly keepAlive: KeepAlive;
+}
+
+const make: ConstructorParameters<typeof Call<Task>>[0]["make"] = (call, i, group) => new Task(call, i, group);
+
+/** An instance on a server that speaks SQL. */
+export class SqlSession implements Session {
+  readonly id = drawId();
+  readonly #shared: Shared;
+  readonly #onEnd: (session: SqlSession) => void;
+  #ended = false;
+
+  constructor(shared: Shared, onEnd: (session: SqlSession) => void) {
+    this.#shared = shared;
+    this.#onEnd = onEnd;
+  }
+
+  execute(groups: readonly Group[], given: ExecuteCall): Promise<readonly Outcome[]> {
+    return new Promise((resolve) => {
+      const { context, alarm, opening, batches, keepAlive } = this.#shared;
+      const { name: backend } = context;
+      keepAlive.enter();
+      const settle = (outcomes: readonly Outcome[]): void => {
+        keepAlive.leave();
+        resolve(outcomes);
+      };
+      const call = new Call({ groups, session: this.id, backend, make }, given, alarm, settle);
+      for (const task of call.tasks) {
+        const refused = this.#ended
+          ? notSent(closedError(backend))
+          : refuse(task.group, { backend, maxGroup, maxValue });
+        if (refused) task.settle(refused);
+      }
+      const left = call.tasks.filter(({ outcome }) => !outcome);
+      if (left.length === 0) return;
+      if (opening.opened) batches.run(left);
+      else void this.#openFor(left, given.deadline);
+    });
+  }
+
+  async page(query: Query, { deadline }: { readonly deadline: number }): Promise<Page> {
+    const { context, opening } = this.#shared;
+    const { name, time } = context;
+    if (this.#ended) throw closedError(name);
+    const late = (): Error => lateError(name);
+    const read = async (): Promise<Page> => {
+      await opening.openBefore(deadline);
+      return readPage(context, query, { deadline });
+    };
+    try {
+      return await before(read(), { time, deadline, late, ref: true });
+    } catch (error) {
+      throw failureOf(error, name);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.end();
+  }
+
+  /** What {@link close} does, at once. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#onEnd(this);
+  }
+
+  async #openFor(tasks: readonly Task[], deadline: number): Promise<void> {
+    const { context, batches, opening } = this.#shared;
+    try {
+      await opening.openBefore(deadline);
+    } catch (error) {
+      for (const task of tasks) task.fail(failureOf(error, context.name));
+      return;
+    }
+    batches.run(tasks.filter(({ outcome }) => !outcome));
+  }
+}

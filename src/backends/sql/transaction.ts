@@ -1,0 +1,71 @@
+import type { Outcome } from "../../port/index.ts";
+import type { Task } from "../common/call.ts";
+import { decide } from "../common/decide.ts";
+import type { Lane } from "./client.ts";
+import type { Context } from "./context.ts";
+import { failureOf } from "./failures.ts";
+import { planOf } from "./plan.ts";
+import { holdsAll, lockRows } from "./rows.ts";
+import type { RowView } from "./row-view.ts";
+
+export interface TransactionOptions {
+  readonly lane: Lane;
+  /** Groups whose rows somebody else has locked are left, instead of waiting for them. */
+  readonly skip: boolean;
+}
+
+/**
+ * Runs groups in one transaction of two round trips: locks and reads their rows; decides them here, and writes what has
+ * changed. Gives those whose rows it did not get. Rejects where nothing was decided, or nobody can know: each group that
+ * was sent has `sent`.
+ */
+export async function transact(
+  { name, time, client, dialect, teller }: Context,
+  tasks: readonly Task[],
+  { lane, skip }: TransactionOptions,
+): Promise<readonly Task[]> {
+  const deadline = Math.max(...tasks.map((task) => task.deadline));
+  const transaction = await client.transaction({ deadline }, lane);
+  try {
+    const live = tasks.filter(({ outcome }) => !outcome);
+    if (live.length === 0) return [];
+    const plan = planOf(live.map(({ group }) => group));
+    const view = await lockRows(dialect, plan, skip, async (statements) => transaction.run(statements));
+    const left = holdsAll(view, plan) ? [] : live.filter(({ group }) => !holdsAll(view, planOf([group])));
+    // From here to the second trip nothing waits: what is told unsent meanwhile is not decided.
+    const decided = decideAll(
+      view,
+      live.filter((task) => !left.includes(task)),
+      { now: time.monotonic(), name },
+    );
+    const { news } = view;
+    if (view.hasChanged) {
+      const statements = [...view.changes(plan), ...teller.statements(news)];
+      for (const { task } of decided) task.sent = true;
+      await transaction.commit(statements);
+    } else transaction.rollback();
+    for (const { task, outcome } of decided) task.settle(outcome);
+    teller.done(news);
+    return left;
+  } finally {
+    transaction.rollback();
+  }
+}
+
+/** Decides groups that somebody still waits for, one after the other. */
+function decideAll(
+  view: RowView,
+  tasks: readonly Task[],
+  { now, name }: { readonly now: number; readonly name: string },
+): readonly { readonly task: Task; readonly outcome: Outcome }[] {
+  const decided: { task: Task; outcome: Outcome }[] = [];
+  for (const task of tasks) {
+    if (!task.isWanted(now)) continue;
+    try {
+      decided.push({ task, outcome: decide(view, task.group, task.session) });
+    } catch (error) {
+      task.fail(failureOf(error, name), false);
+    }
+  }
+  return decided;
+}

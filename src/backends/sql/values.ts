@@ -1,0 +1,41 @@
+import type { Space } from "../../base/keys.ts";
+import type { Payload } from "../../port/index.ts";
+import { formats, type SetRow } from "./dialect.ts";
+
+/**
+ * How a value is stored: as JSON where it is the text of a state record that the server's JSON type can hold, nested no
+ * deeper than `mostNested`. Undefined stands for a server that looks itself.
+ */
+export function formatOf({ kind }: Space, value: Payload, mostNested: number | undefined): SetRow["format"] {
+  if (typeof value !== "string") return formats.bytes;
+  if (kind !== "state") return formats.text;
+  return mostNested === undefined || isStorableJson(value, mostNested) ? formats.json : formats.text;
+}
+
+/** What JSON allows and a server's JSON type may not: NUL, halves of characters, numbers beyond a double's. */
+const refused = /\\u(?:0000|[dD][89a-fA-F])|[eE][-+]?\d{4}|\d{1000}/;
+
+function isStorableJson(text: string, mostNested: number): boolean {
+  if (refused.test(text)) return false;
+  try {
+    JSON.parse(text);
+  } catch {
+    return false;
+  }
+  return text.length <= 2 * mostNested || depthOf(text) <= mostNested;
+}
+
+/** How deep a JSON text is nested. */
+function depthOf(text: string): number {
+  let [depth, deepest, inString] = [0, 0, false];
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (inString) {
+      if (char === 0x5c) i++;
+      else if (char === 0x22) inString = false;
+    } else if (char === 0x22) inString = true;
+    else if (char === 0x5b || char === 0x7b) deepest = Math.max(deepest, ++depth);
+    else if (char === 0x5d || char === 0x7d) depth--;
+  }
+  return deepest;
+}
