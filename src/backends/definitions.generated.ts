@@ -3,6 +3,7 @@ import type { BackendDefinition } from "../port/index.ts";
 import { definition as lmdbDefinition } from "./lmdb/definition.ts";
 import { definition as memoryDefinition } from "./memory/definition.ts";
 import { definition as nullDefinition } from "./null/definition.ts";
+import { definition as postgresDefinition } from "./postgres/definition.ts";
 import { definition as redisDefinition } from "./redis/definition.ts";
 
 /** Every backend of this package, by name. */
@@ -10,5 +11,6 @@ export const definitions: readonly BackendDefinition[] = [
   lmdbDefinition,
   memoryDefinition,
   nullDefinition,
+  postgresDefinition,
   redisDefinition,
 ];

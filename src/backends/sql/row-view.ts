@@ -4,9 +4,18 @@ import type { ListedRecord } from "../../port/index.ts";
 import { packLock, unpackLock, type PackedLock } from "../common/lock-codec.ts";
 import { emptyLock, endOf, handOff, type HandedOff, type LockRecord } from "../common/lock-rules.ts";
 import type { Fence, SetOn, Shown, View, Written } from "../common/view.ts";
-import type { Clock, Dialect, EndRow, FloorRow, LockRow, RecordRow, SavedFloor, SetRow, Table } from "./dialect.ts";
-import type { Statement } from "./client.ts";
-import { inOrder } from "./plan.ts";
+import type {
+  Clock,
+  Dialect,
+  EndRow,
+  FloorRow,
+  LockRow,
+  RecordRow,
+  SavedFloor,
+  SavedLock,
+  SetRow,
+  Table,
+} from "./dialect.ts";
 import { shownStamps, stampsOf, stampsText } from "./stamps.ts";
 import { formatOf } from "./values.ts";
 
@@ -31,6 +40,15 @@ export interface News {
   readonly locks: readonly { readonly key: Key; readonly lock: LockRecord }[];
   /** Of the server's clock, in ms. */
   readonly now: number;
+}
+
+/** What groups want written, by `keyId`. */
+export interface Changes {
+  readonly sets: ReadonlyMap<string, SetRow>;
+  readonly ends: ReadonlyMap<string, EndRow>;
+  readonly removed: ReadonlyMap<string, Key>;
+  readonly locks: ReadonlyMap<string, SavedLock>;
+  readonly floors: ReadonlyMap<string, SavedFloor>;
 }
 
 type Record = Pick<RecordRow, "version" | "value" | "end" | "stamps" | "isCurrent">;
@@ -204,54 +222,29 @@ export class RowView implements View<Key, Written, Record> {
     return false;
   }
 
-  /** What makes it so at the server: `wanted` are the keys that were asked for, to remove rows left with nothing. */
-  changes(wanted: Readonly<globalThis.Record<Table, ReadonlyMap<string, { readonly key: Key }>>>): Statement[] {
-    const dialect = this.#dialect;
+  /** What is to be written. */
+  get changes(): Changes {
     const saved = [...this.#locks.values()].filter((one) => one.saved);
-    const savedIds = new Set(saved.map(({ key }) => keyId(key)));
-    const empty = <T extends Table>(
-      table: T,
-      isEmpty: (row: RowOf[T]) => boolean,
-      kept: ReadonlySet<string>,
-    ): Key[] => {
-      const rows: ReadonlyMap<string, RowOf[T]> = this.#loaded[table];
-      const left: Key[] = [];
-      for (const [id, { key }] of wanted[table]) {
-        const row = rows.get(id);
-        if (row && isEmpty(row) && !kept.has(id)) left.push(key);
-      }
-      return left;
+    return {
+      sets: this.#sets,
+      ends: this.#ends,
+      removed: this.#removed,
+      floors: this.#floors,
+      locks: new Map(saved.map(({ key, lock }) => [keyId(key), this.#savedLock(key, lock)])),
     };
-    const keysOnly = (keys: Iterable<Key>): Key[] => inOrder([...keys].map((key) => ({ key }))).map(({ key }) => key);
-    const emptyLocks = empty("locks", ({ body }) => body === "", savedIds);
-    const emptyRecords = empty("records", ({ isEmpty }) => isEmpty, new Set(this.#sets.keys()));
-    const emptyFloors = empty("floors", ({ grant }) => grant === 0, new Set(this.#floors.keys()));
-    const removed = [...this.#removed.values(), ...emptyRecords];
-    const statements: Statement[] = [];
-    if (saved.length > 0) statements.push(dialect.setLocks(inOrder(saved).map((one) => this.#savedLock(one))));
-    if (emptyLocks.length > 0) statements.push(dialect.remove("locks", keysOnly(emptyLocks)));
-    if (removed.length > 0) statements.push(dialect.remove("records", keysOnly(removed)));
-    if (this.#sets.size > 0) statements.push(dialect.set(inOrder(this.#sets.values())));
-    if (this.#ends.size > 0) statements.push(dialect.touch(inOrder(this.#ends.values())));
-    if (this.#floors.size > 0) statements.push(dialect.setFloors(inOrder(this.#floors.values())));
-    if (emptyFloors.length > 0) statements.push(dialect.remove("floors", keysOnly(emptyFloors)));
-    return statements;
   }
 
-  #savedLock({
-    key,
-    lock,
-  }: {
-    readonly key: Key;
-    readonly lock: LockRecord;
-  }): Parameters<Dialect["setLocks"]>[0][number] {
+  /** Whether the row of a key is there to be locked and nothing else. */
+  isEmpty(table: Table, id: string): boolean {
+    const { records, locks, floors } = this.#loaded;
+    if (table === "records") return records.get(id)?.isEmpty === true;
+    return table === "locks" ? locks.get(id)?.body === "" : floors.get(id)?.grant === 0;
+  }
+
+  #savedLock(key: Key, lock: LockRecord): SavedLock {
     const until = Math.max(endOf(lock), this.wall + keepGrantMs);
-    return {
-      key,
-      body: JSON.stringify(packLock(lock)),
-      grant: lock.grant,
-      keptUntil: Math.ceil(until / keepStepMs) * keepStepMs,
-    };
+    const keptUntil = Math.ceil(until / keepStepMs) * keepStepMs;
+    return { key, body: JSON.stringify(packLock(lock)), grant: lock.grant, keptUntil };
   }
 
   #unpacked(body: string, key: Key): LockRecord {

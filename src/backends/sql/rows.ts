@@ -55,6 +55,33 @@ export function holdsAll(view: RowView, plan: Plan): boolean {
   return tables.every((table) => [...plan[table].keys()].every((id) => view.has(table, id)));
 }
 
+/** What makes it so at the server; rows of the plan with nothing in them go. */
+export function changesOf(dialect: Dialect, view: RowView, plan: Plan): readonly Statement[] {
+  const { sets, ends, removed, locks, floors } = view.changes;
+  const statements: Statement[] = [];
+  const add = <T extends { readonly key: Key }>(rows: Iterable<T>, make: (rows: readonly T[]) => Statement): void => {
+    const ordered = inOrder(rows);
+    if (ordered.length > 0) statements.push(make(ordered));
+  };
+  const remove = (table: Table, keys: readonly Key[]): void =>
+    add(
+      keys.map((key) => ({ key })),
+      (rows) => dialect.remove(table, keysOf(rows)),
+    );
+  const left = (table: Table, kept: ReadonlyMap<string, unknown>): Key[] => {
+    const empty = [...plan[table]].filter(([id]) => view.isEmpty(table, id) && !kept.has(id));
+    return empty.map(([, { key }]) => key);
+  };
+  add(locks.values(), (rows) => dialect.setLocks(rows));
+  remove("locks", left("locks", locks));
+  remove("records", [...removed.values(), ...left("records", sets)]);
+  add(sets.values(), (rows) => dialect.set(rows));
+  add(ends.values(), (rows) => dialect.touch(rows));
+  add(floors.values(), (rows) => dialect.setFloors(rows));
+  remove("floors", left("floors", floors));
+  return statements;
+}
+
 function stampKeysOf(view: RowView, ids: Iterable<string>): readonly Key[] {
   const keys = new Map<string, { readonly key: Key }>();
   for (const id of ids) for (const key of view.stampsOf(id)) keys.set(key.space.id + key.key, { key });

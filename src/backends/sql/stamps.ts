@@ -2,8 +2,8 @@ import { spaceOfId, type Key } from "../../base/keys.ts";
 import type { ListedRecord, Stamp } from "../../port/index.ts";
 
 /*
- * Stamps as they are stored: JSON of an array of [space, key, version], each in hexadecimal digits of its UTF-8, so that
- * a statement can look for them whatever characters they have.
+ * Stamps as they are stored: JSON of an array of [space, key, version], each in hexadecimal digits of its UTF-8, so
+ * that a statement can look for them whatever characters they have.
  */
 
 type Stored = readonly [space: string, key: string, version: string][];

@@ -5,7 +5,7 @@ import type { Lane } from "./client.ts";
 import type { Context } from "./context.ts";
 import { failureOf } from "./failures.ts";
 import { planOf } from "./plan.ts";
-import { holdsAll, lockRows } from "./rows.ts";
+import { changesOf, holdsAll, lockRows } from "./rows.ts";
 import type { RowView } from "./row-view.ts";
 
 export interface TransactionOptions {
@@ -15,9 +15,9 @@ export interface TransactionOptions {
 }
 
 /**
- * Runs groups in one transaction of two round trips: locks and reads their rows; decides them here, and writes what has
- * changed. Gives those whose rows it did not get. Rejects where nothing was decided, or nobody can know: each group that
- * was sent has `sent`.
+ * Runs groups in one transaction of two round trips: locks and reads their rows; decides them here, and writes what
+ * has changed. Gives those whose rows it did not get. Rejects where nothing was decided, or nobody can know: each
+ * group that was sent has `sent`.
  */
 export async function transact(
   { name, time, client, dialect, teller }: Context,
@@ -40,7 +40,7 @@ export async function transact(
     );
     const { news } = view;
     if (view.hasChanged) {
-      const statements = [...view.changes(plan), ...teller.statements(news)];
+      const statements = [...changesOf(dialect, view, plan), ...teller.statements(news)];
       for (const { task } of decided) task.sent = true;
       await transaction.commit(statements);
     } else transaction.rollback();

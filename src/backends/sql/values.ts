@@ -9,7 +9,9 @@ import { formats, type SetRow } from "./dialect.ts";
 export function formatOf({ kind }: Space, value: Payload, mostNested: number | undefined): SetRow["format"] {
   if (typeof value !== "string") return formats.bytes;
   if (kind !== "state") return formats.text;
-  return mostNested === undefined || isStorableJson(value, mostNested) ? formats.json : formats.text;
+  // No JSON has a NUL in it.
+  const isJson = mostNested === undefined ? !value.includes("\0") : isStorableJson(value, mostNested);
+  return isJson ? formats.json : formats.text;
 }
 
 /** What JSON allows and a server's JSON type may not: NUL, halves of characters, numbers beyond a double's. */

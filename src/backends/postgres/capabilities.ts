@@ -1,0 +1,22 @@
+import type { Capabilities } from "../../port/index.ts";
+import { maxGroup, maxValue } from "../sql/session.ts";
+
+/** What the backend promises on a server that keeps what it has committed. */
+export const capabilities: Capabilities = {
+  exclusion: "primary",
+  fence: "durable",
+  guard: "atomic",
+  reads: "primary",
+  transact: "full",
+  durability: "disk",
+  clock: "server",
+  ttlGranularity: 1,
+  maxValue,
+  push: false,
+  watch: "none",
+  list: true,
+  batchRoundTrips: 2,
+  shared: "network",
+  stamps: "atomic",
+  maxGroup,
+};

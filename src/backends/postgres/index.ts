@@ -1,0 +1,9 @@
+/*
+ * Who is who on Postgres, beside the shared code of `backends/sql`:
+ *
+ * `backend.ts`      puts the parts together. `capabilities.ts`: what it promises.
+ * `dialect.ts`      the statements, and what is in their replies; `arrays.ts` writes lists as parameters.
+ * `client.ts`       lanes of connections on the driver. `connections/`: how they are made, what goes over them.
+ * `migrations.ts`   the tables. `url.ts`: the grammar of its URLs.
+ */
+export { postgresBackend, type PostgresOptions } from "./backend.ts";
