@@ -52,6 +52,7 @@ export const guarantees: readonly Guarantee[] = [
         ? "accepted"
         : { full: "any keys", slot: "keys of one `{tag}`", none: "single records only" }[transact],
   ],
+  ["part of your own SQL transaction", ({ within }) => (within === true ? "yes" : "no")],
   [
     "an acknowledged write survives",
     ({ durability, exclusion }) => {

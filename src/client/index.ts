@@ -8,6 +8,7 @@
 //   outcome, by its signal, or at its deadline (`Deadlines`).
 // - `executeWrite` and `Write` also find out the outcome of a write whose reply was lost.
 // - `batches.ts` has the entries and the error of a call on many keys, `sizes.ts` refuses values that are too large.
+// - `OwnCalls` are calls in a transaction of the application: the coalescer has nothing to do with them.
 // - `UserFunctions` are the calls that run functions of the application: a close waits for them.
 // - `LeaseGrip` and `TransactionFactory` are what locks and state give each other, for they do not know each other.
 
@@ -17,6 +18,7 @@ export { Diagnostics, type OperationMessage, type Source } from "./diagnostics.t
 export type { HoldfastEvents } from "./events.ts";
 export { findGrip, gripOf, readGripsBy, setGrip, type LeaseGrip } from "./grips.ts";
 export { bounded, Instance, type Closing } from "./instance.ts";
+export { OwnCalls } from "./own-calls.ts";
 export type { Reply } from "./requests.ts";
 export { tooLarge } from "./sizes.ts";
 export type { Joined, OpenTransaction, TransactionFactory } from "./transactions.ts";

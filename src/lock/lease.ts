@@ -1,5 +1,6 @@
 import { toMs, type Duration } from "../base/durations.ts";
-import { Diagnostics, readGripsBy, type Source } from "../client/index.ts";
+import { Diagnostics, OwnCalls, readGripsBy, type CallOptions, type Source } from "../client/index.ts";
+import type { OwnConnection } from "../port/index.ts";
 import type { Hold } from "./hold.ts";
 import type { ReleaseResult } from "./releasing.ts";
 
@@ -71,6 +72,23 @@ export class Lease implements AsyncDisposable {
     const ttlMs = ttl === undefined ? undefined : toMs(ttl, "ttl");
     if (!diagnostics.active) return this.#hold.extend(ttlMs);
     return diagnostics.observe(this.#source, "extend", () => this.#hold.extend(ttlMs));
+  }
+
+  /**
+   * Makes sure, within the transaction that the application has begun on `connection`, that the lease is held at the
+   * store, and that nobody else gets one of its locks before that transaction ends: what the application does to its
+   * own rows from then on, it does as the holder. It commits nothing. A release waits until the transaction ends.
+   *
+   * Rejects with UnsupportedError unless the lock is on an SQL server; with InvalidArgumentError for a lease of a
+   * semaphore or a reader, and for anything but a connection with a transaction on that server; with LeaseLostError or
+   * FencedError if it is not held. The transaction can go on after these. After UnavailableError and IndeterminateError
+   * it must be rolled back.
+   */
+  async checkWithin(connection: OwnConnection, options?: CallOptions): Promise<void> {
+    const { instance } = this.#hold;
+    await diagnostics.observe(this.#source, "checkWithin", async () =>
+      new OwnCalls(instance, connection).check(this, instance.call(options)),
+    );
   }
 
   /**

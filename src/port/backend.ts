@@ -3,6 +3,7 @@ import type { Time } from "../base/time.ts";
 import type { Capabilities } from "./capabilities.ts";
 import type { Examination } from "./examination.ts";
 import type { Group, Outcome, ListedRecord } from "./operations.ts";
+import type { OwnConnection, OwnTransaction } from "./own-transaction.ts";
 import type { Signals } from "./signals.ts";
 import type { Tables } from "./tables.ts";
 
@@ -75,6 +76,12 @@ export interface Session {
    * soon after `deadline`. Rejects with a HoldfastError.
    */
   page(query: Query, call: { readonly deadline: number }): Promise<Page>;
+
+  /**
+   * The transaction that the application has begun on a connection of its own, to execute groups in it. No I/O. Throws
+   * InvalidArgumentError for what is no such connection. Absent where {@link Capabilities.within} is.
+   */
+  within?(connection: OwnConnection): OwnTransaction;
 
   /** Wake-ups and change notices. Absent where the backend cannot tell (`push: false` and `watch: "none"`). */
   readonly signals?: Signals;

@@ -34,12 +34,7 @@ export async function modify<T>(
   instance.assertTaking();
   const call = instance.call(options);
   const key = core.at(rawKey);
-  const end = resolveEnd(options, "keep" as const);
-  const ends = {
-    existing: checkKeepTtl(options) ? "keep" : end,
-    created: end === "keep" ? core.ttl : end,
-    creates,
-  } as const;
+  const ends = endsOf(core, options, creates);
   const opened = host.known ?? (await host.ready(call));
   const protecting = core.protection(options?.lease, opened, call);
   const protection = protecting instanceof Promise ? await protecting : protecting;
@@ -54,15 +49,25 @@ export async function modify<T>(
 }
 
 /** The ttl of the write. */
-interface Ends {
+export interface Ends {
   readonly existing: Ttl | undefined;
   readonly created: Ttl | undefined;
   /** Whether an entry is created where there is none. */
   readonly creates: boolean;
 }
 
+/** What the options say of the ttl. Throws InvalidArgumentError. */
+export function endsOf<T>(core: StoreCore<T>, options: UpsertOptions | undefined, creates: boolean): Ends {
+  const end = resolveEnd(options, "keep" as const);
+  return {
+    existing: checkKeepTtl(options) ? "keep" : end,
+    created: end === "keep" ? core.ttl : end,
+    creates,
+  };
+}
+
 /** One change of one entry. */
-class Update<T> extends EntryWork<T> {
+export class Update<T> extends EntryWork<T> {
   readonly #fn: Change<T>;
   readonly #ends: Ends;
   readonly #opened: Opened;

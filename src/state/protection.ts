@@ -35,16 +35,17 @@ export class Protection {
 
   /**
    * Sends a request that names the lease, if that is still held. A release of the lease waits until the request is
-   * over.
+   * over. With `lasts` it takes effect later than its reply, when a transaction of the application ends: then the next
+   * holder must ask the store for a grant of its own.
    */
-  async send<R>(request: () => R | Promise<R>): Promise<R> {
+  async send<R>(request: () => R | Promise<R>, lasts = false): Promise<R> {
     this.#grip.assertHeld();
     const settled = this.#grip.begin();
-    let indeterminate = false;
+    let indeterminate = lasts;
     try {
       return await request();
     } catch (error) {
-      indeterminate = isHoldfastError(error, "INDETERMINATE");
+      indeterminate ||= isHoldfastError(error, "INDETERMINATE");
       throw error;
     } finally {
       settled(indeterminate);

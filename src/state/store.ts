@@ -1,11 +1,13 @@
 import type { Duration } from "../base/durations.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import type { CallOptions, Instance } from "../client/index.ts";
+import type { OwnConnection } from "../port/index.ts";
 import { deleteMany, loadEntries, saveMany } from "./many.ts";
 import { StoreCore } from "./core.ts";
 import type { Change, Entry, Version } from "./entry.ts";
 import { clear, count, list, listKeys, listPage } from "./listing.ts";
 import { modify } from "./modify.ts";
+import { OwnStateStore } from "./own-store.ts";
 import {
   checkFunction,
   type ClearOptions,
@@ -235,5 +237,15 @@ export class StateStore<T> {
    */
   watch(options?: WatchOptions): Promise<AsyncIterable<Change<T>>> {
     return this.#core.observe("watch", () => watch(this.#core, options));
+  }
+
+  /**
+   * The entries of this store within the transaction that the application has begun on `connection`: they are written
+   * when the application commits, with its own rows or not at all. No I/O. For a connection of the backend's driver, or
+   * an object whose `query` runs a statement in the transaction. Throws UnsupportedError unless the backend is an SQL
+   * server, InvalidArgumentError for anything but a connection.
+   */
+  within(connection: OwnConnection): OwnStateStore<T> {
+    return new OwnStateStore(this.#core, connection);
   }
 }

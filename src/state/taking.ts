@@ -28,7 +28,7 @@ export async function take<T>(
 }
 
 /** Takes one entry, in the line of its key. */
-class Taking<T> extends EntryWork<T> {
+export class Taking<T> extends EntryWork<T> {
   play(view: View): Entry<T> | undefined | Promise<Entry<T> | undefined> {
     const record = view.look(this.at);
     if (!record) return undefined;

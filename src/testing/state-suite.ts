@@ -6,6 +6,9 @@ import { endCases } from "./state/ends.ts";
 import { expiryCases } from "./state/expiry.ts";
 import { guardedCases } from "./state/guarded.ts";
 import { keyCases } from "./state/keys.ts";
+import { ownEndingCases } from "./state/own-endings.ts";
+import { ownLeaseCases } from "./state/own-leases.ts";
+import { ownCases } from "./state/own.ts";
 import { signalCases } from "./state/signals.ts";
 import { transactionRefusalCases } from "./state/refusals.ts";
 import { schemaCases } from "./state/schemas.ts";
@@ -39,4 +42,7 @@ export const stateCases: readonly Case[] = [
   ...schemaCases,
   ...callCases,
   ...signalCases,
+  ...ownCases,
+  ...ownLeaseCases,
+  ...ownEndingCases,
 ];

@@ -6,7 +6,7 @@
 // - `test-backend` is Memory with a clock to move (`virtual-time`) and failures to plan. `misbehave` and `faults` stand
 //   between a case and a backend, and spoil what the case says. `one-signal` counts the listeners of a signal.
 
-import type { Backend, Capabilities } from "../port/index.ts";
+import type { Backend, Capabilities, OwnConnection } from "../port/index.ts";
 
 /** Where a suite runs: a fresh, empty place, which several backends (clients of one server) can share. */
 export interface Place {
@@ -16,7 +16,34 @@ export interface Place {
    * Lets at least that much of the server's time pass: a virtual clock moves, a real one is waited for, with `elapse`.
    */
   elapse(ms: number): Promise<void>;
+  /**
+   * An application with a table of its own beside what the backends store, where `within` is declared. The place closes
+   * it.
+   */
+  application?(): Promise<Application>;
   /** Closes every backend it made and removes what they stored. */
+  close(): Promise<void>;
+}
+
+/** An application that has rows of its own on the server of a backend, and a driver to write them. */
+export interface Application {
+  /** Opens a connection without a transaction. */
+  connect(): Promise<ApplicationConnection>;
+  /** The committed rows, in order. */
+  rows(): Promise<readonly string[]>;
+}
+
+/** One connection of an application. */
+export interface ApplicationConnection {
+  /** What is given to `within`. */
+  readonly own: OwnConnection;
+  /** Runs a statement without parameters, such as `BEGIN`, `COMMIT`, `ROLLBACK` or `SAVEPOINT a`. */
+  run(sql: string): Promise<void>;
+  /** Adds a row of the application. */
+  insert(row: string): Promise<void>;
+  /** Ends it from outside, as the death of the process does, and waits until the server has noticed. */
+  cut(): Promise<void>;
+  /** Closes it. */
   close(): Promise<void>;
 }
 
