@@ -49,7 +49,7 @@ function mysqlClient(url: string): SqlClient {
     write: async () => Promise.reject(new Error("not needed")),
     async transaction() {
       const connection = await pool.getConnection();
-      await connection.query("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION");
+      await connection.query("COMMIT; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION");
       return {
         run: async (statements) => run(connection, statements),
         async commit(statements) {
