@@ -38,7 +38,10 @@ const layers: Readonly<Record<string, Layer>> = {
   cache: feature,
   // What is known of a backend before it is loaded: no code of the backend, and no driver.
   "definitions/*": { may: ["base", "url"], types: ["port", own], lazy: [own] },
-  "backends/*": { may: ["base", "url", "backends/common", "backends/store", "backends/sql", own], types: ["port"] },
+  "backends/*": {
+    may: ["base", "url", "backends/common", "backends/machine", "backends/store", "backends/sql", own],
+    types: ["port"],
+  },
   // All definitions, and which of them a URL means.
   backends: { may: ["base", "url", "definitions/*"], types: ["port"] },
   holdfast: { may: ["base", "url", "client", "codec", ...features, "backends", "backends/store"], types: ["port"] },
@@ -63,6 +66,7 @@ const serverless = new Set([
   "client",
   ...features,
   "backends/common",
+  "backends/machine",
   "backends/store",
   "backends/sql",
 ]);

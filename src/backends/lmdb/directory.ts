@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { drawId } from "../../base/ids.ts";
 import { InvalidArgumentError, UnavailableError, UnsupportedError, type HoldfastError } from "../../base/errors.ts";
-import type { DataFiles } from "./tables.ts";
+import { longestName, longestSocket } from "../machine/sockets.ts";
+import type { DataFiles } from "./databases.ts";
 import { toError } from "./failures.ts";
-import { longestName, longestSocket } from "./sockets.ts";
 
 const context = { backend: "lmdb" } as const;
 const marker = "holdfast.json";

@@ -1,13 +1,5 @@
-import {
-  type HoldfastError,
-  IndeterminateError,
-  InvalidArgumentError,
-  isHoldfastError,
-  UnavailableError,
-} from "../../base/errors.ts";
-import type { Outcome } from "../../port/index.ts";
-import { maybeSent } from "../common/failures.ts";
-import type { WiredError } from "./commands.ts";
+import { type HoldfastError, InvalidArgumentError, isHoldfastError, UnavailableError } from "../../base/errors.ts";
+import type { WiredError } from "../machine/commands.ts";
 
 const context = { backend: "lmdb" } as const;
 
@@ -67,9 +59,4 @@ export function toError(error: WiredError | Error): HoldfastError {
  */
 export function closedMeanwhile(error: unknown): boolean {
   return (error as { readonly cause?: { readonly code?: unknown } }).cause?.code === 22;
-}
-
-/** The outcome of a group that may have had its effect. */
-export function unknown(why: string, cause?: unknown): Outcome {
-  return maybeSent(new IndeterminateError(why, { ...context, cause }));
 }

@@ -1,7 +1,7 @@
 import type { Fence } from "../common/view.ts";
 import type { LmdbKey, LmdbStore } from "./driver.ts";
 import { index } from "./expiry-index.ts";
-import type { Tables } from "./tables.ts";
+import type { Databases } from "./databases.ts";
 
 /** A fence floor as stored: grant, n, until (wall time), when the sweep looks at it. */
 const floorBytes = 32;
@@ -14,7 +14,13 @@ export function readFloor(floors: LmdbStore, key: LmdbKey, wall: number): Fence 
 }
 
 /** Remembers a fence for `keepMs`, or for as long as the one before was to be kept. */
-export function writeFloor({ floors, expiry }: Tables, key: Buffer, fence: Fence, keepMs: number, wall: number): void {
+export function writeFloor(
+  { floors, expiry }: Databases,
+  key: Buffer,
+  fence: Fence,
+  keepMs: number,
+  wall: number,
+): void {
   const old = stored(floors, key);
   const until = Math.max(wall + keepMs, old?.readDoubleLE(16) ?? 0);
   let sweepAt = old?.readDoubleLE(24) ?? 0;
@@ -25,7 +31,7 @@ export function writeFloor({ floors, expiry }: Tables, key: Buffer, fence: Fence
 }
 
 /** The sweep's part of a floor: removes it, or has it looked at again when it ends. */
-export function sweepFloor({ floors, expiry }: Tables, key: Buffer, at: number, wall: number): void {
+export function sweepFloor({ floors, expiry }: Databases, key: Buffer, at: number, wall: number): void {
   const floor = stored(floors, key);
   if (!floor || Math.ceil(floor.readDoubleLE(24)) !== at) return;
   const until = floor.readDoubleLE(16);

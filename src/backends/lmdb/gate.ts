@@ -32,6 +32,16 @@ export class Gate {
     Atomics.notify(this.#fields, busyAt);
   }
 
+  /** Does what begins transactions, unless the process is about to end. */
+  run(body: () => void): void {
+    if (!this.enter()) return;
+    try {
+      body();
+    } finally {
+      this.leave();
+    }
+  }
+
   /** Lets no transaction begin any more, and waits for the one under way; `false` if that does not end. */
   shut(): boolean {
     Atomics.store(this.#fields, shutAt, 1);

@@ -1,16 +1,14 @@
 /*
- * Who is who on LMDB, from the port down:
+ * Who is who on LMDB. What is the same for every embedded backend is in `machine`, whose `engine.ts` says who is who
+ * there; here is what it stands on:
  *
- *   backend, session   the port. All backends of a process on one directory share its environment
- *   environment        what a process has of a directory: opens it, and joins what follows, to which it is the `site`
- *   reads              groups that only read, and pages: on the caller's thread, each from a fresh snapshot
- *   commits            the queue in front of the commit thread: `batches`, written by `batch-writer` as `wire` says
- *   worker-host        the commit thread, seen from the main thread. In it `worker` runs each batch as one transaction
- *   transaction        what `decide` of `common` sees and changes there; `run-command` is for commands of our own
- *   tables             the databases: records (`layout`), locks (`lock-table`), `floors`, `expiry-index`, `log`, `meta`
- *   signal-hub         reads the log for those who subscribed. `roster` and `peers` wake the processes, by `sockets`
- *   deaths, sweeper    pass on what a dead process held, and remove what has expired
- *   machine-mutex      what opens and commits of all processes are done under. `gate`: no exit falls into a commit
+ *   backend, engine    LMDB on a directory, as the main thread has it. `thread`: what the commit thread is started with
+ *   worker             the commit thread. `gate`: no exit of the process falls into a commit
+ *   directory          makes or checks the directory. `failures`: what to do about an error of the `driver`
+ *   databases          opens the databases of a directory; `tables` reads and writes them as `machine` asks for it
+ *   expiry-index       what is to be looked at when. `floors`: fences that are kept beside records
+ *   machine-mutex      what opens and commits of all processes are done under
  *   reserve            room in the data file for what a transaction is about to write
+ *   examine            what can be said of a directory to those who run it
  */
 export { lmdbBackend, type LmdbOptions } from "./backend.ts";

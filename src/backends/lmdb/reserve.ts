@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 import { devNull } from "node:os";
 import path from "node:path";
 import { drawId } from "../../base/ids.ts";
+import type { Load } from "../machine/wire.ts";
 import type { LmdbRoot } from "./driver.ts";
 
 /** Pages that a transaction may use beside those of its operations: roots, branches, the list of free pages. */
@@ -49,16 +50,6 @@ export function probeFiles(): void {
   } finally {
     for (const handle of handles) fs.closeSync(handle);
   }
-}
-
-/** What a transaction is about to do. */
-export interface Load {
-  /** Guards and operations. */
-  readonly ops: number;
-  /** Size of them all with what they write, in bytes. */
-  readonly bytes: number;
-  /** Whether it may write values, not only delete records and take, extend or release locks. */
-  readonly values: boolean;
 }
 
 /**

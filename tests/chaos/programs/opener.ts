@@ -1,11 +1,11 @@
 // Opens and closes the data of a directory, as the commit thread does, and tells its parent of each time, until it is killed.
 import type * as Driver from "../../../src/backends/lmdb/driver.ts";
-import type * as Tables from "../../../src/backends/lmdb/tables.ts";
+import type * as Databases from "../../../src/backends/lmdb/databases.ts";
 
 const directory = process.argv[2] as string;
 const from = "../../../dist/backends/lmdb";
 const { loadDriver } = (await import(`${from}/driver.js`)) as typeof Driver;
-const { openWritable, closeWritable } = (await import(`${from}/tables.js`)) as typeof Tables;
+const { openWritable, closeWritable } = (await import(`${from}/databases.js`)) as typeof Databases;
 const driver = await loadDriver();
 const files = { data: `${directory}/data.mdb`, mutex: `${directory}/mutex.mdb` };
 let stopped = false;

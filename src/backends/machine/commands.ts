@@ -1,4 +1,3 @@
-import type { DataFiles } from "./tables.ts";
 import type { PeerRecord, Watched } from "./meta.ts";
 
 /** What the backend itself asks of the commit thread, beside the groups of its callers. */
@@ -34,14 +33,10 @@ export function weightOf(command: Command): number {
 }
 
 /** What the commit thread is started with. */
-export interface WorkerStart {
-  readonly files: DataFiles;
-  readonly mapSize: number;
+export interface ThreadStart {
   readonly peer: PeerRecord;
-  /** Of the gate that keeps the process from ending inside a transaction. */
-  readonly gate: SharedArrayBuffer;
-  /** 1 once the main thread shares the environment, or never will. */
-  readonly shared: SharedArrayBuffer;
+  /** What the backend wants to know there. */
+  readonly data: unknown;
 }
 
 /** What became of a batch. */
@@ -60,7 +55,7 @@ export interface Done {
  * to tell.
  */
 export type WorkerMessage =
-  | { readonly type: "ready"; readonly epoch: number }
+  | { readonly type: "ready"; readonly epoch: number; readonly domain: string }
   | { readonly type: "refused"; readonly error: WiredError }
   | Done
   | null;

@@ -1,9 +1,9 @@
-import { metaKeys, readMeta, suffixes, type PeerRecord } from "./meta.ts";
+import { metaKeys, readMeta, type PeerRecord } from "./meta.ts";
 import type { Peers } from "./peers.ts";
 import type { SignalHub } from "./signal-hub.ts";
 import { self, type Site } from "./site.ts";
 
-/** The processes that have the directory open, as they have registered in it. */
+/** The processes that have the data open, as they have registered in it. */
 export class Roster {
   readonly #site: Site;
   readonly #peers: Peers;
@@ -18,7 +18,7 @@ export class Roster {
 
   /** Connects to all of them: each sees the end of the others, also one that is over already. */
   link(): void {
-    const ids = this.#site.reads?.snapshot(({ tables }) => suffixes(tables.meta, metaKeys.peers, 1_000)) ?? [];
+    const ids = this.#site.reads?.snapshot(({ tables }) => tables.meta.suffixes(metaKeys.peers, 1_000)) ?? [];
     this.#peers.link(this.#find(ids.filter((id) => id !== self)));
   }
 

@@ -1,23 +1,24 @@
+import { spaceOfId } from "../../base/keys.ts";
+import { tagOf, wasOver } from "../../base/process-tag.ts";
 import { lockNow } from "../common/decide.ts";
 import { handOff, nextTurn, reapDead, type LockRecord } from "../common/lock-rules.ts";
 import type { Fence, SetOn, View } from "../common/view.ts";
 import { leaseNow } from "./clock.ts";
-import type { Tables } from "./tables.ts";
-import { index, sweepMoment } from "./expiry-index.ts";
-import { writeFloor } from "./floors.ts";
-import { setExpiry, withExpiry } from "./layout.ts";
-import { tagOf, wasOver } from "../../base/process-tag.ts";
-import { encodeLock, sessionsOf, type StoredLock } from "./lock-table.ts";
+import { lockText, sessionsOf, type StoredLock } from "./lock-table.ts";
 import { append, type LogEntry } from "./log.ts";
-import { metaKeys, readMeta, readWatches, writeMeta, type Watches } from "./meta.ts";
-import { TableView } from "./table-view.ts";
+import { metaKeys, readMeta, writeMeta, type WatchCache, type Watches } from "./meta.ts";
+import type { WritableTables } from "./tables.ts";
+import { TablesView } from "./tables-view.ts";
 import type { WiredKey, WiredRecord } from "./wire.ts";
 
 /** How long the record of a lock that nobody uses is kept. */
 const lockKept = 600_000;
 
 /** A transaction of the commit thread: what its groups are decided on, who watches, what is to be told. */
-export class Transaction extends TableView<WiredKey> implements View<WiredKey, WiredRecord, Uint8Array, StoredLock> {
+export class Transaction
+  extends TablesView<WiredKey, WritableTables>
+  implements View<WiredKey, WiredRecord, unknown, StoredLock>
+{
   readonly wall = Date.now();
   readonly now = leaseNow();
   readonly #cache: WatchCache;
@@ -28,39 +29,29 @@ export class Transaction extends TableView<WiredKey> implements View<WiredKey, W
   readonly #ping = new Set<string>();
   #floor: number | undefined;
 
-  constructor(tables: Tables, epoch: number, cache: WatchCache) {
+  constructor(tables: WritableTables, epoch: number, cache: WatchCache) {
     super(tables, epoch);
     this.#cache = cache;
-    this.#watches = cache.read(tables);
+    this.#watches = cache.read(tables.meta);
   }
 
-  put({ key, record, ttl }: SetOn<WiredKey, WiredRecord>, end: number): void {
-    if (ttl !== undefined) setExpiry(record, stored(end));
-    // With "keep" the entry of the write that set the end is still in the index.
-    if (ttl !== undefined && ttl !== "keep") this.#index(key, end);
-    this.tables.records.put(key.bytes, record);
-    this.changed(key);
+  put(op: SetOn<WiredKey, WiredRecord>, end: number): void {
+    this.tables.put(op, end, this.wall);
+    this.changed(op.key);
   }
 
   touch(key: WiredKey, end: number): void {
-    const { records } = this.tables;
-    const bytes = records.getBinaryFast(key.bytes) as Uint8Array;
-    const record = withExpiry(bytes, records.lastSize, stored(end));
-    this.#index(key, end);
-    records.put(key.bytes, record);
+    this.tables.touch(key, end, this.wall);
     this.changed(key);
   }
 
   remove(key: WiredKey, isThere: boolean): void {
-    const { records } = this.tables;
-    if (!isThere && !records.getBinaryFast(key.bytes)) return;
-    records.remove(key.bytes);
     // Also of one that has expired: the sweep, which tells of those, will not find it any more.
-    this.changed(key);
+    if (this.tables.remove(key, isThere)) this.changed(key);
   }
 
-  raiseFloor({ bytes }: WiredKey, fence: Fence, keepMs: number): void {
-    writeFloor(this.tables, bytes, fence, keepMs, this.wall);
+  raiseFloor(key: WiredKey, fence: Fence, keepMs: number): void {
+    this.tables.raiseFloor(key, fence, keepMs, this.wall);
   }
 
   /**
@@ -79,19 +70,6 @@ export class Transaction extends TableView<WiredKey> implements View<WiredKey, W
     return lockNow(this, wiredKey(id)) as StoredLock;
   }
 
-  /** Has the record looked at when it ends. */
-  #index({ bytes }: WiredKey, end: number): void {
-    if (end < Infinity) index(this.tables.expiry, sweepMoment(end, end - this.wall), "record", bytes);
-  }
-
-  protected place({ bytes }: WiredKey): Buffer {
-    return bytes;
-  }
-
-  protected nameOf({ bytes, space }: WiredKey): string {
-    return bytes.toString("utf8", space);
-  }
-
   /** Passes the lock on to those whose turn it is, and has them told. */
   #passOn(id: string, lock: StoredLock): void {
     const over = (session: string): boolean => wasOver(tagOf(session), this.now);
@@ -106,22 +84,21 @@ export class Transaction extends TableView<WiredKey> implements View<WiredKey, W
     if (next < Infinity) this.passing.push(id, next - this.now);
   }
 
-  /** Passes the lock on if it can be, and writes it back with what the other tables know of it. */
-  saveLock({ bytes: key }: WiredKey, lock: StoredLock): void {
-    const { locks, expiry, meta } = this.tables;
-    if (lock.queue.length > 0) this.#passOn(key.toString(), lock);
-    if (lock.sweepAt === 0) {
-      lock.sweepAt = this.wall + lockKept;
-      index(expiry, lock.sweepAt, "lock", key);
-    }
-    locks.put(key, encodeLock(lock, this.epoch));
+  /** Passes the lock on if it can be, and writes it back with what is known of it elsewhere. */
+  saveLock(key: WiredKey, lock: StoredLock): void {
+    const { tables } = this;
+    if (lock.queue.length > 0) this.#passOn(key.bytes.toString(), lock);
+    const isIndexed = lock.sweepAt !== 0;
+    if (!isIndexed) lock.sweepAt = this.wall + lockKept;
+    tables.putLock(key, lockText(lock, this.epoch), isIndexed ? undefined : lock.sweepAt);
     lock.stored = true;
     const sessions = sessionsOf(lock);
     if (lock.waiting.length + sessions.length === 0) return;
     const before = peersOf(lock.waiting);
     const after = peersOf(sessions);
     lock.waiting = sessions;
-    const id = key.toString();
+    const { meta } = tables;
+    const id = key.bytes.toString();
     for (const peer of before) if (!after.includes(peer)) meta.remove(metaKeys.waits(peer) + id);
     for (const peer of after) if (!before.includes(peer)) writeMeta(meta, metaKeys.waits(peer) + id, 1);
   }
@@ -130,10 +107,10 @@ export class Transaction extends TableView<WiredKey> implements View<WiredKey, W
   sweepLock(key: WiredKey, lock: StoredLock): void {
     if (!lock.stored) return;
     if (isIdle(lock) && lock.grant < (this.wall - lockKept) * 1_000) {
-      const { locks, meta } = this.tables;
+      const { meta } = this.tables;
       if (lock.grant > (readMeta<number>(meta, metaKeys.floor) ?? 0)) writeMeta(meta, metaKeys.floor, lock.grant);
       this.#floor = undefined;
-      locks.remove(key.bytes);
+      this.tables.removeLock(key);
       return;
     }
     lock.sweepAt = 0;
@@ -169,7 +146,7 @@ export class Transaction extends TableView<WiredKey> implements View<WiredKey, W
   /** Has this transaction from here on, and every later one of every process, go by who watches now. */
   watchesChanged(): void {
     writeMeta(this.tables.meta, metaKeys.watches, (readMeta<number>(this.tables.meta, metaKeys.watches) ?? 0) + 1);
-    this.#watches = this.#cache.read(this.tables);
+    this.#watches = this.#cache.read(this.tables.meta);
   }
 
   /** Writes what is to be told; whom to wake once it is committed. */
@@ -179,38 +156,13 @@ export class Transaction extends TableView<WiredKey> implements View<WiredKey, W
   }
 }
 
-/** Who watches, read again only when that has changed. */
-export class WatchCache {
-  #version = -1;
-  #watches: Watches = { spaces: new Map(), topics: new Map() };
-
-  read(tables: Tables): Watches {
-    const version = readMeta<number>(tables.meta, metaKeys.watches) ?? 0;
-    if (version !== this.#version) {
-      this.#watches = readWatches(tables.meta);
-      this.#version = version;
-    }
-    return this.#watches;
-  }
-
-  /** A transaction was undone: what it read may never have been. */
-  forget(): void {
-    this.#version = -1;
-  }
-}
-
 function isIdle(record: LockRecord): boolean {
   return record.holds.length === 0 && record.queue.length === 0 && record.marks.length === 0;
 }
 
-/** How the end of a record is stored: 0 for never, and what is to have expired is no 0. */
-function stored(end: number): number {
-  return end === Infinity ? 0 : Math.max(end, 1);
-}
-
-/** A key of which nobody asks where its space ends. */
+/** The key with that id. */
 export function wiredKey(id: string): WiredKey {
-  return { bytes: Buffer.from(id), space: 0 };
+  return { bytes: Buffer.from(id), space: Buffer.byteLength(spaceOfId(id)?.id ?? "") };
 }
 
 /** A session's id starts with its process's. */

@@ -1,6 +1,5 @@
 import type { Condition, LockOperation, Ttl } from "../../port/index.ts";
 import type { GroupOn, OperationOn } from "../common/view.ts";
-import type { Load } from "./reserve.ts";
 
 /*
  * A batch, as the main thread hands it to the commit thread: one buffer, groups one behind the other. Group: marks
@@ -49,6 +48,16 @@ export const headerBytes = 9;
 /** Bytes of memory for a batch at first, and how many are kept after one that took more. */
 export const firstBytes = 256 * 1024;
 export const keptBytes = 4 * 1024 * 1024;
+
+/** What groups are about to do. */
+export interface Load {
+  /** Guards and operations. */
+  readonly ops: number;
+  /** Size of them all with what they write, in bytes. */
+  readonly bytes: number;
+  /** Whether they may write values, not only delete records and take, extend or release locks. */
+  readonly values: boolean;
+}
 
 /** Reads what a `BatchWriter` wrote. Byte views are of the batch's own buffer. */
 export class BatchReader {

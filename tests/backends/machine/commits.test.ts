@@ -3,12 +3,20 @@ import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { Commits } from "../../../src/backends/lmdb/commits.ts";
-import { BatchReader } from "../../../src/backends/lmdb/wire.ts";
-import type { WorkerHost } from "../../../src/backends/lmdb/worker-host.ts";
+import { Commits } from "../../../src/backends/machine/commits.ts";
+import type { Speech } from "../../../src/backends/machine/engine.ts";
+import { BatchReader } from "../../../src/backends/machine/wire.ts";
+import type { WorkerHost } from "../../../src/backends/machine/worker-host.ts";
+import { HoldfastError } from "../../../src/base/errors.ts";
 import type { ExecuteCall, Group } from "../../../src/port/index.ts";
 import { virtualTime, type VirtualTime } from "../../../src/testing/virtual-time.ts";
-import { record } from "./support/processes.ts";
+import { record } from "../lmdb/support/processes.ts";
+
+const speech: Speech = {
+  name: "test",
+  what: "directory",
+  explain: (error) => new HoldfastError("UNAVAILABLE", error.message),
+};
 
 /** More than go into one batch. */
 const batchful = 600;
@@ -35,7 +43,7 @@ function keysOf(memory: SharedArrayBuffer, length: number): string[] {
 
 class Bench {
   readonly time: VirtualTime = virtualTime();
-  readonly commits = new Commits(this.time, () => undefined);
+  readonly commits = new Commits(this.time, speech, () => undefined);
   readonly posted: string[][] = [];
   readonly settled: string[] = [];
   /** A thread that answers each batch when the test says so. */

@@ -1,7 +1,7 @@
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { UnsupportedError, type HoldfastError } from "../../base/errors.ts";
-import { toError } from "./failures.ts";
-import { knowsSpace, processTag } from "../../base/process-tag.ts";
+import { knowsSpace, tagOf } from "../../base/process-tag.ts";
+import type { Speech } from "./engine.ts";
 import type { PeerRecord } from "./meta.ts";
 import { self } from "./site.ts";
 import { isAnswered, SocketFolder } from "./sockets.ts";
@@ -12,7 +12,11 @@ const leaving = ".";
 const greeting = /^([\w.-]{1,128})\n/;
 
 interface PeersOptions {
-  readonly directory: string;
+  readonly speech: Speech;
+  /** The folder of the sockets. */
+  readonly folder: string;
+  /** Whether other threads of this process, and other spaces of process numbers, are kept out. */
+  readonly alone: boolean;
   /** There is something in the log for this process. */
   onPing(): void;
   /** A process left without a word, or cannot be reached; its id. It may be no more. */
@@ -22,7 +26,7 @@ interface PeersOptions {
 }
 
 /**
- * The sockets between the processes of a directory. A byte wakes a process to read the log; a connection that breaks
+ * The sockets between the processes that share data. A byte wakes a process to read the log; a connection that breaks
  * without a farewell says that its process is no more. None of them keeps the process alive.
  */
 export class Peers {
@@ -32,42 +36,42 @@ export class Peers {
   readonly #sockets = new Set<Socket>();
   /** One connection to each process, whichever side made it. */
   readonly #links = new Map<string, Socket>();
-  /** The name of this process's socket. It names the process, so that it is also what keeps out a second thread. */
+  /** The name of this process's socket. Where it names the process alone, it is what keeps out a second thread. */
   readonly socket: string;
   #closed = false;
 
   constructor(options: PeersOptions) {
     this.#options = options;
-    this.socket = processTag();
-    this.#folder = new SocketFolder(options.directory);
+    this.socket = this.#socketOf(self);
+    this.#folder = new SocketFolder(options.folder);
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
   /**
-   * Starts to listen. Rejects with UnsupportedError when another thread of this process has the directory open, or a
-   * process of another space of process numbers, as another container has.
+   * Starts to listen. Rejects with UnsupportedError where it is to be `alone` and another thread of this process has
+   * the data open, or a process of another space of process numbers, as another container has.
    *
-   * The driver's locks hold numbers of processes and threads, so two spaces on one directory would take each other's.
    * Whoever wants it listens first and looks for others then: of two that come at once at least one sees the other.
    * That one stops to listen, and looks again after a pause by chance; one that is there each time is there to stay.
    */
   async listen(): Promise<void> {
-    if (!knowsSpace()) throw unknownSpace();
+    const { alone, speech } = this.#options;
+    if (alone && !knowsSpace()) throw unknownSpace(speech);
     try {
       for (let tried = 1; ; tried++) {
         await this.#claim();
-        const other = await this.#folder.foreigner();
+        const other = await this.#folder.clear();
         // Its file may have been taken for a dead one's in the instant before it was listened on.
-        if (other === undefined && this.#folder.has(this.socket)) return;
-        if (tried === looks) throw sharedWithOthers();
+        if (!(alone && other !== undefined) && this.#folder.has(this.socket)) return;
+        if (tried === looks) throw sharedWithOthers(speech);
         await this.#stop();
         await new Promise<void>((resolve) => setTimeout(resolve, 5 + Math.random() * 15 * tried));
       }
     } catch (error) {
-      // One that goes on to listen would look like another thread to whoever opens the directory next.
+      // One that goes on to listen would look like another thread to whoever opens the data next.
       await this.#stop();
       this.#folder.close();
-      throw toError(error as Error);
+      throw speech.explain(error as Error);
     }
   }
 
@@ -76,12 +80,13 @@ export class Peers {
     try {
       await this.#bind(at);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw unusable(error);
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw unusable(error, this.#options.speech);
       if (await isAnswered(at)) {
+        const { name, what } = this.#options.speech;
         throw new UnsupportedError(
-          "the directory is open in another thread of this process, or through another copy of the " +
+          `the ${what} is open in another thread of this process, or through another copy of the ` +
             "package: two writers of one process can block each other, so open it in one place",
-          { backend: "lmdb" },
+          { backend: name },
         );
       }
       this.#folder.remove(this.socket);
@@ -194,38 +199,41 @@ export class Peers {
   }
 
   /** Removes the socket's file of a process that is no more. */
-  forget(socket: string): void {
-    this.#folder.remove(socket);
+  forget(peer: string): void {
+    this.#folder.remove(this.#socketOf(peer));
+  }
+
+  #socketOf(peer: string): string {
+    return this.#options.alone ? tagOf(peer) : peer;
   }
 }
 
 /** How often to look whether processes of another space of numbers are there. */
 const looks = 14;
 
-function unknownSpace(): UnsupportedError {
+function unknownSpace({ name }: Speech): UnsupportedError {
   return new UnsupportedError(
     "/proc/self/ns/pid cannot be read, so processes of another container could not be told from " +
       "those of this one: mount /proc",
-    { backend: "lmdb" },
+    { backend: name },
   );
 }
 
-function sharedWithOthers(): UnsupportedError {
+function sharedWithOthers({ name, what }: Speech): UnsupportedError {
   return new UnsupportedError(
-    "the directory is open in another container (pid namespace), and the locks in it name " +
+    `the ${what} is open in another container (pid namespace), and the locks in it name ` +
       "processes by numbers that mean others there: run all that share it in one container or with " +
       "one pid namespace, wait until the other has ended, or use a server",
-    { backend: "lmdb" },
+    { backend: name },
   );
 }
 
-function unusable(cause: unknown): HoldfastError {
+function unusable(cause: unknown, { name, what, explain }: Speech): HoldfastError {
   const { code } = cause as NodeJS.ErrnoException;
-  if (code === "ENOSPC" || code === "EDQUOT") return toError(cause as Error);
+  if (code === "ENOSPC" || code === "EDQUOT") return explain(cause as Error);
   return new UnsupportedError(
     "no socket can be made beside the data, by which the processes that share it wake each other: " +
-      "use a local disk whose file system has sockets, and grant write permission on the " +
-      "directory's sockets folder",
-    { backend: "lmdb", cause },
+      `use a local disk whose file system has sockets, and grant write permission on the ${what}'s sockets folder`,
+    { backend: name, cause },
   );
 }

@@ -1,8 +1,9 @@
+import { IndeterminateError } from "../../base/errors.ts";
 import type { ExecuteCall, Group, Outcome } from "../../port/index.ts";
 import type { Due } from "../common/alarm.ts";
 import type { Command, WiredFailure } from "./commands.ts";
-import { notSent } from "../common/failures.ts";
-import { toError, unknown } from "./failures.ts";
+import { maybeSent, notSent } from "../common/failures.ts";
+import type { Speech } from "./engine.ts";
 import { BatchWriter } from "./batch-writer.ts";
 
 /** One call: its outcomes so far. */
@@ -37,10 +38,15 @@ export interface Batch {
   ops: number;
 }
 
-export function received(outcome: Outcome | WiredFailure): Outcome {
+export function received(outcome: Outcome | WiredFailure, speech: Speech): Outcome {
   if (outcome.ok || outcome.why !== "failed") return outcome;
-  const error = toError(outcome.error);
-  return outcome.sent ? unknown(error.message, error) : notSent(error);
+  const error = speech.explain(outcome.error);
+  return outcome.sent ? unknown(speech, error.message, error) : notSent(error);
+}
+
+/** The outcome of a group that may have had its effect. */
+export function unknown({ name }: Speech, why: string, cause?: unknown): Outcome {
+  return maybeSent(new IndeterminateError(why, { backend: name, cause }));
 }
 
 export function emptyBatch(slot: number): Batch {

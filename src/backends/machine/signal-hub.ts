@@ -3,9 +3,8 @@ import { spaceOfId } from "../../base/keys.ts";
 import { Delivery, type Listening } from "../common/delivery.ts";
 import { checkTopic } from "../common/messages.ts";
 import type { Signal, Subscription } from "../../port/index.ts";
-import type { Watched } from "./meta.ts";
+import { WatchCache, type Watched } from "./meta.ts";
 import type { Site } from "./site.ts";
-import { WatchCache } from "./transaction.ts";
 import { head, readLog, type LogEntry } from "./log.ts";
 
 /** Entries read of the log at a time, so that the event loop is not held up. */
@@ -56,7 +55,7 @@ export class SignalHub {
 
   /** Adds a subscriber once what it wants is registered; ends it with the function returned. */
   async subscribe(session: string, to: Subscription, listener: Listener): Promise<() => void> {
-    const what = watchedBy(to);
+    const what = watchedBy(to, this.#site.backend);
     const registered = what && (await this.#watch(what));
     const subscriber = { session, to, listener, live: true, from: registered ?? this.#head() };
     // Whoever comes first decides where reading starts; later ones skip what is before them.
@@ -72,7 +71,7 @@ export class SignalHub {
   /** Publishes to a topic. */
   async publish(topic: string, body: string): Promise<void> {
     // A subscription that has resolved is seen here.
-    const heard = this.#site.reads?.snapshot(({ tables }) => this.#watches.read(tables).topics.has(topic));
+    const heard = this.#site.reads?.snapshot(({ tables }) => this.#watches.read(tables.meta).topics.has(topic));
     if (heard === false) return;
     await this.#site.command({ do: "publish", topic, body });
   }
@@ -85,7 +84,7 @@ export class SignalHub {
   #leave(subscriber: Subscriber): void {
     if (!this.#subscribers.delete(subscriber)) return;
     subscriber.live = false;
-    const what = watchedBy(subscriber.to);
+    const what = watchedBy(subscriber.to, this.#site.backend);
     if (what) this.#unwatch(what);
     if (this.#subscribers.size === 0) this.#timer?.clear();
   }
@@ -213,9 +212,9 @@ function signalFor({ session, to }: Subscriber, entry: LogEntry): Signal | undef
   return { type: "changed", key: { space: to.changes, key: entry.key.slice(to.changes.id.length) } };
 }
 
-function watchedBy(to: Subscription): Watched | undefined {
+function watchedBy(to: Subscription, backend: string): Watched | undefined {
   if ("grants" in to) return undefined;
   if ("changes" in to) return `s${to.changes.id}`;
-  checkTopic(to.topic, "lmdb");
+  checkTopic(to.topic, backend);
   return `t${to.topic}`;
 }

@@ -1,33 +1,24 @@
-import type { LmdbStore } from "./driver.ts";
-import { textOf } from "./layout.ts";
+import type { Meta } from "./tables.ts";
 
-/** A process that has the directory open. */
+/** A process that has the data open. */
 export interface PeerRecord {
   readonly id: string;
-  /** Its socket: a file's name in the directory of sockets, or a path. */
+  /** Its socket: a file's name in the folder of sockets, or a path. */
   readonly socket: string;
 }
 
 /** What may be watched: `s` and a space's id, or `t` and a topic. */
 export type Watched = `${"s" | "t"}${string}`;
 
-/** Reads a JSON record. */
-export function readMeta<T>(meta: LmdbStore, key: string): T | undefined {
-  const bytes = meta.getBinaryFast(key);
-  return bytes && (JSON.parse(textOf(bytes, meta.lastSize)) as T);
+/** Reads a JSON value. */
+export function readMeta<T>(meta: Meta, name: string): T | undefined {
+  const text = meta.get(name);
+  return text === undefined ? undefined : (JSON.parse(text) as T);
 }
 
-/** Writes a JSON record. */
-export function writeMeta(meta: LmdbStore, key: string, value: unknown): void {
-  meta.put(key, Buffer.from(JSON.stringify(value)));
-}
-
-/** What follows `prefix` in the keys that start with it, at most `limit`. */
-export function suffixes(meta: LmdbStore, prefix: string, limit: number): string[] {
-  const start = Buffer.from(prefix);
-  // No UTF-8 text holds the byte 255, so this is behind every key with the prefix.
-  const range = { start, end: Buffer.concat([start, Buffer.from([255])]), limit };
-  return Array.from(meta.getKeys(range), (key) => key.toString("utf8", start.length));
+/** Writes a JSON value. */
+export function writeMeta(meta: Meta, name: string, value: unknown): void {
+  meta.put(name, JSON.stringify(value));
 }
 
 export const metaKeys = {
@@ -56,10 +47,10 @@ export interface Watches {
 }
 
 /** Reads all watches. */
-export function readWatches(meta: LmdbStore): Watches {
+function readWatches(meta: Meta): Watches {
   const spaces = new Map<string, string[]>();
   const topics = new Map<string, string[]>();
-  for (const entry of suffixes(meta, metaKeys.watching, 100_000)) {
+  for (const entry of meta.suffixes(metaKeys.watching, 100_000)) {
     const split = entry.indexOf("\n");
     const map = entry[split + 1] === "s" ? spaces : topics;
     const what = entry.slice(split + 2);
@@ -68,4 +59,24 @@ export function readWatches(meta: LmdbStore): Watches {
     else map.set(what, [entry.slice(0, split)]);
   }
   return { spaces, topics };
+}
+
+/** Who watches, read again only when that has changed. */
+export class WatchCache {
+  #version = -1;
+  #watches: Watches = { spaces: new Map(), topics: new Map() };
+
+  read(meta: Meta): Watches {
+    const version = readMeta<number>(meta, metaKeys.watches) ?? 0;
+    if (version !== this.#version) {
+      this.#watches = readWatches(meta);
+      this.#version = version;
+    }
+    return this.#watches;
+  }
+
+  /** A transaction was undone: what it read may never have been. */
+  forget(): void {
+    this.#version = -1;
+  }
 }

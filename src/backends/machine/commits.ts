@@ -3,9 +3,9 @@ import { UnavailableError } from "../../base/errors.ts";
 import type { ExecuteCall, Group, Outcome, Result } from "../../port/index.ts";
 import { Alarm } from "../common/alarm.ts";
 import { givenUp, notSent } from "../common/failures.ts";
-import { clear, emptyBatch, plain, received, type Batch, type Entry, type Job } from "./batches.ts";
+import { clear, emptyBatch, plain, received, unknown, type Batch, type Entry, type Job } from "./batches.ts";
 import { weightOf, type Command, type Done, type WiredFailure } from "./commands.ts";
-import { unknown } from "./failures.ts";
+import type { Speech } from "./engine.ts";
 import type { WorkerHost } from "./worker-host.ts";
 
 /**
@@ -22,6 +22,7 @@ const toldAtOnce = 32;
  * meanwhile; what does not fit waits. Every call ends by its deadline, whatever the thread does.
  */
 export class Commits {
+  readonly #speech: Speech;
   readonly #onDone: (done: Done) => void;
   readonly #jobs: Alarm<Job>;
   #queue: (Entry | undefined)[] = [];
@@ -35,7 +36,8 @@ export class Commits {
   #host: WorkerHost | undefined;
 
   /** `onDone` is called with each answer of the thread, before the calls in it are settled. */
-  constructor(time: Time, onDone: (done: Done) => void) {
+  constructor(time: Time, speech: Speech, onDone: (done: Done) => void) {
+    this.#speech = speech;
     this.#jobs = new Alarm(time, (job) => this.#expire(job));
     this.#onDone = onDone;
   }
@@ -83,7 +85,10 @@ export class Commits {
     this.#host = undefined;
     this.#sent = undefined;
     for (const entry of lost) {
-      this.#settle(entry, unknown("the lmdb backend's thread ended before it said what became of the write"));
+      this.#settle(
+        entry,
+        this.#unknown(`the ${this.#speech.name} backend's thread ended before it said what became of the write`),
+      );
     }
   }
 
@@ -112,7 +117,10 @@ export class Commits {
     this.#pump();
     this.#onDone(answer);
     for (let i = 0; i < outcomes.length; i += 2) {
-      (entries[outcomes[i] as number] as Entry).outcome = received(outcomes[i + 1] as Outcome | WiredFailure);
+      (entries[outcomes[i] as number] as Entry).outcome = received(
+        outcomes[i + 1] as Outcome | WiredFailure,
+        this.#speech,
+      );
     }
     const idle = this.#answered.length === 0;
     for (const entry of entries) {
@@ -169,7 +177,7 @@ export class Commits {
           continue;
         }
         batch.writer.skip(batch.starts[i] as number);
-        if (entry.state === "waiting") this.#settle(entry, givenUp("lmdb"));
+        if (entry.state === "waiting") this.#settle(entry, givenUp(this.#speech.name));
       }
       if (live > 0) {
         this.#sent = batch;
@@ -237,20 +245,25 @@ export class Commits {
 
   /** Ends a call whose deadline has passed; the thread may be held up by a process that was stopped in its commit. */
   #expire(job: Job): void {
+    const { name, what } = this.#speech;
     for (const entry of job.entries) {
       this.#settle(
         entry,
         entry.outcome !== undefined
           ? entry.outcome
           : entry.state === "sent"
-            ? unknown("no answer in time: a process that shares the directory may be stopped inside a commit")
+            ? this.#unknown(`no answer in time: a process that shares the ${what} may be stopped inside a commit`)
             : notSent(
-                new UnavailableError("not sent in time: the lmdb backend is behind or not open yet", {
-                  backend: "lmdb",
+                new UnavailableError(`not sent in time: the ${name} backend is behind or not open yet`, {
+                  backend: name,
                 }),
               ),
       );
     }
     this.#tidy();
+  }
+
+  #unknown(why: string): Outcome {
+    return unknown(this.#speech, why);
   }
 }

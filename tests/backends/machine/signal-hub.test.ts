@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Command } from "../../../src/backends/lmdb/commands.ts";
-import type { Reads } from "../../../src/backends/lmdb/reads.ts";
-import type { Site } from "../../../src/backends/lmdb/site.ts";
-import { SignalHub } from "../../../src/backends/lmdb/signal-hub.ts";
+import type { Command } from "../../../src/backends/machine/commands.ts";
+import type { Reads } from "../../../src/backends/machine/reads.ts";
+import type { Site } from "../../../src/backends/machine/site.ts";
+import { SignalHub } from "../../../src/backends/machine/signal-hub.ts";
 import type { Signal } from "../../../src/port/index.ts";
 import { virtualTime } from "../../../src/testing/virtual-time.ts";
 
@@ -22,6 +22,7 @@ class Bench {
     const reads = (): Reads | undefined => (this.open ? quiet : undefined);
     const command = (asked: Command): Promise<number> => this.#run(asked);
     const site: Site = {
+      backend: "test",
       time,
       command,
       get reads() {
@@ -51,7 +52,7 @@ class Bench {
   }
 }
 
-const empty = { getBinaryFast: () => undefined, getKeys: () => [], lastSize: 0 };
+const empty = { get: () => undefined, suffixes: () => [], read: () => [] };
 const view = { tables: { log: empty, meta: empty } } as unknown as Parameters<Parameters<Reads["snapshot"]>[0]>[0];
 const quiet = { snapshot: <T>(read: (on: typeof view) => T): T => read(view) } as unknown as Reads;
 

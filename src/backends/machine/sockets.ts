@@ -27,21 +27,21 @@ export class SocketFolder {
   }
 
   /**
-   * The name of a socket on which a live process of another space of numbers listens. Removes the sockets of those
-   * that are no more.
+   * Removes the sockets of those that are no more. The name of one on which a live process of another space of numbers
+   * listens.
    */
-  async foreigner(): Promise<string | undefined> {
+  async clear(): Promise<string | undefined> {
+    let foreigner: string | undefined;
     for (const entry of fs.readdirSync(this.#folder, { withFileTypes: true })) {
       const { name } = entry;
       if (!entry.isSocket()) continue;
-      if (!isForeign(name)) {
-        if (isOver(name)) this.remove(name);
-        continue;
-      }
-      if (await isAnswered(this.at(name))) return name;
-      this.remove(name);
+      const [tag = ""] = name.split(".");
+      if (!isForeign(tag)) {
+        if (isOver(tag)) this.remove(name);
+      } else if (await isAnswered(this.at(name))) foreigner = name;
+      else this.remove(name);
     }
-    return undefined;
+    return foreigner;
   }
 
   has(name: string): boolean {

@@ -5,15 +5,17 @@ import type { Command } from "./commands.ts";
 import type { Reads } from "./reads.ts";
 
 /**
- * Names this process, or this thread of it, in every directory, and starts with its tag. The ids of its sessions
+ * Names this process, or this thread of it, wherever it has data open, and starts with its tag. The ids of its sessions
  * start with it.
  */
 export const self = `${processTag()}.${drawId()}`;
 
 /** What the parts of an environment need of it. */
 export interface Site {
+  /** The backend's name. */
+  readonly backend: string;
   readonly time: Time;
-  /** While the directory is open. */
+  /** While the data is open. */
   readonly reads: Reads | undefined;
   command(command: Command): Promise<unknown>;
 }

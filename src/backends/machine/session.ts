@@ -13,25 +13,32 @@ import type {
 } from "../../port/index.ts";
 import { closedError, givenUp, notSent, refuse, type Limits } from "../common/failures.ts";
 import { checkMessage } from "../common/messages.ts";
+import type { Speech } from "./engine.ts";
 import type { Environment } from "./environment.ts";
-import { toError } from "./failures.ts";
+import { limits } from "./promises.ts";
 import { onlyReads, type Reads } from "./reads.ts";
 import { self } from "./site.ts";
 
-/** Most keys in a group: how long one transaction holds others up. */
-export const limits: Limits = { backend: "lmdb", maxGroup: 256, maxValue: 16 * 1024 * 1024 };
-
-/** An instance on the directory. */
-export class LmdbSession implements Session {
+/** An instance on the data. */
+export class MachineSession implements Session {
   readonly id = `${self}/${drawId()}`;
   readonly signals: Signals;
+  readonly #speech: Speech;
+  readonly #limits: Limits;
   readonly #environment: () => Environment;
   readonly #opened: () => Environment | undefined;
   readonly #onClose: () => void;
   #closed = false;
 
   /** `environment` makes the environment or throws; `opened` is the one there is. */
-  constructor(environment: () => Environment, opened: () => Environment | undefined, onClose: () => void) {
+  constructor(
+    speech: Speech,
+    environment: () => Environment,
+    opened: () => Environment | undefined,
+    onClose: () => void,
+  ) {
+    this.#speech = speech;
+    this.#limits = { backend: speech.name, ...limits };
     this.#environment = environment;
     this.#opened = opened;
     this.#onClose = onClose;
@@ -46,16 +53,16 @@ export class LmdbSession implements Session {
     try {
       environment = this.#live();
     } catch (error) {
-      return groups.map(() => notSent(toError(error as Error)));
+      return groups.map(() => notSent(this.#speech.explain(error as Error)));
     }
     const outcomes: Outcome[] = [];
     const { reads } = environment;
     for (const [i, group] of groups.entries()) {
-      const refused = refuse(group, limits);
+      const refused = refuse(group, this.#limits);
       if (refused) outcomes[i] = refused;
       else if (reads && onlyReads(group)) {
-        const outcome = readNow(reads, group);
-        if (outcome) outcomes[i] = call.claim(i) ? outcome : givenUp("lmdb");
+        const outcome = this.#readNow(reads, group);
+        if (outcome) outcomes[i] = call.claim(i) ? outcome : givenUp(this.#speech.name);
       }
     }
     const settled = environment.commits.submit(groups, this.id, call, outcomes);
@@ -67,7 +74,7 @@ export class LmdbSession implements Session {
   executeNow(group: Group): Outcome | undefined {
     if (this.#closed || !onlyReads(group)) return undefined;
     const reads = this.#opened()?.reads;
-    return reads && readNow(reads, group);
+    return reads && this.#readNow(reads, group);
   }
 
   async page(query: Query, call: { readonly deadline: number }): Promise<Page> {
@@ -76,9 +83,10 @@ export class LmdbSession implements Session {
     try {
       if (environment.reads) return environment.reads.page(query);
     } catch (error) {
-      throw toError(error as Error);
+      throw this.#speech.explain(error as Error);
     }
-    throw new UnavailableError("the lmdb backend is not open", { backend: "lmdb" });
+    const { name } = this.#speech;
+    throw new UnavailableError(`the ${name} backend is not open`, { backend: name });
   }
 
   close(): Promise<void> {
@@ -91,7 +99,7 @@ export class LmdbSession implements Session {
   }
 
   #live(): Environment {
-    if (this.#closed) throw closedError("lmdb");
+    if (this.#closed) throw closedError(this.#speech.name);
     return this.#environment();
   }
 
@@ -103,17 +111,17 @@ export class LmdbSession implements Session {
 
   async #publish(topic: string, body: string): Promise<void> {
     const environment = this.#live();
-    checkMessage(body, "lmdb");
+    checkMessage(body, this.#speech.name);
     await environment.open();
     await environment.signals.publish(topic, body);
   }
-}
 
-/** Runs a read whose failure is an outcome. */
-function readNow(reads: Reads, group: Group): Outcome | undefined {
-  try {
-    return reads.group(group);
-  } catch (error) {
-    return notSent(toError(error as Error));
+  /** Runs a read whose failure is an outcome. */
+  #readNow(reads: Reads, group: Group): Outcome | undefined {
+    try {
+      return reads.group(group);
+    } catch (error) {
+      return notSent(this.#speech.explain(error as Error));
+    }
   }
 }

@@ -1,13 +1,10 @@
 import { reapSessions } from "../common/lock-rules.ts";
 import type { Outcome, Result } from "../../port/index.ts";
 import { step, type Command } from "./commands.ts";
-import type { LmdbStore } from "./driver.ts";
-import { due } from "./expiry-index.ts";
 import { tagOf, wasOver } from "../../base/process-tag.ts";
-import { sweepFloor } from "./floors.ts";
-import { isExpired } from "./layout.ts";
 import { head } from "./log.ts";
-import { metaKeys, readMeta, suffixes, writeMeta } from "./meta.ts";
+import { metaKeys, readMeta, writeMeta } from "./meta.ts";
+import type { Meta } from "./tables.ts";
 import { peerOf, wiredKey, type Transaction } from "./transaction.ts";
 
 /** For how long a process that has swept is the one to go on. */
@@ -51,7 +48,7 @@ function resultOf(tx: Transaction, command: Command, self: string): unknown {
  */
 function bury(tx: Transaction, peer: string, itself: boolean): boolean {
   const { meta } = tx.tables;
-  const waits = itself || wasOver(tagOf(peer), tx.now) ? suffixes(meta, metaKeys.waits(peer), step) : [];
+  const waits = itself || wasOver(tagOf(peer), tx.now) ? meta.suffixes(metaKeys.waits(peer), step) : [];
   for (const text of waits) {
     const lock = tx.settle(text);
     reapSessions(lock, (session) => peerOf(session) === peer);
@@ -60,7 +57,7 @@ function bury(tx: Transaction, peer: string, itself: boolean): boolean {
   }
   if (waits.length === step) return true;
   const watched = `${metaKeys.watching}${peer}\n`;
-  const watches = suffixes(meta, watched, step);
+  const watches = meta.suffixes(watched, step);
   for (const what of watches) meta.remove(watched + what);
   if (watches.length > 0) tx.watchesChanged();
   if (watches.length === step) return true;
@@ -76,32 +73,24 @@ interface Turn {
 }
 
 /** Whether another process sweeps. */
-export function othersSweep(meta: LmdbStore, self: string, epoch: number, now: number): boolean {
+export function othersSweep(meta: Meta, self: string, epoch: number, now: number): boolean {
   const turn = readMeta<Turn>(meta, metaKeys.sweeper);
   return turn !== undefined && turn.peer !== self && turn.epoch === epoch && turn.until > now;
 }
 
 /** Removes a step of what has expired; whether there is more for this process to do now. */
 function sweep(tx: Transaction, self: string, most: number): boolean {
-  const { meta, expiry, records } = tx.tables;
+  const { meta } = tx.tables;
   if (othersSweep(meta, self, tx.epoch, tx.now)) return false;
-  const entries = due(expiry, tx.wall, most);
-  if (entries.length === 0) return false;
+  const swept = tx.tables.sweep(tx.wall, most, {
+    record: (id) => tx.changedBare(id),
+    lock(id, at) {
+      const lock = tx.settle(id);
+      if (lock.stored && Math.ceil(lock.sweepAt) === at) tx.sweepLock(wiredKey(id), lock);
+    },
+  });
+  if (swept === 0) return false;
   const next: Turn = { epoch: tx.epoch, peer: self, until: tx.now + turnMs };
   writeMeta(meta, metaKeys.sweeper, next);
-  for (const { raw, at, kind, key } of entries) {
-    if (kind === "record") {
-      const bytes = records.getBinaryFast(key);
-      if (bytes && isExpired(bytes, tx.wall)) {
-        records.remove(key);
-        tx.changedBare(key);
-      }
-    } else if (kind === "floor") sweepFloor(tx.tables, key, at, tx.wall);
-    else {
-      const lock = tx.settle(key.toString());
-      if (lock.stored && Math.ceil(lock.sweepAt) === at) tx.sweepLock(wiredKey(key.toString()), lock);
-    }
-    expiry.remove(raw);
-  }
-  return entries.length === most;
+  return swept === most;
 }

@@ -5,10 +5,7 @@ import { Passing } from "../common/passing.ts";
 import type { Command } from "./commands.ts";
 import { Commits } from "./commits.ts";
 import { Deaths } from "./deaths.ts";
-import type { Directory } from "./directory.ts";
-import { loadDriver } from "./driver.ts";
-import { openReadable, type Tables } from "./tables.ts";
-import { closedMeanwhile, toError } from "./failures.ts";
+import type { Engine, Place } from "./engine.ts";
 import type { PeerRecord } from "./meta.ts";
 import { Peers } from "./peers.ts";
 import { Reads } from "./reads.ts";
@@ -16,6 +13,7 @@ import { Roster } from "./roster.ts";
 import { SignalHub } from "./signal-hub.ts";
 import { self, type Site } from "./site.ts";
 import { Sweeper } from "./sweeper.ts";
+import type { ReadableTables } from "./tables.ts";
 import { WorkerHost } from "./worker-host.ts";
 
 /** How often an open is tried that meets the end of another process. */
@@ -25,13 +23,14 @@ const commandTimeout = 60_000;
 /** Most locks that are passed on in one command. */
 const passedAtOnce = 64;
 
-/** What a process has of one directory: one commit thread, one way to read, one socket, shared by all its backends. */
+/** What a process has of data: one commit thread, one way to read, one socket, shared by all its backends. */
 export class Environment implements Site {
-  readonly directory: Directory;
+  readonly backend: string;
+  readonly place: Place;
   readonly commits: Commits;
   readonly signals: SignalHub;
   readonly time: Time;
-  readonly #mapSize: number;
+  readonly #engine: Engine;
   readonly #peers: Peers;
   readonly #roster: Roster;
   readonly #deaths: Deaths;
@@ -41,22 +40,23 @@ export class Environment implements Site {
   readonly #after: Promise<void> | undefined;
   #listening: Promise<void> | undefined;
   #host: WorkerHost | undefined;
-  #tables: Tables | undefined;
+  #tables: ReadableTables | undefined;
   #closed = false;
-  /** Reads from the directory, while it is open. */
+  /** Reads from the data, while it is open. */
   reads: Reads | undefined;
 
-  /** Opens nothing before `after`: the end of the environment that had the directory before. */
-  constructor(directory: Directory, time: Time, mapSize: number, after: Promise<void> | undefined) {
-    this.directory = directory;
+  /** Opens nothing before `after`: the end of the environment that had the place before. */
+  constructor(engine: Engine, place: Place, time: Time, after: Promise<void> | undefined) {
+    this.backend = engine.name;
+    this.#engine = engine;
+    this.place = place;
     this.#after = after;
     this.time = time;
-    this.#mapSize = mapSize;
-    this.commits = new Commits(time, ({ ping, passing }) => {
+    this.commits = new Commits(time, engine, ({ ping, passing }) => {
       if (ping.length > 0) this.#roster.wake(ping);
       for (let i = 0; i < passing.length; i += 2) this.#passing.plan(passing[i] as string, passing[i + 1] as number);
     });
-    this.#opening = new Opening("lmdb", time, () => this.#open());
+    this.#opening = new Opening(engine.name, time, () => this.#open());
     this.#passing = new Passing(time, (locks) => this.#passOn(locks));
     this.signals = new SignalHub(this, () => {
       this.#roster.checkSelf();
@@ -64,7 +64,9 @@ export class Environment implements Site {
     });
     this.#sweeper = new Sweeper(this, () => this.signals.watching);
     this.#peers = new Peers({
-      directory: directory.sockets,
+      speech: engine,
+      folder: place.sockets,
+      alone: place.alone,
       onPing: () => this.signals.look(),
       onLoss: (peer) => {
         this.signals.look();
@@ -76,9 +78,9 @@ export class Environment implements Site {
     this.#deaths = new Deaths(this, this.#peers);
   }
 
-  /** Opens what is not open. Concurrent calls share one attempt. */
-  async open(): Promise<void> {
-    await this.#opening.open();
+  /** Opens what is not open; the id of the data. Concurrent calls share one attempt. */
+  async open(): Promise<string> {
+    return (await this.#opening.open()).ready.domain;
   }
 
   /** As {@link open}, for a call that waits until its deadline. */
@@ -87,7 +89,7 @@ export class Environment implements Site {
   }
 
   async #open(): Promise<WorkerHost> {
-    const driver = await loadDriver();
+    await this.#engine.load();
     await this.#after;
     this.#listening ??= this.#peers.listen();
     try {
@@ -100,18 +102,18 @@ export class Environment implements Site {
     const host = await this.#startHost(peer);
     if (this.#closed) {
       await host.close();
-      throw closedError("lmdb");
+      throw closedError(this.backend);
     }
     this.#host = host;
     try {
-      this.#tables = openReadable(driver, this.directory.files, this.#mapSize);
+      this.#tables = this.place.openReadable();
     } catch (error) {
       this.#host = undefined;
       await host.close();
-      throw toError(error as Error);
+      throw this.#engine.explain(error as Error);
     }
-    host.go();
-    this.reads = new Reads(this.#tables, host.epoch);
+    host.opened();
+    this.reads = new Reads(this.backend, this.#tables, host.ready.epoch);
     // Before anything of ours can be committed: whoever waits for it later is to see our end.
     this.#roster.link();
     this.commits.attach(host);
@@ -120,19 +122,21 @@ export class Environment implements Site {
   }
 
   /**
-   * Starts the commit thread; tries again where the last process that had the directory open closed it in that
+   * Starts the commit thread; tries again where the last process that had the data open closed it in that
    * instant.
    */
   async #startHost(peer: PeerRecord): Promise<WorkerHost> {
     for (let tried = 1; ; tried++) {
       try {
         return await WorkerHost.start(
-          { files: this.directory.files, mapSize: this.#mapSize, peer },
+          this.#engine,
+          this.place.thread(),
+          peer,
           (done) => this.commits.done(done),
           (gone) => this.#lost(gone),
         );
       } catch (error) {
-        if (!closedMeanwhile(error) || tried === openTries || this.#closed) throw error;
+        if (!this.#engine.isPassing(error) || tried === openTries || this.#closed) throw error;
         // Whoever opens while another one is about to try again finds the same: the pauses differ, and grow.
         await new Promise<void>((resolve) => void this.time.after(Math.random() * 5 * tried, resolve));
       }
@@ -145,7 +149,7 @@ export class Environment implements Site {
     this.#host = undefined;
     this.reads = undefined;
     // The thread may have left the environment it shared with us inside a transaction.
-    void this.#tables?.root.close();
+    void this.#tables?.close();
     this.#tables = undefined;
     this.#sweeper.stop();
     this.#opening.lost();
@@ -158,11 +162,13 @@ export class Environment implements Site {
   }
 
   /** As {@link open}, for calls that already wait: they fail when it does. */
-  reopen(): Promise<void> {
-    return this.open().catch((error: unknown) => {
-      this.commits.fail(toError(error as Error));
+  async reopen(): Promise<void> {
+    try {
+      await this.open();
+    } catch (error) {
+      this.commits.fail(this.#engine.explain(error as Error));
       throw error;
-    });
+    }
   }
 
   /** Lets the commit thread finish what was sent, and closes everything. */
@@ -172,7 +178,7 @@ export class Environment implements Site {
     this.#sweeper.stop();
     this.#passing.clear();
     this.#deaths.clear();
-    this.commits.fail(closedError("lmdb"));
+    this.commits.fail(closedError(this.backend));
     await this.#opening.close();
     const host = this.#host;
     if (host) {
@@ -184,7 +190,7 @@ export class Environment implements Site {
     this.reads = undefined;
     const tables = this.#tables;
     this.#tables = undefined;
-    await tables?.root.close();
+    await tables?.close();
     await host?.close();
     if (this.#listening) await this.#peers.close();
   }

@@ -1,6 +1,6 @@
 import type { Timer } from "../../base/time.ts";
 import { isForeign, isOver, tagOf } from "../../base/process-tag.ts";
-import { metaKeys, readMeta, suffixes } from "./meta.ts";
+import { metaKeys } from "./meta.ts";
 import type { Peers } from "./peers.ts";
 import { self, type Site } from "./site.ts";
 
@@ -47,7 +47,7 @@ export class Deaths {
     const over = isOver(tag);
     // Of another space of process numbers nobody can know: what says nothing of locks is cleared up.
     if (over || isForeign(tag)) {
-      if (over) this.#peers.forget(tag);
+      if (over) this.#peers.forget(peer);
       void this.#bury(peer, over).finally(() => this.#suspects.delete(peer));
     } else if (time.monotonic() > until) this.#suspects.delete(peer);
     else {
@@ -68,7 +68,7 @@ export class Deaths {
         await this.#passOn();
       }
       for (let more = true; more;) {
-        if (!site.reads?.snapshot(({ tables }) => readMeta(tables.meta, metaKeys.peer(peer)))) return;
+        if (!site.reads?.snapshot(({ tables }) => tables.meta.get(metaKeys.peer(peer)))) return;
         more = (await site.command({ do: "bury", peer })) === true;
       }
     } catch {
@@ -80,7 +80,7 @@ export class Deaths {
   async #passOn(): Promise<void> {
     const site = this.#site;
     const mine = metaKeys.waits(self);
-    const waits = site.reads?.snapshot(({ tables }) => suffixes(tables.meta, mine, mostWaits)) ?? [];
+    const waits = site.reads?.snapshot(({ tables }) => tables.meta.suffixes(mine, mostWaits)) ?? [];
     for (let i = 0; i < waits.length; i += step) {
       const locks = waits.slice(i, i + step).filter((lock) => site.reads?.passesIn(lock) === 0);
       if (locks.length > 0) await site.command({ do: "pass", locks });

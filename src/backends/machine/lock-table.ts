@@ -1,12 +1,10 @@
-import type { LmdbKey, LmdbStore } from "./driver.ts";
-import { textOf } from "./layout.ts";
 import { tagOf, wasOver } from "../../base/process-tag.ts";
 import { packLock, unpackLock, type PackedLock } from "../common/lock-codec.ts";
 import { emptyLock, reap, reapDead, type LockRecord } from "../common/lock-rules.ts";
 
 /** A lock as stored. */
 export interface StoredLock extends LockRecord {
-  /** Wall time of its entry in the expiry index, or 0. */
+  /** Wall time when the sweep looks at it, or 0. */
   sweepAt: number;
   /** Sessions that wait, or were handed the lock and have not confirmed it, as stored. */
   waiting: readonly string[];
@@ -17,13 +15,12 @@ export interface StoredLock extends LockRecord {
 type Encoded = readonly [epoch: number, sweepAt: number, ...lock: PackedLock];
 
 /**
- * The lock under `key`, reaped at `now`: also of processes that are no more. Of another boot (epoch) only its grant
- * is left.
+ * A lock, reaped at `now`: also of processes that are no more. Of another boot (epoch) only its grant is left. Without
+ * a text it is one that nobody has touched.
  */
-export function readLock(locks: LmdbStore, key: LmdbKey, epoch: number, now: number): StoredLock {
-  const bytes = locks.getBinaryFast(key);
-  if (!bytes) return { ...emptyLock(), sweepAt: 0, waiting: [], stored: false };
-  const [storedEpoch, sweepAt, ...packed] = JSON.parse(textOf(bytes, locks.lastSize)) as Encoded;
+export function readLock(text: string | undefined, epoch: number, now: number): StoredLock {
+  if (text === undefined) return { ...emptyLock(), sweepAt: 0, waiting: [], stored: false };
+  const [storedEpoch, sweepAt, ...packed] = JSON.parse(text) as Encoded;
   if (storedEpoch !== epoch) return { ...emptyLock(), grant: packed[0], sweepAt, waiting: [], stored: true };
   const lock: StoredLock = { ...unpackLock(packed), sweepAt, waiting: [], stored: true };
   lock.waiting = sessionsOf(lock);
@@ -33,9 +30,9 @@ export function readLock(locks: LmdbStore, key: LmdbKey, epoch: number, now: num
   return lock;
 }
 
-/** The bytes of a lock. */
-export function encodeLock(lock: StoredLock, epoch: number): Buffer {
-  return Buffer.from(JSON.stringify([epoch, lock.sweepAt, ...packLock(lock)] satisfies Encoded));
+/** A lock as it is stored. */
+export function lockText(lock: StoredLock, epoch: number): string {
+  return JSON.stringify([epoch, lock.sweepAt, ...packLock(lock)] satisfies Encoded);
 }
 
 /** Sessions that wait for the lock or have yet to confirm it, each once. */

@@ -1,6 +1,5 @@
 import type { Timer } from "../../base/time.ts";
 import { step } from "./commands.ts";
-import { due } from "./expiry-index.ts";
 import { othersSweep } from "./run-command.ts";
 import { self, type Site } from "./site.ts";
 
@@ -43,7 +42,7 @@ export class Sweeper {
     let more = false;
     try {
       const most = this.#site.reads?.snapshot(({ tables, epoch, wall, now }) => {
-        return othersSweep(tables.meta, self, epoch, now) ? 0 : due(tables.expiry, wall, this.#most).length;
+        return othersSweep(tables.meta, self, epoch, now) ? 0 : tables.due(wall, this.#most);
       });
       if (!most) return;
       more = (await this.#site.command({ do: "sweep", most })) === true;

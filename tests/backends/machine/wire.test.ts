@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BatchWriter } from "../../../src/backends/lmdb/batch-writer.ts";
-import type { Command } from "../../../src/backends/lmdb/commands.ts";
-import type { Load } from "../../../src/backends/lmdb/reserve.ts";
-import { BatchReader } from "../../../src/backends/lmdb/wire.ts";
+import { BatchWriter } from "../../../src/backends/machine/batch-writer.ts";
+import type { Command } from "../../../src/backends/machine/commands.ts";
+import { BatchReader, type Load } from "../../../src/backends/machine/wire.ts";
 import type { Group, Operation } from "../../../src/port/index.ts";
-import { lock, record } from "./support/processes.ts";
+import { lock, record } from "../lmdb/support/processes.ts";
 
 function loadOf(group: Group): Load {
   const writer = new BatchWriter();

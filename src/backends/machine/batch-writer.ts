@@ -1,6 +1,6 @@
 import type { Condition, Group, Key, Operation, Ttl } from "../../port/index.ts";
 import { weightOf, type Command } from "./commands.ts";
-import { recordBytes, writeRecord } from "./layout.ts";
+import { recordBytes, writeRecord } from "./record.ts";
 import { code, condition, firstBytes, flag, headerBytes, keptBytes, mark, ttl } from "./wire.ts";
 
 const marksOf: Readonly<Partial<Record<Operation["op"], number>>> = {

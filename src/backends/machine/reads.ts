@@ -1,13 +1,13 @@
-import { keyId, type Key } from "../../base/keys.ts";
+import { keyId, spaceOfId, type Key } from "../../base/keys.ts";
 import type { Group, ListedRecord, Outcome, Page, Query } from "../../port/index.ts";
 import { decide } from "../common/decide.ts";
 import { nextTurn, passes } from "../common/lock-rules.ts";
 import { checkLimit, cursorAfter, lastOf, listsLocks } from "../common/pages.ts";
 import type { View, Written } from "../common/view.ts";
 import { leaseNow } from "./clock.ts";
-import { readLock, type StoredLock } from "./lock-table.ts";
-import { TableView } from "./table-view.ts";
-import type { Tables } from "./tables.ts";
+import type { StoredLock } from "./lock-table.ts";
+import type { ReadableTables } from "./tables.ts";
+import { TablesView } from "./tables-view.ts";
 
 /** Whether a group only reads, so that it needs no commit. */
 export function onlyReads(group: Group): boolean {
@@ -16,7 +16,7 @@ export function onlyReads(group: Group): boolean {
 }
 
 /** A snapshot, for groups that {@link onlyReads}. */
-class ReadView extends TableView<Key> implements View<Key, Written, Uint8Array, StoredLock> {
+class ReadView extends TablesView<Key, ReadableTables> implements View<Key, Written, unknown, StoredLock> {
   #wall = 0;
   #now = 0;
   /** Whether a lock was found that must be passed on first, which is a write. */
@@ -45,29 +45,20 @@ class ReadView extends TableView<Key> implements View<Key, Written, Uint8Array, 
   saveLock(): void {
     this.isStale = true;
   }
-
-  protected place(key: Key): string {
-    return keyId(key);
-  }
-
-  protected nameOf({ key }: Key): string {
-    return key;
-  }
 }
 
 function refuseWrite(): never {
   throw new Error("a group that only reads was about to write");
 }
 
-/**
- * Reads in the calling thread, each group from one fresh snapshot. A snapshot is reused until it is reset, and one that
- * stays open keeps the file from reusing space: so it is reset before and after.
- */
+/** Reads in the calling thread, each group from one fresh snapshot, which holds up nobody and is soon over. */
 export class Reads {
-  readonly #tables: Tables;
+  readonly #backend: string;
+  readonly #tables: ReadableTables;
   readonly #view: ReadView;
 
-  constructor(tables: Tables, epoch: number) {
+  constructor(backend: string, tables: ReadableTables, epoch: number) {
+    this.#backend = backend;
     this.#tables = tables;
     this.#view = new ReadView(tables, epoch);
   }
@@ -77,49 +68,51 @@ export class Reads {
     return this.snapshot((view) => {
       const outcome = decide<Key, Written>(view, group, "");
       return view.isStale ? undefined : outcome;
-    });
+    }, isSingle(group));
   }
 
   /** In how many ms the lock under that key id may pass on by itself; 0 for now, Infinity for never. */
   passesIn(id: string): number {
+    const space = spaceOfId(id);
+    if (!space) return Infinity;
     return this.snapshot((view) => {
-      const lock = readLock(view.tables.locks, id, view.epoch, view.now);
+      const lock = view.lock({ space, key: id.slice(space.id.length) });
       return passes(lock) ? 0 : nextTurn(lock) - view.now;
-    });
+    }, true);
   }
 
   /** A page of a space, in the order of the keys' bytes. The cursor is the last key looked at. */
   page(query: Query): Page {
-    const { locks, records } = this.#tables;
-    checkLimit(query, "lmdb");
+    checkLimit(query, this.#backend);
     const { space, prefix, limit } = query;
-    const after = lastOf(query, "lmdb");
-    const first = Buffer.from(space.id + prefix);
-    // Behind a key come only longer ones: its bytes and a zero are where the next one may start.
-    const start = after === undefined ? first : Buffer.from(`${after}\0`);
-    const end = Buffer.concat([first, Buffer.from([255])]);
+    const after = lastOf(query, this.#backend)?.slice(space.id.length);
     const isLocks = listsLocks(space);
+    const range = { space: space.id, prefix, after, limit };
     return this.snapshot((view) => {
-      const ids = Array.from((isLocks ? locks : records).getKeys({ start, end, limit }), (key) => key.toString());
-      const keys = ids.map((id): Key => ({ space, key: id.slice(space.id.length) }));
+      const keys = view.tables.keys(isLocks ? "locks" : "records", range).map((key): Key => ({ space, key }));
       const listed = keys.map((key) => (isLocks ? lockOf(view, key) : recordOf(view, key, query)));
-      const last = ids.length < limit ? undefined : ids.at(-1);
+      const last = keys.length < limit ? undefined : keys.at(-1);
       const found = listed.filter((record) => record !== undefined);
-      return { records: found, cursor: last === undefined ? undefined : cursorAfter(last) };
+      return { records: found, cursor: last === undefined ? undefined : cursorAfter(keyId(last)) };
     });
   }
 
   /** Reads from one fresh snapshot. Not to be nested, and nothing of the view is good afterwards. */
-  snapshot<T>(read: (view: ReadView) => T): T {
-    const { root } = this.#tables;
-    root.resetReadTxn();
+  snapshot<T>(read: (view: ReadView) => T, single = false): T {
+    this.#tables.begin(single);
     try {
       this.#view.begin();
       return read(this.#view);
     } finally {
-      root.resetReadTxn();
+      this.#tables.end();
     }
   }
+}
+
+/** Whether a group asks for one thing only. */
+function isSingle({ guards, ops }: Group): boolean {
+  const [op] = ops;
+  return ops.length === 1 && (guards === undefined || guards.length === 0) && !(op?.op === "get" && op.stamped);
 }
 
 function lockOf(view: ReadView, key: Key): ListedRecord | undefined {
@@ -129,5 +122,5 @@ function lockOf(view: ReadView, key: Key): ListedRecord | undefined {
 
 function recordOf(view: ReadView, key: Key, { keysOnly }: Query): ListedRecord | undefined {
   const found = view.find(key);
-  return found && view.show(key, found, { keyOnly: keysOnly, stamped: "show" });
+  return found === undefined ? undefined : view.show(key, found, { keyOnly: keysOnly, stamped: "show" });
 }
