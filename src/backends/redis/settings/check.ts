@@ -1,9 +1,10 @@
 import { UnavailableError, UnsupportedError } from "../../../base/errors.ts";
 import type { Capabilities } from "../../../port/index.ts";
+import { inOneLine, settingsHint, warnOnce, type Judgement } from "../../common/findings.ts";
 import { reachablePrimaries } from "../reachable.ts";
 import type { Router, Topology } from "../router.ts";
 import { within, type Asking } from "./ask.ts";
-import type { Judgement, Subject, Use } from "./finding.ts";
+import type { Subject, Use } from "./finding.ts";
 import { durabilityOf } from "./persistence.ts";
 import { evicts, judge, muteOf } from "./rules.ts";
 import { readServer, type Flavour, type ServerInfo } from "./server-info.ts";
@@ -36,15 +37,6 @@ export interface ServerTraits {
   readonly configurable: boolean;
 }
 
-/** How what is refused is opened all the same. */
-export const hint = ' (opened all the same with settings: "warn", or ?settings=warn in the URL)';
-
-/** Most of them that are kept in mind. */
-const mostGiven = 256;
-
-/** Warnings that were given, by what they were given for: once is enough. */
-const given = new WeakMap<Router, Set<string>>();
-
 /**
  * Looks at the settings of every primary: one round trip each. Rejects with UnsupportedError where a setting breaks a
  * promise (`settings: "refuse"`) or where the server can never work, UnavailableError where it does not answer.
@@ -57,7 +49,7 @@ export async function checkSettings(router: Router, terms: SettingsTerms, asking
   );
   const refused = broken.filter(({ judgement }) => judgement.refuses === "always" || terms.settings === "refuse");
   if (refused.length > 0) throw refusal(refused, router.topology);
-  for (const { server, judgement } of broken) warn(router, `${server.node}: ${inOneLine(judgement)}`);
+  for (const { server, judgement } of broken) warnOnce(router, `${server.node}: ${inOneLine(judgement)}`);
   return traitsOf(servers);
 }
 
@@ -100,20 +92,5 @@ function refusal(refused: readonly Broken[], topology: Topology): Error {
   const moment = refused.every(({ server }) => server.role === "replica") && topology !== "single";
   if (moment) return new UnavailableError(lines.join("; "), { backend: "redis" });
   const chosen = refused.every(({ judgement }) => judgement.refuses === "asked");
-  return new UnsupportedError(`${lines.join("; ")}${chosen ? hint : ""}`, { backend: "redis" });
-}
-
-function inOneLine({ what, why, remedy }: Judgement): string {
-  return `${what}: ${why}; ${remedy}`;
-}
-
-/** A warning of the process, once for each router and text. */
-export function warn(router: Router, text: string): void {
-  const before = given.get(router) ?? new Set();
-  given.set(router, before);
-  if (before.has(text)) return;
-  // Servers that come and go have ever new names.
-  if (before.size >= mostGiven) before.clear();
-  before.add(text);
-  process.emitWarning(text, { type: "HoldfastWarning", code: "HOLDFAST_SETTINGS" });
+  return new UnsupportedError(`${lines.join("; ")}${chosen ? settingsHint : ""}`, { backend: "redis" });
 }

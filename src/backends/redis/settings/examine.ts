@@ -1,19 +1,16 @@
-import type { Capabilities, Examination, Finding, RoundTrips } from "../../../port/index.ts";
+import type { Capabilities, Examination, RoundTrips } from "../../../port/index.ts";
+import { findingsOf, timed, type Judgement } from "../../common/findings.ts";
 import { reachablePrimaries } from "../reachable.ts";
 import type { Router } from "../router.ts";
 import { within, type Asking } from "./ask.ts";
 import { judgeServer, readServers, traitsOf, type ServerTraits, type SettingsTerms } from "./check.ts";
 import { factsOf } from "./facts.ts";
-import type { Judgement } from "./finding.ts";
 import { leavesOpen } from "./leaves-open.ts";
 import { judgeRights } from "./rights.ts";
-import { pingNode } from "./round-trips.ts";
 import { readArrangement } from "./topology.ts";
 
 /** How often each primary is pinged. */
 const pings = 50;
-
-const gravity: readonly Finding["level"][] = ["wrong", "risk", "unknown", "fine"];
 
 /**
  * Everything that can be learned of the servers behind a router that is ready, whether or not a backend would open on
@@ -45,13 +42,14 @@ export async function examineServers(
   const nodes = await within(reachablePrimaries(router, asking.deadline), asking);
   const roundTrips: RoundTrips[] = [];
   for (const [i, node] of nodes.entries()) {
-    roundTrips.push(await pingNode(node, pings, 0.8 / (nodes.length - i), asking));
+    const ping = async (): Promise<unknown> => within(node.send(["PING"]), asking);
+    roundTrips.push(await timed(node.id, ping, { most: pings, share: 0.8 / (nodes.length - i), ...asking }));
   }
   return {
     facts: [...factsOf(servers), ...arrangement.facts],
     capabilities: capabilities(traits, rights.watches),
     leavesOpen: leavesOpen(servers, router.topology, told),
-    findings: findings.map(shown).toSorted((a, b) => gravity.indexOf(a.level) - gravity.indexOf(b.level)),
+    findings: findingsOf(findings),
     roundTrips,
   };
 }
@@ -70,8 +68,4 @@ function gathered(judged: readonly Judged[], count: number): Judgement[] {
   return [...alike.values()].flatMap((same) =>
     same.length === count ? same.slice(0, 1) : same.map((one) => ({ ...one, what: `${one.node}: ${one.what}` })),
   );
-}
-
-function shown({ level, what, why, remedy }: Judgement): Finding {
-  return { level, what, why, remedy };
 }

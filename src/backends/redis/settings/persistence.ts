@@ -1,5 +1,6 @@
 import type { Capabilities } from "../../../port/index.ts";
-import { fine, risk, unknown, wrong, type Judgement, type Subject } from "./finding.ts";
+import { fine, risk, unknown, wrong, type Judgement } from "../../common/findings.ts";
+import type { Subject } from "./finding.ts";
 import type { ServerInfo } from "./server-info.ts";
 
 /** How a server keeps its data, as far as it tells. */

@@ -1,12 +1,12 @@
 import { drawId } from "../../../base/ids.ts";
 import { isHoldfastError, UnsupportedError } from "../../../base/errors.ts";
+import { fine, risk, settingsHint, unknown, warnOnce, wrong, type Judgement } from "../../common/findings.ts";
 import { isForbidden } from "../signals/failures.ts";
 import { keyspacePattern } from "../signals/keyspace.ts";
 import { notificationsForbidden } from "../signals/notification-flags.ts";
 import type { Router, Subscriber, Topology } from "../router.ts";
 import { answer, within, type Asking } from "./ask.ts";
-import { hint, warn, type SettingsTerms } from "./check.ts";
-import { fine, risk, unknown, wrong, type Judgement } from "./finding.ts";
+import type { SettingsTerms } from "./check.ts";
 
 /**
  * Every command that the backend uses, on a key of nobody, which is gone behind the last. The key holds a string, so
@@ -96,8 +96,8 @@ export async function requireRights(router: Router, terms: SettingsTerms, asking
   if (!isLacking(lack)) return;
   const { what, why, remedy } = judgeLack(lack, terms.prefix);
   const text = `NOPERM: ${what}: ${why}; ${remedy}`;
-  if (terms.settings === "refuse") throw new UnsupportedError(`${text}${hint}`, { backend: "redis" });
-  warn(router, text);
+  if (terms.settings === "refuse") throw new UnsupportedError(`${text}${settingsHint}`, { backend: "redis" });
+  warnOnce(router, text);
 }
 
 /** What the user lacks. */

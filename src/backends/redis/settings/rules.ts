@@ -1,5 +1,6 @@
+import { fine, judgeClock as judgeClockOf, risk, unknown, wrong, type Judgement } from "../../common/findings.ts";
 import { missingFrom } from "../signals/notification-flags.ts";
-import { fine, risk, unknown, wrong, type Judgement, type Rule, type Subject } from "./finding.ts";
+import type { Rule, Subject } from "./finding.ts";
 import { judgePersistence, judgeSaving } from "./persistence.ts";
 import type { ServerInfo } from "./server-info.ts";
 
@@ -8,8 +9,6 @@ const leastLevel = 602;
 
 /** Above this the memory is as good as full. */
 const nearlyFull = 0.9;
-/** A clock that is further off than this is set wrong, in ms. */
-const clockOff = 1_000;
 /** A replica that was not heard of for longer is behind, in seconds. */
 const replicaBehind = 10;
 
@@ -197,13 +196,7 @@ const judgeClock: Rule = ({ server }) => {
   const { clockMs, clockErrorMs } = server;
   if (clockMs === undefined)
     return unknown("the server's clock", "TIME is not allowed, and the scripts need it", "allow TIME");
-  const off = Math.max(0, Math.abs(clockMs) - clockErrorMs);
-  if (off <= clockOff) return fine("the server's clock", "agrees with this machine's");
-  return risk(
-    `the server's clock is ${(off / 1000).toFixed(1)} s ${clockMs > 0 ? "ahead of" : "behind"} this machine's`,
-    "leases do not mind; what a ttl means in wall time does, and fences may fall when another server takes over",
-    "have the machines' clocks set by NTP",
-  );
+  return judgeClockOf(clockMs, clockErrorMs);
 };
 
 const judgeLazyFree: Rule = ({ server }) => {

@@ -1,8 +1,8 @@
 import type { Fact } from "../../../port/index.ts";
+import { risk, unknown, wrong, type Judgement } from "../../common/findings.ts";
 import { reachablePrimaries } from "../reachable.ts";
 import { RedisFailure, type Node, type Router } from "../router.ts";
 import { ask, fieldsOf, pairsOf, textOf, within, type Asking } from "./ask.ts";
-import { risk, unknown, wrong, type Judgement } from "./finding.ts";
 import type { ServerInfo } from "./server-info.ts";
 
 /** How the servers are arranged, and what is wrong with that. */
