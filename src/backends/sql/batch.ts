@@ -1,21 +1,23 @@
+import { keyId } from "../../base/keys.ts";
 import type { Task } from "../common/call.ts";
-import type { Lane } from "./client.ts";
+import { SqlError, type Lane } from "./client.ts";
 import type { Context } from "./context.ts";
 import { failureOf, mayHaveWritten, passes } from "./failures.ts";
+import { Flow } from "./flow.ts";
 import { waysOf } from "./plan.ts";
 import { readGroups } from "./reads.ts";
 import { Singles } from "./singles.ts";
-import { SqlError } from "./client.ts";
 import { transact } from "./transaction.ts";
 import { writeSets } from "./writes.ts";
 
-/** Most groups of a statement or a transaction. */
-const mostTogether = 512;
-
-/** Runs the groups of a call, each the way it goes, all ways at once. */
+/** Runs groups, each the way it goes: see `waysOf`. */
 export class Batches {
   readonly #context: Context;
   readonly #singles: Singles;
+  readonly #reads = new Flow(4, async (tasks) => this.#read(tasks));
+  readonly #sets = new Flow(2, async (tasks) => this.#set(tasks), keysOf);
+  readonly #renewals = new Flow(1, async (tasks) => this.#decide(tasks, "renewals"));
+  readonly #decided = new Flow(2, async (tasks) => this.#decide(tasks, "calls"));
 
   constructor(context: Context) {
     this.#context = context;
@@ -25,10 +27,10 @@ export class Batches {
   /** Each task ends by its outcome. */
   run(tasks: readonly Task[]): void {
     const { reads, sets, renewals, decided } = waysOf(tasks);
-    for (const some of parted(reads)) void this.#read(some);
-    for (const some of parted(sets)) void this.#set(some);
-    for (const some of parted(renewals)) void this.#decide(some, "renewals");
-    for (const some of parted(decided)) void this.#decide(some, "calls");
+    if (reads.length > 0) this.#reads.enter(reads);
+    if (sets.length > 0) this.#sets.enter(sets);
+    if (renewals.length > 0) this.#renewals.enter(renewals);
+    if (decided.length > 0) this.#decided.enter(decided);
   }
 
   async #read(tasks: readonly Task[]): Promise<void> {
@@ -36,7 +38,7 @@ export class Batches {
       await readGroups(this.#context, tasks);
     } catch (error) {
       // One that the server cannot read is none of the others' trouble.
-      if (isRefused(error) && tasks.length > 1) for (const task of tasks) void this.#read([task]);
+      if (isRefused(error) && tasks.length > 1) for (const task of tasks) await this.#read([task]);
       else this.#fail(tasks, error);
     }
   }
@@ -45,9 +47,9 @@ export class Batches {
     try {
       await writeSets(this.#context, tasks);
     } catch (error) {
-      if (!passes(error) && !(isRefused(error) && tasks.length > 1)) return this.#fail(tasks, error);
+      if (!goesAgain(error, tasks)) return this.#fail(tasks, error);
       for (const task of tasks) task.sent = false;
-      await this.#decide(tasks, "calls");
+      this.#decided.enter(tasks);
     }
   }
 
@@ -55,7 +57,7 @@ export class Batches {
     try {
       this.#singles.add(await transact(this.#context, tasks, { lane, skip: true }), lane);
     } catch (error) {
-      if (!passes(error) && !(isRefused(error) && tasks.length > 1)) return this.#fail(tasks, error);
+      if (!goesAgain(error, tasks)) return this.#fail(tasks, error);
       for (const task of tasks) task.sent = false;
       this.#singles.add(tasks, lane);
     }
@@ -67,10 +69,15 @@ export class Batches {
   }
 }
 
+/** Whether groups that failed together may fare better otherwise. */
+function goesAgain(error: unknown, tasks: readonly Task[]): boolean {
+  return passes(error) || (isRefused(error) && tasks.length > 1);
+}
+
 function isRefused(error: unknown): boolean {
   return error instanceof SqlError && error.failure === "refused";
 }
 
-function* parted(tasks: readonly Task[]): Generator<readonly Task[]> {
-  for (let i = 0; i < tasks.length; i += mostTogether) yield tasks.slice(i, i + mostTogether);
+function keysOf({ group }: Task): readonly string[] {
+  return group.ops.map((op) => keyId("key" in op ? op.key : op.lock));
 }

@@ -27,7 +27,7 @@ export interface PgClient {
   readonly pipeline?: boolean | undefined;
   /** The number that the server, or a pooler, gave the connection. */
   readonly processID?: number | null | undefined;
-  readonly connection: { readonly stream: { destroy(): unknown } };
+  readonly connection: { readonly stream: { destroy(): unknown; cork?(): void; uncork?(): void } };
 }
 
 /** A pool of the application. */

@@ -117,7 +117,11 @@ export class Wire implements Link {
       this.#runs.append(run);
       this.#options.alarm.add(run);
       const together = this.client.pipeline === true ? queries.length : 1;
+      const { stream } = this.client.connection;
+      // One write for all of them: each is a call of the system.
+      stream.cork?.();
       for (let i = 0; i < together && !this.#gone; i++) this.#send(run, i);
+      stream.uncork?.();
     });
   }
 
