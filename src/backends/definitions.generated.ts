@@ -2,6 +2,7 @@
 import type { BackendDefinition } from "../port/index.ts";
 import { definition as lmdbDefinition } from "./lmdb/definition.ts";
 import { definition as memoryDefinition } from "./memory/definition.ts";
+import { definition as mysqlDefinition } from "./mysql/definition.ts";
 import { definition as nullDefinition } from "./null/definition.ts";
 import { definition as postgresDefinition } from "./postgres/definition.ts";
 import { definition as redisDefinition } from "./redis/definition.ts";
@@ -10,6 +11,7 @@ import { definition as redisDefinition } from "./redis/definition.ts";
 export const definitions: readonly BackendDefinition[] = [
   lmdbDefinition,
   memoryDefinition,
+  mysqlDefinition,
   nullDefinition,
   postgresDefinition,
   redisDefinition,

@@ -13,7 +13,7 @@ import { readPage } from "./pages.ts";
 
 /** Most keys of a group: so many rows are locked for no longer than other calls bear. */
 export const maxGroup = 256;
-/** Largest value, in bytes. */
+/** Largest value, in bytes, where the server takes no less. */
 export const maxValue = 64 * 1024 * 1024;
 
 /** What sessions have of their backend. */
@@ -50,10 +50,8 @@ export class SqlSession implements Session {
       };
       const call = new Call({ groups, session: this.id, backend, make }, given, alarm, settle);
       for (const task of call.tasks) {
-        const refused = this.#ended
-          ? notSent(closedError(backend))
-          : refuse(task.group, { backend, maxGroup, maxValue });
-        if (refused) task.settle(refused);
+        if (this.#ended) task.settle(notSent(closedError(backend)));
+        else this.#refuse(task);
       }
       const left = call.tasks.filter(({ outcome }) => !outcome);
       if (left.length === 0) return;
@@ -97,6 +95,15 @@ export class SqlSession implements Session {
       for (const task of tasks) task.fail(failureOf(error, context.name));
       return;
     }
+    for (const task of tasks) if (!task.outcome) this.#refuse(task);
     batches.run(tasks.filter(({ outcome }) => !outcome));
+  }
+
+  /** Settles a task that no server takes, or not this one, as is known once it is open. */
+  #refuse(task: Task): void {
+    const { context, opening } = this.#shared;
+    const most = opening.opened?.capabilities.maxValue ?? maxValue;
+    const refused = refuse(task.group, { backend: context.name, maxGroup, maxValue: most });
+    if (refused) task.settle(refused);
   }
 }

@@ -24,10 +24,14 @@ function isStorableJson(text: string, mostNested: number): boolean {
   } catch {
     return false;
   }
-  return text.length <= 2 * mostNested || depthOf(text) <= mostNested;
+  return !isDeeper(text, mostNested);
 }
 
-/** How deep a JSON text is nested. */
+/** Whether a JSON text is nested deeper than that. */
+export function isDeeper(text: string, most: number): boolean {
+  return text.length > 2 * most && depthOf(text) > most;
+}
+
 function depthOf(text: string): number {
   let [depth, deepest, inString] = [0, 0, false];
   for (let i = 0; i < text.length; i++) {

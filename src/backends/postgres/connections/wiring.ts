@@ -3,13 +3,13 @@ import { Alarm } from "../../common/alarm.ts";
 import { before } from "../../common/deadline.ts";
 import { PendingCallers } from "../../common/pending.ts";
 import { OwnLane, type Lane } from "../../sql/lane.ts";
+import { PoolLane } from "../../sql/pool-lane.ts";
 import { DialAttempt, type DialOptions } from "./attempt.ts";
-import type { PgClient, PgPool } from "./driver.ts";
+import type { PgClient, PgPool, PgPoolClient } from "./driver.ts";
 import { attemptFailure, BACKEND } from "./errors.ts";
 import { OwnListener, type Listener, type Listening } from "./listener.ts";
 import { Names } from "./names.ts";
 import type { ResolvedConnectionOptions } from "./options.ts";
-import { PoolLane } from "./pool-lane.ts";
 import { Wire, type Run } from "./wire.ts";
 
 /** How long a close waits until the server has taken leave, in ms. */
@@ -55,8 +55,17 @@ export class Wiring {
   /** Connections of the application's pool, each for one caller. */
   poolLane(pool: PgPool): Lane<Wire> {
     const { maxConnections: most, hide } = this.#options;
-    const alive = (client: PgClient): Wire => this.#wire(client, true, () => undefined);
-    return new PoolLane({ time: this.#time, pool, most, pending: this.#pending, hide, alive });
+    return new PoolLane({
+      backend: BACKEND,
+      time: this.#time,
+      most,
+      pending: this.#pending,
+      ask: async () => pool.connect(),
+      meaning: (error) => attemptFailure(error, "the server of the pool", hide),
+      alive: (client: PgPoolClient) => this.#wire(client, true, () => undefined),
+      // With an error the pool does not use it any more.
+      giveBack: (client, isOfUse) => client.release(isOfUse ? undefined : new Error("the connection is lost")),
+    });
   }
 
   listener(listening: Listening): Listener {

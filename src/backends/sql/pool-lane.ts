@@ -1,26 +1,41 @@
-import { rejected } from "../../../base/async.ts";
-import type { HoldfastError } from "../../../base/errors.ts";
-import type { Time, Timer } from "../../../base/time.ts";
-import { closedError } from "../../common/failures.ts";
-import type { PendingCallers } from "../../common/pending.ts";
-import type { Lane, Lent } from "../../sql/lane.ts";
-import { WaitingLine } from "../../sql/waiting-line.ts";
-import type { PgPool, PgPoolClient } from "./driver.ts";
-import { attemptFailure, BACKEND, type Hide } from "./errors.ts";
-import type { Wire } from "./wire.ts";
+import { rejected } from "../../base/async.ts";
+import type { HoldfastError } from "../../base/errors.ts";
+import type { Time, Timer } from "../../base/time.ts";
+import { closedError } from "../common/failures.ts";
+import type { PendingCallers } from "../common/pending.ts";
+import type { Failure } from "../common/reconnecting.ts";
+import type { Lane, Lent } from "./lane.ts";
+import { WaitingLine } from "./waiting-line.ts";
 
 /** The pause after a pool had no connection to give, in ms. */
 const pauseMs = 200;
 
-export interface PoolLaneOptions {
+/** A connection on a client of a pool. */
+export interface Borrowed {
+  /** Whether it is of use. */
+  readonly alive: boolean;
+  /** Hears when the client fails. */
+  attach(): void;
+  /** Leaves the client to its owner. */
+  detach(): void;
+  /** Ends it; whoever has something under way on it is told. */
+  close(why: unknown): void;
+}
+
+export interface PoolLaneOptions<C extends object, W extends Borrowed> {
+  readonly backend: string;
   readonly time: Time;
-  readonly pool: PgPool;
   /** Most clients that are asked for, or had, at one time. */
   readonly most: number;
   readonly pending: PendingCallers;
-  readonly hide: Hide;
-  /** Makes a connection of a client. */
-  alive(client: PgPoolClient): Wire;
+  /** Asks the pool for a client. */
+  ask(): Promise<C>;
+  /** What it means that the pool gave none. */
+  meaning(error: unknown): Failure;
+  /** Makes a connection of a client, attached. */
+  alive(client: C): W;
+  /** Gives a client back to the pool. */
+  giveBack(client: C, isOfUse: boolean): void;
 }
 
 /**
@@ -28,29 +43,28 @@ export interface PoolLaneOptions {
  * pool when it comes. The pool and its clients stay the application's: nothing is changed about them, but that what is
  * of no use is given back as such.
  */
-export class PoolLane implements Lane<Wire> {
-  readonly #options: PoolLaneOptions;
-  readonly #waiting: WaitingLine<Lent<Wire>>;
-  readonly #wires = new WeakMap<PgPoolClient, Wire>();
-  readonly #lent = new Set<Wire>();
+export class PoolLane<C extends object, W extends Borrowed> implements Lane<W> {
+  readonly #options: PoolLaneOptions<C, W>;
+  readonly #waiting: WaitingLine<Lent<W>>;
+  readonly #wires = new WeakMap<C, W>();
+  readonly #lent = new Set<W>();
   /** How many clients the pool was asked for and has not given. */
   #asked = 0;
   #problem: HoldfastError | undefined;
   #pause: Timer | undefined;
   #closed = false;
 
-  constructor(options: PoolLaneOptions) {
+  constructor(options: PoolLaneOptions<C, W>) {
     this.#options = options;
     this.#waiting = new WaitingLine({
       ...options,
-      backend: BACKEND,
       problem: () => this.#problem,
       busy: () => true,
     });
   }
 
-  take(deadline: number): Promise<Lent<Wire>> {
-    if (this.#closed) return rejected(closedError(BACKEND));
+  take(deadline: number): Promise<Lent<W>> {
+    if (this.#closed) return rejected(closedError(this.#options.backend));
     const lent = this.#waiting.wait(deadline);
     this.#ask();
     return lent;
@@ -60,8 +74,9 @@ export class PoolLane implements Lane<Wire> {
     if (this.#closed) return;
     this.#closed = true;
     this.#pause?.clear();
-    for (const wire of this.#lent) wire.close(closedError(BACKEND));
-    this.#waiting.rejectAll(closedError(BACKEND));
+    const { backend } = this.#options;
+    for (const wire of this.#lent) wire.close(closedError(backend));
+    this.#waiting.rejectAll(closedError(backend));
   }
 
   #ask(): void {
@@ -72,9 +87,9 @@ export class PoolLane implements Lane<Wire> {
   }
 
   async #askOnce(): Promise<void> {
-    let client: PgPoolClient;
+    let client: C;
     try {
-      client = await this.#options.pool.connect();
+      client = await this.#options.ask();
     } catch (error) {
       this.#asked--;
       this.#failed(error);
@@ -82,12 +97,12 @@ export class PoolLane implements Lane<Wire> {
     }
     this.#asked--;
     this.#problem = undefined;
-    if (this.#closed || this.#waiting.size === 0) client.release();
+    if (this.#closed || this.#waiting.size === 0) this.#options.giveBack(client, true);
     else this.#waiting.serve(() => this.#lend(client));
   }
 
   #failed(error: unknown): void {
-    const { error: problem, final } = attemptFailure(error, "the server of the pool", this.#options.hide);
+    const { error: problem, final } = this.#options.meaning(error);
     this.#problem = problem;
     if (final) this.#waiting.rejectAll(problem);
     if (this.#closed || this.#pause) return;
@@ -97,7 +112,7 @@ export class PoolLane implements Lane<Wire> {
     });
   }
 
-  #lend(client: PgPoolClient): Lent<Wire> {
+  #lend(client: C): Lent<W> {
     let wire = this.#wires.get(client);
     if (wire) wire.attach();
     else this.#wires.set(client, (wire = this.#options.alive(client)));
@@ -107,10 +122,10 @@ export class PoolLane implements Lane<Wire> {
       link,
       giveBack: () => {
         if (!this.#lent.delete(link)) return;
-        // With an error the pool does not use it any more.
-        client.release(link.alive ? undefined : new Error("the connection is lost"));
+        const { alive } = link;
+        this.#options.giveBack(client, alive);
         // The pool listens to it by now, if it is of use.
-        if (link.alive) link.detach();
+        if (alive) link.detach();
         this.#ask();
       },
     };

@@ -1,0 +1,36 @@
+import type { Capabilities } from "../../port/index.ts";
+import { maxGroup, maxValue } from "../sql/session.ts";
+import type { Server } from "./server.ts";
+
+/** What the backend promises on a server that keeps what it has committed, and takes large packets. */
+export const capabilities: Capabilities = {
+  exclusion: "primary",
+  fence: "durable",
+  guard: "atomic",
+  reads: "primary",
+  transact: "full",
+  durability: "disk",
+  clock: "server",
+  ttlGranularity: 1,
+  maxValue,
+  push: false,
+  watch: "none",
+  list: true,
+  batchRoundTrips: 2,
+  shared: "network",
+  stamps: "atomic",
+  maxGroup,
+};
+
+/** Room in a statement for all but a value: keys, stamps and the words of SQL. */
+const besides = 64 * 1_024;
+
+/** What it promises on a server as it is set. */
+export function capabilitiesOf({ mostBytes, flush }: Server): Capabilities {
+  return {
+    ...capabilities,
+    // A value goes in one packet, two characters a byte.
+    maxValue: Math.max(0, Math.min(maxValue, Math.floor((mostBytes - besides) / 2))),
+    durability: flush === 1 ? "disk" : flush === 2 ? "process" : "none",
+  };
+}

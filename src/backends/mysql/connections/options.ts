@@ -1,0 +1,94 @@
+import { toMs, type Duration } from "../../../base/durations.ts";
+import { InvalidArgumentError } from "../../../base/errors.ts";
+import { parseMySqlUrl } from "../url.ts";
+import type { Target } from "./attempt.ts";
+import type { DriverPool } from "./driver.ts";
+import { BACKEND } from "./errors.ts";
+import { configTarget, urlTarget, type MySqlTlsOptions } from "./targets.ts";
+
+/** How to reach MySQL or MariaDB. Exactly one of `url` and `pool`. */
+export interface MySqlConnectionOptions {
+  /**
+   * `mysql://user:password@host:3306/database`, or with `mariadb` in place of `mysql`. Parameters: `ssl-mode`
+   * (`disabled`, `required`, `verify-ca`, `verify-identity`), and the options below by their names but `tls`; an option
+   * wins.
+   */
+  readonly url?: string | undefined;
+  /**
+   * The application's own pool, of package `mysql2` or `mysql2/promise`. Statements run on its connections, one
+   * transaction at a time on each, whatever it has set; it is never ended here. One made with
+   * `multipleStatements: true` needs fewer round trips. Renewals of leases have connections of their own, made with the
+   * pool's options.
+   */
+  readonly pool?: object | undefined;
+  /** For a URL: has TLS, with a certificate that is trusted and bears the host's name, unless `ssl-mode` says less. */
+  readonly tls?: MySqlTlsOptions | undefined;
+  /** For one attempt to connect. Default `"5s"`. */
+  readonly connectTimeout?: Duration | undefined;
+  /**
+   * Most connections for transactions; besides, there are two for reads and two for renewals, each from its first use
+   * on. Default 4. With a `pool`: most of its connections that are used at one time, by default all.
+   */
+  readonly maxConnections?: number | undefined;
+  /**
+   * Most calls that wait for a connection at one time; more are refused at once with UnavailableError. Default 10,000.
+   */
+  readonly maxWaiting?: number | undefined;
+}
+
+/** {@link MySqlConnectionOptions} with every default in its place. */
+export interface ResolvedConnectionOptions {
+  readonly pool: DriverPool | undefined;
+  readonly target: Target;
+  readonly connectTimeout: number;
+  readonly maxConnections: number;
+  readonly maxWaiting: number;
+}
+
+/** Checks options and puts the defaults in place. Throws InvalidArgumentError. */
+export function resolveConnectionOptions(options: MySqlConnectionOptions): ResolvedConnectionOptions {
+  const { url, tls } = options;
+  if ((url === undefined) === (options.pool === undefined)) refuse("mysql needs a url or a pool, and one of them only");
+  if (tls !== undefined && (typeof tls !== "object" || tls === null)) refuse("tls must be an object");
+  if (tls !== undefined && url === undefined) refuse("tls is for a url; a pool has ssl");
+  const target = url === undefined ? undefined : parseMySqlUrl(url);
+  const param = (name: string): string | undefined => target?.params.get(name);
+  const pool = options.pool === undefined ? undefined : checkedPool(options.pool);
+  const { connectionConfig = {}, connectionLimit } = pool?.config ?? {};
+  return {
+    pool,
+    target: target ? urlTarget(target, tls) : configTarget(connectionConfig),
+    connectTimeout: toMs(options.connectTimeout ?? numeric(param("connectTimeout")) ?? 5_000, "connectTimeout"),
+    maxConnections: count("maxConnections", options.maxConnections, param("maxConnections"), connectionLimit || 4),
+    maxWaiting: count("maxWaiting", options.maxWaiting, param("maxWaiting"), 10_000),
+  };
+}
+
+/** A pool is told by its shape: it may come from another copy of the driver. */
+function checkedPool(given: object): DriverPool {
+  if (typeof given !== "object" || given === null) refuse("the pool is not one of package mysql2");
+  // One of mysql2/promise has the other inside.
+  const { pool: inside } = given as { readonly pool?: unknown };
+  const pool = (typeof inside === "object" && inside !== null ? inside : given) as Partial<DriverPool>;
+  if (typeof pool.getConnection !== "function" || typeof pool.config?.connectionConfig !== "object") {
+    refuse("the pool is not one of package mysql2");
+  }
+  return pool as DriverPool;
+}
+
+function count(name: string, option: unknown, param: string | undefined, usual: number): number {
+  const value = option ?? (param === undefined ? usual : Number(param || NaN));
+  if (typeof value !== "number" || !Number.isInteger(value) || value < 1)
+    refuse(`${name} must be a whole number above 0`);
+  return value;
+}
+
+/** A duration in a URL may be a bare number of milliseconds. */
+function numeric(text: string | undefined): Duration | undefined {
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : text;
+}
+
+/** Throws InvalidArgumentError. */
+function refuse(why: string): never {
+  throw new InvalidArgumentError(why, { backend: BACKEND });
+}

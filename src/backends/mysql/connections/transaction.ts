@@ -1,0 +1,134 @@
+import type { Time } from "../../../base/time.ts";
+import { SqlError, type Reply, type SqlTransaction, type Statement } from "../../sql/client.ts";
+import type { Lent } from "../../sql/lane.ts";
+import { partsAlone, partsOf } from "../statement.ts";
+import { isInTransaction, isServerReply, lostError, replyError } from "./errors.ts";
+import type { Answer, Wire } from "./wire.ts";
+
+/**
+ * How long the server keeps a transaction that waits for its client, in s: rows of a process that was paused, or whose
+ * machine is gone, are locked no longer. A transaction of ours waits for one decision of this process, so what takes
+ * longer has lost little by being rolled back and tried again.
+ */
+const idleSeconds = 2;
+
+/** How long a rollback may take before its connection is given up, in ms. */
+const rollbackMs = 2_000;
+
+const begin: readonly string[] = [
+  // Of the next transaction alone. Refused where somebody has left one open.
+  "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+  "START TRANSACTION READ WRITE",
+];
+/**
+ * Settings of the session, for there are none that end with the transaction: they are put back before it ends. The
+ * waits for rows are those that the dialect cannot rule out.
+ */
+function enter(lockSeconds: number): string {
+  return (
+    "SET @holdfast_idle = @@wait_timeout, @holdfast_wait = @@innodb_lock_wait_timeout, " +
+    `wait_timeout = ${idleSeconds}, innodb_lock_wait_timeout = ${lockSeconds}`
+  );
+}
+const leave =
+  "SET wait_timeout = CAST(COALESCE(@holdfast_idle, 28800) AS SIGNED), " +
+  "innodb_lock_wait_timeout = CAST(COALESCE(@holdfast_wait, 50) AS SIGNED)";
+/** Whatever `completion_type` is. */
+const commit = "COMMIT AND NO CHAIN NO RELEASE";
+export const rollback = "ROLLBACK AND NO CHAIN NO RELEASE";
+
+/** What a statement is asked in that only reads, on a connection whose settings are not ours. */
+export function reading(text: string): readonly string[] {
+  // Where autocommit is off it would leave a transaction open, with a snapshot that grows old.
+  return ["SET TRANSACTION ISOLATION LEVEL READ COMMITTED", text, commit];
+}
+
+export interface TransactionOptions {
+  readonly time: Time;
+  readonly deadline: number;
+  /** The shortest wait for a row that the server has, in s. */
+  readonly lockSeconds: number;
+  /** Called once it has ended. */
+  ended(): void;
+}
+
+/** A transaction on a connection that nobody else uses meanwhile. */
+export class Transaction implements SqlTransaction {
+  readonly #lent: Lent<Wire>;
+  readonly #options: TransactionOptions;
+  #begun = false;
+  #over = false;
+
+  constructor(lent: Lent<Wire>, options: TransactionOptions) {
+    this.#lent = lent;
+    this.#options = options;
+  }
+
+  run(statements: readonly Statement[]): Promise<readonly Reply[]> {
+    return this.#trip(statements.map(partsOf), false);
+  }
+
+  commit(statements: readonly Statement[]): Promise<readonly Reply[]> {
+    return this.#trip(statements.map(partsOf), true);
+  }
+
+  /** Runs one statement as a transaction of its own. */
+  async only(statement: Statement): Promise<Reply> {
+    const [reply] = await this.#trip([partsAlone(statement)], true);
+    return reply as Reply;
+  }
+
+  rollback(): void {
+    if (this.#over) return;
+    this.#over = true;
+    void this.#undo().then(() => this.#giveBack());
+  }
+
+  /** Each statement is one or more of the server's. */
+  async #trip(statements: readonly (readonly string[])[], last: boolean): Promise<readonly Reply[]> {
+    if (this.#over) throw new SqlError("lost", "the transaction has ended");
+    const ahead = this.#begun ? [] : [enter(this.#options.lockSeconds), ...begin];
+    const texts = [...ahead, ...statements.flat(), ...(last ? [leave, commit] : [])];
+    const answer = await this.#send(texts);
+    if (!answer.ok) throw await this.#failed(answer, last && answer.sent === texts.length);
+    if (last) this.#end();
+    let at = ahead.length;
+    return statements.map(({ length }) => answer.replies[(at += length) - 1] as Reply);
+  }
+
+  async #send(texts: readonly string[]): Promise<Answer> {
+    const { link } = this.#lent;
+    const { deadline } = this.#options;
+    const isFirst = !this.#begun;
+    this.#begun = true;
+    const answer = await link.run(texts, deadline);
+    if (answer.ok || !isFirst || !isInTransaction(answer.error)) return answer;
+    // Whoever had the connection before has left a transaction open. It ends as if its connection had been closed.
+    const undone = await link.run([rollback], deadline);
+    return undone.ok ? link.run(texts, deadline) : answer;
+  }
+
+  /** `committing`: the commit was sent. Its fate is unknown, unless something ahead of it was refused. */
+  async #failed({ error, answered }: Extract<Answer, { ok: false }>, committing: boolean): Promise<SqlError> {
+    if (answered) await this.#undo();
+    this.#end();
+    return answered && isServerReply(error) ? replyError(error, committing) : lostError(error, committing);
+  }
+
+  async #undo(): Promise<void> {
+    if (!this.#begun) return;
+    const { time } = this.#options;
+    await this.#lent.link.run([rollback, leave], time.monotonic() + rollbackMs);
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#giveBack();
+  }
+
+  #giveBack(): void {
+    this.#lent.giveBack();
+    this.#options.ended();
+  }
+}

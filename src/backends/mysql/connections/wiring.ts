@@ -1,0 +1,128 @@
+import type { Time } from "../../../base/time.ts";
+import { Alarm } from "../../common/alarm.ts";
+import { before } from "../../common/deadline.ts";
+import { PendingCallers } from "../../common/pending.ts";
+import { OwnLane, type Lane } from "../../sql/lane.ts";
+import { PoolLane } from "../../sql/pool-lane.ts";
+import { cut, DialAttempt } from "./attempt.ts";
+import {
+  isTogether,
+  loadMySql,
+  type DriverConnection,
+  type DriverPool,
+  type OwnConnection,
+  type PooledConnection,
+} from "./driver.ts";
+import { attemptFailure, BACKEND } from "./errors.ts";
+import type { ResolvedConnectionOptions } from "./options.ts";
+import { Wire, type Run, type WireOptions } from "./wire.ts";
+
+/** How long a close waits until the server has taken leave, in ms. */
+const farewellMs = 1_000;
+/** Room in a packet for what is not the statement. */
+const packetHeader = 1_024;
+
+export interface WiringContext {
+  readonly time: Time;
+  /** The largest packet that the server takes. */
+  mostBytes(): number;
+}
+
+/** Makes the connections of one client, which share what is here. */
+export class Wiring {
+  readonly #options: ResolvedConnectionOptions;
+  readonly #context: WiringContext;
+  readonly #alarm: Alarm<Run>;
+  readonly #pending: PendingCallers;
+  /** Connections of our own that are open. */
+  readonly #open = new Set<OwnConnection>();
+  #ended: () => void = () => undefined;
+
+  constructor(options: ResolvedConnectionOptions, context: WiringContext) {
+    this.#options = options;
+    this.#context = context;
+    this.#alarm = new Alarm(context.time, (run) => run.wire.overdue(run));
+    this.#pending = new PendingCallers(BACKEND, options.maxWaiting);
+  }
+
+  /** `most` connections of our own. */
+  lane(most: number): Lane<Wire> {
+    const { time } = this.#context;
+    const dial = { ...this.#options, time, driver: loadMySql };
+    const alive = (connection: OwnConnection): Wire => this.#own(connection, (wire, why) => lane.lost(wire, why));
+    const lane: OwnLane<Wire, DialAttempt> = new OwnLane({
+      backend: BACKEND,
+      time,
+      most,
+      depth: 1,
+      pending: this.#pending,
+      attempt: () => new DialAttempt(dial, alive),
+      meaning: (error, attempt) => attemptFailure(error, attempt?.where ?? "the server"),
+    });
+    return lane;
+  }
+
+  /** Connections of the application's pool. */
+  poolLane(pool: DriverPool): Lane<Wire> {
+    const { maxConnections: most } = this.#options;
+    return new PoolLane({
+      backend: BACKEND,
+      time: this.#context.time,
+      most,
+      pending: this.#pending,
+      ask: async () =>
+        new Promise<PooledConnection>((resolve, reject) => {
+          pool.getConnection((error, connection) => {
+            if (connection) resolve(connection);
+            else reject(error);
+          });
+        }),
+      meaning: (error) => attemptFailure(error, "the server of the pool"),
+      alive: (connection: PooledConnection) =>
+        this.#wire(connection, {
+          end: () => cut(connection),
+          // What its connections may be sent at once is the application's to say.
+          mostTogether: () => (isTogether(connection) ? this.#mostTogether : 0),
+          lost: () => undefined,
+        }),
+      // One that was cut has left the pool.
+      giveBack: (connection, isOfUse) => (isOfUse ? connection.release() : undefined),
+    });
+  }
+
+  /** Resolves when all connections that were closed have ended, and soon in any case. */
+  async farewell(): Promise<void> {
+    if (this.#open.size === 0) return;
+    const ended = new Promise<void>((resolve) => {
+      this.#ended = resolve;
+    });
+    const { time } = this.#context;
+    const late = (): Error => new Error("the server takes no leave");
+    // Whoever does not answer is left: its socket does not keep the process alive.
+    await before(ended, { time, deadline: time.monotonic() + farewellMs, late, ref: true }).catch(() => undefined);
+  }
+
+  #own(connection: OwnConnection, lost: WireOptions["lost"]): Wire {
+    this.#open.add(connection);
+    connection.on("end", () => this.#left(connection));
+    const end = (kind: boolean): void => {
+      if (kind) connection.end(() => cut(connection));
+      else cut(connection);
+      if (!kind) this.#left(connection);
+    };
+    return this.#wire(connection, { end, mostTogether: () => this.#mostTogether, lost });
+  }
+
+  get #mostTogether(): number {
+    return this.#context.mostBytes() - packetHeader;
+  }
+
+  #left(connection: OwnConnection): void {
+    this.#open.delete(connection);
+    if (this.#open.size === 0) this.#ended();
+  }
+
+  #wire(connection: DriverConnection, options: Pick<WireOptions, "end" | "mostTogether" | "lost">): Wire {
+    return new Wire(connection, { ...options, time: this.#context.time, alarm: this.#alarm });
+  }
+}

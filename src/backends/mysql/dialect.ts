@@ -1,0 +1,257 @@
+import type { Key } from "../../base/keys.ts";
+import type { Payload } from "../../port/index.ts";
+import type { Reply } from "../sql/client.ts";
+import {
+  formats,
+  type Clock,
+  type Dialect,
+  type FloorRow,
+  type LockHow,
+  type LockRow,
+  type Range,
+  type RecordRow,
+  type SetRow,
+  type Table,
+} from "../sql/dialect.ts";
+import type { TableNames } from "../sql/identifiers.ts";
+import { isDeeper } from "../sql/values.ts";
+import type { Server } from "./server.ts";
+import { bytes, integer, type MySqlStatement } from "./statement.ts";
+
+/*
+ * No statement waits for a row that somebody has locked, for its neighbours would wait with it, and InnoDB counts such
+ * waits in whole seconds.
+ *
+ * - Rows are locked with SKIP LOCKED, or with NOWAIT where nobody wants to go on without them, before anything is
+ *   written to them. What a transaction writes after that, it has locked.
+ * - An insert waits for a row under its key that another transaction has inserted and not committed, which no reader
+ *   sees. So each key that has no row is looked for once more, by a locking read with NOWAIT, which does find it. Only
+ *   what is inserted between this look and the insert, within one statement, is waited for: until the other
+ *   transaction ends, which is its next trip, and for a second at most; on MariaDB it fails at once, for a transaction
+ *   sets its wait to the shortest that there is.
+ *   (INSERT IGNORE is no way: on a row that is there it takes a shared lock, and two of them a deadlock.)
+ * - A write that looks at nothing is ONE trip: its rows are locked with NOWAIT first, and if one is locked by others,
+ *   nothing is written, and the shared code takes the longer way.
+ *
+ * Only rows that are named may be touched: a plan that scans a table, an index or a space would meet the locks of
+ * others. So keys stand in a derived table, which is read first (STRAIGHT_JOIN), and each row is looked up by its whole
+ * primary key (FORCE INDEX). `key IN (...)` is not enough, for a server may take all rows of the space instead.
+ */
+
+/** Which table has what, beside space and key. */
+const empties: Readonly<Record<Table, { readonly columns: string; readonly values: string }>> = {
+  records: { columns: "version, format, value", values: `X'', ${formats.nothing}, X''` },
+  locks: { columns: "body, grant_no, kept_until", values: "X'', 0, 0" },
+  floors: { columns: "grant_no, n, kept_until", values: "0, 0, 0" },
+};
+
+/** Microseconds since 1970: an integer, whatever the time zone of the server, of the session and of the driver. */
+const micros = "TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', UTC_TIMESTAMP(6))";
+const isLive = (row: string): string => `(${row}.expires_at IS NULL OR ${row}.expires_at > ${micros} DIV 1000)`;
+
+/** Of UTF-8, no byte is as high. */
+const behindAll = Buffer.from([0xff]);
+/** How deep MySQL lets a JSON text be nested; MariaDB leaves deeper ones out of the column by itself. */
+const mostNested = 100;
+/** Characters of rows in one statement, at most, unless one row has more. */
+const mostText = 1 << 20;
+
+/** MySQL and MariaDB. Its tables are those of `migrations.ts`. `server` tells which of them it is, once it is open. */
+export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
+  const { records, locks, floors, meta } = names;
+  const tables: Readonly<Record<Table, string>> = { records, locks, floors };
+
+  const insertMissing = (table: Table, keys: readonly Key[]): MySqlStatement => {
+    const { columns, values } = empties[table];
+    const there = `SELECT 1 FROM ${tables[table]} AS r WHERE r.space = u.s AND r.\`key\` = u.k`;
+    return plain(
+      `INSERT INTO ${tables[table]} (space, \`key\`, ${columns}) SELECT u.s, u.k, ${values} FROM ${listed(keys)} ` +
+        `WHERE CASE WHEN EXISTS (${there}) THEN FALSE ELSE (NOT EXISTS (${there} FOR UPDATE NOWAIT)) END ` +
+        "ORDER BY u.s, u.k",
+    );
+  };
+
+  const lock = (table: Table, keys: readonly Key[], { mode, skip, values }: LockHow): MySqlStatement => {
+    const columns = table === "records" ? `${recordColumns(values)}, NULL` : lockColumns[table];
+    const how = mode === "write" ? "FOR UPDATE" : server().isMariaDb ? "LOCK IN SHARE MODE" : "FOR SHARE";
+    return plain(`SELECT ${columns} FROM ${rowsOf(tables[table], keys)} ${how} ${skip ? "SKIP LOCKED" : "NOWAIT"}`);
+  };
+
+  const isCurrent =
+    "r.stamps IS NULL OR (NOT EXISTS (SELECT 1 FROM JSON_TABLE(CONVERT(r.stamps USING utf8mb4), '$[*]' COLUMNS (" +
+    "s VARCHAR(1042) CHARACTER SET ascii PATH '$[0]', k VARCHAR(2048) CHARACTER SET ascii PATH '$[1]', " +
+    "v VARCHAR(510) CHARACTER SET ascii PATH '$[2]')) AS s WHERE (NOT EXISTS (" +
+    `SELECT 1 FROM ${records} AS t WHERE t.space = UNHEX(s.s) AND t.\`key\` = UNHEX(s.k) ` +
+    `AND t.version = UNHEX(s.v) AND t.format < ${formats.nothing} AND ${isLive("t")}))))`;
+
+  const set = (rows: readonly SetRow[]): MySqlStatement => ({
+    ...several(
+      `INSERT INTO ${records} (space, \`key\`, version, format, value, expires_at, stamps) VALUES `,
+      rows.map(setRow),
+      " ON DUPLICATE KEY UPDATE version = VALUES(version), format = VALUES(format), value = VALUES(value), " +
+        "expires_at = VALUES(expires_at), stamps = VALUES(stamps)",
+    ),
+    ahead: `SELECT 1 FROM ${rowsOf(records, keysOf(rows))} FOR UPDATE NOWAIT`,
+  });
+
+  const inRange = ({ space, prefix, after }: Range): string => {
+    const first = after === undefined ? prefix : `${after}\0`;
+    const last = Buffer.concat([Buffer.from(prefix), behindAll]);
+    return `r.space = ${bytes(space.id)} AND r.\`key\` >= ${bytes(first)} AND r.\`key\` < ${bytes(last)}`;
+  };
+  const inOrder = ({ limit }: Range): string => `ORDER BY r.\`key\` LIMIT ${integer(limit)}`;
+
+  const sweep = (table: Table, most: number): MySqlStatement => {
+    const end = table === "records" ? "expires_at" : "kept_until";
+    const isOver = `${end} <= ${micros} DIV 1000`;
+    const forgotten = `(SELECT CAST(m.value AS SIGNED) FROM ${meta} AS m WHERE m.name = 'forgotten')`;
+    const mayGo = table === "locks" ? `${isOver} AND grant_no <= ${forgotten}` : isOver;
+    const text =
+      `DELETE r FROM (SELECT space AS s, \`key\` AS k FROM ${tables[table]} WHERE ${mayGo} ` +
+      `LIMIT ${integer(most)} FOR UPDATE SKIP LOCKED) AS u ${joined(tables[table])}`;
+    if (table !== "locks") return plain(text);
+    // No more goes than what this has counted.
+    const raise =
+      `INSERT INTO ${meta} (name, value) SELECT 'forgotten', x.g FROM (SELECT MAX(g.grant_no) AS g FROM ` +
+      `(SELECT grant_no FROM ${locks} WHERE ${isOver} LIMIT ${integer(most)}) AS g) AS x WHERE x.g IS NOT NULL ` +
+      "ON DUPLICATE KEY UPDATE value = GREATEST(CAST(value AS SIGNED), CAST(VALUES(value) AS SIGNED))";
+    return { text: "", values: [], parts: [raise, text] };
+  };
+
+  return {
+    name: "mysql",
+    stamps: "atomic",
+    mostNested: undefined,
+    get: (keys, values) =>
+      plain(
+        `SELECT ${recordColumns(values)}, ${isCurrent} FROM ${rowsOf(records, keys)} ` +
+          `WHERE r.format < ${formats.nothing} AND ${isLive("r")}`,
+      ),
+    insertMissing,
+    lock,
+    clock: () => plain(`SELECT ${micros}, (SELECT value FROM ${meta} WHERE name = 'forgotten')`),
+    set,
+    touch: (rows) =>
+      // An update may read rows that are not named; this one has them already.
+      several(
+        `INSERT INTO ${records} (space, \`key\`, version, format, value, expires_at) VALUES `,
+        rows.map(({ key, end }) => `${named(key)}, X'', ${formats.nothing}, X'', ${endText(end)}`),
+        " ON DUPLICATE KEY UPDATE expires_at = VALUES(expires_at)",
+      ),
+    setLocks: (rows) =>
+      several(
+        `INSERT INTO ${locks} (space, \`key\`, body, grant_no, kept_until) VALUES `,
+        rows.map((row) => `${named(row.key)}, ${bytes(row.body)}, ${integer(row.grant)}, ${integer(row.keptUntil)}`),
+        " ON DUPLICATE KEY UPDATE body = VALUES(body), grant_no = VALUES(grant_no), " +
+          "kept_until = VALUES(kept_until)",
+      ),
+    setFloors: (rows) =>
+      several(
+        `INSERT INTO ${floors} (space, \`key\`, grant_no, n, kept_until) VALUES `,
+        rows.map((row) => `${named(row.key)}, ${integer(row.grant)}, ${integer(row.n)}, ${integer(row.keptUntil)}`),
+        " ON DUPLICATE KEY UPDATE grant_no = VALUES(grant_no), n = VALUES(n), kept_until = VALUES(kept_until)",
+      ),
+    remove: (table, keys) => plain(`DELETE r FROM ${rowsOf(tables[table], keys)}`),
+    page: (range, values) =>
+      plain(
+        `SELECT ${recordColumns(values)}, NULL FROM ${records} AS r WHERE ${inRange(range)} ` +
+          `AND r.format < ${formats.nothing} AND ${isLive("r")} ${inOrder(range)}`,
+      ),
+    pageLocks: (range) =>
+      plain(`SELECT ${lockColumns.locks} FROM ${locks} AS r WHERE ${inRange(range)} ${inOrder(range)}`),
+    sweep,
+    records: ({ rows }) => rows.map((row) => recordOf(row as Columns)),
+    locks: ({ rows }) => rows.map((row): LockRow => ({ id: idOf(row as Columns), body: String(row[2]) })),
+    floors: ({ rows }) => rows.map((row) => floorOf(row as Columns)),
+    time: ({ rows: [row] }: Reply): Clock => ({ micros: Number(row?.[0]), forgotten: Number(row?.[1] ?? 0) }),
+  };
+}
+
+/** Columns as the server sends them: numbers as digits. */
+type Columns = readonly (Buffer | null)[];
+
+const recordColumns = (values: boolean): string =>
+  `r.space, r.\`key\`, r.format, r.version, ${values ? "r.value" : "NULL"}, r.expires_at, r.stamps`;
+const lockColumns = {
+  locks: "r.space, r.`key`, r.body",
+  floors: "r.space, r.`key`, r.grant_no, r.n, r.kept_until",
+};
+
+function keysOf(rows: readonly { readonly key: Key }[]): readonly Key[] {
+  return rows.map(({ key }) => key);
+}
+
+function plain(text: string): MySqlStatement {
+  return { text, values: [] };
+}
+
+/** An insert of many rows, which is more than one where they are long. */
+function several(head: string, rows: readonly string[], tail: string): MySqlStatement {
+  const parts: string[] = [];
+  let at = 0;
+  while (at < rows.length) {
+    const first = at;
+    let length = (rows[at++] as string).length;
+    while (at < rows.length && (length += (rows[at] as string).length) <= mostText) at++;
+    parts.push(`${head}(${rows.slice(first, at).join("), (")})${tail}`);
+  }
+  return { text: "", values: [], parts };
+}
+
+function named({ space, key }: Key): string {
+  return `${bytes(space.id)}, ${bytes(key)}`;
+}
+
+/** Keys as a table `u`. */
+function listed([first, ...more]: readonly Key[]): string {
+  const { space, key } = first as Key;
+  const rows = more.map((one) => ` UNION ALL SELECT ${named(one)}`);
+  return `(SELECT ${bytes(space.id)} AS s, ${bytes(key)} AS k${rows.join("")}) AS u`;
+}
+
+/** The rows `r` of keys, and no others. */
+function rowsOf(table: string, keys: readonly Key[]): string {
+  return `${listed(keys)} ${joined(table)}`;
+}
+
+function joined(table: string): string {
+  return `STRAIGHT_JOIN ${table} AS r FORCE INDEX (PRIMARY) ON r.space = u.s AND r.\`key\` = u.k`;
+}
+
+function setRow({ key, version, format, value, end, stamps }: SetRow): string {
+  const ends =
+    end === undefined ? "NULL" : "at" in end ? integer(end.at) : `(${micros} + 999) DIV 1000 + ${integer(end.in)}`;
+  const kept = format === formats.json && isDeeper(value as string, mostNested) ? formats.text : format;
+  const own = `${bytes(version)}, ${kept}, ${bytes(value)}, ${ends}, ${stamps === undefined ? "NULL" : bytes(stamps)}`;
+  return `${named(key)}, ${own}`;
+}
+
+function endText(end: number): string {
+  return end === Infinity ? "NULL" : integer(end);
+}
+
+function recordOf(row: Columns): RecordRow {
+  const [, , format, version, value, end, stamps, isCurrent] = row;
+  const kind = Number(format);
+  return {
+    id: idOf(row),
+    isEmpty: kind === formats.nothing,
+    version: String(version),
+    value: value ? valueOf(kind, value) : "",
+    end: end ? Number(end) : Infinity,
+    stamps: stamps ? String(stamps) : undefined,
+    isCurrent: isCurrent ? Number(isCurrent) === 1 : undefined,
+  };
+}
+
+function valueOf(format: number, value: Buffer): Payload {
+  return format === formats.bytes ? new Uint8Array(value) : value.toString();
+}
+
+function floorOf(row: Columns): FloorRow {
+  return { id: idOf(row), grant: Number(row[2]), n: Number(row[3]), until: Number(row[4]) };
+}
+
+function idOf([space, key]: Columns): string {
+  return `${String(space)}${String(key)}`;
+}

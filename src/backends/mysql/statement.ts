@@ -1,0 +1,42 @@
+import type { Statement } from "../sql/client.ts";
+
+/*
+ * Statements are sent as text, with every value in it as a literal, for the driver has no other way to send several in
+ * one trip. No value is ever escaped: bytes and text are written as hexadecimal digits and numbers as decimal ones, so
+ * what is sent is plain ASCII without a quote, a backslash, a question mark or a colon of a value's. It means the same
+ * under every sql_mode (NO_BACKSLASH_ESCAPES, ANSI_QUOTES), every character set of the connection, and whatever an
+ * application has put into its pool that looks for placeholders.
+ */
+
+/** A statement of ours may be several of the server's, in order; its reply is that of the last. */
+export interface MySqlStatement extends Statement {
+  /** Instead of `text`, where it is more than one. */
+  readonly parts?: readonly string[] | undefined;
+  /** What comes before it where it is a transaction of its own, as `write` makes it. */
+  readonly ahead?: string | undefined;
+}
+
+/** What the server is asked for a statement. */
+export function partsOf(statement: Statement): readonly string[] {
+  return (statement as MySqlStatement).parts ?? [statement.text];
+}
+
+/** What the server is asked for a statement that is a transaction of its own. */
+export function partsAlone(statement: Statement): readonly string[] {
+  const { ahead } = statement as MySqlStatement;
+  return ahead === undefined ? partsOf(statement) : [ahead, ...partsOf(statement)];
+}
+
+/** Bytes, or the UTF-8 of a text. */
+export function bytes(value: string | Uint8Array): string {
+  const buffer =
+    typeof value === "string" ? Buffer.from(value) : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  return `X'${buffer.toString("hex")}'`;
+}
+
+/** An integer, exactly; NULL for what is undefined. */
+export function integer(value: number | undefined): string {
+  if (value === undefined) return "NULL";
+  if (!Number.isSafeInteger(value)) throw new RangeError("a number in a statement is no safe integer");
+  return String(value);
+}
