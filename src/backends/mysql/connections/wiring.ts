@@ -74,7 +74,7 @@ export class Wiring {
         new Promise<PooledConnection>((resolve, reject) => {
           pool.getConnection((error, connection) => {
             if (connection) resolve(connection);
-            else reject(error);
+            else reject(error ?? new Error("the pool gave no connection"));
           });
         }),
       meaning: (error) => attemptFailure(error, "the server of the pool"),
