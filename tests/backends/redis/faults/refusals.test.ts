@@ -1,8 +1,6 @@
-import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
-import { test } from "node:test";
-import { connect, isHoldfastError, type Holdfast, type HoldfastEvents } from "../../../../src/entries/index.ts";
 import { wanted } from "../servers.ts";
+import { refusalFaults } from "../../../support/faults/refusals.ts";
 import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
 import { startRedis, type RedisServer } from "../../../support/redis/server.ts";
 import { until } from "../../../support/servers/until.ts";
@@ -69,59 +67,26 @@ const refusals: Readonly<Record<string, Refusal>> = {
   },
 };
 
-/** The next event of a name that `is` says. */
-async function heard<Name extends keyof HoldfastEvents>(
-  hf: Holdfast,
-  name: Name,
-  is: (event: HoldfastEvents[Name]) => boolean = () => true,
-): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const end = hf.on(name, (event) => {
-      if (!is(event)) return;
-      end();
-      resolve();
-    });
-  });
-}
-
 for (const kind of faultKinds) {
   for (const [word, { begin, end, releases }] of Object.entries(refusals)) {
-    const title = `${kind} says ${word} for a while: who waits for a lock gets it, what is held is kept, a release is made`;
-    void test(title, { skip: lacks(kind), timeout: 60_000 }, async () => {
-      // What is older allows it, and does not know the setting.
-      const settings = "debian" in wanted[kind] ? { "enable-debug-command": "yes" } : {};
-      const server = await startRedis({ kind, appendonly: "everysec", settings });
-      const options = { service: "refusals", timeout: "1s" } as const;
-      const [one, other] = await Promise.all([connect(server.url, options), connect(server.url, options)]);
-      try {
-        const [lock, beyond] = [one.lock("l", { wait: "50s" }), other.lock("l", { wait: "50s" })];
-        const released = await lock.acquire("released", { ttl: "50s" });
-        const held = await lock.acquire("held", { ttl: "9s" });
-        const queued = beyond.acquire("released");
-        await until("it waits", async () => (await lock.inspect("released"))?.waiting === 1);
-
-        await begin(server);
-        await says(server, word);
-        const told = heard(one, "error", ({ error }) => isHoldfastError(error) && error.message.includes(word));
-        const waits = [lock.acquire("new"), beyond.acquire(["a", "b"]), beyond.readWrite("rates").read.acquire()];
-        const once = beyond.runOnce("id", () => 7);
-        for (const wait of [...waits, once]) wait.catch(() => undefined);
-        await assert.rejects(lock.tryAcquire("tried"), (error) => {
-          return isHoldfastError(error, "UNAVAILABLE") && (error as { refused?: unknown }).refused === true;
-        });
-        // Longer than a call may take.
-        assert.equal(await released.release(), releases ? "unknown" : "released");
-        await told;
-        await end?.(server);
-
-        for (const lease of await Promise.all([queued, ...waits])) lease.assertHeld();
-        assert.equal((await once).value, 7);
-        await held.extend();
-        held.assertHeld();
-      } finally {
-        await Promise.all([one.close(), other.close()]);
-        await server.stop();
-      }
+    refusalFaults(kind, lacks(kind), {
+      name: word,
+      says: word,
+      releases,
+      async start() {
+        // What is older allows it, and does not know the setting.
+        const settings = "debian" in wanted[kind] ? { "enable-debug-command": "yes" } : {};
+        const server = await startRedis({ kind, appendonly: "everysec", settings });
+        return {
+          url: server.url,
+          async begin() {
+            await begin(server);
+            await says(server, word);
+          },
+          end: async () => end?.(server),
+          stop: async () => server.stop(),
+        };
+      },
     });
   }
 }

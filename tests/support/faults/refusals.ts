@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { connect, isHoldfastError, type Holdfast, type HoldfastEvents } from "../../../src/entries/index.ts";
+import { until } from "../servers/until.ts";
+
+/** A running server that can be made to refuse what it is asked. */
+export interface RefusingPlace {
+  readonly url: string;
+  /** Resolves when it refuses to write. */
+  begin(): Promise<unknown>;
+  /** Has it take requests again. */
+  end(): Promise<unknown>;
+  stop(): Promise<void>;
+}
+
+/** How a kind of server refuses. */
+export interface Refusal {
+  readonly name: string;
+  /** In the message of the error. */
+  readonly says: string;
+  /** Whether it refuses releases too. */
+  readonly releases: boolean;
+  start(): Promise<RefusingPlace>;
+}
+
+/** What must hold while a server that can be reached refuses what it is asked. */
+export function refusalFaults(kind: string, skip: string | false, refusal: Refusal): void {
+  const { name, says, releases, start } = refusal;
+  const title = `${kind} refuses (${name}) for a while: who waits for a lock gets it, what is held is kept, a release is made`;
+  void test(title, { skip, timeout: 60_000 }, async () => {
+    const place = await start();
+    const options = { service: "refusals", timeout: "1s" } as const;
+    const [one, other] = await Promise.all([connect(place.url, options), connect(place.url, options)]);
+    try {
+      const [lock, beyond] = [one.lock("l", { wait: "50s" }), other.lock("l", { wait: "50s" })];
+      const released = await lock.acquire("released", { ttl: "50s" });
+      const held = await lock.acquire("held", { ttl: "9s" });
+      const queued = beyond.acquire("released");
+      await until("it waits", async () => (await lock.inspect("released"))?.waiting === 1);
+
+      await place.begin();
+      const told = heard(one, "error", ({ error }) => isHoldfastError(error) && error.message.includes(says));
+      const waits = [lock.acquire("new"), beyond.acquire(["a", "b"]), beyond.readWrite("rates").read.acquire()];
+      const once = beyond.runOnce("id", () => 7);
+      for (const wait of [...waits, once]) wait.catch(() => undefined);
+      await assert.rejects(lock.tryAcquire("tried"), (error) => {
+        return isHoldfastError(error, "UNAVAILABLE") && (error as { refused?: unknown }).refused === true;
+      });
+      // Longer than a call may take.
+      assert.equal(await released.release(), releases ? "unknown" : "released");
+      await told;
+      await place.end();
+
+      for (const lease of await Promise.all([queued, ...waits])) lease.assertHeld();
+      assert.equal((await once).value, 7);
+      await held.extend();
+      held.assertHeld();
+    } finally {
+      await Promise.all([one.close(), other.close()]);
+      await place.stop();
+    }
+  });
+}
+
+/** The next event of a name that `is` says. */
+async function heard<Name extends keyof HoldfastEvents>(
+  hf: Holdfast,
+  name: Name,
+  is: (event: HoldfastEvents[Name]) => boolean,
+): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const end = hf.on(name, (event) => {
+      if (!is(event)) return;
+      end();
+      resolve();
+    });
+  });
+}
