@@ -10,6 +10,9 @@ import type { Names } from "./names.ts";
 /** A connection that others use too ends when it has answered nothing for so long and a reply is overdue, in ms. */
 const silenceMs = 1_000;
 
+/** How many names a statement is sent by on a connection, until it is prepared by one of them. */
+const mostNames = 4;
+
 /** A command or a statement. Without `values` it may be several in one text, which must hold no value then. */
 export interface Query {
   readonly text: string;
@@ -65,6 +68,11 @@ export class Wire implements Link {
   readonly #runs = new LinkedList<Run>();
   /** Names of statements that the server has prepared on this connection. */
   readonly #prepared = new Set<string>();
+  /**
+   * How many names of a statement failed, by the first of them. Behind another failure the server prepares nothing; but
+   * a pooler has noted the name, and cuts a connection that sends it again.
+   */
+  readonly #spoiled = new Map<string, number>();
   #heardAt: number;
   #gone: { readonly why: unknown } | undefined;
   #idle: (() => void) | undefined;
@@ -181,7 +189,8 @@ export class Wire implements Link {
   #send(run: Run, i: number): void {
     const { text, values } = run.queries[i] as Query;
     run.sent++;
-    const name = values && this.#options.names.of(text);
+    const first = values && this.#options.names.of(text);
+    const name = first === undefined ? undefined : this.#unspoiled(first);
     const known = name !== undefined && this.#prepared.has(name);
     this.client.query({ text, values, name, rowMode: "array", types: columnTypes }, (error, result) => {
       if (this.#gone) return;
@@ -196,10 +205,17 @@ export class Wire implements Link {
         return;
       }
       // Where it was never prepared, a statement ahead of it has failed before it could be.
+      if (first !== undefined && !known) this.#spoiled.set(first, (this.#spoiled.get(first) ?? 0) + 1);
       if (isUnprepared(error) && (known || error.code === "42P05")) this.#options.names.drop();
       this.#answered(run, i, { ok: false, error, answered: true, sent: false });
       if (endsConnection(error)) this.#failed(error);
     });
+  }
+
+  #unspoiled(first: string): string | undefined {
+    const failed = this.#spoiled.get(first) ?? 0;
+    if (failed === 0) return first;
+    return failed < mostNames ? `${first}_${failed}` : undefined;
   }
 
   #answered(run: Run, i: number, answer: Answer): void {
