@@ -7,11 +7,15 @@ import { findTool, type ServerProgram } from "../../../scripts/lib/servers/find.
 import { findServer, wanted, type MysqlKind } from "../../backends/mysql/servers.ts";
 import { freePorts } from "../servers/ports.ts";
 import { present, TestServer } from "../servers/server.ts";
-import type { Row, SqlOptions } from "./options.ts";
+import type { Row, SqlOptions, SqlSession } from "./options.ts";
 import { freshData } from "./template.ts";
 
 const run = promisify(execFile);
 const database = "holdfast";
+
+/** Connections, and as few as a server can be told to take. */
+const most = 300;
+const fewest = 10;
 
 /** One running MySQL or MariaDB with the user `root`, who needs no password, and the database `holdfast`. */
 export class MysqlServer extends TestServer {
@@ -26,7 +30,7 @@ export class MysqlServer extends TestServer {
       "bind-address": server.host,
       socket: path.join(server.folder, "socket"),
       "pid-file": path.join(server.folder, "pid"),
-      "max-connections": "300",
+      "max-connections": String(most),
       "innodb-flush-log-at-trx-commit": flushes ? "1" : "2",
       ...(kind === "mysql" ? { mysqlx: "OFF" } : { "skip-name-resolve": "ON" }),
       ...settings,
@@ -57,6 +61,52 @@ export class MysqlServer extends TestServer {
   async query(...texts: readonly string[]): Promise<readonly Row[]> {
     return queryMysql(this.url, ...texts);
   }
+
+  /** A connection as `root`. */
+  async session(): Promise<SqlSession> {
+    return openMysql(this.url);
+  }
+
+  /** Makes the user `app`, who may use the database and no more. Gives the URL. */
+  async appUrl(): Promise<string> {
+    await this.query("CREATE USER app IDENTIFIED BY 'secret'", `GRANT ALL ON ${database}.* TO app`);
+    return this.url.replace("root@", "app:secret@");
+  }
+
+  /** Ends the connections of a user. */
+  async endSessions(user: "root" | "app"): Promise<void> {
+    const session = await this.session();
+    try {
+      const where = `WHERE user = '${user}' AND id <> connection_id()`;
+      for (const { id } of await session.query(`SELECT id AS id FROM information_schema.processlist ${where}`)) {
+        await session.query(`KILL ${String(id)}`).catch(() => undefined); // it may have ended by itself
+      }
+    } finally {
+      await session.end();
+    }
+  }
+
+  /** Whether the user `app` may write. */
+  async setReadOnly(isOn: boolean): Promise<void> {
+    await this.query(`SET GLOBAL read_only = ${isOn ? "ON" : "OFF"}`);
+  }
+
+  /** Whether the user `app` may not write. */
+  async isReadOnly(): Promise<boolean> {
+    const [row] = await this.query("SELECT @@global.read_only AS value");
+    return row?.["value"] === 1;
+  }
+
+  /** Ends the connections of `app`, and leaves it none, until it is told to give them back. */
+  async takeConnections(): Promise<() => Promise<void>> {
+    const taken = await Promise.all(Array.from({ length: fewest }, async () => this.session()));
+    await this.query(`SET GLOBAL max_connections = ${fewest}`); // `root` has one more
+    await this.endSessions("app");
+    return async () => {
+      await this.query(`SET GLOBAL max_connections = ${most}`);
+      await Promise.all(taken.map(async (session) => session.end()));
+    };
+  }
 }
 
 /** Starts one server. Stop it with `stop()`; it also ends with this process. */
@@ -71,15 +121,26 @@ export function mysqlUrl(port: number, name = database): string {
 
 /** Runs statements one after the other on a connection of their own, and gives the rows of the last one. */
 export async function queryMysql(url: string, ...texts: readonly string[]): Promise<readonly Row[]> {
+  const session = await openMysql(url);
+  try {
+    let rows: readonly Row[] = [];
+    for (const text of texts) rows = await session.query(text);
+    return rows;
+  } finally {
+    await session.end();
+  }
+}
+
+async function openMysql(url: string): Promise<SqlSession> {
   const connection = await createConnection({ uri: url, connectTimeout: 1_000 });
   connection.on("error", () => undefined); // the statement under way rejects
-  try {
-    let rows: readonly RowDataPacket[] = [];
-    for (const text of texts) [rows] = await connection.query<RowDataPacket[]>(text);
-    return Array.isArray(rows) ? rows.map((row) => ({ ...row })) : []; // else it says what was changed
-  } finally {
-    connection.destroy();
-  }
+  return {
+    async query(text) {
+      const [rows] = await connection.query<RowDataPacket[]>(text);
+      return Array.isArray(rows) ? rows.map((row) => ({ ...row })) : []; // else it says what was changed
+    },
+    end: async () => Promise.resolve(connection.destroy()),
+  };
 }
 
 /** What it is told whenever it runs, also to initialise. Small files: they are copied for each server. */

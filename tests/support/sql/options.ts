@@ -9,3 +9,10 @@ export interface SqlOptions<Kind extends string> {
 
 /** A row of a reply, by the names of its columns. */
 export type Row = Readonly<Record<string, unknown>>;
+
+/** A connection of its own, for what goes on over several statements. */
+export interface SqlSession {
+  /** Runs a statement and gives its rows. */
+  query(text: string): Promise<readonly Row[]>;
+  end(): Promise<void>;
+}

@@ -7,7 +7,7 @@ import { findTool, type ServerProgram } from "../../../scripts/lib/servers/find.
 import { findServer, wanted, type PostgresKind } from "../../backends/postgres/servers.ts";
 import { freePorts } from "../servers/ports.ts";
 import { present, TestServer } from "../servers/server.ts";
-import type { Row, SqlOptions } from "./options.ts";
+import type { Row, SqlOptions, SqlSession } from "./options.ts";
 import { freshData } from "./template.ts";
 
 const run = promisify(execFile);
@@ -57,6 +57,46 @@ export class PostgresServer extends TestServer {
     return queryPostgres(this.url, ...texts);
   }
 
+  /** A connection as `postgres`. */
+  async session(): Promise<SqlSession> {
+    return openPostgres(this.url);
+  }
+
+  /** Makes the user `app`, who may use the database and no more, and needs no password. Gives the URL. */
+  async appUrl(): Promise<string> {
+    await this.query("CREATE ROLE app LOGIN", "GRANT CREATE ON SCHEMA public TO app");
+    return this.url.replace("postgres@", "app@");
+  }
+
+  /** Ends the connections of a user. */
+  async endSessions(user: "postgres" | "app"): Promise<void> {
+    await this.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${user}' AND pid <> pg_backend_pid()`,
+    );
+  }
+
+  /** Whether transactions that begin from now on may write. */
+  async setReadOnly(isOn: boolean): Promise<void> {
+    await this.query(
+      "SET default_transaction_read_only = off",
+      `ALTER SYSTEM SET default_transaction_read_only = ${isOn ? "on" : "off"}`,
+      "SELECT pg_reload_conf()",
+    );
+  }
+
+  /** Whether a transaction that begins now may not write. */
+  async isReadOnly(): Promise<boolean> {
+    const [row] = await this.query("SHOW default_transaction_read_only");
+    return row?.["default_transaction_read_only"] === "on";
+  }
+
+  /** Ends the connections of `app`, and leaves it none, until it is told to give them back. */
+  async takeConnections(): Promise<() => Promise<void>> {
+    await this.query("ALTER ROLE app CONNECTION LIMIT 0");
+    await this.endSessions("app");
+    return async () => void (await this.query("ALTER ROLE app CONNECTION LIMIT -1"));
+  }
+
   override async stop(): Promise<void> {
     if (!this.isRunning) this.#removeData();
     await super.stop();
@@ -83,16 +123,29 @@ export function postgresUrl(port: number): string {
 
 /** Runs statements one after the other on a connection of their own, and gives the rows of the last one. */
 export async function queryPostgres(url: string, ...texts: readonly string[]): Promise<readonly Row[]> {
+  const session = await openPostgres(url);
+  try {
+    let rows: readonly Row[] = [];
+    for (const text of texts) rows = await session.query(text);
+    return rows;
+  } finally {
+    await session.end();
+  }
+}
+
+async function openPostgres(url: string): Promise<SqlSession> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 1_000 });
   client.on("error", () => undefined); // the statement under way rejects
   try {
     await client.connect();
-    let rows: readonly Row[] = [];
-    for (const text of texts) ({ rows } = await client.query<Row>(text));
-    return rows;
-  } finally {
+  } catch (error) {
     await client.end();
+    throw error;
   }
+  return {
+    query: async (text) => (await client.query<Row>(text)).rows,
+    end: async () => client.end(),
+  };
 }
 
 /** `initdb` starts `postgres` and may run within another root: the data are made there, and moved. */

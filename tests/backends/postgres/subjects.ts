@@ -1,0 +1,26 @@
+import type { Reach } from "../../../scripts/lib/backends.ts";
+import { postgresBackend } from "../../../src/backends/postgres/index.ts";
+import type { TestSubject } from "../../support/conform.ts";
+import { placeOnTables } from "../../support/sql/place.ts";
+import { sharedBouncer, sharedServer } from "../../support/sql/shared.ts";
+import type { PgBouncerKind, PostgresKind } from "./servers.ts";
+
+/** In ms. With many tests beside, this process or the server may stand still for longer than the default. */
+const connectTimeout = 20_000;
+
+/** The kinds of server that are there, and each PgBouncer in front of the oldest. */
+export function subjects({ backend, server }: Reach): readonly TestSubject[] {
+  const kind = server as PostgresKind | PgBouncerKind;
+  return [
+    {
+      name: backend,
+      async place() {
+        const running = kind.startsWith("pgbouncer")
+          ? await sharedBouncer(kind as PgBouncerKind)
+          : await sharedServer(kind as PostgresKind);
+        const { url } = running;
+        return placeOnTables(running, "public", (prefix) => postgresBackend({ url, prefix, connectTimeout }));
+      },
+    },
+  ];
+}
