@@ -14,12 +14,12 @@ function storeOn(databases: WritableDatabases): Store {
   return {
     tables,
     domain: data.domain,
-    commit(load, body) {
+    commit(work, body) {
       /** Of the transaction, once all is done but the commit. */
       let number = -1;
       try {
         const result = transact(databases, () => {
-          reserve.ensure(load((key) => tables.sizeOf(key)));
+          reserve.ensure(work.load((key) => tables.sizeOf(key)));
           const done = body();
           number = root.getWriteTxnId();
           return done;

@@ -51,9 +51,11 @@ export class BatchWriter {
     return this.#close(start);
   }
 
-  /** Has the commit thread pass over the group at `start`. */
-  skip(start: number): void {
-    this.#bytes[start] = mark.skipped;
+  /** Has the commit thread pass over the group at `start`; `false` where it has taken it already. */
+  skip(start: number): boolean {
+    const found = this.#bytes[start] as number;
+    if ((found & mark.taken) !== 0) return false;
+    return Atomics.compareExchange(this.#bytes, start, found, mark.skipped) === found;
   }
 
   #header(marks: number, guards: number, ops: number): number {

@@ -19,6 +19,8 @@ export interface Job extends Due {
 export interface Entry {
   readonly job: Job;
   readonly index: number;
+  /** Where it starts in its batch. */
+  start: number;
   /** Gone once it is encoded, or its call is over: what was answered long ago must not hang on to what it was about. */
   work: Group | Command | undefined;
   /** How many results it has. */
@@ -34,7 +36,6 @@ export interface Batch {
   readonly slot: number;
   readonly writer: BatchWriter;
   entries: Entry[];
-  starts: number[];
   ops: number;
 }
 
@@ -50,13 +51,12 @@ export function unknown({ name }: Speech, why: string, cause?: unknown): Outcome
 }
 
 export function emptyBatch(slot: number): Batch {
-  return { slot, writer: new BatchWriter(), entries: [], starts: [], ops: 0 };
+  return { slot, writer: new BatchWriter(), entries: [], ops: 0 };
 }
 
 export function clear(batch: Batch): void {
   batch.writer.reset();
   batch.entries = [];
-  batch.starts = [];
   batch.ops = 0;
 }
 

@@ -78,18 +78,19 @@ export class Commits {
     this.#pump();
   }
 
-  /** The commit thread is gone. Nobody knows what became of its batch; the rest waits for the next thread. */
+  /**
+   * The commit thread is gone. What it had taken nobody knows the fate of, the rest of its batch had no effect; what
+   * was not sent waits for the next thread.
+   */
   detach(): void {
-    const lost = this.#sent?.entries ?? [];
-    if (this.#sent) clear(this.#sent);
+    const lost = this.#sent;
     this.#host = undefined;
-    this.#sent = undefined;
-    for (const entry of lost) {
-      this.#settle(
-        entry,
-        this.#unknown(`the ${this.#speech.name} backend's thread ended before it said what became of the write`),
-      );
+    for (const entry of lost?.entries ?? []) {
+      const why = `the ${this.#speech.name} backend's thread ended before`;
+      this.#settle(entry, this.#withdraw(entry, `${why} it began`, `${why} it said what became of it`));
     }
+    if (lost) clear(lost);
+    this.#sent = undefined;
   }
 
   /** Fails all that was not sent. */
@@ -147,7 +148,7 @@ export class Commits {
 
   #add(job: Job, index: number, work: Group | Command, session: string): void {
     const results = "ops" in work ? work.ops.length : 1;
-    const entry: Entry = { job, index, work, results, session, state: "waiting", outcome: undefined };
+    const entry: Entry = { job, index, work, start: 0, results, session, state: "waiting", outcome: undefined };
     job.entries.push(entry);
     job.left++;
     this.#queue.push(entry);
@@ -169,14 +170,13 @@ export class Commits {
     while (this.#host && !this.#sent && this.#next.entries.length > 0) {
       const batch = this.#next;
       let live = 0;
-      for (let i = 0; i < batch.entries.length; i++) {
-        const entry = batch.entries[i] as Entry;
+      for (const entry of batch.entries) {
         if (entry.state === "waiting" && entry.job.call.claim(entry.index)) {
           entry.state = "sent";
           live++;
           continue;
         }
-        batch.writer.skip(batch.starts[i] as number);
+        batch.writer.skip(entry.start);
         if (entry.state === "waiting") this.#settle(entry, givenUp(this.#speech.name));
       }
       if (live > 0) {
@@ -201,7 +201,7 @@ export class Commits {
       const ops = "ops" in work ? work.ops.length + (work.guards?.length ?? 0) : weightOf(work);
       if (batch.entries.length > 0 && (batch.ops + ops > maxOps || batch.writer.length > maxBytes)) break;
       this.#queue[this.#taken++] = undefined;
-      batch.starts.push("ops" in work ? batch.writer.group(work, entry.session) : batch.writer.command(work));
+      entry.start = "ops" in work ? batch.writer.group(work, entry.session) : batch.writer.command(work);
       batch.entries.push(entry);
       batch.ops += ops;
       entry.work = undefined;
@@ -243,27 +243,26 @@ export class Commits {
     job.settle(job.outcomes);
   }
 
-  /** Ends a call whose deadline has passed; the thread may be held up by a process that was stopped in its commit. */
+  /** Ends a call whose deadline has passed; the thread may be held up by another process. */
   #expire(job: Job): void {
-    const { name, what } = this.#speech;
+    const held = `another process holds up all that writes to the ${this.#speech.what}`;
     for (const entry of job.entries) {
-      this.#settle(
-        entry,
-        entry.outcome !== undefined
-          ? entry.outcome
-          : entry.state === "sent"
-            ? this.#unknown(`no answer in time: a process that shares the ${what} may be stopped inside a commit`)
-            : notSent(
-                new UnavailableError(`not sent in time: the ${name} backend is behind or not open yet`, {
-                  backend: name,
-                }),
-              ),
-      );
+      const outcome =
+        entry.outcome ??
+        (entry.state === "sent"
+          ? this.#withdraw(entry, `not written in time: ${held}`, `no answer in time: ${held}`)
+          : this.#notSent("not sent in time: the backend is behind or not open yet"));
+      this.#settle(entry, outcome);
     }
     this.#tidy();
   }
 
-  #unknown(why: string): Outcome {
-    return unknown(this.#speech, why);
+  /** What is known of a group that is with the thread: it is taken back if it can be, and is `unsent` then. */
+  #withdraw(entry: Entry, unsent: string, unsure: string): Outcome {
+    return this.#sent?.writer.skip(entry.start) ? this.#notSent(unsent) : unknown(this.#speech, unsure);
+  }
+
+  #notSent(why: string): Outcome {
+    return notSent(new UnavailableError(why, { backend: this.#speech.name }));
   }
 }

@@ -21,10 +21,18 @@ export interface Store {
   readonly domain: string;
   /**
    * Runs `body`, which is synchronous, as one transaction that is durable before it is visible; nothing of it stays
-   * when it throws. `load` tells how much it is about to write, given the sizes of the records that are touched.
+   * when it throws.
    */
-  commit<T>(load: (sizeOf: (key: WiredKey) => number) => Load, body: () => T): Committed<T>;
+  commit<T>(work: Work, body: () => T): Committed<T>;
   close(): void;
+}
+
+/** What a transaction is about. */
+export interface Work {
+  /** How much it is about to write, given the sizes of the records that are touched. */
+  load(sizeOf: (key: WiredKey) => number): Load;
+  /** Whether anybody still waits for it: asked while it waits for other processes, and need not begin. */
+  isWanted(): boolean;
 }
 
 export type Committed<T> = { readonly result: T } | Failure;
@@ -59,7 +67,7 @@ export function serve(open: () => Store, guarded: (body: () => void) => void = (
         return;
       }
       guarded(() => {
-        const done = run(store, epoch, new BatchReader(receive(request)));
+        const done = run(store, epoch, receive(request));
         send(done.outcomes.length + done.ping.length + done.passing.length === 0 ? null : done);
       });
     });
@@ -93,11 +101,12 @@ function run(store: Store, epoch: number, read: BatchReader): Done {
 /** Runs some groups of a batch as one transaction. */
 function attempt(store: Store, epoch: number, read: BatchReader, groups: readonly Placed[]): Committed<Done> {
   const committed = store.commit(
-    (sizeOf) => read.load(groups, sizeOf),
+    { load: (sizeOf) => read.load(groups, sizeOf), isWanted: () => read.isWanted(groups) },
     (): Done => {
       const tx = new Transaction(store.tables, epoch, watches);
       const outcomes: unknown[] = [];
       for (const { index, at } of groups) {
+        if (!read.take(at)) continue;
         const outcome = runGroup(tx, read, at);
         if (outcome) outcomes.push(index, outcome);
       }
@@ -127,6 +136,9 @@ function wired(error: unknown): WiredError {
   return { name, message, code: (error as { code?: string | number }).code };
 }
 
+/** How long a process that enters waits for others, in ms. */
+const enterTimeout = 5_000;
+
 interface Boot {
   readonly id: string;
   readonly epoch: number;
@@ -136,8 +148,9 @@ interface Boot {
 function enter(store: Store): number {
   const id = bootId();
   const { meta } = store.tables;
+  const until = performance.now() + enterTimeout;
   const entered = store.commit(
-    () => ({ ops: 2, bytes: 0, values: false }),
+    { load: () => ({ ops: 2, bytes: 0, values: false }), isWanted: () => performance.now() < until },
     () => {
       const boot = readMeta<Boot>(meta, metaKeys.boot);
       const epoch = boot && sameBoot(boot.id, id) ? boot.epoch : (boot?.epoch ?? 0) + 1;
@@ -157,11 +170,12 @@ function enter(store: Store): number {
 let own = Buffer.alloc(0);
 const memories: Uint8Array[] = [];
 
-function receive([slot, length, memory]: Exclude<WorkerRequest, "close">): Buffer {
+function receive([slot, length, memory]: Exclude<WorkerRequest, "close">): BatchReader {
   if (memory) memories[slot] = new Uint8Array(memory);
+  const shared = memories[slot] as Uint8Array;
   if (own.length < length || own.length > keptBytes) own = Buffer.from(new ArrayBuffer(Math.max(length, firstBytes)));
-  own.set((memories[slot] as Uint8Array).subarray(0, length));
-  return own.subarray(0, length);
+  own.set(shared.subarray(0, length));
+  return new BatchReader(own.subarray(0, length), shared);
 }
 
 function send(message: WorkerMessage): void {

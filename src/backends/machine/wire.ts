@@ -12,9 +12,10 @@ export const ttl = { none: 0, ms: 1, keep: 2, at: 3 } as const;
 export const flag = { stamped: 1, show: 2, keyOnly: 4 } as const;
 /**
  * What is to be known of a group before it is read, as bits. The record of a touch is written anew, so room is needed
- * for it. A command of our own is a group by itself.
+ * for it. A command of our own is a group by itself. One that is `taken` is in a transaction; until then the main
+ * thread may have it `skipped`.
  */
-export const mark = { skipped: 1, command: 2, values: 4, touches: 8 } as const;
+export const mark = { skipped: 1, command: 2, values: 4, touches: 8, taken: 16 } as const;
 
 /** A group of a batch: its place among all of them, and where it starts. */
 export interface Placed {
@@ -62,10 +63,13 @@ export interface Load {
 /** Reads what a `BatchWriter` wrote. Byte views are of the batch's own buffer. */
 export class BatchReader {
   readonly #bytes: Buffer;
+  readonly #shared: Uint8Array;
   #at = 0;
 
-  constructor(bytes: Buffer) {
+  /** `bytes` is a copy of the first ones of `shared`, which is the writer's memory. */
+  constructor(bytes: Buffer, shared: Uint8Array) {
     this.#bytes = bytes;
+    this.#shared = shared;
   }
 
   /** Those that are not skipped. */
@@ -75,6 +79,18 @@ export class BatchReader {
       if (this.#bytes[at] !== mark.skipped) groups.push({ index, at });
     }
     return groups;
+  }
+
+  /** Takes the group at `start`, which is about to have its effect; `false` where it is to be skipped after all. */
+  take(start: number): boolean {
+    const own = this.#bytes[start] as number;
+    const found = Atomics.compareExchange(this.#shared, start, own, own | mark.taken);
+    return found === own || found === (own | mark.taken);
+  }
+
+  /** Whether any of the groups is still to have its effect. */
+  isWanted(groups: readonly Placed[]): boolean {
+    return groups.some(({ at }) => Atomics.load(this.#shared, at) !== mark.skipped);
   }
 
   /** What the groups are about to do; `sizeOf` tells how large a record is that is touched. */

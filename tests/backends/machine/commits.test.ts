@@ -5,7 +5,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { Commits } from "../../../src/backends/machine/commits.ts";
 import type { Speech } from "../../../src/backends/machine/engine.ts";
-import { BatchReader } from "../../../src/backends/machine/wire.ts";
+import { BatchReader, type Placed } from "../../../src/backends/machine/wire.ts";
 import type { WorkerHost } from "../../../src/backends/machine/worker-host.ts";
 import { HoldfastError } from "../../../src/base/errors.ts";
 import type { ExecuteCall, Group } from "../../../src/port/index.ts";
@@ -32,7 +32,7 @@ async function collectGarbage(): Promise<void> {
 
 /** The names of the keys that a batch writes, in its order. */
 function keysOf(memory: SharedArrayBuffer, length: number): string[] {
-  const read = new BatchReader(Buffer.from(memory, 0, length));
+  const read = new BatchReader(Buffer.from(memory, 0, length), new Uint8Array(memory));
   return read.groups().flatMap(({ at }) =>
     read.group(at).ops.map((op) => {
       const { bytes, space } = "key" in op ? op.key : op.lock;
@@ -98,4 +98,28 @@ test("calls whose time is over before the thread is there are passed over, those
   const wanted = Array.from({ length: 2 * batchful }, (_, i) => i).filter((i) => i >= batchful || i % 3 !== 0);
   for (let turn = 0; turn < 5; turn++) bench.answer();
   assert.deepEqual(bench.posted.flat(), wanted.map(String));
+});
+
+test("at its deadline a group is taken back, and never begun; one that the thread has taken may have its effect", async () => {
+  const bench = new Bench();
+  let read: BatchReader | undefined;
+  bench.commits.attach({
+    keepAlive: () => undefined,
+    post: (_slot: number, memory: SharedArrayBuffer, length: number) => {
+      read ??= new BatchReader(Buffer.from(new Uint8Array(memory, 0, length)), new Uint8Array(memory));
+    },
+  } as unknown as WorkerHost);
+  const groups = ["taken", "left"].map((key): Group => {
+    return { ops: [{ op: "set", key: record(key), id: "1", value: "v" }] };
+  });
+  const call = { deadline: bench.time.monotonic() + 500, claim: () => true };
+  const outcomes = bench.commits.submit(groups, "session", call, []);
+  assert.ok(read);
+  const [taken, left] = read.groups() as [Placed, Placed];
+  assert.ok(read.isWanted([left]) && read.take(taken.at));
+  await bench.time.advance(1_000);
+  const sent = (await outcomes).map((outcome) => !outcome.ok && outcome.why === "failed" && outcome.sent);
+  assert.deepEqual(sent, [true, false]);
+  assert.deepEqual([read.isWanted([left]), read.take(left.at)], [false, false]);
+  assert.ok(read.take(taken.at), "where the batch is tried again");
 });

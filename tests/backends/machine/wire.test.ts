@@ -9,7 +9,7 @@ import { lock, record } from "../lmdb/support/processes.ts";
 function loadOf(group: Group): Load {
   const writer = new BatchWriter();
   writer.group(group, "session");
-  const reader = new BatchReader(Buffer.from(writer.memory, 0, writer.length));
+  const reader = new BatchReader(Buffer.from(writer.memory, 0, writer.length), new Uint8Array(writer.memory));
   return reader.load(reader.groups(), () => 1_000_000);
 }
 
@@ -35,7 +35,7 @@ test("room is taken for all that a command may change", () => {
   const opsOf = (command: Command): number => {
     const writer = new BatchWriter();
     writer.command(command);
-    const reader = new BatchReader(Buffer.from(writer.memory, 0, writer.length));
+    const reader = new BatchReader(Buffer.from(writer.memory, 0, writer.length), new Uint8Array(writer.memory));
     const { ops, values } = reader.load(reader.groups(), () => 0);
     assert.equal(values, false, "also on a full disk");
     return ops;
