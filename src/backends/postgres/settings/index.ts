@@ -1,0 +1,98 @@
+// How a server is set, for `open` and for `holdfast doctor`.
+//
+// - `account`: what a server says of itself. `rules`: what is to be said of that, and what it leaves of the promises.
+// - `tables`: how ours are, and what the user may do with them. `connections`: how many are left.
+
+import { UnavailableError } from "../../../base/errors.ts";
+import type { Capabilities, Examination, Fact } from "../../../port/index.ts";
+import type { TablePlan } from "../../sql/migrations.ts";
+import { clockFact, enforce, examinationOf, fact, type Asking, type SettingsMode } from "../../sql/settings.ts";
+import { readAccount, type Account } from "./account.ts";
+import { examineConnections } from "./connections.ts";
+import { durabilityOf, judge, waitsForStandby } from "./rules.ts";
+import { examineTables, judgeRights } from "./tables.ts";
+
+/** What the settings leave of the promises. */
+export type Promised = Pick<Capabilities, "durability">;
+
+/**
+ * Looks at the settings of a server. Rejects with UnsupportedError where one breaks a promise (`mode: "refuse"`), or
+ * where the server can never work, and with UnavailableError where it is a standby, for a moment perhaps.
+ */
+export async function checkSettings(mode: SettingsMode, asking: Asking): Promise<Promised> {
+  const { backend, client } = asking;
+  const account = await readAccount(asking);
+  if (account.standby) {
+    const message = "the server is a standby, which takes no writes: connect to its primary";
+    throw new UnavailableError(message, { backend, refused: true });
+  }
+  enforce(judge(account), mode, backend, client);
+  return { durability: durabilityOf(account) };
+}
+
+/** Refuses a user whose rights are not enough, with UnsupportedError (`mode: "refuse"`). */
+export async function requireRights(plan: TablePlan, mode: SettingsMode, asking: Asking): Promise<void> {
+  enforce(await judgeRights(plan, asking), mode, asking.backend, asking.client);
+}
+
+/** Everything that can be learned of a server, whether or not a backend would open on it. */
+export async function examineServer(
+  plan: TablePlan,
+  capabilities: (promised: Promised) => Capabilities,
+  asking: Asking,
+): Promise<Examination> {
+  const account = await readAccount(asking);
+  const rights = await judgeRights(plan, asking);
+  const tables = await examineTables(plan, asking);
+  const connections = await examineConnections(account, asking);
+  return examinationOf(
+    {
+      facts: [...factsOf(account), ...connections.facts, ...tables.facts, ...clockFact(account.clock)],
+      capabilities: capabilities({ durability: durabilityOf(account) }),
+      leavesOpen: leavesOpen(account),
+      judgements: [...judge(account), ...rights, ...tables.judgements, ...connections.judgements],
+    },
+    asking,
+  );
+}
+
+function factsOf(account: Account): Fact[] {
+  const { setting, standby, standbys } = account;
+  const sync = setting("synchronous_standby_names");
+  return [
+    ...fact("server", "version", account.version),
+    ...fact("server", "role", standby ? "standby" : "primary"),
+    ...fact("server", "database", account.database),
+    ...fact("server", "user", account.user),
+    ...fact("server", "encoding", setting("server_encoding")),
+    ...fact("server", "time zone", setting("TimeZone")),
+    ...fact("persistence", "fsync", setting("fsync")),
+    ...fact("persistence", "full_page_writes", setting("full_page_writes")),
+    ...fact("persistence", "synchronous_commit", setting("synchronous_commit")),
+    ...fact("persistence", "data checksums", setting("data_checksums")),
+    ...fact("replication", "standbys", standbys),
+    ...fact("replication", "synchronous", sync, sync === "" ? "none" : sync),
+  ];
+}
+
+/** What this server, with these settings, does not promise: a sentence each. */
+function leavesOpen(account: Account): string[] {
+  const durability = durabilityOf(account);
+  return [
+    ...(durability === "none"
+      ? ["A server that crashes and comes back has lost acknowledged writes and locks that were held."]
+      : durability === "process"
+        ? ["A power cut loses acknowledged writes, and may leave nothing that can be read."]
+        : []),
+    waitsForStandby(account)
+      ? "A failover to a synchronous standby loses nothing that was acknowledged. One to another server does: it " +
+        "may not know of a lock, and grants it again while its first holder goes on."
+      : "Replication, where there is any, is asynchronous. A primary that dies before it has replicated loses what it " +
+        "acknowledged last; the one that takes over may not know of a lock, and grants it again while its first " +
+        "holder goes on.",
+    "A primary that is cut off and not stopped goes on acknowledging to whoever still reaches it; those writes are " +
+      "lost.",
+    "Fences rise with the server's clock where a lock's row was lost: one that is behind may grant a lower one.",
+    "A server that is restored from a backup knows the locks and records of that time.",
+  ];
+}

@@ -1,0 +1,53 @@
+import { InvalidArgumentError } from "../../base/errors.ts";
+import { checkPrefix, checkSchema, defaultPrefix } from "./identifiers.ts";
+import type { SettingsMode } from "./settings.ts";
+import type { MigrateMode } from "./tables.ts";
+
+/** Options that are the same for every server that speaks SQL. */
+export interface TableOptions {
+  /** Where the tables are, which is there already. */
+  readonly schema?: string | undefined;
+  /** What the names of the tables begin with. Another prefix is another store. Default `"holdfast_"`. */
+  readonly prefix?: string | undefined;
+  /**
+   * Whether tables that are missing are made when the backend is opened (`"auto"`, the default), or only looked for
+   * (`"check"`): that takes no right to make tables, and `holdfast migrate` is run before.
+   */
+  readonly migrate?: MigrateMode | undefined;
+  /**
+   * What becomes of settings of the server, and of missing rights, that break a promise: opening is refused
+   * (`"refuse"`, the default), or the process is warned (`"warn"`).
+   */
+  readonly settings?: SettingsMode | undefined;
+}
+
+/** Parameters of a URL that are such options. */
+export const tableParams = ["schema", "prefix", "migrate", "settings"] as const;
+
+export interface ResolvedTableOptions {
+  readonly schema: string | undefined;
+  readonly prefix: string;
+  readonly migrate: MigrateMode;
+  readonly settings: SettingsMode;
+}
+
+/** Checks options; an option wins over the parameter of the URL. Throws InvalidArgumentError. */
+export function resolveTableOptions(
+  options: TableOptions,
+  param: (name: (typeof tableParams)[number]) => string | undefined,
+  backend: string,
+): ResolvedTableOptions {
+  const schema = options.schema ?? param("schema");
+  return {
+    schema: schema === undefined ? undefined : checkSchema(schema, backend),
+    prefix: checkPrefix(options.prefix ?? param("prefix") ?? defaultPrefix, backend),
+    migrate: oneOf("migrate", options.migrate ?? param("migrate") ?? "auto", ["auto", "check"], backend),
+    settings: oneOf("settings", options.settings ?? param("settings") ?? "refuse", ["refuse", "warn"], backend),
+  };
+}
+
+function oneOf<const Word extends string>(name: string, value: unknown, words: readonly Word[], backend: string): Word {
+  const found = words.find((word) => word === value);
+  if (found !== undefined) return found;
+  throw new InvalidArgumentError(`${name} must be ${words.map((word) => `"${word}"`).join(" or ")}`, { backend });
+}

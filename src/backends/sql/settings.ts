@@ -1,0 +1,100 @@
+import { UnsupportedError } from "../../base/errors.ts";
+import type { Time } from "../../base/time.ts";
+import type { Capabilities, Examination, Fact } from "../../port/index.ts";
+import { findingsOf, inOneLine, settingsHint, timed, warnOnce, type Judgement } from "../common/findings.ts";
+import { SqlError, type Reply, type SqlClient, type Statement } from "./client.ts";
+import { failureOf } from "./failures.ts";
+
+/** What becomes of settings of the server that break a promise: `open` is refused, or the process is warned. */
+export type SettingsMode = "refuse" | "warn";
+
+/** What asks a server what it is, within one deadline. */
+export interface Asking {
+  readonly client: SqlClient;
+  /** The backend's name. */
+  readonly backend: string;
+  readonly time: Time;
+  /** A moment of `time.monotonic()`. */
+  readonly deadline: number;
+}
+
+/** The rows of the reply. Rejects with a HoldfastError. */
+export async function rowsOf(text: string, { client, backend, deadline }: Asking): Promise<Reply["rows"]> {
+  const statement: Statement = { text, values: [] };
+  try {
+    return (await client.read(statement, { deadline })).rows;
+  } catch (error) {
+    throw failureOf(error, backend);
+  }
+}
+
+/** The rows of the reply, or undefined where the server refuses the statement. Rejects with a HoldfastError. */
+export async function rowsIfAllowed(text: string, asking: Asking): Promise<Reply["rows"] | undefined> {
+  try {
+    return (await asking.client.read({ text, values: [] }, asking)).rows;
+  } catch (error) {
+    if (error instanceof SqlError && error.failure === "refused") return undefined;
+    throw failureOf(error, asking.backend);
+  }
+}
+
+/**
+ * Refuses to open where judgements say so: throws UnsupportedError. With `"warn"` those that may be opened all the same
+ * are warnings of the process, once for each `owner`.
+ */
+export function enforce(judgements: readonly Judgement[], mode: SettingsMode, backend: string, owner: object): void {
+  const broken = judgements.filter(({ refuses }) => refuses !== "never");
+  const refused = broken.filter(({ refuses }) => refuses === "always" || mode === "refuse");
+  if (refused.length > 0) {
+    const hint = refused.every(({ refuses }) => refuses === "asked") ? settingsHint : "";
+    throw new UnsupportedError(`${refused.map(inOneLine).join("; ")}${hint}`, { backend });
+  }
+  for (const judgement of broken) warnOnce(owner, `${backend}: ${inOneLine(judgement)}`);
+}
+
+/** How often the server is pinged. */
+const pings = 50;
+
+/** What an examination says, and how quickly the server answers. */
+export async function examinationOf(
+  found: {
+    readonly facts: readonly Fact[];
+    readonly capabilities: Capabilities;
+    readonly leavesOpen: readonly string[];
+    readonly judgements: readonly Judgement[];
+  },
+  asking: Asking,
+): Promise<Examination> {
+  const { judgements, ...rest } = found;
+  const ping = async (): Promise<unknown> => rowsOf("SELECT 1", asking);
+  const { time, deadline } = asking;
+  const roundTrips = [await timed("the server", ping, { most: pings, share: 0.8, time, deadline })];
+  return { ...rest, findings: findingsOf(judgements), roundTrips };
+}
+
+/** One thing that was learned, where it was. */
+export function fact(group: string, name: string, value: Fact["value"] | undefined, text?: string): Fact[] {
+  return value === undefined ? [] : [{ group, name, value, ...(text !== undefined && { text }) }];
+}
+
+/** A reading of a server's clock: how far it is ahead of this machine's, in ms, and how exactly that is known. */
+export interface ClockReading {
+  readonly aheadMs: number;
+  readonly errorMs: number;
+}
+
+/** Reads a clock: `ask` gives the server's ms since 1970. */
+export async function readClock(ask: () => Promise<number>, time: Time): Promise<ClockReading> {
+  const sentAt = time.monotonic();
+  const sent = time.wall();
+  const there = await ask();
+  const took = time.monotonic() - sentAt;
+  return { aheadMs: there - (sent + took / 2), errorMs: took / 2 };
+}
+
+/** What the clock says, for people. */
+export function clockFact({ aheadMs, errorMs }: ClockReading): Fact[] {
+  const sign = aheadMs < 0 ? "-" : "+";
+  const text = `${sign}${Math.abs(aheadMs).toFixed(1)}, give or take ${errorMs.toFixed(1)}`;
+  return fact("clock", "difference ms", Math.round(aheadMs * 1_000) / 1_000, text);
+}
