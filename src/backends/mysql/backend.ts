@@ -1,8 +1,8 @@
 import { systemTime } from "../../base/time.ts";
 import type { Backend, Tables } from "../../port/index.ts";
 import { SqlBackend } from "../sql/backend.ts";
-import { checkPrefix, checkSchema, defaultPrefix } from "../sql/identifiers.ts";
-import { checkMode, openTables, tablesOf, type MigrateMode } from "../sql/tables.ts";
+import { resolveTableOptions, type TableOptions } from "../sql/options.ts";
+import { openTables, tablesOf } from "../sql/tables.ts";
 import { capabilitiesOf } from "./capabilities.ts";
 import { mysqlClient } from "./client.ts";
 import { BACKEND } from "./connections/errors.ts";
@@ -12,13 +12,9 @@ import { mysqlTables } from "./migrations.ts";
 import { parseMySqlUrl } from "./url.ts";
 
 /** What {@link mysqlBackend} takes. */
-export interface MySqlOptions extends MySqlConnectionOptions {
+export interface MySqlOptions extends MySqlConnectionOptions, TableOptions {
   /** The database that the tables are in, which is there already. Default: that of the connection. */
   readonly schema?: string | undefined;
-  /** What the names of the tables begin with. Default `"holdfast_"`. */
-  readonly prefix?: string | undefined;
-  /** Whether tables that are missing are made (`"auto"`, the default), or only looked for. */
-  readonly migrate?: MigrateMode | undefined;
 }
 
 /**
@@ -34,15 +30,10 @@ class MySqlBackend extends SqlBackend {
 
   constructor(options: MySqlOptions) {
     const client = mysqlClient(options);
-    const param = (name: string): string | undefined =>
-      options.url === undefined ? undefined : parseMySqlUrl(options.url).params.get(name);
-    const schema = options.schema ?? param("schema");
-    const plan = mysqlTables(
-      schema === undefined ? undefined : checkSchema(schema, BACKEND),
-      checkPrefix(options.prefix ?? param("prefix") ?? defaultPrefix, BACKEND),
-    );
+    const params = options.url === undefined ? undefined : parseMySqlUrl(options.url).params;
+    const { schema, prefix, migrate } = resolveTableOptions(options, (name) => params?.get(name), BACKEND);
+    const plan = mysqlTables(schema, prefix);
     const time = systemTime;
-    const migrate = checkMode(options.migrate ?? param("migrate") ?? "auto", BACKEND);
     super({
       client,
       time,

@@ -13,6 +13,7 @@ export const parameters = [
   "maxConnections",
   "maxWaiting",
   "migrate",
+  "settings",
 ] as const;
 
 /** Whether TLS is used, and what a certificate must be; as MySQL's own programs have it. */

@@ -1,23 +1,24 @@
 import { systemTime } from "../../base/time.ts";
-import type { Backend, Tables } from "../../port/index.ts";
+import type { Backend, Examination, Tables } from "../../port/index.ts";
 import { SqlBackend } from "../sql/backend.ts";
-import { checkPrefix, checkSchema, defaultPrefix } from "../sql/identifiers.ts";
-import { openTables, tablesOf, type MigrateMode } from "../sql/tables.ts";
-import { capabilities } from "./capabilities.ts";
+import { failureOf } from "../sql/failures.ts";
+import type { TablePlan } from "../sql/migrations.ts";
+import { resolveTableOptions, type TableOptions } from "../sql/options.ts";
+import type { Asking } from "../sql/settings.ts";
+import { openTables, tablesOf } from "../sql/tables.ts";
+import { capabilitiesOf } from "./capabilities.ts";
 import { postgresClient } from "./client.ts";
 import { BACKEND } from "./connections/errors.ts";
 import type { PostgresConnectionOptions } from "./connections/options.ts";
 import { postgresDialect } from "./dialect.ts";
 import { postgresTables } from "./migrations.ts";
+import { checkSettings, examineServer, requireRights } from "./settings/index.ts";
+import { parsePostgresUrl } from "./url.ts";
 
 /** What {@link postgresBackend} takes. */
-export interface PostgresOptions extends PostgresConnectionOptions {
+export interface PostgresOptions extends PostgresConnectionOptions, TableOptions {
   /** The schema that the tables are in, which is there already. Default `"public"`. */
   readonly schema?: string | undefined;
-  /** What the names of the tables begin with. Default `"holdfast_"`. */
-  readonly prefix?: string | undefined;
-  /** Whether tables that are missing are made (`"auto"`, the default), or only looked for. */
-  readonly migrate?: MigrateMode | undefined;
 }
 
 /**
@@ -30,21 +31,43 @@ export function postgresBackend(options: PostgresOptions): Backend {
 
 class PostgresBackend extends SqlBackend {
   readonly tables: Tables;
+  readonly #plan: TablePlan;
 
   constructor(options: PostgresOptions) {
-    const schema = checkSchema(options.schema ?? "public", BACKEND);
-    const plan = postgresTables(schema, checkPrefix(options.prefix ?? defaultPrefix, BACKEND));
     const time = systemTime;
     const client = postgresClient(options, time);
-    const { migrate = "auto" } = options;
+    const params = options.url === undefined ? undefined : parsePostgresUrl(options.url).params;
+    const {
+      schema = "public",
+      prefix,
+      migrate,
+      settings,
+    } = resolveTableOptions(options, (name) => params?.get(name), BACKEND);
+    const plan = postgresTables(schema, prefix);
     super({
       client,
       time,
       dialect: postgresDialect(plan.names),
-      prepare: async (limit) => {
-        return { domain: await openTables(client, plan, migrate, { ...limit, time }), capabilities };
+      prepare: async ({ deadline }) => {
+        const asking: Asking = { client, backend: BACKEND, time, deadline };
+        // First, so that nothing is written where the server is refused.
+        const promised = await checkSettings(settings, asking);
+        const domain = await openTables(client, plan, migrate, { time, deadline });
+        await requireRights(plan, settings, asking);
+        return { domain, capabilities: capabilitiesOf(promised) };
       },
     });
+    this.#plan = plan;
     this.tables = tablesOf(client, plan, time);
+  }
+
+  async examine({ deadline }: { readonly deadline: number }): Promise<Examination> {
+    const { client, time } = this.context;
+    try {
+      await client.open({ deadline });
+    } catch (error) {
+      throw failureOf(error, BACKEND);
+    }
+    return examineServer(this.#plan, capabilitiesOf, { client, backend: BACKEND, time, deadline });
   }
 }

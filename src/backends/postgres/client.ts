@@ -14,7 +14,6 @@ import type { Answer, Wire } from "./connections/wire.ts";
 import { Wiring } from "./connections/wiring.ts";
 
 export type { Listener, Listening } from "./connections/listener.ts";
-export { connectionParams } from "./connections/options.ts";
 export type { PostgresConnectionOptions } from "./connections/options.ts";
 export type { PostgresTlsOptions } from "./connections/targets.ts";
 

@@ -1,11 +1,11 @@
-import { parseUrl, type BackendUrl } from "../../url/backend-url.ts";
+import { parseUrl, refuseParams, type BackendUrl } from "../../url/backend-url.ts";
 import { decodePart, refuseUrl } from "../../url/cut.ts";
 
 /** Schemes of Postgres. */
 export const schemes: readonly string[] = ["postgres[ql]://"];
 
 /** Parameters that say how to connect, by the names that other clients of Postgres know. */
-export const libpqParams: readonly string[] = [
+const libpqParams: readonly string[] = [
   "application_name",
   "channel_binding",
   "sslcert",
@@ -14,6 +14,12 @@ export const libpqParams: readonly string[] = [
   "sslrootcert",
   "target_session_attrs",
 ];
+
+/** Parameters that are options of the connections. */
+export const connectionParams = ["listenUrl", "connectTimeout", "maxConnections", "maxWaiting"] as const;
+
+/** Parameters that are options of the tables. */
+const tableParams: readonly string[] = ["schema", "prefix", "migrate", "settings"];
 
 /** What a URL of these schemes means. */
 export interface PostgresTarget extends Pick<BackendUrl, "hosts" | "credentials" | "params"> {
@@ -40,7 +46,9 @@ export interface UrlTls {
 
 /** Cuts a URL of Postgres. Throws InvalidArgumentError, which quotes no part of it. */
 export function parsePostgresUrl(text: unknown): PostgresTarget {
-  const { hosts, credentials, params, path } = parseUrl(text, schemes);
+  const url = parseUrl(text, schemes);
+  refuseParams(url, [...tableParams, ...connectionParams, ...libpqParams]);
+  const { hosts, credentials, params, path } = url;
   const [database = "", ...more] = path.replace(/^\//, "").split("/");
   if (more.length > 0) refuseUrl("the path of a postgres URL is the name of a database; write a slash in it as %2F");
   return {

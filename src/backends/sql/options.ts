@@ -21,9 +21,6 @@ export interface TableOptions {
   readonly settings?: SettingsMode | undefined;
 }
 
-/** Parameters of a URL that are such options. */
-export const tableParams = ["schema", "prefix", "migrate", "settings"] as const;
-
 export interface ResolvedTableOptions {
   readonly schema: string | undefined;
   readonly prefix: string;
@@ -34,7 +31,7 @@ export interface ResolvedTableOptions {
 /** Checks options; an option wins over the parameter of the URL. Throws InvalidArgumentError. */
 export function resolveTableOptions(
   options: TableOptions,
-  param: (name: (typeof tableParams)[number]) => string | undefined,
+  param: (name: "schema" | "prefix" | "migrate" | "settings") => string | undefined,
   backend: string,
 ): ResolvedTableOptions {
   const schema = options.schema ?? param("schema");

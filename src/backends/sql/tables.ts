@@ -1,4 +1,4 @@
-import { InvalidArgumentError, UnavailableError, UnsupportedError } from "../../base/errors.ts";
+import { UnavailableError, UnsupportedError } from "../../base/errors.ts";
 import type { Time } from "../../base/time.ts";
 import type { Tables } from "../../port/index.ts";
 import { SqlError, type Limit, type Reply, type SqlClient, type Statement } from "./client.ts";
@@ -15,12 +15,6 @@ import {
 
 /** Whether missing tables are made when a backend is opened, or only looked for. */
 export type MigrateMode = "auto" | "check";
-
-/** Throws InvalidArgumentError for what is none. */
-export function checkMode(mode: string, backend: string): MigrateMode {
-  if (mode === "auto" || mode === "check") return mode;
-  throw new InvalidArgumentError('migrate must be "auto" or "check"', { backend });
-}
 
 /** By when it must be over, and on whose clock. */
 export interface TableLimit extends Limit {

@@ -1,6 +1,6 @@
 import { toMs, type Duration } from "../../../base/durations.ts";
 import { InvalidArgumentError } from "../../../base/errors.ts";
-import { parsePostgresUrl } from "../url.ts";
+import { parsePostgresUrl, type connectionParams } from "../url.ts";
 import type { Target } from "./attempt.ts";
 import { loadPg, type PgClientType, type PgPool } from "./driver.ts";
 import { BACKEND, type Hide } from "./errors.ts";
@@ -42,9 +42,6 @@ export interface PostgresConnectionOptions {
    */
   readonly maxWaiting?: number | undefined;
 }
-
-/** Parameters of a URL that are options. */
-export const connectionParams = ["listenUrl", "connectTimeout", "maxConnections", "maxWaiting"] as const;
 
 /** {@link PostgresConnectionOptions} with every default in its place. */
 export interface ResolvedConnectionOptions {

@@ -87,8 +87,8 @@ function leavesOpen(account: Account): string[] {
     waitsForStandby(account)
       ? "A failover to a synchronous standby loses nothing that was acknowledged. One to another server does: it " +
         "may not know of a lock, and grants it again while its first holder goes on."
-      : "Replication, where there is any, is asynchronous. A primary that dies before it has replicated loses what it " +
-        "acknowledged last; the one that takes over may not know of a lock, and grants it again while its first " +
+      : "Replication, where there is any, is asynchronous. A primary that dies before it has replicated loses what " +
+        "it acknowledged last; the one that takes over may not know of a lock, and grants it again while its first " +
         "holder goes on.",
     "A primary that is cut off and not stopped goes on acknowledging to whoever still reaches it; those writes are " +
       "lost.",
