@@ -97,9 +97,9 @@ class LanesClient implements PostgresClient {
   async transaction({ deadline }: Limit, lane: LaneName): Promise<SqlTransaction> {
     this.#keepAlive.enter();
     try {
-      const lent = await this.#lanes[lane].take(deadline);
+      const take = (): ReturnType<Lane<Wire>["take"]> => this.#lanes[lane].take(deadline);
       const ended = (): void => this.#keepAlive.leave();
-      return new Transaction(lent, { time: this.#time, hide: this.#options.hide, deadline, ended });
+      return new Transaction(await take(), { time: this.#time, hide: this.#options.hide, deadline, take, ended });
     } catch (error) {
       this.#keepAlive.leave();
       throw error;

@@ -34,7 +34,7 @@ export interface PostgresConnectionOptions {
   readonly connectTimeout?: Duration | undefined;
   /**
    * Most connections for transactions; besides, there are one for reads, two for renewals and one for notifications,
-   * each from its first use on. Default 4, with a `pool` its `max`.
+   * each from its first use on. Default 8, with a `pool` its `max`.
    */
   readonly maxConnections?: number | undefined;
   /**
@@ -80,7 +80,7 @@ export function resolveConnectionOptions(options: PostgresConnectionOptions): Re
     listenTargets: listenTarget && urlTargets(listenTarget, undefined),
     readWrite: target?.readWrite ?? false,
     connectTimeout: toMs(options.connectTimeout ?? numeric(param("connectTimeout")) ?? 5_000, "connectTimeout"),
-    maxConnections: count("maxConnections", options.maxConnections, param("maxConnections"), ownPool?.options.max ?? 4),
+    maxConnections: count("maxConnections", options.maxConnections, param("maxConnections"), ownPool?.options.max ?? 8),
     maxWaiting: count("maxWaiting", options.maxWaiting, param("maxWaiting"), 10_000),
     hide: hiding([target?.credentials.password, listenTarget?.credentials.password, ...secretsOf(driverConfig)]),
     client: async () => ownPool?.Client ?? (await loadPg()).Client,

@@ -11,7 +11,10 @@ import type { Answer, Done, Query, Refused, Wire } from "./wire.ts";
  */
 const idleMs = 2_000;
 
-/** How often the first trip is made, for statements that were not prepared where they should have been. */
+/**
+ * How often the first trip is made: of it nothing can have taken effect where a statement was not prepared as it should
+ * have been, or the connection turned out to be lost and no commit was sent.
+ */
 const mostTries = 3;
 
 /** How long a rollback may take before its connection is given up, in ms. */
@@ -36,13 +39,15 @@ export interface TransactionOptions {
   readonly time: Time;
   readonly hide: Hide;
   readonly deadline: number;
+  /** Another connection. Rejects with a HoldfastError. */
+  take(): Lent<Wire> | Promise<Lent<Wire>>;
   /** Called once it has ended. */
   ended(): void;
 }
 
 /** A transaction on a connection that nobody else uses meanwhile. */
 export class Transaction implements SqlTransaction {
-  readonly #lent: Lent<Wire>;
+  #lent: Lent<Wire>;
   readonly #options: TransactionOptions;
   #begun = false;
   #over = false;
@@ -70,22 +75,47 @@ export class Transaction implements SqlTransaction {
     if (this.#over) throw new SqlError("lost", "the transaction has ended");
     const isFirst = !this.#begun;
     for (let tries = 1; ; tries++) {
-      const { queries, answers } = await this.#send(statements, isFirst, last);
-      const failed = answers.findIndex(({ ok }) => !ok);
-      if (failed < 0) {
-        const replies = answers.slice(isFirst ? 1 : 0, last ? -1 : undefined) as Done[];
+      const answers = await this.#send(statements, isFirst, last);
+      const failed = answers.find((answer) => !answer.ok);
+      if (!failed) {
         if (last) this.#end();
         if (last && (answers.at(-1) as Done).command !== "COMMIT") {
           throw new SqlError("busy", "the server has rolled the transaction back");
         }
-        return replies.map(({ reply }) => reply);
+        return (answers as Done[]).slice(isFirst ? 1 : 0, last ? -1 : undefined).map(({ reply }) => reply);
       }
-      const answer = answers[failed] as Refused;
       // A commit of what has failed is a rollback.
       if (!last) await this.#undo();
-      if (isFirst && isUnprepared(answer.error) && tries < mostTries && this.#inTime()) continue;
+      const failure = this.#failure(failed, last ? answers.at(-1) : undefined);
+      const again = isFirst && !failure.mayHaveWritten && tries < mostTries && this.#inTime();
+      if (again && isUnprepared(failed.error)) continue;
+      if (again && !this.#lent.link.alive) {
+        await this.#exchange();
+        continue;
+      }
       this.#end();
-      throw this.#failure(answer, last && failed === queries.length - 1, last && isSent(answers.at(-1)));
+      throw failure;
+    }
+  }
+
+  async #send(statements: readonly Statement[], first: boolean, last: boolean): Promise<readonly Answer[]> {
+    const { time, deadline } = this.#options;
+    this.#begun = true;
+    const queries: Query[] = first ? [begin(deadline - time.monotonic())] : [];
+    queries.push(...statements);
+    if (last) queries.push(commit);
+    return this.#lent.link.run(queries, deadline);
+  }
+
+  /** Takes another connection, for this one is of no use any more. Rejects as {@link TransactionOptions.take}. */
+  async #exchange(): Promise<void> {
+    this.#lent.giveBack();
+    try {
+      this.#lent = await this.#options.take();
+    } catch (error) {
+      this.#over = true;
+      this.#options.ended();
+      throw error;
     }
   }
 
@@ -94,25 +124,12 @@ export class Transaction implements SqlTransaction {
     return time.monotonic() < deadline;
   }
 
-  async #send(
-    statements: readonly Statement[],
-    first: boolean,
-    last: boolean,
-  ): Promise<{ readonly queries: readonly Query[]; readonly answers: readonly Answer[] }> {
-    const { time, deadline } = this.#options;
-    this.#begun = true;
-    const queries: Query[] = first ? [begin(deadline - time.monotonic())] : [];
-    queries.push(...statements);
-    if (last) queries.push(commit);
-    return { queries, answers: await this.#lent.link.run(queries, deadline) };
-  }
-
-  /** The fate of a commit is unknown where it was sent and what is ahead of it was not refused. */
-  /** `ofCommit`: it is the commit that failed. `committing`: a commit was sent. */
-  #failure({ error, answered }: Refused, ofCommit: boolean, committing: boolean): SqlError {
+  /** `end`: the answer to the commit, if it was asked for. Its fate is unknown where nothing before it was refused. */
+  #failure(failed: Refused, end: Answer | undefined): SqlError {
     const { hide } = this.#options;
-    if (answered && isServerReply(error)) return replyError(error, hide, ofCommit && endsConnection(error));
-    return lostError(error, hide, committing);
+    const { error, answered } = failed;
+    if (answered && isServerReply(error)) return replyError(error, hide, end === failed && endsConnection(error));
+    return lostError(error, hide, end?.ok === false && end.sent);
   }
 
   async #undo(): Promise<void> {
@@ -131,8 +148,4 @@ export class Transaction implements SqlTransaction {
     this.#lent.giveBack();
     this.#options.ended();
   }
-}
-
-function isSent(answer: Answer | undefined): boolean {
-  return answer?.ok === false && answer.sent;
 }
