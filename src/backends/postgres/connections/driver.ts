@@ -36,6 +36,8 @@ export interface PgPool {
   /** What its clients are made with. */
   readonly options: PgConfig & { readonly max?: number | undefined };
   readonly Client: PgClientType;
+  /** Whether it was ended. */
+  readonly ending?: boolean | undefined;
 }
 
 export interface PgPoolClient extends PgClient {

@@ -93,9 +93,14 @@ function checkedConfig(config: unknown): Readonly<Record<string, unknown>> {
   return config as Readonly<Record<string, unknown>>;
 }
 
-function checkedPool(pool: object): PgPool {
-  const { connect, options, Client } = pool as Partial<PgPool>;
-  if (typeof connect !== "function" || typeof options !== "object" || typeof Client !== "function") {
+function checkedPool(pool: unknown): PgPool {
+  const { connect, options, Client } = Object(pool) as Partial<PgPool>;
+  if (
+    typeof connect !== "function" ||
+    typeof options !== "object" ||
+    options === null ||
+    typeof Client !== "function"
+  ) {
     refuse("the pool is not a Pool of package pg");
   }
   return pool as PgPool;

@@ -128,8 +128,11 @@ export class Wire implements Link {
       const { stream } = this.client.connection;
       // One write for all of them: each is a call of the system.
       stream.cork?.();
-      for (let i = 0; i < together && !this.#gone; i++) this.#send(run, i);
-      stream.uncork?.();
+      try {
+        for (let i = 0; i < together && !this.#gone; i++) this.#send(run, i);
+      } finally {
+        stream.uncork?.();
+      }
     });
   }
 

@@ -1,7 +1,9 @@
+import { UnavailableError } from "../../../base/errors.ts";
 import type { Time } from "../../../base/time.ts";
 import { Alarm } from "../../common/alarm.ts";
 import { before } from "../../common/deadline.ts";
 import { PendingCallers } from "../../common/pending.ts";
+import type { Failure } from "../../common/reconnecting.ts";
 import { OwnLane, type Lane } from "../../sql/lane.ts";
 import { PoolLane } from "../../sql/pool-lane.ts";
 import { DialAttempt, type DialOptions } from "./attempt.ts";
@@ -14,6 +16,11 @@ import { Wire, type Run } from "./wire.ts";
 
 /** How long a close waits until the server has taken leave, in ms. */
 const farewellMs = 1_000;
+
+const poolEnded: Failure = {
+  error: new UnavailableError("the pool was ended", { backend: BACKEND }),
+  final: true,
+};
 
 type Lost = (wire: Wire, why: unknown) => void;
 
@@ -61,7 +68,7 @@ export class Wiring {
       most,
       pending: this.#pending,
       ask: async () => pool.connect(),
-      meaning: (error) => attemptFailure(error, "the server of the pool", hide),
+      meaning: (error) => (pool.ending === true ? poolEnded : attemptFailure(error, "the server of the pool", hide)),
       alive: (client: PgPoolClient) => this.#wire(client, true, () => undefined),
       // With an error the pool does not use it any more.
       giveBack: (client, isOfUse) => client.release(isOfUse ? undefined : new Error("the connection is lost")),

@@ -68,23 +68,23 @@ for (const kind of postgresFaultKinds) {
     });
 
     void it("are made anew when the server has ended them while they were idle", async () => {
-      const before = await one(client, pid);
+      const first = await one(client, pid);
       await client.write(() => sql("UPDATE t SET v = 1"), soon());
       await terminate("true");
       await client.write(() => sql("UPDATE t SET v = 2"), soon());
-      assert.notEqual(await one(client, pid), before);
+      assert.notEqual(await one(client, pid), first);
       assert.equal(await one(client, sql("SELECT v FROM t")), 2);
     });
 
     void it("have their statements sent again where they only read", async () => {
       const statement = sql("SELECT count(pg_sleep(0.3))::int, pg_backend_pid()");
-      const before = await one(client, pid);
+      const first = await one(client, pid);
       const reading = Promise.all(Array.from({ length: 10 }, async () => client.read(statement, soon())));
       await runs("SELECT count");
       await terminate("query LIKE 'SELECT count%'");
       for (const { rows } of await reading) {
         assert.equal(rows[0]?.[0], 1);
-        assert.notEqual(rows[0]?.[1], before);
+        assert.notEqual(rows[0]?.[1], first);
       }
     });
 
@@ -166,24 +166,24 @@ for (const kind of postgresFaultKinds) {
     });
 
     void it("are left, where they are silent, by reads that have time", async () => {
-      const before = await one(client, pid);
+      const earlier = await one(client, pid);
       proxy.set({ kind: "silence" });
       const first = failure(client.read(pid, soon(1_200)));
       const others = Array.from({ length: 20 }, async () => one(client, pid, soon(10_000)));
       const since = performance.now();
       assert.equal(await first, "lost");
-      for (const other of await Promise.all(others)) assert.notEqual(other, before);
+      for (const other of await Promise.all(others)) assert.notEqual(other, earlier);
       const took = performance.now() - since;
       assert.ok(took < 4_000, `took ${took} ms`);
     });
 
     void it("are not, because one call had little time", async () => {
-      const before = await one(client, pid);
+      const earlier = await one(client, pid);
       const first = failure(client.read(sql("SELECT pg_sleep(0.4)"), soon(100)));
       const neighbour = one(client, pid);
       assert.equal(await first, "lost");
-      assert.equal(await neighbour, before);
-      assert.equal(await one(client, pid), before);
+      assert.equal(await neighbour, earlier);
+      assert.equal(await one(client, pid), earlier);
     });
 
     void it("leave no row locked for long that a paused process had locked", async () => {

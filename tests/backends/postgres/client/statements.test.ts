@@ -21,8 +21,8 @@ void describe("statements on Postgres", { skip: lacks("postgres15") }, () => {
   after(async () => server.stop());
 
   void it("read columns as the server's types say, whatever the application has told the driver", async () => {
-    const int8 = pg.types.getTypeParser(20);
-    pg.types.setTypeParser(20, (text) => `changed ${text}`);
+    const int8 = pg.types.getTypeParser(pg.types.builtins.INT8);
+    pg.types.setTypeParser(pg.types.builtins.INT8, (text) => `changed ${text}`);
     try {
       const bytes = Buffer.from([0, 255, 97]);
       const statement = sql(
@@ -33,7 +33,7 @@ void describe("statements on Postgres", { skip: lacks("postgres15") }, () => {
       const { rows } = await clients.make(server.url).read(statement, soon());
       assert.deepEqual(rows, [[2 ** 53, bytes, true, "x", null, 1.5, "[1]"]]);
     } finally {
-      pg.types.setTypeParser(20, int8);
+      pg.types.setTypeParser(pg.types.builtins.INT8, int8);
     }
   });
 
