@@ -112,7 +112,7 @@ class LanesClient implements MySqlClient {
     try {
       const lent = await this.#lanes[lane].take(deadline);
       const ended = (): void => this.#keepAlive.leave();
-      return new Transaction(lent, { time: this.#time, deadline, lockSeconds: this.server.isMariaDb ? 0 : 1, ended });
+      return new Transaction(lent, { time: this.#time, deadline, ended });
     } catch (error) {
       this.#keepAlive.leave();
       throw error;

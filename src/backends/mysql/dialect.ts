@@ -27,8 +27,7 @@ import { bytes, integer, type MySqlStatement } from "./statement.ts";
  * - An insert waits for a row under its key that another transaction has inserted and not committed, which no reader
  *   sees. So each key that has no row is looked for once more, by a locking read with NOWAIT, which does find it. Only
  *   what is inserted between this look and the insert, within one statement, is waited for: until the other
- *   transaction ends, which is its next trip, and for a second at most; on MariaDB it fails at once, for a transaction
- *   sets its wait to the shortest that there is.
+ *   transaction ends, which is its next trip, and for a second at most. On MariaDB it fails at once.
  *   (INSERT IGNORE is no way: on a row that is there it takes a shared lock, and two of them a deadlock.)
  * - A write that looks at nothing is ONE trip: its rows are locked with NOWAIT first, and if one is locked by others,
  *   nothing is written, and the shared code takes the longer way.
@@ -61,11 +60,14 @@ export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
   const { records, locks, floors, meta } = names;
   const tables: Readonly<Record<Table, string>> = { records, locks, floors };
 
+  const inserting = (): string =>
+    `${server().isMariaDb ? "SET STATEMENT innodb_lock_wait_timeout = 0 FOR " : ""}INSERT INTO`;
+
   const insertMissing = (table: Table, keys: readonly Key[]): MySqlStatement => {
     const { columns, values } = empties[table];
     const there = `SELECT 1 FROM ${tables[table]} AS r WHERE r.space = u.s AND r.\`key\` = u.k`;
     return plain(
-      `INSERT INTO ${tables[table]} (space, \`key\`, ${columns}) SELECT u.s, u.k, ${values} FROM ${listed(keys)} ` +
+      `${inserting()} ${tables[table]} (space, \`key\`, ${columns}) SELECT u.s, u.k, ${values} FROM ${listed(keys)} ` +
         `WHERE CASE WHEN EXISTS (${there}) THEN FALSE ELSE (NOT EXISTS (${there} FOR UPDATE NOWAIT)) END ` +
         "ORDER BY u.s, u.k",
     );
@@ -86,7 +88,7 @@ export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
 
   const set = (rows: readonly SetRow[]): MySqlStatement => ({
     ...several(
-      `INSERT INTO ${records} (space, \`key\`, version, format, value, expires_at, stamps) VALUES `,
+      `${inserting()} ${records} (space, \`key\`, version, format, value, expires_at, stamps) VALUES `,
       rows.map(setRow),
       " ON DUPLICATE KEY UPDATE version = VALUES(version), format = VALUES(format), value = VALUES(value), " +
         "expires_at = VALUES(expires_at), stamps = VALUES(stamps)",

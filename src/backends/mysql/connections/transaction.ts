@@ -22,14 +22,12 @@ const begin: readonly string[] = [
 ];
 /**
  * Settings of the session, for there are none that end with the transaction: they are put back before it ends. The
- * waits for rows are those that the dialect cannot rule out.
+ * waits for rows are those that the dialect cannot rule out; a second is the shortest that both servers take (with 0,
+ * MariaDB has let a transaction fail in which SKIP LOCKED left out a row).
  */
-function enter(lockSeconds: number): string {
-  return (
-    "SET @holdfast_idle = @@wait_timeout, @holdfast_wait = @@innodb_lock_wait_timeout, " +
-    `wait_timeout = ${idleSeconds}, innodb_lock_wait_timeout = ${lockSeconds}`
-  );
-}
+const enter =
+  "SET @holdfast_idle = @@wait_timeout, @holdfast_wait = @@innodb_lock_wait_timeout, " +
+  `wait_timeout = ${idleSeconds}, innodb_lock_wait_timeout = 1`;
 const leave =
   "SET wait_timeout = CAST(COALESCE(@holdfast_idle, 28800) AS SIGNED), " +
   "innodb_lock_wait_timeout = CAST(COALESCE(@holdfast_wait, 50) AS SIGNED)";
@@ -46,8 +44,6 @@ export function reading(text: string): readonly string[] {
 export interface TransactionOptions {
   readonly time: Time;
   readonly deadline: number;
-  /** The shortest wait for a row that the server has, in s. */
-  readonly lockSeconds: number;
   /** Called once it has ended. */
   ended(): void;
 }
@@ -87,7 +83,7 @@ export class Transaction implements SqlTransaction {
   /** Each statement is one or more of the server's. */
   async #trip(statements: readonly (readonly string[])[], last: boolean): Promise<readonly Reply[]> {
     if (this.#over) throw new SqlError("lost", "the transaction has ended");
-    const ahead = this.#begun ? [] : [enter(this.#options.lockSeconds), ...begin];
+    const ahead = this.#begun ? [] : [enter, ...begin];
     const texts = [...ahead, ...statements.flat(), ...(last ? [leave, commit] : [])];
     const answer = await this.#send(texts);
     if (!answer.ok) throw await this.#failed(answer, last && answer.sent === texts.length);
