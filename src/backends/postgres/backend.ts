@@ -11,6 +11,7 @@ import { postgresClient } from "./client.ts";
 import { BACKEND } from "./connections/errors.ts";
 import type { PostgresConnectionOptions } from "./connections/options.ts";
 import { postgresDialect } from "./dialect.ts";
+import { ownDialect } from "./own-dialect.ts";
 import { postgresTables } from "./migrations.ts";
 import { checkSettings, examineServer, requireRights } from "./settings/index.ts";
 import { parsePostgresUrl } from "./url.ts";
@@ -44,10 +45,12 @@ class PostgresBackend extends SqlBackend {
       settings,
     } = resolveTableOptions(options, (name) => params?.get(name), BACKEND);
     const plan = postgresTables(schema, prefix);
+    const dialect = postgresDialect(plan.names);
     super({
       client,
       time,
-      dialect: postgresDialect(plan.names),
+      dialect,
+      own: ownDialect(plan.names, dialect),
       prepare: async ({ deadline }) => {
         const asking: Asking = { client, backend: BACKEND, time, deadline };
         // First, so that nothing is written where the server is refused.

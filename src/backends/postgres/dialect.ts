@@ -15,6 +15,9 @@ import {
 import type { TableNames } from "../sql/identifiers.ts";
 import { bigintArray, bytesArray, smallintArray, textArray } from "./arrays.ts";
 
+/** How the server locks a row; those that `renew` one and those that `hold` it are not in each other's way. */
+const strengths = { write: "UPDATE", renew: "NO KEY UPDATE", read: "SHARE", hold: "KEY SHARE" } as const;
+
 /** Of UTF-8, no byte is as high. */
 const behindAll = Buffer.from([0xff]);
 
@@ -29,13 +32,13 @@ export function postgresDialect(names: TableNames): Dialect {
 
   // Text comes as text, but for one with a NUL, which the server's type for text does not take.
   const isPlain = "r.format = 2 OR r.format = 1 AND position('\\x00'::bytea IN r.value) = 0";
-  const withValue =
-    `CASE WHEN ${isPlain} THEN convert_from(r.value, 'UTF8') END, ` +
-    `CASE WHEN NOT (${isPlain}) AND r.format < 3 THEN r.value END`;
-  const named = "encode(r.space, 'escape'), encode(r.key, 'escape')";
+  const text = `CASE WHEN ${isPlain} THEN convert_from(r.value, 'UTF8') END`;
+  const bytes = `CASE WHEN NOT (${isPlain}) AND r.format < 3 THEN r.value END`;
+  // An application's driver gives rows by the names of their columns.
+  const named = "encode(r.space, 'escape') AS space_, encode(r.key, 'escape') AS key_";
   const columnsOf = (values: boolean): string =>
-    `${named}, r.format, encode(r.version, 'escape'), ${values ? withValue : "NULL, NULL"}, ` +
-    "r.expires_at, convert_from(r.stamps, 'UTF8')";
+    `${named}, r.format, encode(r.version, 'escape') AS version_, ${values ? text : "NULL"} AS text_, ` +
+    `${values ? bytes : "NULL"} AS bytes_, r.expires_at, convert_from(r.stamps, 'UTF8') AS stamps_`;
   const isCurrent =
     "(r.stamps IS NULL OR NOT EXISTS (SELECT FROM json_array_elements(convert_from(r.stamps, 'UTF8')::json) s " +
     `WHERE NOT EXISTS (SELECT FROM ${records} t WHERE t.space = decode(s->>0, 'hex') ` +
@@ -44,7 +47,8 @@ export function postgresDialect(names: TableNames): Dialect {
   const same = "r.space = u.space AND r.key = u.key";
 
   const getText = (values: boolean): string =>
-    `SELECT ${columnsOf(values)}, ${isCurrent} FROM ${asked} JOIN ${records} r ON ${same} WHERE ${isLive("r")}`;
+    `SELECT ${columnsOf(values)}, ${isCurrent} AS is_current ` +
+    `FROM ${asked} JOIN ${records} r ON ${same} WHERE ${isLive("r")}`;
   const gets = { with: getText(true), without: getText(false) };
 
   const missing = (table: Table, columns: string, values: string): string =>
@@ -59,7 +63,7 @@ export function postgresDialect(names: TableNames): Dialect {
   const lockText = (table: Table, { mode, skip, values }: LockHow): string =>
     `SELECT ${table === "records" ? columnsOf(values) : lockColumns[table]} ` +
     `FROM ${asked} JOIN ${tables[table]} r ON ${same} ORDER BY r.space, r.key ` +
-    `FOR ${mode === "write" ? "UPDATE" : "SHARE"} OF r${skip ? " SKIP LOCKED" : ""}`;
+    (mode === "none" ? "" : `FOR ${strengths[mode]} OF r${skip ? " SKIP LOCKED" : ""}`);
 
   const set =
     `INSERT INTO ${records} AS r (space, key, version, format, value, expires_at, stamps) ` +
@@ -79,7 +83,7 @@ export function postgresDialect(names: TableNames): Dialect {
     `UPDATE ${floors} r SET grant_no = u.grant_no, n = u.n, kept_until = u.kept FROM unnest($1::bytea[], ` +
     `$2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) u(space, key, grant_no, n, kept) WHERE ${same}`;
   const removes = (table: Table): string => `DELETE FROM ${tables[table]} r USING ${asked} WHERE ${same}`;
-  const clock = `SELECT ${micros}, (SELECT value FROM ${meta} WHERE name = 'forgotten')`;
+  const clock = `SELECT ${micros} AS micros, (SELECT value FROM ${meta} WHERE name = 'forgotten') AS forgotten`;
 
   const inRange = "r.space = $1 AND r.key >= $2 AND r.key < $3";
   const pageText = (values: boolean): string =>

@@ -11,6 +11,7 @@ import type { Limit, SqlClient } from "./client.ts";
 import { silent, type Context, type Teller } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
 import { failureOf } from "./failures.ts";
+import type { OwnDialect } from "./own-dialect.ts";
 import { SqlSession } from "./session.ts";
 
 /** How long an attempt to open may take, in ms. */
@@ -19,6 +20,8 @@ const openMs = 30_000;
 export interface SqlBackendOptions {
   readonly client: SqlClient;
   readonly dialect: Dialect;
+  /** See {@link Context.own}. */
+  readonly own?: OwnDialect | undefined;
   /** What there is to do once the server was reached: it looks for tables and settings. */
   prepare(limit: Limit): Promise<Opened>;
   readonly teller?: Teller | undefined;
@@ -38,11 +41,11 @@ export class SqlBackend implements Backend {
   readonly #sessions = new Set<SqlSession>();
   #closed: Promise<void> | undefined;
 
-  constructor({ client, dialect, prepare, teller = silent, time = systemTime }: SqlBackendOptions) {
+  constructor({ client, dialect, own, prepare, teller = silent, time = systemTime }: SqlBackendOptions) {
     const { name } = dialect;
     this.name = name;
     this.time = time;
-    this.context = { name, time, client, dialect, teller };
+    this.context = { name, time, client, dialect, own, teller };
     this.batches = new Batches(this.context);
     this.alarm = new Alarm(time, (call) => call.expire());
     this.keepAlive = new KeepAlive(time);

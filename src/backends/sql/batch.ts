@@ -55,7 +55,7 @@ export class Batches {
 
   async #decide(tasks: readonly Task[], lane: Lane): Promise<void> {
     try {
-      this.#singles.add(await transact(this.#context, tasks, { lane, skip: true }), lane);
+      this.#singles.add(await transact(this.#context, tasks, { lane, skip: true, renews: false }), lane);
     } catch (error) {
       if (!goesAgain(error, tasks)) return this.#fail(tasks, error);
       for (const task of tasks) task.sent = false;

@@ -1,6 +1,7 @@
 import type { Time } from "../../base/time.ts";
 import type { SqlClient, Statement } from "./client.ts";
 import type { Dialect } from "./dialect.ts";
+import type { OwnDialect } from "./own-dialect.ts";
 import type { News } from "./row-view.ts";
 
 /** What all that runs groups on one backend has. */
@@ -10,6 +11,8 @@ export interface Context {
   readonly time: Time;
   readonly client: SqlClient;
   readonly dialect: Dialect;
+  /** What the dialect says in transactions of the application. Undefined where it cannot be part of one. */
+  readonly own: OwnDialect | undefined;
   readonly teller: Teller;
 }
 

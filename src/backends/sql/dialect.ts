@@ -67,8 +67,11 @@ export interface Dialect {
 export type Table = "records" | "locks" | "floors";
 
 export interface LockHow {
-  /** `write`: nobody else may lock the row. `read`: others may lock it to read it, too. */
-  readonly mode: "write" | "read";
+  /**
+   * `write`: nobody else may lock the row. `renew`: nobody else but those who `hold` it. `read`: others may lock it to
+   * read it, too. `hold`: nobody may lock it to write it. `none`: it is only read.
+   */
+  readonly mode: "write" | "renew" | "read" | "hold" | "none";
   /** Leaves out rows that somebody else has locked, instead of waiting for them. */
   readonly skip: boolean;
   /** Of records: whether their values are read. */

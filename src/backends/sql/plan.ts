@@ -31,9 +31,14 @@ export function waysOf(tasks: readonly Task[]): Ways {
 function wayOf({ guards, ops }: Group): keyof Ways {
   if (guards?.length) return "decided";
   if (ops.every(({ op }) => op === "get" || op === "check")) return "reads";
-  if (ops.every((op) => op.op === "set" && op.if === undefined && op.ttl !== "keep")) return "sets";
+  if (isBlind({ ops })) return "sets";
   if (ops.every(({ op }) => op === "extend" || op === "release")) return "renewals";
   return "decided";
+}
+
+/** Whether it writes records whatever is there. */
+export function isBlind({ guards, ops }: Group): boolean {
+  return !guards?.length && ops.every((op) => op.op === "set" && op.if === undefined && op.ttl !== "keep");
 }
 
 function lockIdsOf({ guards, ops }: Group): readonly string[] {

@@ -210,6 +210,16 @@ export class RowView implements View<Key, Written, Record> {
     this.#locks.set(keyId(key), { key, lock, saved: true });
   }
 
+  /** Locks that somebody holds now who did not. */
+  newlyHeld(): readonly { readonly key: Key }[] {
+    return [...this.#locks].flatMap(([id, { key, lock, saved }]) => {
+      if (!saved) return [];
+      const body = this.#loaded.locks.get(id)?.body ?? "";
+      const before = new Set(body === "" ? [] : this.#unpacked(body, key).holds.map(({ owner }) => owner));
+      return lock.holds.some(({ owner }) => !before.has(owner)) ? [{ key }] : [];
+    });
+  }
+
   get news(): News {
     const changed = [...this.#written.values()].map(({ key }) => key);
     return { granted: this.#granted, changed, locks: [...this.#locks.values()], now: this.wall };

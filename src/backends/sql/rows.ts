@@ -10,11 +10,18 @@ export type Run = (statements: readonly Statement[]) => Promise<readonly Reply[]
 /** The order in which everybody locks: locks first, for a record that a lease guards is read when that is held. */
 const tables: readonly Table[] = ["locks", "records", "floors"];
 
+export interface Locking {
+  /** Rows that others have locked are left out: see {@link holdsAll}. */
+  readonly skip: boolean;
+  /** Locks that transactions of applications hold are not waited for: see {@link changesOf}. */
+  readonly renews: boolean;
+}
+
 /**
  * Locks the rows of a plan and reads them, and the clock once they are held, in one round trip, or two where stamps
- * are apart. With `skip` rows that others have locked are left out: see {@link holdsAll}.
+ * are apart.
  */
-export async function lockRows(dialect: Dialect, plan: Plan, skip: boolean, run: Run): Promise<RowView> {
+export async function lockRows(dialect: Dialect, plan: Plan, { skip, renews }: Locking, run: Run): Promise<RowView> {
   const view = new RowView(dialect);
   const steps: { readonly statement: Statement; take(reply: Reply): void }[] = [];
   const add = (statement: Statement, take: (reply: Reply) => void = () => undefined): void =>
@@ -24,7 +31,8 @@ export async function lockRows(dialect: Dialect, plan: Plan, skip: boolean, run:
     if (rows.length === 0) continue;
     add(dialect.insertMissing(table, keysOf(rows)));
     for (const part of skip ? byKind(rows) : runsOf(rows)) {
-      const { mode, values } = part[0] as Wanted;
+      const { mode: wanted, values } = part[0] as Wanted;
+      const mode = renews && table === "locks" && wanted === "write" ? "renew" : wanted;
       const statement = dialect.lock(table, keysOf(part), { mode, skip, values });
       if (table === "records") add(statement, (reply) => view.add("records", dialect.records(reply)));
       else if (table === "locks") add(statement, (reply) => view.add("locks", dialect.locks(reply)));
@@ -55,8 +63,11 @@ export function holdsAll(view: RowView, plan: Plan): boolean {
   return tables.every((table) => [...plan[table].keys()].every((id) => view.has(table, id)));
 }
 
-/** What makes it so at the server; rows of the plan with nothing in them go. */
-export function changesOf(dialect: Dialect, view: RowView, plan: Plan): readonly Statement[] {
+/**
+ * What makes it so at the server; rows of the plan with nothing in them go. Where locks were locked to be renewed,
+ * those that somebody is granted now are waited for until no transaction of an application holds them.
+ */
+export function changesOf(dialect: Dialect, view: RowView, plan: Plan, renews = false): readonly Statement[] {
   const { sets, ends, removed, locks, floors } = view.changes;
   const statements: Statement[] = [];
   const add = <T extends { readonly key: Key }>(rows: Iterable<T>, make: (rows: readonly T[]) => Statement): void => {
@@ -68,10 +79,11 @@ export function changesOf(dialect: Dialect, view: RowView, plan: Plan): readonly
       keys.map((key) => ({ key })),
       (rows) => dialect.remove(table, keysOf(rows)),
     );
-  const left = (table: Table, kept: ReadonlyMap<string, unknown>): Key[] => {
-    const empty = [...plan[table]].filter(([id]) => view.isEmpty(table, id) && !kept.has(id));
-    return empty.map(([, { key }]) => key);
-  };
+  const left = (table: Table, kept: ReadonlyMap<string, unknown>): Key[] => emptyOf(view, plan, table, kept);
+  if (renews) {
+    const how = { mode: "write", skip: false, values: false } as const;
+    add(view.newlyHeld(), (rows) => dialect.lock("locks", keysOf(rows), how));
+  }
   add(locks.values(), (rows) => dialect.setLocks(rows));
   remove("locks", left("locks", locks));
   remove("records", [...removed.values(), ...left("records", sets)]);
@@ -80,6 +92,19 @@ export function changesOf(dialect: Dialect, view: RowView, plan: Plan): readonly
   add(floors.values(), (rows) => dialect.setFloors(rows));
   remove("floors", left("floors", floors));
   return statements;
+}
+
+/** What removes rows of a plan with nothing in them, of which nothing came. */
+export function leftoversOf(dialect: Dialect, view: RowView, plan: Plan): readonly Statement[] {
+  return tables.flatMap((table) => {
+    const keys = inOrder(emptyOf(view, plan, table).map((key) => ({ key })));
+    return keys.length > 0 ? [dialect.remove(table, keysOf(keys))] : [];
+  });
+}
+
+function emptyOf(view: RowView, plan: Plan, table: Table, kept?: ReadonlyMap<string, unknown>): Key[] {
+  const empty = [...plan[table]].filter(([id]) => view.isEmpty(table, id) && !kept?.has(id));
+  return empty.map(([, { key }]) => key);
 }
 
 function stampKeysOf(view: RowView, ids: Iterable<string>): readonly Key[] {

@@ -1,6 +1,16 @@
 import { drawId } from "../../base/ids.ts";
 import type { KeepAlive } from "../../base/keep-alive.ts";
-import type { ExecuteCall, Group, Opened, Outcome, Page, Query, Session } from "../../port/index.ts";
+import type {
+  ExecuteCall,
+  Group,
+  Opened,
+  Outcome,
+  OwnConnection,
+  OwnTransaction,
+  Page,
+  Query,
+  Session,
+} from "../../port/index.ts";
 import type { Alarm } from "../common/alarm.ts";
 import { Call, Task } from "../common/call.ts";
 import { before } from "../common/deadline.ts";
@@ -9,6 +19,8 @@ import type { Opening } from "../common/opening.ts";
 import type { Batches } from "./batch.ts";
 import type { Context } from "./context.ts";
 import { failureOf } from "./failures.ts";
+import { Foreign } from "./own-connection.ts";
+import { SqlOwnTransaction } from "./own-transaction.ts";
 import { readPage } from "./pages.ts";
 
 /** Most keys of a group: so many rows are locked for no longer than other calls bear. */
@@ -30,6 +42,7 @@ const make: ConstructorParameters<typeof Call<Task>>[0]["make"] = (call, i, grou
 /** An instance on a server that speaks SQL. */
 export class SqlSession implements Session {
   readonly id = drawId();
+  readonly within?: (connection: OwnConnection) => OwnTransaction;
   readonly #shared: Shared;
   readonly #onEnd: (session: SqlSession) => void;
   #ended = false;
@@ -37,6 +50,11 @@ export class SqlSession implements Session {
   constructor(shared: Shared, onEnd: (session: SqlSession) => void) {
     this.#shared = shared;
     this.#onEnd = onEnd;
+    const { context, opening } = shared;
+    const { own, name } = context;
+    if (!own) return;
+    const options = { context, own, opening, session: this.id, maxGroup, isEnded: () => this.#ended };
+    this.within = (connection) => new SqlOwnTransaction({ ...options, foreign: new Foreign(connection, own, name) });
   }
 
   execute(groups: readonly Group[], given: ExecuteCall): Promise<readonly Outcome[]> {

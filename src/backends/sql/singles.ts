@@ -64,7 +64,7 @@ export class Singles {
     const { name, time } = this.#context;
     try {
       // A lane of few connections is nothing to wait on.
-      await transact(this.#context, [task], { lane, skip: lane === "renewals" });
+      await transact(this.#context, [task], { lane, skip: lane === "renewals", renews: true });
     } catch (error) {
       if (passes(error)) task.sent = false;
       else task.fail(failureOf(error, name), task.sent && mayHaveWritten(error));

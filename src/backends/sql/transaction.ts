@@ -5,13 +5,12 @@ import type { Lane } from "./client.ts";
 import type { Context } from "./context.ts";
 import { failureOf } from "./failures.ts";
 import { planOf } from "./plan.ts";
-import { changesOf, holdsAll, lockRows } from "./rows.ts";
+import { changesOf, holdsAll, lockRows, type Locking } from "./rows.ts";
 import type { RowView } from "./row-view.ts";
 
-export interface TransactionOptions {
+/** With `skip`, groups whose rows somebody else has locked are left, instead of waiting for them. */
+export interface TransactionOptions extends Locking {
   readonly lane: Lane;
-  /** Groups whose rows somebody else has locked are left, instead of waiting for them. */
-  readonly skip: boolean;
 }
 
 /**
@@ -22,7 +21,7 @@ export interface TransactionOptions {
 export async function transact(
   { name, time, client, dialect, teller }: Context,
   tasks: readonly Task[],
-  { lane, skip }: TransactionOptions,
+  { lane, skip, renews }: TransactionOptions,
 ): Promise<readonly Task[]> {
   const deadline = Math.max(...tasks.map((task) => task.deadline));
   const transaction = await client.transaction({ deadline }, lane);
@@ -30,7 +29,7 @@ export async function transact(
     const live = tasks.filter(({ outcome }) => !outcome);
     if (live.length === 0) return [];
     const plan = planOf(live.map(({ group }) => group));
-    const view = await lockRows(dialect, plan, skip, async (statements) => transaction.run(statements));
+    const view = await lockRows(dialect, plan, { skip, renews }, async (statements) => transaction.run(statements));
     const left = holdsAll(view, plan) ? [] : live.filter(({ group }) => !holdsAll(view, planOf([group])));
     // From here to the second trip nothing waits: what is told unsent meanwhile is not decided.
     const decided = decideAll(
@@ -40,7 +39,7 @@ export async function transact(
     );
     const { news } = view;
     if (view.hasChanged) {
-      const statements = [...changesOf(dialect, view, plan), ...teller.statements(news)];
+      const statements = [...changesOf(dialect, view, plan, renews), ...teller.statements(news)];
       for (const { task } of decided) task.sent = true;
       await transaction.commit(statements);
     } else transaction.rollback();

@@ -1,4 +1,4 @@
-import type { Operation, Ttl } from "../../port/index.ts";
+import type { Group, Operation, Ttl } from "../../port/index.ts";
 import type { Task } from "../common/call.ts";
 import type { Statement } from "./client.ts";
 import type { Context } from "./context.ts";
@@ -24,7 +24,14 @@ export async function writeSets({ time, client, dialect, teller }: Context, task
     const now = time.monotonic();
     sent = tasks.filter((task) => task.isWanted(now));
     for (const task of sent) task.sent = true;
-    return sent.length === 0 ? undefined : dialect.set(rowsOf(sent, dialect));
+    return sent.length === 0
+      ? undefined
+      : dialect.set(
+          setRowsOf(
+            sent.map(({ group }) => group),
+            dialect,
+          ),
+        );
   };
   if (telling.length === 0) await client.write(make, limit);
   else {
@@ -40,9 +47,10 @@ export async function writeSets({ time, client, dialect, teller }: Context, task
   teller.done(news);
 }
 
-function rowsOf(tasks: readonly Task[], { mostNested }: Dialect): readonly SetRow[] {
-  const rows = tasks.flatMap(({ group }) =>
-    (group.ops as readonly SetOperation[]).map(({ key, id, value, ttl, stamps }): SetRow => {
+/** The rows of groups of sets that look at nothing. */
+export function setRowsOf(groups: readonly Group[], { mostNested }: Dialect): readonly SetRow[] {
+  const rows = groups.flatMap(({ ops }) =>
+    (ops as readonly SetOperation[]).map(({ key, id, value, ttl, stamps }): SetRow => {
       const format = formatOf(key.space, value, mostNested);
       return { key, version: id, format, value, end: endOf(ttl), stamps: stampsText(stamps) };
     }),

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Backend } from "../../../src/port/index.ts";
 import { placeOf } from "../../../src/testing/place.ts";
 import type { Place } from "../../../src/testing/suite.ts";
+import type { TestApplication } from "./application.ts";
 import type { Row } from "./options.ts";
 
 /** What runs statements. */
@@ -9,10 +10,32 @@ export interface Asked {
   query(...texts: readonly string[]): Promise<readonly Row[]>;
 }
 
-/** A place is tables of their own, whose names begin with the prefix, on a server that all places of the process share. */
-export function placeOnTables(server: Asked, schema: string, make: (prefix: string) => Backend): Place {
+/**
+ * A place is tables of their own, whose names begin with the prefix, on a server that all places of the process share.
+ * `apply` makes an application beside them.
+ */
+export function placeOnTables(
+  server: Asked,
+  schema: string,
+  make: (prefix: string) => Backend,
+  apply?: (prefix: string) => Promise<TestApplication>,
+): Place {
   const prefix = drawPrefix();
-  return placeOf(() => make(prefix), { remove: async () => dropTables(server, schema, prefix) });
+  const applications: TestApplication[] = [];
+  const place = placeOf(() => make(prefix), {
+    async remove() {
+      await Promise.all(applications.map(async (one) => one.close()));
+      await dropTables(server, schema, prefix);
+    },
+  });
+  if (!apply) return place;
+  return Object.assign(place, {
+    async application() {
+      const one = await apply(prefix);
+      applications.push(one);
+      return one;
+    },
+  });
 }
 
 /** A prefix of tables that nobody has. */

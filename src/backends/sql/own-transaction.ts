@@ -1,0 +1,226 @@
+import { InvalidArgumentError, UnavailableError, UnsupportedError } from "../../base/errors.ts";
+import type { Key } from "../../base/keys.ts";
+import type { Group, Opened, Outcome, OwnCall, OwnTransaction } from "../../port/index.ts";
+import { decide } from "../common/decide.ts";
+import { before } from "../common/deadline.ts";
+import { closedError, givenUp, lateError, maybeSent, notSent, refuse } from "../common/failures.ts";
+import type { Opening } from "../common/opening.ts";
+import { SqlError, type Reply, type Statement } from "./client.ts";
+import type { Context } from "./context.ts";
+import type { Dialect, Table } from "./dialect.ts";
+import type { Foreign } from "./own-connection.ts";
+import type { Entered, OwnDialect } from "./own-dialect.ts";
+import { inOrder, isBlind, planOf, type Plan } from "./plan.ts";
+import { changesOf, leftoversOf } from "./rows.ts";
+import { RowView } from "./row-view.ts";
+import { setRowsOf } from "./writes.ts";
+
+/** How long the reply to a statement may be on its way beyond its deadline, in ms: then nothing can be said of it. */
+const graceMs = 500;
+
+export interface OwnTransactionOptions {
+  readonly context: Context;
+  readonly own: OwnDialect;
+  readonly opening: Opening<Opened>;
+  readonly session: string;
+  readonly foreign: Foreign;
+  /** Most keys of a group. */
+  readonly maxGroup: number;
+  readonly isEnded: () => boolean;
+}
+
+/** Where a group has got to. */
+interface Progress {
+  /** Whether a statement was sent. */
+  sent: boolean;
+  /** Nobody waits for it any more: nothing more is sent. */
+  over: boolean;
+}
+
+/**
+ * Groups as a part of a transaction that the application has begun: their rows are locked, decided and written as in
+ * one of ours, a statement at a time, on its connection. What was locked stays so until it ends, what was written is
+ * committed with it.
+ */
+export class SqlOwnTransaction implements OwnTransaction {
+  readonly #options: OwnTransactionOptions;
+  /** What was found when the connection was first looked at. */
+  #known: Entered | undefined;
+
+  constructor(options: OwnTransactionOptions) {
+    this.#options = options;
+  }
+
+  async execute(group: Group, call: OwnCall): Promise<Outcome> {
+    const { context, own, foreign } = this.#options;
+    const { name, time } = context;
+    const progress: Progress = { sent: false, over: false };
+    const work = foreign.inLine(async () => this.#outcome(group, call, progress));
+    const deadline = call.deadline + own.roundsUpMs + graceMs;
+    const late = (): Error => lateError(name);
+    try {
+      return await before(work, { time, deadline, late, ref: true });
+    } catch (error) {
+      progress.over = true;
+      return progress.sent ? maybeSent(error as Error) : notSent(error as Error);
+    }
+  }
+
+  /** Never rejects. */
+  async #outcome(group: Group, call: OwnCall, progress: Progress): Promise<Outcome> {
+    const { context, opening, maxGroup, isEnded } = this.#options;
+    const { name, time } = context;
+    try {
+      const { domain, capabilities } = await opening.openBefore(call.deadline);
+      if (isEnded()) throw closedError(name);
+      const refused = refuse(group, { backend: name, maxGroup, maxValue: capabilities.maxValue });
+      if (refused) return refused;
+      if (!group.ops.every(isTaken)) throw new UnsupportedError("an own transaction takes no such operation");
+      if (time.monotonic() >= call.deadline) return notSent(lateError(name));
+      if (progress.over || !call.claim()) return givenUp(name);
+      return await this.#execute(group, domain, new Trip(this.#options.foreign, progress, call.deadline));
+    } catch (error) {
+      return notSent(error instanceof SqlError ? failed(error, name) : (error as Error));
+    }
+  }
+
+  async #execute(group: Group, domain: string, trip: Trip): Promise<Outcome> {
+    const { context, own } = this.#options;
+    const reads = isRead(group);
+    if (reads && this.#known) return this.#read(group, trip);
+    const entered = await this.#enter(domain, trip);
+    let outcome: Outcome;
+    try {
+      if (reads) outcome = await this.#read(group, trip);
+      else if (isBlind(group)) {
+        await trip.run([context.dialect.set(setRowsOf([group], context.dialect))]);
+        outcome = { ok: true, results: group.ops.map(() => undefined) };
+      } else outcome = await this.#decide(group, entered, trip);
+    } catch (error) {
+      // Where a failed statement leaves nothing but a rollback, that sets the waits as they were.
+      if (!own.failsAll && error instanceof SqlError && error.failure !== "lost") await trip.runAnyway(entered.leave);
+      throw error;
+    }
+    await trip.run(entered.leave);
+    return outcome;
+  }
+
+  /** Bounds the waits of the statements that follow. */
+  async #enter(domain: string, trip: Trip): Promise<Entered> {
+    const { context, own } = this.#options;
+    const waitMs = Math.max(1, Math.ceil(trip.deadline - context.time.monotonic()));
+    let entered: Entered;
+    try {
+      entered = own.entered(await trip.run(own.enter(waitMs, this.#known)), this.#known);
+    } catch (error) {
+      if (error instanceof SqlError && own.isOutside(error)) throw this.#refused("no transaction is open on it");
+      throw error;
+    }
+    if (!entered.open) throw this.#refused(this.#known ? "its transaction has ended" : "no transaction is open on it");
+    if (entered.domain !== domain) throw this.#refused("it does not lead to the tables of this backend");
+    this.#known ??= entered;
+    return entered;
+  }
+
+  #refused(why: string): InvalidArgumentError {
+    return new InvalidArgumentError(`the connection of the application cannot be used: ${why}`, {
+      backend: this.#options.context.name,
+    });
+  }
+
+  /** As the transaction sees it; waits for nobody. */
+  async #read(group: Group, trip: Trip): Promise<Outcome> {
+    const { dialect } = this.#options.context;
+    const view = new RowView(dialect);
+    await readRecords(view, dialect, planOf([group]), trip);
+    return decide(view, group, this.#options.session);
+  }
+
+  async #decide(group: Group, entered: Entered, trip: Trip): Promise<Outcome> {
+    const { context, own, session } = this.#options;
+    const { dialect, teller } = context;
+    const plan = planOf([group]);
+    const view = new RowView(dialect);
+    const locks = keysOf(plan, "locks");
+    if (locks.length > 0) view.add("locks", dialect.locks((await trip.run(own.hold(locks, entered))).at(-1) as Reply));
+    // What is only read under a lease need not stay as it is.
+    if (group.ops.every(({ op }) => op === "get" || op === "check" || op === "floor")) {
+      await readRecords(view, dialect, plan, trip);
+    } else view.add("records", dialect.records(await lockRows(own, plan, "records", trip)));
+    view.add("floors", dialect.floors(await lockRows(own, plan, "floors", trip)));
+    const [clock] = await trip.run([dialect.clock()]);
+    view.setClock(dialect.time(clock as Reply));
+    const outcome = decide(view, group, session);
+    await trip.run(
+      outcome.ok
+        ? [...changesOf(dialect, view, plan), ...teller.statements(view.news)]
+        : leftoversOf(dialect, view, plan),
+    );
+    return outcome;
+  }
+}
+
+/** Statements of one call, one at a time. */
+class Trip {
+  readonly deadline: number;
+  readonly #foreign: Foreign;
+  readonly #progress: Progress;
+
+  constructor(foreign: Foreign, progress: Progress, deadline: number) {
+    this.deadline = deadline;
+    this.#foreign = foreign;
+    this.#progress = progress;
+  }
+
+  async run(statements: readonly Statement[]): Promise<readonly Reply[]> {
+    const replies: Reply[] = [];
+    for (const statement of statements) {
+      // The connection may be in other hands by now.
+      if (this.#progress.over) throw new SqlError("lost", "the call was given up");
+      this.#progress.sent = true;
+      replies.push(await this.#foreign.run(statement));
+    }
+    return replies;
+  }
+
+  /** The same, for what goes on whether it succeeds or not. */
+  async runAnyway(statements: readonly Statement[]): Promise<void> {
+    await this.run(statements).catch(() => undefined); // what failed before is told
+  }
+}
+
+async function readRecords(view: RowView, dialect: Dialect, plan: Plan, trip: Trip): Promise<void> {
+  const keys = keysOf(plan, "records");
+  if (keys.length === 0) return;
+  const values = [...plan.records.values()].some((wanted) => wanted.values);
+  const [reply] = await trip.run([dialect.get(keys, values)]);
+  view.add("records", dialect.records(reply as Reply));
+}
+
+/** Locks rows, with one where there was none; the reply with all of them. */
+async function lockRows(own: OwnDialect, plan: Plan, table: Table, trip: Trip): Promise<Reply> {
+  const keys = keysOf(plan, table);
+  if (keys.length === 0) return { rows: [], changed: 0 };
+  const values = [...plan[table].values()].some((wanted) => wanted.values);
+  const replies = await trip.run([own.insertMissing(table, keys), own.lock(table, keys, values)]);
+  return replies[1] as Reply;
+}
+
+function keysOf(plan: Plan, table: Table): readonly Key[] {
+  return inOrder(plan[table].values()).map(({ key }) => key);
+}
+
+/** Whether it looks at records and at nothing else. */
+function isRead({ guards, ops }: Group): boolean {
+  return !guards?.length && ops.every(({ op }) => op === "get" || op === "check");
+}
+
+/** Locks are only checked here, and what is stamped belongs to caches. */
+function isTaken(op: Group["ops"][number]): boolean {
+  return !("lock" in op) && !("stamped" in op && op.stamped);
+}
+
+function failed(cause: SqlError, backend: string): UnavailableError {
+  const message = `a statement has failed, so the transaction must be rolled back: ${cause.message}`;
+  return new UnavailableError(message, { backend, cause, refused: cause.failure !== "lost" });
+}
