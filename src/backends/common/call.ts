@@ -54,9 +54,9 @@ export class Call<T extends Task> implements Due, TaskCall {
     this.#settle(this.tasks.map((task) => task.outcome as Outcome));
   }
 
-  /** The deadline has come. */
-  expire(): void {
-    for (const task of this.tasks) task.fail(lateError(this.backend));
+  /** The deadline has come. `why` says more than that it is late. */
+  expire(why: Error = lateError(this.backend)): void {
+    for (const task of this.tasks) task.fail(why);
   }
 }
 

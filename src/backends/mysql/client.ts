@@ -1,3 +1,4 @@
+import type { UnavailableError } from "../../base/errors.ts";
 import { KeepAlive } from "../../base/keep-alive.ts";
 import { systemTime, type Time } from "../../base/time.ts";
 import type { Lane as LaneName, Limit, Reply, SqlClient, SqlTransaction, Statement } from "../sql/client.ts";
@@ -53,6 +54,10 @@ class LanesClient implements MySqlClient {
     const calls = pool ? this.#wiring.poolLane(pool) : this.#wiring.lane(maxConnections);
     this.#reads = pool ? calls : this.#wiring.lane(mostReading);
     this.#lanes = { calls, renewals: this.#wiring.lane(mostReading) };
+  }
+
+  get problem(): UnavailableError | undefined {
+    return this.#lanes.calls.problem ?? this.#reads.problem;
   }
 
   async open(limit: Limit): Promise<void> {

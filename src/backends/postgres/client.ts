@@ -1,3 +1,4 @@
+import type { UnavailableError } from "../../base/errors.ts";
 import { KeepAlive } from "../../base/keep-alive.ts";
 import { systemTime, type Time } from "../../base/time.ts";
 import type { Lane as LaneName, Limit, Reply, SqlClient, SqlTransaction, Statement } from "../sql/client.ts";
@@ -56,6 +57,10 @@ class LanesClient implements PostgresClient {
     const calls = pool ? this.#wiring.poolLane(pool) : this.#wiring.lane(maxConnections, 1);
     this.#reads = pool ? calls : this.#wiring.lane(1, readsAtOnce);
     this.#lanes = { calls, renewals: this.#wiring.lane(2, 1) };
+  }
+
+  get problem(): UnavailableError | undefined {
+    return this.#lanes.calls.problem ?? this.#reads.problem;
   }
 
   async open(limit: Limit): Promise<void> {

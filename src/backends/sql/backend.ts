@@ -47,7 +47,7 @@ export class SqlBackend implements Backend {
     this.time = time;
     this.context = { name, time, client, dialect, own, teller };
     this.batches = new Batches(this.context);
-    this.alarm = new Alarm(time, (call) => call.expire());
+    this.alarm = new Alarm(time, (call) => call.expire(client.problem));
     this.keepAlive = new KeepAlive(time);
     this.#prepare = prepare;
     this.opening = new Opening(name, time, async () => this.#open());
@@ -79,7 +79,8 @@ export class SqlBackend implements Backend {
   async #open(): Promise<Opened> {
     const { name, time, context } = this;
     const deadline = time.monotonic() + openMs;
-    const late = (): Error => new UnavailableError("the server could not be reached in time", { backend: name });
+    const late = (): Error =>
+      context.client.problem ?? new UnavailableError("the server could not be reached in time", { backend: name });
     const reach = async (): Promise<Opened> => {
       await context.client.open({ deadline });
       return this.#prepare({ deadline });

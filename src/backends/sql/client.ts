@@ -1,3 +1,5 @@
+import type { UnavailableError } from "../../base/errors.ts";
+
 /**
  * The way to a server that speaks SQL, as the shared code of this folder sees it. Each kind of server has one client
  * on its own driver. All that it rejects with is a {@link SqlError}, or a HoldfastError where no connection is to be
@@ -19,6 +21,8 @@ export interface SqlClient {
    * longer than {@link lockMs}. `lane: "renewals"` has connections that statements of other calls cannot keep busy.
    */
   transaction(limit: Limit, lane: Lane): Promise<SqlTransaction>;
+  /** Why nobody gets a connection for a call, where it is so: it says more than that a call is late. */
+  readonly problem: UnavailableError | undefined;
   /** Ends what the client opened itself; those whose statements are under way are told. Idempotent. */
   close(): Promise<void>;
 }

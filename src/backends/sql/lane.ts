@@ -1,4 +1,5 @@
 import { rejected } from "../../base/async.ts";
+import type { UnavailableError } from "../../base/errors.ts";
 import type { Time, Timer } from "../../base/time.ts";
 import { closedError } from "../common/failures.ts";
 import type { PendingCallers } from "../common/pending.ts";
@@ -22,6 +23,8 @@ export interface Lane<L> {
    * it is closed, and with another HoldfastError where no attempt will ever work.
    */
   take(deadline: number): Lent<L> | Promise<Lent<L>>;
+  /** Why nobody gets a connection; undefined where somebody has one, or it is on its way for the first time. */
+  readonly problem: UnavailableError | undefined;
   /** Lends no more, and ends what it opened itself, also what is lent. Idempotent. */
   close(): void;
 }
@@ -74,6 +77,10 @@ export class OwnLane<L extends Link, A extends Attempt<L>> implements Lane<L> {
     this.#connect();
     this.#serve();
     return lent;
+  }
+
+  get problem(): UnavailableError | undefined {
+    return this.#slots.some(({ link }) => link) ? undefined : this.#waiting.problem;
   }
 
   /** A connection has failed. Ends it. */

@@ -1,5 +1,5 @@
 import { rejected } from "../../base/async.ts";
-import type { HoldfastError } from "../../base/errors.ts";
+import type { HoldfastError, UnavailableError } from "../../base/errors.ts";
 import type { Time, Timer } from "../../base/time.ts";
 import { closedError } from "../common/failures.ts";
 import type { PendingCallers } from "../common/pending.ts";
@@ -68,6 +68,10 @@ export class PoolLane<C extends object, W extends Borrowed> implements Lane<W> {
     const lent = this.#waiting.wait(deadline);
     this.#ask();
     return lent;
+  }
+
+  get problem(): UnavailableError | undefined {
+    return this.#waiting.problem;
   }
 
   close(): void {

@@ -82,7 +82,7 @@ export class SqlSession implements Session {
     const { context, opening } = this.#shared;
     const { name, time } = context;
     if (this.#ended) throw closedError(name);
-    const late = (): Error => lateError(name);
+    const late = (): Error => context.client.problem ?? lateError(name);
     const read = async (): Promise<Page> => {
       await opening.openBefore(deadline);
       return readPage(context, query, { deadline });

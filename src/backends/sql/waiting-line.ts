@@ -67,13 +67,19 @@ export class WaitingLine<T> {
     return waiter;
   }
 
-  #late(): UnavailableError {
-    const { backend, problem, busy } = this.#options;
+  /** What is in the way, as those are told who waited until their deadlines. */
+  get problem(): UnavailableError | undefined {
+    const { backend, problem } = this.#options;
     const cause = problem();
-    if (cause) {
-      const message = `no connection within the time given: ${cause.message}`;
-      return new UnavailableError(message, { backend, cause, refused: isRefusal(cause) });
-    }
+    if (!cause) return undefined;
+    const message = `no connection within the time given: ${cause.message}`;
+    return new UnavailableError(message, { backend, cause, refused: isRefusal(cause) });
+  }
+
+  #late(): UnavailableError {
+    const { problem } = this;
+    if (problem) return problem;
+    const { backend, busy } = this.#options;
     const message = busy() ? "no connection became free within the time given" : "no connection within the time given";
     return new UnavailableError(message, { backend });
   }

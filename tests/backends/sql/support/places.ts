@@ -37,6 +37,7 @@ function mysqlClient(url: string): SqlClient {
     return replies;
   };
   return {
+    problem: undefined,
     open: async () => undefined,
     async read(statement) {
       const connection = await pool.getConnection();
