@@ -1,9 +1,10 @@
 import type { FaultSubject } from "../faults/place.ts";
-import { lacks, startSql, type SqlKind } from "./kinds.ts";
+import { until } from "../servers/until.ts";
+import { lacks, startSql, type SqlKind, type SqlServer } from "./kinds.ts";
 import { mysqlUrl } from "./mysql.ts";
 import { postgresUrl } from "./postgres.ts";
 
-/** A server that speaks SQL, for the tests of faults. */
+/** A server that speaks SQL, for the tests of faults. One that starts again with nothing has the tables, but no row in them. */
 export function sqlFaults(kind: SqlKind): FaultSubject {
   return {
     name: kind,
@@ -16,9 +17,24 @@ export function sqlFaults(kind: SqlKind): FaultSubject {
         port: server.port,
         url: server.url.startsWith("postgres:") ? postgresUrl : mysqlUrl,
         kill: async () => server.kill(),
-        restart: async (options) => server.restart(options),
+        async restart({ keep } = { keep: true }) {
+          await server.restart();
+          if (!keep) await until("its tables are empty", async () => isEmptied(server));
+        },
         stop: async () => server.stop(),
       };
     },
   };
+}
+
+/** As if it had been restored from before everything. */
+async function isEmptied(server: SqlServer): Promise<boolean> {
+  const tables = ["records", "locks", "floors"];
+  try {
+    await server.query("BEGIN", ...tables.map((table) => `DELETE FROM holdfast_${table}`), "COMMIT");
+    return true;
+  } catch (error) {
+    if (/deadlock|lock wait/i.test(String(error))) return false; // the clients work meanwhile
+    throw error;
+  }
 }

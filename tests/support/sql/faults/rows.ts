@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connect, isHoldfastError } from "../../../../src/entries/index.ts";
-import { lacks, startSql, type SqlKind, type SqlServer } from "../kinds.ts";
+import { connect, isHoldfastError, type Holdfast } from "../../../../src/entries/index.ts";
+import { lacks, startSql, type SqlKind } from "../kinds.ts";
 
 /** What must hold while a statement of somebody else keeps a row for long. */
 export function rowFaults(kind: SqlKind): void {
   const skip = lacks(kind);
 
   void test(`somebody keeps a row of ${kind} for long: its neighbours in a batch do not wait`, { skip }, async () => {
-    await withHeldRow(kind, async ({ hf, release }) => {
+    await withHeldRow(kind, async ({ hf, beyond, release }) => {
       const store = hf.state<number>("s");
       await Promise.all(neighbours.map(async (key) => store.save(key, 0)));
       const held = store.update("held", (count) => count + 1);
@@ -18,12 +18,12 @@ export function rowFaults(kind: SqlKind): void {
         // One batch: the calls of a turn of the loop.
         await Promise.all([
           ...neighbours.map(async (key) => store.update(key, (count) => count + 1)),
-          store.load("held"),
+          beyond.state<number>("s").load("held"),
         ]);
         slowest.push(performance.now() - begun);
       }
       await release();
-      assert.equal(await held, 2, "whoever waits for the row gets it");
+      assert.equal((await held)?.value, 2, "whoever waits for the row gets it");
       assert.deepEqual(
         [...(await store.loadMany(neighbours)).values()],
         neighbours.map(() => 5),
@@ -54,15 +54,17 @@ export function rowFaults(kind: SqlKind): void {
 const neighbours = Array.from({ length: 8 }, (_, i) => `n${i}`);
 
 interface Stage {
-  readonly server: SqlServer;
-  readonly hf: Awaited<ReturnType<typeof connect>>;
+  readonly hf: Holdfast;
+  /** Another instance. */
+  readonly beyond: Holdfast;
   release(): Promise<void>;
 }
 
 /** The record `held`, of the value 1, is kept by a transaction of somebody else. */
 async function withHeldRow(kind: SqlKind, work: (stage: Stage) => Promise<void>): Promise<void> {
   const server = await startSql(kind);
-  const hf = await connect(server.url, { service: "rows", timeout: "10s" });
+  const options = { service: "rows", timeout: "10s" } as const;
+  const [hf, beyond] = await Promise.all([connect(server.url, options), connect(server.url, options)]);
   const somebody = await server.session();
   try {
     await hf.state<number>("s").save("held", 1);
@@ -74,10 +76,10 @@ async function withHeldRow(kind: SqlKind, work: (stage: Stage) => Promise<void>)
       });
     await somebody.query("BEGIN");
     await somebody.query("SELECT 1 FROM holdfast_records FOR UPDATE");
-    await work({ server, hf, release: async () => void (await somebody.query("ROLLBACK")) });
+    await work({ hf, beyond, release: async () => void (await somebody.query("ROLLBACK")) });
   } finally {
     await somebody.end();
-    await hf.close();
+    await Promise.all([hf.close(), beyond.close()]);
     await server.stop();
   }
 }
