@@ -10,7 +10,7 @@ import {
   type PostgresConnectionOptions,
   type ResolvedConnectionOptions,
 } from "./connections/options.ts";
-import { Transaction } from "./connections/transaction.ts";
+import { planning, Transaction } from "./connections/transaction.ts";
 import type { Answer, Wire } from "./connections/wire.ts";
 import { Wiring } from "./connections/wiring.ts";
 
@@ -73,8 +73,10 @@ class LanesClient implements PostgresClient {
     try {
       for (let tries = 1; ; tries++) {
         const { link, giveBack } = await this.#reads.take(deadline);
-        const [answer] = (await link.run([statement], deadline)) as [Answer];
+        const isPlanned = link.isPlanned(statement.text);
+        const answers = await link.run(isPlanned ? [statement] : planning(statement), deadline);
         giveBack();
+        const answer = (answers.find(({ ok }) => !ok) ?? answers[isPlanned ? 0 : 1]) as Answer;
         if (answer.ok) return answer.reply;
         const { error } = answer;
         // One that has changed nothing may be sent again.

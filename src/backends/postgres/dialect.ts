@@ -31,9 +31,9 @@ export function postgresDialect(names: TableNames): Dialect {
   const isLive = (row: string): string => `(${row}.expires_at IS NULL OR ${row}.expires_at > ${now})`;
 
   // Text comes as text, but for one with a NUL, which the server's type for text does not take.
-  const isPlain = "r.format = 2 OR r.format = 1 AND position('\\x00'::bytea IN r.value) = 0";
+  const isPlain = "r.format = 2 OR r.format = 1 AND position(decode('00', 'hex') IN r.value) = 0";
   const text = `CASE WHEN ${isPlain} THEN convert_from(r.value, 'UTF8') END`;
-  const bytes = `CASE WHEN NOT (${isPlain}) AND r.format < 3 THEN r.value END`;
+  const bytes = `CASE WHEN NOT (${isPlain}) AND r.format < 3 THEN encode(r.value, 'base64') END`;
   // An application's driver gives rows by the names of their columns.
   const named = "encode(r.space, 'escape') AS space_, encode(r.key, 'escape') AS key_";
   const columnsOf = (values: boolean): string =>
@@ -55,7 +55,7 @@ export function postgresDialect(names: TableNames): Dialect {
     `INSERT INTO ${tables[table]} (space, key, ${columns}) SELECT u.space, u.key, ${values} FROM ${asked} ` +
     `WHERE NOT EXISTS (SELECT FROM ${tables[table]} r WHERE ${same}) ORDER BY u.space, u.key ON CONFLICT DO NOTHING`;
   const inserts: Readonly<Record<Table, string>> = {
-    records: missing("records", "version, format, value", `''::bytea, ${formats.nothing}, ''::bytea`),
+    records: missing("records", "version, format, value", `'', ${formats.nothing}, ''`),
     locks: missing("locks", "body, grant_no, kept_until", "'', 0, 0"),
     floors: missing("floors", "grant_no, n, kept_until", "0, 0, 0"),
   };
@@ -178,16 +178,17 @@ function recordOf(row: readonly unknown[]): RecordRow {
     id: idOf(row),
     isEmpty: format === formats.nothing,
     version: unescaped(version as string),
-    value: valueOf(format as number, text as string | null, bytes as Buffer | null),
+    value: valueOf(format as number, text as string | null, bytes as string | null),
     end: end === null ? Infinity : Number(end),
     stamps: (stamps as string | null) ?? undefined,
     isCurrent: isCurrent as boolean | undefined,
   };
 }
 
-function valueOf(format: number, text: string | null, bytes: Buffer | null): Payload {
+function valueOf(format: number, text: string | null, base64: string | null): Payload {
   if (text !== null) return text;
-  if (bytes === null) return "";
+  if (base64 === null) return "";
+  const bytes = Buffer.from(base64, "base64");
   return format === formats.bytes ? new Uint8Array(bytes) : bytes.toString();
 }
 

@@ -2,6 +2,8 @@ import type { Task } from "../common/call.ts";
 
 /** Most groups of a statement or a transaction. */
 const mostTogether = 512;
+/** Most characters or bytes of values that are written together; one value may have more. */
+const mostValues = 4 * 1024 * 1024;
 
 /**
  * Groups that go one way: a few requests at once, and whoever comes meanwhile goes together with the next one. So the
@@ -49,8 +51,19 @@ export class Flow {
     }
   }
 
+  /** As many as go together. */
+  #first(): Task[] {
+    let [count, size] = [0, 0];
+    for (const task of this.#waiting) {
+      size += sizeOf(task);
+      if (count === mostTogether || (size > mostValues && count > 0)) break;
+      count++;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
   #take(): readonly Task[] {
-    const some = this.#waiting.splice(0, mostTogether).filter(({ outcome }) => !outcome);
+    const some = this.#first().filter(({ outcome }) => !outcome);
     if (!this.#keysOf) return some;
     const taken = new Set<string>();
     const later: Task[] = [];
@@ -66,4 +79,10 @@ export class Flow {
     if (later.length > 0) this.#waiting = [...later, ...this.#waiting];
     return now;
   }
+}
+
+function sizeOf({ group }: Task): number {
+  let size = 0;
+  for (const op of group.ops) if (op.op === "set") size += op.value.length;
+  return size;
 }

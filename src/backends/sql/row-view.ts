@@ -42,6 +42,9 @@ export interface News {
   readonly now: number;
 }
 
+/** Thrown where a group asks for what its rows do not tell: it needs a transaction of its own. Made once. */
+export const needsRead = new Error("needs a read");
+
 /** What groups want written, by `keyId`. */
 export interface Changes {
   readonly sets: ReadonlyMap<string, SetRow>;
@@ -131,15 +134,17 @@ export class RowView implements View<Key, Written, Record> {
     return end;
   }
 
-  current(_: Key, found: Record): Record | undefined {
+  /** Throws {@link needsRead} for stamps that a group of this view has written. */
+  current(key: Key, found: Record): Record | undefined {
     const { isCurrent, stamps } = found;
+    if (stamps !== undefined && this.#sets.has(keyId(key))) throw needsRead;
     if (isCurrent !== undefined) return isCurrent ? found : undefined;
-    const current = stampsOf(stamps).every(({ key, version }) => key && this.#stamps.get(keyId(key)) === version);
+    const current = stampsOf(stamps).every((one) => one.key && this.#stamps.get(keyId(one.key)) === one.version);
     return current ? found : undefined;
   }
 
   show({ key }: Key, { version, value, end, stamps }: Record, as?: Shown): ListedRecord {
-    const own = as?.keyOnly ? "" : value;
+    const own = as?.keyOnly ? "" : typeof value === "string" ? value : new Uint8Array(value);
     const record =
       end === Infinity ? { key, id: version, value: own } : { key, id: version, value: own, expiresAt: end };
     return as?.stamped === "show" && stamps !== undefined ? { ...record, stamps: shownStamps(stamps) } : record;

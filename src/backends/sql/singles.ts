@@ -1,5 +1,4 @@
 import type { Task } from "../common/call.ts";
-import { lateError } from "../common/failures.ts";
 import type { Lane } from "./client.ts";
 import type { Context } from "./context.ts";
 import { failureOf, mayHaveWritten, passes } from "./failures.ts";
@@ -8,8 +7,10 @@ import { transact } from "./transaction.ts";
 
 /** How many groups are tried at once, so that those that wait for a row leave connections to all others. */
 const mostAtOnce = 2;
-/** The longest pause before the next try, in ms: of who lets others go on, and of who asks for something. */
-const longestPause = { urgent: 4, other: 50 };
+/** The longest pause before the next try, in ms; and that of who lets others go on, at first. */
+const longestPause = 50;
+const urgentPause = 4;
+const urgentTries = 8;
 
 interface Single {
   readonly task: Task;
@@ -22,9 +23,13 @@ interface Single {
 /** Groups whose rows others had locked: each is tried by itself, again and again until its deadline. */
 export class Singles {
   readonly #context: Context;
-  /** Those that wait for their turn, not for a pause. */
   #waiting: Single[] = [];
-  readonly #running = new Set<Single>();
+  #running = 0;
+  /**
+   * Rows of those that are tried, or pause because somebody else has a row of theirs. Groups of this process that want
+   * the same row go one after the other, so a row that is locked for long is asked for by one of them at a time.
+   */
+  readonly #taken = new Set<string>();
 
   constructor(context: Context) {
     this.#context = context;
@@ -34,27 +39,23 @@ export class Singles {
     for (const task of tasks) {
       if (task.outcome) continue;
       const { records, locks, floors } = planOf([task.group]);
-      const rows = [...records.keys(), ...locks.keys(), ...floors.keys()];
+      // Records and floors have the same keys.
+      const rows = [...records.keys(), ...locks.keys(), ...[...floors.keys()].map((id) => `floor ${id}`)];
       const urgent = task.group.ops.some(({ op }) => op === "release" || op === "extend" || op === "steal");
-      this.#enter({ task, lane, rows, urgent, tries: 0 });
+      this.#waiting.push({ task, lane, rows, urgent, tries: 0 });
     }
-  }
-
-  #enter(single: Single): void {
-    this.#waiting.push(single);
     this.#next();
   }
 
-  /** Groups of this process that want the same row go one after the other. */
   #next(): void {
-    while (this.#running.size < mostAtOnce) {
-      const taken = new Set([...this.#running].flatMap(({ rows }) => rows));
-      const free = (single: Single): boolean => single.rows.every((row) => !taken.has(row));
+    this.#waiting = this.#waiting.filter(({ task }) => !task.outcome);
+    while (this.#running < mostAtOnce) {
+      const free = ({ rows }: Single): boolean => rows.every((row) => !this.#taken.has(row));
       const next = this.#waiting.find((single) => single.urgent && free(single)) ?? this.#waiting.find(free);
       if (!next) return;
-      this.#waiting = this.#waiting.filter((single) => single !== next && !single.task.outcome);
-      if (next.task.outcome) continue;
-      this.#running.add(next);
+      this.#waiting.splice(this.#waiting.indexOf(next), 1);
+      this.#running++;
+      for (const row of next.rows) this.#taken.add(row);
       void this.#run(next);
     }
   }
@@ -69,17 +70,27 @@ export class Singles {
       if (passes(error)) task.sent = false;
       else task.fail(failureOf(error, name), task.sent && mayHaveWritten(error));
     }
-    this.#running.delete(single);
+    this.#running--;
+    if (task.outcome) this.#leave(single);
+    else time.after(this.#pauseMs(single), () => this.#again(single), { ref: true });
     this.#next();
-    if (task.outcome) return;
-    const pause = this.#pauseMs(single);
-    if (time.monotonic() + pause >= task.deadline) return task.fail(lateError(name), false);
+  }
+
+  #again(single: Single): void {
     single.tries++;
-    time.after(pause, () => this.#enter(single), { ref: true });
+    this.#waiting.push(single);
+    this.#leave(single);
+    this.#next();
+  }
+
+  #leave({ rows }: Single): void {
+    for (const row of rows) this.#taken.delete(row);
   }
 
   /** Random, so that those who met do not meet again. */
   #pauseMs({ urgent, tries }: Single): number {
-    return Math.random() * Math.min(2 ** Math.min(tries, 8), urgent ? longestPause.urgent : longestPause.other);
+    return (
+      Math.random() * Math.min(2 ** Math.min(tries, 8), urgent && tries < urgentTries ? urgentPause : longestPause)
+    );
   }
 }

@@ -6,7 +6,7 @@ import type { Context } from "./context.ts";
 import { failureOf } from "./failures.ts";
 import { planOf } from "./plan.ts";
 import { changesOf, holdsAll, lockRows, type Locking } from "./rows.ts";
-import type { RowView } from "./row-view.ts";
+import { needsRead, type RowView } from "./row-view.ts";
 
 /** With `skip`, groups whose rows somebody else has locked are left, instead of waiting for them. */
 export interface TransactionOptions extends Locking {
@@ -31,12 +31,9 @@ export async function transact(
     const plan = planOf(live.map(({ group }) => group));
     const view = await lockRows(dialect, plan, { skip, renews }, async (statements) => transaction.run(statements));
     const left = holdsAll(view, plan) ? [] : live.filter(({ group }) => !holdsAll(view, planOf([group])));
+    const held = left.length === 0 ? live : live.filter((task) => !left.includes(task));
     // From here to the second trip nothing waits: what is told unsent meanwhile is not decided.
-    const decided = decideAll(
-      view,
-      live.filter((task) => !left.includes(task)),
-      { now: time.monotonic(), name },
-    );
+    const { decided, later } = decideAll(view, held, { now: time.monotonic(), name });
     const { news } = view;
     if (view.hasChanged) {
       const statements = [...changesOf(dialect, view, plan, renews), ...teller.statements(news)];
@@ -45,26 +42,31 @@ export async function transact(
     } else transaction.rollback();
     for (const { task, outcome } of decided) task.settle(outcome);
     teller.done(news);
-    return left;
+    return [...left, ...later];
   } finally {
     transaction.rollback();
   }
 }
 
-/** Decides groups that somebody still waits for, one after the other. */
+/** Decides groups that somebody still waits for, one after the other; `later` are those that need rows of their own. */
 function decideAll(
   view: RowView,
   tasks: readonly Task[],
   { now, name }: { readonly now: number; readonly name: string },
-): readonly { readonly task: Task; readonly outcome: Outcome }[] {
+): {
+  readonly decided: readonly { readonly task: Task; readonly outcome: Outcome }[];
+  readonly later: readonly Task[];
+} {
   const decided: { task: Task; outcome: Outcome }[] = [];
+  const later: Task[] = [];
   for (const task of tasks) {
     if (!task.isWanted(now)) continue;
     try {
       decided.push({ task, outcome: decide(view, task.group, task.session) });
     } catch (error) {
-      task.fail(failureOf(error, name), false);
+      if (error === needsRead) later.push(task);
+      else task.fail(failureOf(error, name), false);
     }
   }
-  return decided;
+  return { decided, later };
 }

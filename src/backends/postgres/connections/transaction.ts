@@ -23,6 +23,19 @@ const rollbackMs = 2_000;
 const commit: Query = { text: "COMMIT" };
 
 /**
+ * Has rows found by their index. A plan is kept for as long as the server has no new statistics, and one that was made
+ * while a table was small would read all of it for every call when it has grown, until then.
+ */
+const byIndex = ["seqscan", "hashjoin", "mergejoin", "material"]
+  .map((way) => `SET LOCAL enable_${way} = off`)
+  .join("; ");
+
+/** A statement that only reads, while the server plans it: see above. */
+export function planning(statement: Statement): readonly Query[] {
+  return [{ text: `BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; ${byIndex}` }, statement, commit];
+}
+
+/**
  * What begins a transaction. The server gives up a statement when its caller has given up by then: seconds in powers of
  * two, so that there are few texts. Nothing of it outlives the transaction, for a pooler may hand the session on.
  */
@@ -31,7 +44,8 @@ function begin(remainingMs: number): Query {
   return {
     text:
       `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${lockMs}; ` +
-      `SET LOCAL statement_timeout = ${seconds * 1_000}; SET LOCAL idle_in_transaction_session_timeout = ${idleMs}`,
+      `SET LOCAL statement_timeout = ${seconds * 1_000}; ` +
+      `SET LOCAL idle_in_transaction_session_timeout = ${idleMs}; ${byIndex}`,
   };
 }
 

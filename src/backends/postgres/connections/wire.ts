@@ -10,6 +10,9 @@ import type { Names } from "./names.ts";
 /** A connection that others use too ends when it has answered nothing for so long and a reply is overdue, in ms. */
 const silenceMs = 1_000;
 
+/** The server plans a prepared statement anew for its first five runs, and keeps the plan that it makes for the sixth. */
+const runsUntilPlanned = 6;
+
 /** How many names a statement is sent by on a connection, until it is prepared by one of them. */
 const mostNames = 4;
 
@@ -66,8 +69,8 @@ export class Wire implements Link {
   readonly client: PgClient;
   readonly #options: WireOptions;
   readonly #runs = new LinkedList<Run>();
-  /** Names of statements that the server has prepared on this connection. */
-  readonly #prepared = new Set<string>();
+  /** Names of statements that the server has prepared on this connection, and how often it has run each. */
+  readonly #prepared = new Map<string, number>();
   /**
    * How many names of a statement failed, by the first of them. Behind another failure the server prepares nothing; but
    * a pooler has noted the name, and cuts a connection that sends it again.
@@ -87,6 +90,14 @@ export class Wire implements Link {
   /** Whether it is of use. */
   get alive(): boolean {
     return this.#gone === undefined;
+  }
+
+  /** Whether the server has settled on a plan for a statement on this connection, or nothing can be done about it. */
+  isPlanned(text: string): boolean {
+    // Statements of others come in between where it takes one at a time.
+    if (this.client.pipeline !== true) return true;
+    const name = this.#options.names.of(text);
+    return name !== undefined && (this.#prepared.get(name) ?? 0) >= runsUntilPlanned;
   }
 
   /** Hears when the connection fails: an error that nobody listens to ends the process. */
@@ -199,7 +210,7 @@ export class Wire implements Link {
       if (this.#gone) return;
       this.#heardAt = this.#options.time.monotonic();
       if (error === null || error === undefined) {
-        if (name !== undefined) this.#prepared.add(name);
+        if (name !== undefined) this.#prepared.set(name, (this.#prepared.get(name) ?? 0) + 1);
         this.#answered(run, i, answerOf(result));
         return;
       }
