@@ -10,7 +10,7 @@ import type { Names } from "./names.ts";
 /** A connection that others use too ends when it has answered nothing for so long and a reply is overdue, in ms. */
 const silenceMs = 1_000;
 
-/** The server plans a prepared statement anew for its first five runs, and keeps the plan that it makes for the sixth. */
+/** The server plans a prepared statement anew for five runs, and keeps the plan that it makes for the sixth. */
 const runsUntilPlanned = 6;
 
 /** How many names a statement is sent by on a connection, until it is prepared by one of them. */
