@@ -9,6 +9,7 @@ import { BACKEND } from "./connections/errors.ts";
 import type { MySqlConnectionOptions } from "./connections/options.ts";
 import { mysqlDialect } from "./dialect.ts";
 import { mysqlTables } from "./migrations.ts";
+import { ownDialect } from "./own-dialect.ts";
 import { parseMySqlUrl } from "./url.ts";
 
 /** What {@link mysqlBackend} takes. */
@@ -34,10 +35,12 @@ class MySqlBackend extends SqlBackend {
     const { schema, prefix, migrate } = resolveTableOptions(options, (name) => params?.get(name), BACKEND);
     const plan = mysqlTables(schema, prefix);
     const time = systemTime;
+    const dialect = mysqlDialect(plan.names, () => client.server);
     super({
       client,
       time,
-      dialect: mysqlDialect(plan.names, () => client.server),
+      dialect,
+      own: ownDialect(plan.names, dialect),
       prepare: async (limit) => ({
         domain: await openTables(client, plan, migrate, { ...limit, time }),
         capabilities: capabilitiesOf(client.server),

@@ -8,6 +8,7 @@ export const capabilities: Capabilities = {
   fence: "durable",
   guard: "atomic",
   reads: "primary",
+  within: true,
   transact: "full",
   durability: "disk",
   clock: "server",

@@ -63,8 +63,17 @@ export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
   const inserting = (): string =>
     `${server().isMariaDb ? "SET STATEMENT innodb_lock_wait_timeout = 0 FOR " : ""}INSERT INTO`;
 
-  const insertMissing = (table: Table, keys: readonly Key[]): MySqlStatement => {
+  const insertMissing = (table: Table, keys: readonly Key[], patient = false): MySqlStatement => {
     const { columns, values } = empties[table];
+    if (patient) {
+      // A row that is there is locked for a write, as is one that comes: nothing is locked between rows, whatever the
+      // isolation level, so that two who insert do not wait for each other.
+      return several(
+        `INSERT INTO ${tables[table]} (\`space\`, \`key\`, ${columns}) VALUES `,
+        keys.map((key) => `${named(key)}, ${values}`),
+        " ON DUPLICATE KEY UPDATE `space` = VALUES(`space`)",
+      );
+    }
     const there = `SELECT 1 FROM ${tables[table]} AS r WHERE r.space = u.s AND r.\`key\` = u.k`;
     return plain(
       `${inserting()} ${tables[table]} (space, \`key\`, ${columns}) SELECT u.s, u.k, ${values} FROM ${listed(keys)} ` +
@@ -73,10 +82,13 @@ export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
     );
   };
 
-  const lock = (table: Table, keys: readonly Key[], { mode, skip, values }: LockHow): MySqlStatement => {
-    const columns = table === "records" ? `${recordColumns(values)}, NULL` : lockColumns[table];
-    const how = mode === "write" ? "FOR UPDATE" : server().isMariaDb ? "LOCK IN SHARE MODE" : "FOR SHARE";
-    return plain(`SELECT ${columns} FROM ${rowsOf(tables[table], keys)} ${how} ${skip ? "SKIP LOCKED" : "NOWAIT"}`);
+  const lock = (table: Table, keys: readonly Key[], { mode, skip, patient, values }: LockHow): MySqlStatement => {
+    const columns = table === "records" ? `${recordColumns(values)}, NULL AS is_current` : lockColumns[table];
+    const share = server().isMariaDb ? "LOCK IN SHARE MODE" : "FOR SHARE";
+    // No lock goes beside another one and keeps off those who change more.
+    const how = { write: "FOR UPDATE", renew: "FOR UPDATE", read: share, hold: share, none: "" }[mode];
+    const others = mode === "none" || patient ? "" : skip ? "SKIP LOCKED" : "NOWAIT";
+    return plain(`SELECT ${columns} FROM ${rowsOf(tables[table], keys)} ${how} ${others}`);
   };
 
   const isCurrent =
@@ -126,7 +138,7 @@ export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
     mostNested: undefined,
     get: (keys, values) =>
       plain(
-        `SELECT ${recordColumns(values)}, ${isCurrent} FROM ${rowsOf(records, keys)} ` +
+        `SELECT ${recordColumns(values)}, (${isCurrent}) AS is_current FROM ${rowsOf(records, keys)} ` +
           `WHERE r.format < ${formats.nothing} AND ${isLive("r")}`,
       ),
     insertMissing,

@@ -1,7 +1,8 @@
-import { SqlError, type Statement } from "../sql/client.ts";
+import type { Statement } from "../sql/client.ts";
 import type { Dialect, LockHow } from "../sql/dialect.ts";
 import type { Entered, OwnDialect } from "../sql/own-dialect.ts";
 import type { TableNames } from "../sql/identifiers.ts";
+import { failureIn } from "../sql/own-failures.ts";
 import { isServerReply, replyError } from "./connections/errors.ts";
 
 /**
@@ -44,31 +45,9 @@ export function ownDialect({ meta }: TableNames, dialect: Dialect): OwnDialect {
       // that would not see more, the transaction fails if a lock has changed since it began.
       return seesCommits ? [lock("hold"), lock("none")] : [lock("read")];
     },
-    insertMissing: (table, keys) => dialect.insertMissing(table, keys),
-    lock: (table, keys, values) => dialect.lock(table, keys, { mode: "write", skip: false, values }),
     partsOf: (statement) => [statement],
     column: (value) => (value instanceof Uint8Array && !Buffer.isBuffer(value) ? Buffer.from(value) : value),
-    failure: failureOf,
+    // Whoever has put what the server said into an error of theirs may have put the values into its message.
+    failure: (error) => failureIn(error, isServerReply, (reply) => replyError(reply, () => "a statement failed")),
   };
-}
-
-/** What the server said is in the error of the driver, which others may have put into one of theirs. */
-function failureOf(error: unknown): SqlError {
-  for (let at = error, depth = 0; at !== undefined && depth < 5; at = causeOf(at), depth++) {
-    // Whoever has put it into theirs may have put the values into its message.
-    if (isServerReply(at)) return replyError(at, () => "a statement failed");
-  }
-  const { name, code } = (error ?? {}) as { readonly name?: unknown; readonly code?: unknown };
-  const what = error instanceof TypeError ? `${error.name}: ${error.message}` : [name, code].filter(isText).join(" ");
-  return new SqlError("lost", `the connection gave no answer${what === "" ? "" : `: ${what}`}`);
-}
-
-function causeOf(error: unknown): unknown {
-  if (typeof error !== "object" || error === null) return undefined;
-  const { cause, driverError, original } = error as Readonly<Record<string, unknown>>;
-  return cause ?? driverError ?? original;
-}
-
-function isText(value: unknown): boolean {
-  return typeof value === "string" && value.length < 100;
 }

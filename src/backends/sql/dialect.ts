@@ -26,8 +26,11 @@ export interface Dialect {
    */
   get(keys: readonly Key[], values: boolean): Statement;
 
-  /** Inserts a row with nothing in it for each key that has none, in the order of the keys. */
-  insertMissing(table: Table, keys: readonly Key[]): Statement;
+  /**
+   * Inserts a row with nothing in it for each key that has none, in the order of the keys. `patient`: see {@link
+   * LockHow}.
+   */
+  insertMissing(table: Table, keys: readonly Key[], patient?: boolean): Statement;
   /**
    * Locks the rows of keys, in the order of the keys, and reads them: {@link RecordRow}, {@link LockRow} or {@link
    * FloorRow}, also of records that have expired and of rows with nothing in them.
@@ -74,6 +77,8 @@ export interface LockHow {
   readonly mode: "write" | "renew" | "read" | "hold" | "none";
   /** Leaves out rows that somebody else has locked, instead of waiting for them. */
   readonly skip: boolean;
+  /** Waits for rows that somebody else has locked as long as the session says, where it would wait less by itself. */
+  readonly patient?: boolean | undefined;
   /** Of records: whether their values are read. */
   readonly values: boolean;
 }

@@ -1,6 +1,5 @@
 import type { Key } from "../../base/keys.ts";
 import type { Reply, SqlError, Statement } from "./client.ts";
-import type { Table } from "./dialect.ts";
 
 /** What a dialect says in a transaction of the application: on its connection, under its settings. */
 export interface OwnDialect {
@@ -24,11 +23,6 @@ export interface OwnDialect {
    * ends.
    */
   hold(keys: readonly Key[], entered: Entered): readonly Statement[];
-  /** As that of the dialect, and waits for rows. */
-  insertMissing(table: Table, keys: readonly Key[]): Statement;
-  /** Locks rows for a write, and waits for them. */
-  lock(table: Table, keys: readonly Key[], values: boolean): Statement;
-
   /** A statement as the server is asked it, one at a time. */
   partsOf(statement: Statement): readonly Statement[];
   /** A column as the dialect expects it, of whatever the application's driver makes of it. */

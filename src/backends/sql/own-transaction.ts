@@ -80,7 +80,10 @@ export class SqlOwnTransaction implements OwnTransaction {
       if (progress.over || !call.claim()) return givenUp(name);
       return await this.#execute(group, domain, new Trip(this.#options.foreign, progress, call.deadline));
     } catch (error) {
-      return notSent(error instanceof SqlError ? failed(error, name) : (error as Error));
+      if (!(error instanceof SqlError)) return notSent(error as Error);
+      // The server may have rolled back all of the transaction: it is looked for again.
+      if (!this.#options.own.failsAll) this.#known = undefined;
+      return notSent(failed(error, name));
     }
   }
 
@@ -146,8 +149,8 @@ export class SqlOwnTransaction implements OwnTransaction {
     // What is only read under a lease need not stay as it is.
     if (group.ops.every(({ op }) => op === "get" || op === "check" || op === "floor")) {
       await readRecords(view, dialect, plan, trip);
-    } else view.add("records", dialect.records(await lockRows(own, plan, "records", trip)));
-    view.add("floors", dialect.floors(await lockRows(own, plan, "floors", trip)));
+    } else view.add("records", dialect.records(await lockRows(dialect, plan, "records", trip)));
+    view.add("floors", dialect.floors(await lockRows(dialect, plan, "floors", trip)));
     const [clock] = await trip.run([dialect.clock()]);
     view.setClock(dialect.time(clock as Reply));
     const outcome = decide(view, group, session);
@@ -198,11 +201,14 @@ async function readRecords(view: RowView, dialect: Dialect, plan: Plan, trip: Tr
 }
 
 /** Locks rows, with one where there was none; the reply with all of them. */
-async function lockRows(own: OwnDialect, plan: Plan, table: Table, trip: Trip): Promise<Reply> {
+async function lockRows(dialect: Dialect, plan: Plan, table: Table, trip: Trip): Promise<Reply> {
   const keys = keysOf(plan, table);
   if (keys.length === 0) return { rows: [], changed: 0 };
   const values = [...plan[table].values()].some((wanted) => wanted.values);
-  const replies = await trip.run([own.insertMissing(table, keys), own.lock(table, keys, values)]);
+  const replies = await trip.run([
+    dialect.insertMissing(table, keys, true),
+    dialect.lock(table, keys, { mode: "write", skip: false, patient: true, values }),
+  ]);
   return replies[1] as Reply;
 }
 

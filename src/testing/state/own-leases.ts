@@ -107,22 +107,6 @@ export const ownLeaseCases: readonly Case[] = [
     },
   },
   {
-    title: "a lease is renewed while a transaction has checked it",
-    proves: "own transactions: leases",
-    when: takesPart,
-    async run(context) {
-      const at = await stand(context);
-      const lease = await new Lock(at.instance, "own").acquire("k", { ttl: 4 * context.unit });
-      const own = await begin(at);
-      await lease.checkWithin(own.own);
-      await context.place.elapse(6 * context.unit);
-      await lease.checkWithin(own.own);
-      await own.run("COMMIT");
-      await own.close();
-      assert.equal(await lease.release(), "released");
-    },
-  },
-  {
     title: "a lease of another server guards by floors",
     proves: "own transactions: leases",
     when: takesPart,

@@ -1,6 +1,7 @@
 import type { Reach } from "../../../scripts/lib/backends.ts";
 import { mysqlBackend } from "../../../src/backends/mysql/index.ts";
 import type { TestSubject } from "../../support/conform.ts";
+import { mysqlApplication } from "../../support/sql/application.ts";
 import { placeOnTables } from "../../support/sql/place.ts";
 import { sharedServer } from "../../support/sql/shared.ts";
 import type { MysqlKind } from "./servers.ts";
@@ -16,7 +17,12 @@ export function subjects({ backend, server }: Reach): readonly TestSubject[] {
       async place() {
         const running = await sharedServer(server as MysqlKind);
         const { url } = running;
-        return placeOnTables(running, "holdfast", (prefix) => mysqlBackend({ url, prefix, connectTimeout }));
+        return placeOnTables(
+          running,
+          "holdfast",
+          (prefix) => mysqlBackend({ url, prefix, connectTimeout }),
+          async (prefix) => mysqlApplication(url, prefix),
+        );
       },
     },
   ];

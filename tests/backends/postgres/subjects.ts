@@ -1,6 +1,7 @@
 import type { Reach } from "../../../scripts/lib/backends.ts";
 import { postgresBackend } from "../../../src/backends/postgres/index.ts";
 import type { TestSubject } from "../../support/conform.ts";
+import { postgresApplication } from "../../support/sql/application.ts";
 import { placeOnTables } from "../../support/sql/place.ts";
 import { sharedBouncer, sharedServer } from "../../support/sql/shared.ts";
 import type { PgBouncerKind, PostgresKind } from "./servers.ts";
@@ -19,7 +20,12 @@ export function subjects({ backend, server }: Reach): readonly TestSubject[] {
           ? await sharedBouncer(kind as PgBouncerKind)
           : await sharedServer(kind as PostgresKind);
         const { url } = running;
-        return placeOnTables(running, "public", (prefix) => postgresBackend({ url, prefix, connectTimeout }));
+        return placeOnTables(
+          running,
+          "public",
+          (prefix) => postgresBackend({ url, prefix, connectTimeout }),
+          async (prefix) => postgresApplication(url, prefix),
+        );
       },
     },
   ];

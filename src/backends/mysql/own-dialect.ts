@@ -1,0 +1,58 @@
+import type { SqlError, Statement } from "../sql/client.ts";
+import type { Dialect } from "../sql/dialect.ts";
+import type { TableNames } from "../sql/identifiers.ts";
+import type { Entered, OwnDialect } from "../sql/own-dialect.ts";
+import { failureIn } from "../sql/own-failures.ts";
+import { isServerReply, replyError } from "./connections/errors.ts";
+import { integer, partsOf } from "./statement.ts";
+
+/** There is no such savepoint. */
+const noSavepoint = 1305;
+
+/**
+ * What the dialect says in a transaction of the application. Its isolation level is the application's, and so is its
+ * `innodb_lock_wait_timeout`, which is lowered for as long as a call takes. Locking reads see what is committed at
+ * every level.
+ */
+export function ownDialect({ meta }: TableNames, dialect: Dialect): OwnDialect {
+  const look = [
+    // Without a transaction a savepoint is forgotten at once.
+    "SAVEPOINT holdfast_look",
+    "RELEASE SAVEPOINT holdfast_look",
+    `SELECT \`value\` AS domain FROM ${meta} WHERE \`name\` = 'domain'`,
+  ].map(plain);
+  const leave = [plain("SET innodb_lock_wait_timeout = CAST(COALESCE(@holdfast_wait, 50) AS UNSIGNED)")];
+  return {
+    failsAll: false,
+    roundsUpMs: 1_000,
+    enter(waitMs, known) {
+      const seconds = integer(Math.max(1, Math.ceil(waitMs / 1_000)));
+      const bound = plain(
+        "SET @holdfast_wait = @@innodb_lock_wait_timeout, " +
+          `innodb_lock_wait_timeout = CAST(LEAST(@@innodb_lock_wait_timeout, ${seconds}) AS UNSIGNED)`,
+      );
+      return known ? [bound] : [...look, bound];
+    },
+    entered(replies, known): Entered {
+      const [told] = replies[2]?.rows[0] ?? [];
+      const domain = known ? known.domain : (told as Buffer | null | undefined)?.toString();
+      return { open: true, transaction: undefined, domain, seesCommits: true, leave };
+    },
+    isOutside: ({ cause }: SqlError) => (cause as { readonly errno?: unknown } | undefined)?.errno === noSavepoint,
+    hold: (keys) => [dialect.lock("locks", keys, { mode: "hold", skip: false, patient: true, values: false })],
+    partsOf: (statement) => partsOf(statement).map(plain),
+    column: bytesOf,
+    failure: (error) => failureIn(error, isServerReply, (reply) => replyError(reply)),
+  };
+}
+
+function plain(text: string): Statement {
+  return { text, values: [] };
+}
+
+/** As our own connections give columns: bytes, and numbers as digits. */
+function bytesOf(value: unknown): Buffer | null {
+  if (value === null || value === undefined) return null;
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  return Buffer.from(typeof value === "boolean" ? String(Number(value)) : String(value as string | number | bigint));
+}
