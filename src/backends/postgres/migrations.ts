@@ -68,11 +68,13 @@ END $$`,
   PRIMARY KEY (space, key)
 ) WITH (fillfactor = 70)`,
           index("floors", "kept_until"),
+          // Who is told of changes in a space, and on which channel: all who watch it share that.
           `CREATE TABLE IF NOT EXISTS ${watchers} (
-  channel text COLLATE "C" NOT NULL,
   space bytea NOT NULL,
+  watcher text COLLATE "C" NOT NULL,
+  channel text COLLATE "C" NOT NULL,
   until bigint NOT NULL,
-  PRIMARY KEY (space, channel)
+  PRIMARY KEY (space, watcher)
 ) WITH (fillfactor = 70)`,
         ],
       },

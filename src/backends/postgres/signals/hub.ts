@@ -1,0 +1,169 @@
+import { drawId } from "../../../base/ids.ts";
+import {
+  IndeterminateError,
+  isHoldfastError,
+  UnavailableError,
+  UnsupportedError,
+  type HoldfastError,
+} from "../../../base/errors.ts";
+import type { Time } from "../../../base/time.ts";
+import type { Subscription } from "../../../port/index.ts";
+import { SharedSubscriptions } from "../../common/shared-subscriptions.ts";
+import { SignalHub, signalTimeout, type Carrier, type Member } from "../../common/signal-hub.ts";
+import { SqlError, type SqlClient } from "../../sql/client.ts";
+import type { TableNames } from "../../sql/identifiers.ts";
+import { Channels, nameOf, topicName, watchedBy } from "./channels.ts";
+import { Listener, type ListenConnector } from "./listener.ts";
+import { MessageReader, messageParts, readChanges, readGrant } from "./payloads.ts";
+import { notice, watchTexts } from "./telling.ts";
+import { Watchers } from "./watchers.ts";
+
+const backend = "postgres";
+
+/** What the signals of a backend stand on. */
+export interface PostgresSignalsOptions {
+  readonly time: Time;
+  /** For all but what is listened to. */
+  readonly client: SqlClient;
+  readonly connector: ListenConnector;
+  readonly names: TableNames;
+  /** Opens the backend, as often as it takes, until the deadline; its channels. Rejects with a HoldfastError. */
+  channels(deadline: number): Promise<Channels>;
+}
+
+/** The signals of all sessions of a backend. */
+export function postgresHub(options: PostgresSignalsOptions): SignalHub {
+  return new SignalHub(backend, options.time, (hub) => new PostgresSignals(hub, options));
+}
+
+/**
+ * Carries signals over one connection that listens: to a channel for each session that waits for locks, one for each
+ * topic, and one for each space that is watched, whose watchers are registered so that writes tell of it.
+ */
+class PostgresSignals implements Carrier {
+  readonly #hub: SignalHub;
+  readonly #options: PostgresSignalsOptions;
+  readonly #names: SharedSubscriptions<Member>;
+  /** What is listened to, by channel. */
+  readonly #heard = new Map<string, { readonly name: string; readonly messages: MessageReader }>();
+  readonly #watchers: Watchers;
+  #channels: Channels | undefined;
+  #listener: Listener | undefined;
+
+  constructor(hub: SignalHub, options: PostgresSignalsOptions) {
+    this.#hub = hub;
+    this.#options = options;
+    const { time, client, names } = options;
+    this.#names = new SharedSubscriptions({
+      subscribe: async (name, deadline) => this.#listen(name, deadline),
+      unsubscribe: (name) => this.#unlisten(name),
+    });
+    this.#watchers = new Watchers({
+      ...{ time, client },
+      texts: watchTexts(names),
+      watcher: drawId(),
+      gap: (space) => hub.tell(this.#names.membersOf(nameOf("", { changes: space, prefix: "" })), { type: "gap" }),
+    });
+  }
+
+  nameOf(session: string, to: Subscription): string {
+    return nameOf(session, to);
+  }
+
+  async join(name: string, member: Member, deadline: number): Promise<void> {
+    this.#channels ??= await this.#options.channels(deadline);
+    if (member.live) await this.#names.join(name, member, deadline);
+  }
+
+  leave(name: string, member: Member): void {
+    this.#names.leave(name, member);
+  }
+
+  subscribeError(error: unknown): HoldfastError {
+    return failureOf(error, "the subscription failed");
+  }
+
+  async publish(topic: string, body: string, deadline: number): Promise<void> {
+    const channels = (this.#channels ??= await this.#options.channels(deadline));
+    await this.#notify(channels.of(topicName(topic)), messageParts(drawId(), body), deadline);
+  }
+
+  async close(): Promise<void> {
+    this.#listener?.close();
+    await this.#watchers.close();
+  }
+
+  async #listen(name: string, deadline: number): Promise<void> {
+    const channels = this.#channels as Channels;
+    const channel = channels.of(name);
+    this.#heard.set(channel, { name, messages: new MessageReader() });
+    await this.#connect(channels).listen(channel, deadline);
+    const space = watchedBy(name);
+    if (space) await this.#watchers.add(space, channel);
+  }
+
+  #unlisten(name: string): void {
+    const channel = (this.#channels as Channels).of(name);
+    this.#heard.delete(channel);
+    this.#listener?.unlisten(channel);
+    const space = watchedBy(name);
+    if (space) this.#watchers.remove(space);
+  }
+
+  #connect(channels: Channels): Listener {
+    const { time, connector } = this.#options;
+    return (this.#listener ??= new Listener({
+      ...{ time, connector },
+      probeChannel: channels.of(`p${drawId()}`),
+      notify: async (channel, payload, deadline) => this.#notify(channel, [payload], deadline),
+      heard: (channel, payload) => this.#hear(channel, payload),
+      gap: () => this.#gap(),
+    }));
+  }
+
+  #hear(channel: string, payload: string): void {
+    const heard = this.#heard.get(channel);
+    if (!heard) return;
+    const members = [...this.#names.membersOf(heard.name)];
+    const [first] = members;
+    if (!first) return;
+    if ("topic" in first.to) {
+      for (const signal of heard.messages.take(payload)) this.#hub.tell(members, signal);
+    } else if ("changes" in first.to) {
+      const space = first.to.changes;
+      for (const key of readChanges(payload)) {
+        const wanted = members.filter(({ to }) => "changes" in to && key.startsWith(to.prefix));
+        this.#hub.tell(wanted, { type: "changed", key: { space, key } });
+      }
+    } else {
+      const grant = readGrant(payload);
+      if (grant) this.#hub.tell(members, { type: "granted", ...grant });
+    }
+  }
+
+  #gap(): void {
+    for (const [channel, { name }] of this.#heard) this.#heard.set(channel, { name, messages: new MessageReader() });
+    this.#hub.tell(this.#names.everybody(), { type: "gap" });
+  }
+
+  async #notify(channel: string, payloads: readonly string[], deadline: number): Promise<void> {
+    const channels = payloads.map(() => channel);
+    try {
+      await this.#options.client.write({ text: notice, values: [channels, payloads] }, { deadline });
+    } catch (error) {
+      throw failureOf(error, "the message could not be sent");
+    }
+  }
+}
+
+/** What a failure means to one who subscribes or publishes. */
+function failureOf(error: unknown, what: string): HoldfastError {
+  if (isHoldfastError(error)) return error;
+  const message = error instanceof Error ? `${what}: ${error.message}` : what;
+  const context = { backend, cause: error };
+  if (error instanceof SqlError && error.mayHaveWritten) {
+    return new IndeterminateError("the message was sent, and no reply came: it may have been told", context);
+  }
+  if (error instanceof SqlError && error.failure === "refused") return new UnsupportedError(message, context);
+  return new UnavailableError(message, context);
+}

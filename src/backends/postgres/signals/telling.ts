@@ -1,0 +1,68 @@
+import type { TableNames } from "../../sql/identifiers.ts";
+
+/** How long a registration lasts unless it is renewed, in ms: so long changes are told that a dead process watched. */
+export const watchMs = 60_000;
+
+/** Keys in one payload, in characters as they are encoded; one key more may be added, so it stays under 8,000. */
+const keysInPayload = 6_000;
+
+/** Milliseconds since 1970 by the server's clock, as an expression. */
+const now = "(EXTRACT(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint";
+
+/** Notifies channels ($1) of payloads ($2). */
+export const notice =
+  "SELECT count(pg_catalog.pg_notify(n.channel, n.payload)) FROM unnest($1::text[], $2::text[]) AS n(channel, payload)";
+
+/**
+ * A statement that writes records, so that it tells who watches them. `writing` must end in a place for RETURNING. The
+ * notification is in the same statement, so it is told exactly if the write takes effect. Where nobody watches a space
+ * of what was written there is none: one would take a lock of the whole cluster at commit.
+ */
+export function telling({ watchers }: TableNames, writing: string): string {
+  return (
+    `WITH written AS (${writing} RETURNING space, key), ` +
+    `watched AS MATERIALIZED (SELECT DISTINCT space, channel FROM ${watchers} WHERE until > ${now}), ` +
+    "told AS (SELECT channel, encode(key, 'base64') AS key FROM watched JOIN written USING (space)), " +
+    "parted AS (SELECT channel, key, " +
+    `sum(length(key) + 1) OVER (PARTITION BY channel ORDER BY key) / ${keysInPayload} AS part FROM told) ` +
+    "SELECT count(pg_catalog.pg_notify(channel, keys)) FROM " +
+    "(SELECT channel, string_agg(key, ',') AS keys FROM parted GROUP BY channel, part) AS payloads"
+  );
+}
+
+/** What those who watch ask the server for. */
+export interface WatchTexts {
+  /**
+   * Registers the watcher $1 for spaces ($2) with their channels ($3); gives each space, and whether it was registered
+   * all the time since it was first.
+   */
+  readonly register: string;
+  /** Ends the registration of the watcher $1 for spaces ($2). */
+  readonly leave: string;
+  /**
+   * The transactions that may change records and may not see a registration that is committed by now. A statement
+   * locks its tables before it takes its snapshot, and its transaction has them locked until it is over: so all that
+   * hold such a lock now. (Their ids are not enough, for a transaction gets one after its first snapshot.)
+   */
+  readonly writers: string;
+}
+
+export function watchTexts({ watchers, records }: TableNames): WatchTexts {
+  return {
+    register:
+      `WITH clock AS MATERIALIZED (SELECT ${now} AS ms), ` +
+      `old AS MATERIALIZED (SELECT space, until FROM ${watchers} WHERE watcher = $1 AND space = ANY ($2::bytea[])) ` +
+      `INSERT INTO ${watchers} AS w (space, watcher, channel, until) ` +
+      `SELECT n.space, $1, n.channel, clock.ms + ${watchMs} ` +
+      "FROM clock, unnest($2::bytea[], $3::text[]) AS n(space, channel) ORDER BY n.space " +
+      "ON CONFLICT (space, watcher) DO UPDATE SET until = excluded.until, channel = excluded.channel " +
+      "RETURNING w.space, (SELECT old.until > clock.ms FROM old, clock WHERE old.space = w.space)",
+    leave: `DELETE FROM ${watchers} WHERE watcher = $1 AND space = ANY ($2::bytea[])`,
+    writers:
+      "SELECT virtualtransaction FROM pg_catalog.pg_locks WHERE locktype = 'relation' AND granted " +
+      `AND relation = '${records.replaceAll("'", "''")}'::pg_catalog.regclass ` +
+      "AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) " +
+      "AND mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') " +
+      "AND pid IS DISTINCT FROM pg_catalog.pg_backend_pid()",
+  };
+}
