@@ -7,13 +7,16 @@ import {
   type FloorRow,
   type LockHow,
   type LockRow,
+  type Noted,
   type Range,
   type RecordRow,
   type SetRow,
+  type Swept,
   type Table,
 } from "../sql/dialect.ts";
 import type { TableNames } from "../sql/identifiers.ts";
 import { bigintArray, bytesArray, smallintArray, textArray } from "./arrays.ts";
+import { telling } from "./signals/telling.ts";
 
 /** How the server locks a row; those that `renew` one and those that `hold` it are not in each other's way. */
 const strengths = { write: "UPDATE", renew: "NO KEY UPDATE", read: "SHARE", hold: "KEY SHARE" } as const;
@@ -23,7 +26,7 @@ const behindAll = Buffer.from([0xff]);
 
 /** Postgres, from version 12. Its tables are those of `migrations.ts`. */
 export function postgresDialect(names: TableNames): Dialect {
-  const { records, locks, floors, meta } = names;
+  const { records, locks, floors, meta, watchers } = names;
   const tables: Readonly<Record<Table, string>> = { records, locks, floors };
   // A moment in microseconds, of the call and not of the statement or transaction, as an integer: no time zone matters.
   const micros = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
@@ -43,6 +46,7 @@ export function postgresDialect(names: TableNames): Dialect {
     "(r.stamps IS NULL OR NOT EXISTS (SELECT FROM json_array_elements(convert_from(r.stamps, 'UTF8')::json) s " +
     `WHERE NOT EXISTS (SELECT FROM ${records} t WHERE t.space = decode(s->>0, 'hex') ` +
     `AND t.key = decode(s->>1, 'hex') AND t.version = decode(s->>2, 'hex') AND ${isLive("t")})))`;
+  const told = (table: Table, writing: string): string => (table === "records" ? telling(names, writing) : writing);
   const asked = "unnest($1::bytea[], $2::bytea[]) u(space, key)";
   const same = "r.space = u.space AND r.key = u.key";
 
@@ -65,14 +69,16 @@ export function postgresDialect(names: TableNames): Dialect {
     `FROM ${asked} JOIN ${tables[table]} r ON ${same} ORDER BY r.space, r.key ` +
     (mode === "none" ? "" : `FOR ${strengths[mode]} OF r${skip ? " SKIP LOCKED" : ""}`);
 
-  const set =
+  const set = telling(
+    names,
     `INSERT INTO ${records} AS r (space, key, version, format, value, expires_at, stamps) ` +
-    "SELECT u.space, u.key, u.version, u.format, u.value, " +
-    `CASE WHEN u.ttl IS NULL THEN u.ends ELSE ceil(${now} + u.ttl)::bigint END, u.stamps ` +
-    "FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::smallint[], $5::bytea[], $6::bigint[], $7::bigint[], " +
-    "$8::bytea[]) u(space, key, version, format, value, ends, ttl, stamps) ORDER BY u.space, u.key " +
-    "ON CONFLICT (space, key) DO UPDATE SET version = excluded.version, format = excluded.format, " +
-    "value = excluded.value, expires_at = excluded.expires_at, stamps = excluded.stamps";
+      "SELECT u.space, u.key, u.version, u.format, u.value, " +
+      `CASE WHEN u.ttl IS NULL THEN u.ends ELSE ceil(${now} + u.ttl)::bigint END, u.stamps ` +
+      "FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::smallint[], $5::bytea[], $6::bigint[], $7::bigint[], " +
+      "$8::bytea[]) u(space, key, version, format, value, ends, ttl, stamps) ORDER BY u.space, u.key " +
+      "ON CONFLICT (space, key) DO UPDATE SET version = excluded.version, format = excluded.format, " +
+      "value = excluded.value, expires_at = excluded.expires_at, stamps = excluded.stamps",
+  );
   const touch =
     `UPDATE ${records} r SET expires_at = u.ends ` +
     `FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) u(space, key, ends) WHERE ${same}`;
@@ -82,7 +88,7 @@ export function postgresDialect(names: TableNames): Dialect {
   const setFloors =
     `UPDATE ${floors} r SET grant_no = u.grant_no, n = u.n, kept_until = u.kept FROM unnest($1::bytea[], ` +
     `$2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[]) u(space, key, grant_no, n, kept) WHERE ${same}`;
-  const removes = (table: Table): string => `DELETE FROM ${tables[table]} r USING ${asked} WHERE ${same}`;
+  const removes = (table: Table): string => told(table, `DELETE FROM ${tables[table]} r USING ${asked} WHERE ${same}`);
   const clock = `SELECT ${micros} AS micros, (SELECT value FROM ${meta} WHERE name = 'forgotten') AS forgotten`;
 
   const inRange = "r.space = $1 AND r.key >= $2 AND r.key < $3";
@@ -91,21 +97,24 @@ export function postgresDialect(names: TableNames): Dialect {
   const pages = { with: pageText(true), without: pageText(false) };
   const pageLocks = `SELECT ${named}, r.body FROM ${locks} r WHERE ${inRange} ORDER BY r.key LIMIT $4`;
 
-  const over = (table: Table): string => {
-    const end = table === "records" ? "expires_at" : "kept_until";
-    return (
-      `DELETE FROM ${tables[table]} r USING (SELECT space, key FROM ${tables[table]} WHERE ${end} <= ${now} ` +
-      `LIMIT $1 FOR UPDATE SKIP LOCKED) u WHERE ${same}`
-    );
-  };
-  const sweeps: Readonly<Record<Table, string>> = {
-    records: over("records"),
-    floors: over("floors"),
+  // An index serves a comparison with a moment that is asked for once, and of its own type.
+  const over = (table: string, end: string, returning: string): string =>
+    `DELETE FROM ${table} r WHERE r.ctid = ANY (ARRAY(SELECT ctid FROM ${table} ` +
+    `WHERE ${end} <= (SELECT floor(${now})::bigint) ORDER BY ${end} LIMIT $1 FOR UPDATE SKIP LOCKED)) ${returning}`;
+  const gone = (text: string): string => `WITH gone AS (${text}) SELECT count(*) FROM gone`;
+  const sweeps: Readonly<Record<Swept, string>> = {
+    records: telling(names, over(records, "expires_at", "")),
+    floors: gone(over(floors, "kept_until", "RETURNING 1")),
+    watchers: gone(over(watchers, "until", "RETURNING 1")),
     locks:
-      `WITH gone AS (${over("locks")} RETURNING r.grant_no) ` +
+      `WITH gone AS (${over(locks, "kept_until", "RETURNING r.grant_no")}), forgotten AS (` +
       `INSERT INTO ${meta} AS m (name, value) SELECT 'forgotten', max(grant_no)::text FROM gone HAVING count(*) > 0 ` +
-      "ON CONFLICT (name) DO UPDATE SET value = greatest(m.value::bigint, excluded.value::bigint)::text",
+      "ON CONFLICT (name) DO UPDATE SET value = greatest(m.value::bigint, excluded.value::bigint)::text) " +
+      "SELECT count(*) FROM gone",
   };
+  const noteText = `SELECT ${micros}, (SELECT value FROM ${meta} WHERE name = $1)`;
+  const addNote = `INSERT INTO ${meta} (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`;
+  const changeNote = `UPDATE ${meta} SET value = $2 WHERE name = $1 AND value = $3`;
 
   return {
     name: "postgres",
@@ -145,6 +154,14 @@ export function postgresDialect(names: TableNames): Dialect {
     page: (range, values) => ({ text: values ? pages.with : pages.without, values: rangeOf(range) }),
     pageLocks: (range) => ({ text: pageLocks, values: rangeOf(range) }),
     sweep: (table, most) => ({ text: sweeps[table], values: [most] }),
+    swept: ["records", "floors", "locks", "watchers"],
+    note: (name) => ({ text: noteText, values: [name] }),
+    swapNote: (name, before, value) =>
+      before === undefined
+        ? { text: addNote, values: [name, value] }
+        : { text: changeNote, values: [name, value, before] },
+    removed: ({ rows }) => Number(rows[0]?.[0]),
+    noted: ({ rows: [row] }): Noted => ({ micros: Number(row?.[0]), value: (row?.[1] as string | null) ?? undefined }),
     records: ({ rows }) => rows.map(recordOf),
     locks: ({ rows }) => rows.map((row): LockRow => ({ id: idOf(row), body: row[2] as string })),
     floors: ({ rows }) => rows.map(floorOf),

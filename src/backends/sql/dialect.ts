@@ -47,7 +47,7 @@ export interface Dialect {
   setLocks(rows: readonly SavedLock[]): Statement;
   /** Writes floors whose rows are there. */
   setFloors(rows: readonly SavedFloor[]): Statement;
-  /** Removes rows; its reply counts them. */
+  /** Removes rows. */
   remove(table: Table, keys: readonly Key[]): Statement;
 
   /** Records of a range that have not expired, in the order of their keys: {@link RecordRow}. */
@@ -56,18 +56,31 @@ export interface Dialect {
   pageLocks(range: Range): Statement;
 
   /**
-   * Removes at most `most` rows of a table whose time has come, and skips those that are locked; its reply counts them.
+   * Removes at most `most` rows of a table whose time has come, and skips those that are locked: {@link removed}.
    * Before locks are removed, the grant below which none may be is raised above theirs, in the same statement.
    */
-  sweep(table: Table, most: number): Statement;
+  sweep(table: Swept, most: number): Statement;
+  /** What is swept: {@link sweep}. */
+  readonly swept: readonly Swept[];
+
+  /** Reads a row of meta, and the clock: {@link Noted}. */
+  note(name: string): Statement;
+  /** Writes a row of meta if it is as it was read, undefined for none; its reply counts it. */
+  swapNote(name: string, before: string | undefined, value: string): Statement;
 
   records(reply: Reply): readonly RecordRow[];
+  /** How many rows were removed. */
+  removed(reply: Reply): number;
   locks(reply: Reply): readonly LockRow[];
   floors(reply: Reply): readonly FloorRow[];
   time(reply: Reply): Clock;
+  noted(reply: Reply): Noted;
 }
 
 export type Table = "records" | "locks" | "floors";
+
+/** Tables whose rows are over at a time that they say. */
+export type Swept = Table | "watchers";
 
 export interface LockHow {
   /**
@@ -131,6 +144,14 @@ export interface Clock {
   readonly micros: number;
   /** No grant of a lock that was forgotten is above. */
   readonly forgotten: number;
+}
+
+/** A row of meta. */
+export interface Noted {
+  /** Undefined where there is no such row. */
+  readonly value: string | undefined;
+  /** The clock, in microseconds since 1970. */
+  readonly micros: number;
 }
 
 /** A record to be written. */

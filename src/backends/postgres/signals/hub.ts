@@ -9,11 +9,12 @@ import {
 import type { Time } from "../../../base/time.ts";
 import type { Subscription } from "../../../port/index.ts";
 import { SharedSubscriptions } from "../../common/shared-subscriptions.ts";
-import { SignalHub, signalTimeout, type Carrier, type Member } from "../../common/signal-hub.ts";
+import { SignalHub, type Carrier, type Member } from "../../common/signal-hub.ts";
 import { SqlError, type SqlClient } from "../../sql/client.ts";
 import type { TableNames } from "../../sql/identifiers.ts";
+import { textArray } from "../arrays.ts";
 import { Channels, nameOf, topicName, watchedBy } from "./channels.ts";
-import { Listener, type ListenConnector } from "./listener.ts";
+import { Ear, type Listener, type Listening } from "./ear.ts";
 import { MessageReader, messageParts, readChanges, readGrant } from "./payloads.ts";
 import { notice, watchTexts } from "./telling.ts";
 import { Watchers } from "./watchers.ts";
@@ -25,8 +26,9 @@ export interface PostgresSignalsOptions {
   readonly time: Time;
   /** For all but what is listened to. */
   readonly client: SqlClient;
-  readonly connector: ListenConnector;
   readonly names: TableNames;
+  /** Makes what listens. */
+  listener(listening: Listening): Listener;
   /** Opens the backend, as often as it takes, until the deadline; its channels. Rejects with a HoldfastError. */
   channels(deadline: number): Promise<Channels>;
 }
@@ -48,7 +50,7 @@ class PostgresSignals implements Carrier {
   readonly #heard = new Map<string, { readonly name: string; readonly messages: MessageReader }>();
   readonly #watchers: Watchers;
   #channels: Channels | undefined;
-  #listener: Listener | undefined;
+  #ear: Ear | undefined;
 
   constructor(hub: SignalHub, options: PostgresSignalsOptions) {
     this.#hub = hub;
@@ -89,7 +91,7 @@ class PostgresSignals implements Carrier {
   }
 
   async close(): Promise<void> {
-    this.#listener?.close();
+    this.#ear?.close();
     await this.#watchers.close();
   }
 
@@ -97,7 +99,7 @@ class PostgresSignals implements Carrier {
     const channels = this.#channels as Channels;
     const channel = channels.of(name);
     this.#heard.set(channel, { name, messages: new MessageReader() });
-    await this.#connect(channels).listen(channel, deadline);
+    await this.#listening(channels).listen(channel, deadline);
     const space = watchedBy(name);
     if (space) await this.#watchers.add(space, channel);
   }
@@ -105,18 +107,18 @@ class PostgresSignals implements Carrier {
   #unlisten(name: string): void {
     const channel = (this.#channels as Channels).of(name);
     this.#heard.delete(channel);
-    this.#listener?.unlisten(channel);
+    this.#ear?.unlisten(channel);
     const space = watchedBy(name);
     if (space) this.#watchers.remove(space);
   }
 
-  #connect(channels: Channels): Listener {
-    const { time, connector } = this.#options;
-    return (this.#listener ??= new Listener({
-      ...{ time, connector },
-      probeChannel: channels.of(`p${drawId()}`),
-      notify: async (channel, payload, deadline) => this.#notify(channel, [payload], deadline),
-      heard: (channel, payload) => this.#hear(channel, payload),
+  #listening(channels: Channels): Ear {
+    const { time, listener } = this.#options;
+    const channel = channels.of(`p${drawId()}`);
+    return (this.#ear ??= new Ear({
+      ...{ time, listener, channel },
+      notify: async (payload, deadline) => this.#notify(channel, [payload], deadline),
+      notified: (to, payload) => this.#hear(to, payload),
       gap: () => this.#gap(),
     }));
   }
@@ -147,9 +149,9 @@ class PostgresSignals implements Carrier {
   }
 
   async #notify(channel: string, payloads: readonly string[], deadline: number): Promise<void> {
-    const channels = payloads.map(() => channel);
+    const values = [textArray(payloads.map(() => channel)), textArray(payloads)];
     try {
-      await this.#options.client.write({ text: notice, values: [channels, payloads] }, { deadline });
+      await this.#options.client.write(() => ({ text: notice, values }), { deadline });
     } catch (error) {
       throw failureOf(error, "the message could not be sent");
     }

@@ -1,3 +1,4 @@
+import { formats } from "../../sql/dialect.ts";
 import type { TableNames } from "../../sql/identifiers.ts";
 
 /** How long a registration lasts unless it is renewed, in ms: so long changes are told that a dead process watched. */
@@ -14,18 +15,20 @@ export const notice =
   "SELECT count(pg_catalog.pg_notify(n.channel, n.payload)) FROM unnest($1::text[], $2::text[]) AS n(channel, payload)";
 
 /**
- * A statement that writes records, so that it tells who watches them. `writing` must end in a place for RETURNING. The
- * notification is in the same statement, so it is told exactly if the write takes effect. Where nobody watches a space
- * of what was written there is none: one would take a lock of the whole cluster at commit.
+ * A statement that writes or removes records, so that it tells who watches them, and counts them. `writing` names their
+ * table `r`, and could go on with RETURNING. The notification is in the same statement, so it is told exactly if the
+ * change takes effect. Where nobody watches a space of what was changed there is none: one would take a lock of the
+ * whole cluster at commit. Rows with nothing in them are no records.
  */
 export function telling({ watchers }: TableNames, writing: string): string {
   return (
-    `WITH written AS (${writing} RETURNING space, key), ` +
+    `WITH changed AS (${writing} RETURNING r.space, r.key, r.format), ` +
     `watched AS MATERIALIZED (SELECT DISTINCT space, channel FROM ${watchers} WHERE until > ${now}), ` +
-    "told AS (SELECT channel, encode(key, 'base64') AS key FROM watched JOIN written USING (space)), " +
+    "told AS (SELECT w.channel, encode(c.key, 'base64') AS key FROM watched w JOIN changed c USING (space) " +
+    `WHERE c.format < ${formats.nothing}), ` +
     "parted AS (SELECT channel, key, " +
     `sum(length(key) + 1) OVER (PARTITION BY channel ORDER BY key) / ${keysInPayload} AS part FROM told) ` +
-    "SELECT count(pg_catalog.pg_notify(channel, keys)) FROM " +
+    "SELECT (SELECT count(*) FROM changed), count(pg_catalog.pg_notify(channel, keys)) FROM " +
     "(SELECT channel, string_agg(key, ',') AS keys FROM parted GROUP BY channel, part) AS payloads"
   );
 }

@@ -1,6 +1,7 @@
 import type { Space } from "../../../base/keys.ts";
 import type { Time, Timer } from "../../../base/time.ts";
 import type { Reply, SqlClient } from "../../sql/client.ts";
+import { bytesArray, textArray } from "../arrays.ts";
 import { watchMs, type WatchTexts } from "./telling.ts";
 
 /** How often registrations are renewed, and how soon after a failure, in ms. */
@@ -128,7 +129,7 @@ export class Watchers {
     const all = [...this.#watched.values()];
     if (all.length === 0 || this.#closed) return;
     try {
-      const { rows } = await this.#statement("register", all);
+      const rows = await this.#statement("register", all);
       this.#renewLater(renewEvery);
       const held = new Set(rows.filter(([, isHeld]) => isHeld === true).map(([space]) => String(space)));
       const lapsed = all.filter(({ space }) => !held.has(space.id));
@@ -187,11 +188,12 @@ export class Watchers {
     }
   }
 
-  async #statement(what: "register" | "leave", all: readonly Watched[]): Promise<Reply> {
+  async #statement(what: "register" | "leave", all: readonly Watched[]): Promise<Reply["rows"]> {
     const { client, texts, time, watcher } = this.#options;
-    const spaces = all.map(({ space }) => Buffer.from(space.id));
-    const values = what === "leave" ? [watcher, spaces] : [watcher, spaces, all.map(({ channel }) => channel)];
-    return client.write({ text: texts[what], values }, { deadline: time.monotonic() + patience });
+    const spaces = bytesArray(all.map(({ space }) => space.id));
+    const values = [watcher, spaces, ...(what === "register" ? [textArray(all.map(({ channel }) => channel))] : [])];
+    const reply = await client.write(() => ({ text: texts[what], values }), { deadline: time.monotonic() + patience });
+    return reply?.rows ?? [];
   }
 
   #gap(all: readonly Watched[]): void {
