@@ -10,6 +10,7 @@ import {
   type Noted,
   type Range,
   type RecordRow,
+  type Removed,
   type SetRow,
   type Swept,
   type Table,
@@ -98,19 +99,22 @@ export function postgresDialect(names: TableNames): Dialect {
   const pageLocks = `SELECT ${named}, r.body FROM ${locks} r WHERE ${inRange} ORDER BY r.key LIMIT $4`;
 
   // An index serves a comparison with a moment that is asked for once, and of its own type.
-  const over = (table: string, end: string, returning: string): string =>
+  const over = (table: string, end: string): string =>
     `DELETE FROM ${table} r WHERE r.ctid = ANY (ARRAY(SELECT ctid FROM ${table} ` +
-    `WHERE ${end} <= (SELECT floor(${now})::bigint) ORDER BY ${end} LIMIT $1 FOR UPDATE SKIP LOCKED)) ${returning}`;
-  const gone = (text: string): string => `WITH gone AS (${text}) SELECT count(*) FROM gone`;
+    `WHERE ${end} <= (SELECT floor(${now})::bigint) AND ${end} >= $2 ORDER BY ${end} LIMIT $1 FOR UPDATE SKIP LOCKED))`;
+  const gone = (table: string, end: string, more = ""): string =>
+    `WITH gone AS (${over(table, end)} RETURNING r.*)${more} SELECT count(*), max(${end}) FROM gone`;
   const sweeps: Readonly<Record<Swept, string>> = {
-    records: telling(names, over(records, "expires_at", "")),
-    floors: gone(over(floors, "kept_until", "RETURNING 1")),
-    watchers: gone(over(watchers, "until", "RETURNING 1")),
-    locks:
-      `WITH gone AS (${over(locks, "kept_until", "RETURNING r.grant_no")}), forgotten AS (` +
-      `INSERT INTO ${meta} AS m (name, value) SELECT 'forgotten', max(grant_no)::text FROM gone HAVING count(*) > 0 ` +
-      "ON CONFLICT (name) DO UPDATE SET value = greatest(m.value::bigint, excluded.value::bigint)::text) " +
-      "SELECT count(*) FROM gone",
+    records: telling(names, over(records, "expires_at")),
+    floors: gone(floors, "kept_until"),
+    watchers: gone(watchers, "until"),
+    locks: gone(
+      locks,
+      "kept_until",
+      `, forgotten AS (INSERT INTO ${meta} AS m (name, value) ` +
+        "SELECT 'forgotten', max(grant_no)::text FROM gone HAVING count(*) > 0 " +
+        "ON CONFLICT (name) DO UPDATE SET value = greatest(m.value::bigint, excluded.value::bigint)::text)",
+    ),
   };
   const noteText = `SELECT ${micros}, (SELECT value FROM ${meta} WHERE name = $1)`;
   const addNote = `INSERT INTO ${meta} (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`;
@@ -153,14 +157,17 @@ export function postgresDialect(names: TableNames): Dialect {
     remove: (table, keys) => ({ text: removes(table), values: namesOf(keys) }),
     page: (range, values) => ({ text: values ? pages.with : pages.without, values: rangeOf(range) }),
     pageLocks: (range) => ({ text: pageLocks, values: rangeOf(range) }),
-    sweep: (table, most) => ({ text: sweeps[table], values: [most] }),
+    sweep: (table, most, from) => ({ text: sweeps[table], values: [most, from] }),
     swept: ["records", "floors", "locks", "watchers"],
     note: (name) => ({ text: noteText, values: [name] }),
     swapNote: (name, before, value) =>
       before === undefined
         ? { text: addNote, values: [name, value] }
         : { text: changeNote, values: [name, value, before] },
-    removed: ({ rows }) => Number(rows[0]?.[0]),
+    removed: ({ rows: [row] }): Removed => ({
+      count: Number(row?.[0]),
+      last: (row?.[1] as number | null) ?? undefined,
+    }),
     noted: ({ rows: [row] }): Noted => ({ micros: Number(row?.[0]), value: (row?.[1] as string | null) ?? undefined }),
     records: ({ rows }) => rows.map(recordOf),
     locks: ({ rows }) => rows.map((row): LockRow => ({ id: idOf(row), body: row[2] as string })),

@@ -56,10 +56,12 @@ export interface Dialect {
   pageLocks(range: Range): Statement;
 
   /**
-   * Removes at most `most` rows of a table whose time has come, and skips those that are locked: {@link removed}.
-   * Before locks are removed, the grant below which none may be is raised above theirs, in the same statement.
+   * Removes at most `most` rows of a table whose time has come, the oldest first, and skips those that are locked:
+   * {@link removed}. Before locks are removed, the grant below which none may be is raised above theirs, in the same
+   * statement. Rows whose time came before `from`, in ms since 1970, are left: a server may keep what was removed for a
+   * while, and would have to look through all of it.
    */
-  sweep(table: Swept, most: number): Statement;
+  sweep(table: Swept, most: number, from: number): Statement;
   /** What is swept: {@link sweep}. */
   readonly swept: readonly Swept[];
 
@@ -69,8 +71,7 @@ export interface Dialect {
   swapNote(name: string, before: string | undefined, value: string): Statement;
 
   records(reply: Reply): readonly RecordRow[];
-  /** How many rows were removed. */
-  removed(reply: Reply): number;
+  removed(reply: Reply): Removed;
   locks(reply: Reply): readonly LockRow[];
   floors(reply: Reply): readonly FloorRow[];
   time(reply: Reply): Clock;
@@ -144,6 +145,13 @@ export interface Clock {
   readonly micros: number;
   /** No grant of a lock that was forgotten is above. */
   readonly forgotten: number;
+}
+
+/** What a sweep has removed. */
+export interface Removed {
+  readonly count: number;
+  /** When the time of the last one came, in ms since 1970; undefined where there was none. */
+  readonly last: number | undefined;
 }
 
 /** A row of meta. */

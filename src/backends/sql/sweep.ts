@@ -13,12 +13,17 @@ const leadEvery = 10_000;
 const lookEvery = 10_000;
 /** How long a statement may take before it is given up, in ms. */
 const patience = 10_000;
-/** Rows of a step: first, at least and at most; how long it took, in ms, says whether the next one takes fewer or more. */
+/** Rows of a step: first, at least and at most. How long it took, in ms, tells whether the next one takes fewer or more. */
 const rows = { first: 100, least: 10, most: 1_000 } as const;
 const took = { short: 10, long: 40 } as const;
 /** Between two steps where there is more to remove: at least, in ms, and so many times as long as a step took. */
 const leastPause = 5;
 const pauses = 3;
+/**
+ * A step goes on where the one before it ended, since a server may have to look through all that was removed as long as
+ * somebody reads an old snapshot. So often it begins anew, in ms, for what was locked then, or got an end in the past.
+ */
+const fromAgain = 60_000;
 /** A failure that may pass by itself is told when it has lasted so long, in ms. */
 const tellAfter = 60_000;
 /** The row of meta that names who sweeps, and until when. */
@@ -42,6 +47,9 @@ export class Sweep {
   readonly #self = drawId();
   /** How many rows the next step of a table takes. */
   readonly #rows = new Map<Swept, number>();
+  /** From which end on a table is looked through; undefined for all of it. */
+  readonly #from = new Map<Swept, number>();
+  #fromAt = 0;
   /** When a table was last found to hold nothing that is over, by `time.monotonic()` as all here. */
   readonly #doneAt = new Map<Swept, number>();
   /** What this instance has written into the row, while it has the lead. */
@@ -82,7 +90,7 @@ export class Sweep {
     });
   }
 
-  /** Steps through what is due until there is more of it than one step removes; when the next round is. Never rejects. */
+  /** One step of each table that is due; how long the next round can wait, in ms. Never rejects. */
   async #round(): Promise<number> {
     const { time, dialect } = this.#options;
     try {
@@ -116,9 +124,16 @@ export class Sweep {
     const startedAt = time.monotonic();
     let removed = 0;
     let busy = false;
+    if (startedAt >= this.#fromAt + fromAgain) {
+      this.#from.clear();
+      this.#fromAt = startedAt;
+    }
+    const from = this.#from.get(table) ?? Number.MIN_SAFE_INTEGER;
     try {
-      const reply = await client.write(() => dialect.sweep(table, most), this.#limit(patience));
-      removed = reply ? dialect.removed(reply) : 0;
+      const reply = await client.write(() => dialect.sweep(table, most, from), this.#limit(patience));
+      const { count = 0, last = from } = reply ? dialect.removed(reply) : {};
+      removed = count;
+      this.#from.set(table, last);
     } catch (error) {
       // Somebody has locked one of the rows: fewer of them next time.
       if (!(error instanceof SqlError) || error.failure !== "busy") throw error;

@@ -28,6 +28,8 @@ export interface Listener {
    */
   listen(channel: string, deadline: number): Promise<void>;
   unlisten(channel: string): void;
+  /** Nothing is heard on the connection though it lives: another one is made. */
+  renew(why: Error): void;
   /** Idempotent. */
   close(): void;
 }
@@ -106,6 +108,11 @@ export class OwnListener implements Listener {
     if (!this.#channels.delete(name)) return;
     // Behind a connection that is lost there is nothing to be ended.
     void this.#connection.link?.run([{ text: `UNLISTEN ${quoted(name)}` }], this.#soon());
+  }
+
+  renew(why: Error): void {
+    const wire = this.#connection.link;
+    if (wire) this.#connection.lost(wire, why);
   }
 
   close(): void {

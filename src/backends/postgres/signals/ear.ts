@@ -2,6 +2,7 @@ import { UnsupportedError } from "../../../base/errors.ts";
 import { drawId } from "../../../base/ids.ts";
 import type { Time, Timer } from "../../../base/time.ts";
 import { before } from "../../common/deadline.ts";
+import type { Listener, Listening } from "../connections/listener.ts";
 
 /** How long a notification of our own may take to come back, in ms. */
 const patience = 2_500;
@@ -11,23 +12,6 @@ const patience = 2_500;
  * wakes all connections that listen in the database: the cost grows with the square of their number.
  */
 const checkEvery = 60_000;
-
-/** Channels on a connection of their own, which comes back after a loss, and does not keep the process alive. */
-export interface Listener {
-  /** Resolves when notifications of the channel come. Rejects with a HoldfastError. */
-  listen(channel: string, deadline: number): Promise<void>;
-  unlisten(channel: string): void;
-  /** It hears nothing any more: replaces the connection. */
-  renew(why: Error): void;
-  close(): void;
-}
-
-/** Who listens. */
-export interface Listening {
-  notified(channel: string, payload: string): void;
-  /** The connection was lost and is back, with all channels: what was told in between was missed. */
-  gap(): void;
-}
 
 export interface EarOptions extends Listening {
   readonly time: Time;

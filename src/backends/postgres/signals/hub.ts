@@ -10,11 +10,12 @@ import type { Time } from "../../../base/time.ts";
 import type { Subscription } from "../../../port/index.ts";
 import { SharedSubscriptions } from "../../common/shared-subscriptions.ts";
 import { SignalHub, type Carrier, type Member } from "../../common/signal-hub.ts";
-import { SqlError, type SqlClient } from "../../sql/client.ts";
+import { SqlError } from "../../sql/client.ts";
 import type { TableNames } from "../../sql/identifiers.ts";
 import { textArray } from "../arrays.ts";
-import { Channels, nameOf, topicName, watchedBy } from "./channels.ts";
-import { Ear, type Listener, type Listening } from "./ear.ts";
+import type { PostgresClient } from "../client.ts";
+import { type Channels, nameOf, topicName, watchedBy } from "./channels.ts";
+import { Ear } from "./ear.ts";
 import { MessageReader, messageParts, readChanges, readGrant } from "./payloads.ts";
 import { notice, watchTexts } from "./telling.ts";
 import { Watchers } from "./watchers.ts";
@@ -24,11 +25,8 @@ const backend = "postgres";
 /** What the signals of a backend stand on. */
 export interface PostgresSignalsOptions {
   readonly time: Time;
-  /** For all but what is listened to. */
-  readonly client: SqlClient;
+  readonly client: PostgresClient;
   readonly names: TableNames;
-  /** Makes what listens. */
-  listener(listening: Listening): Listener;
   /** Opens the backend, as often as it takes, until the deadline; its channels. Rejects with a HoldfastError. */
   channels(deadline: number): Promise<Channels>;
 }
@@ -113,10 +111,11 @@ class PostgresSignals implements Carrier {
   }
 
   #listening(channels: Channels): Ear {
-    const { time, listener } = this.#options;
+    const { time, client } = this.#options;
     const channel = channels.of(`p${drawId()}`);
     return (this.#ear ??= new Ear({
-      ...{ time, listener, channel },
+      ...{ time, channel },
+      listener: (listening) => client.listener(listening),
       notify: async (payload, deadline) => this.#notify(channel, [payload], deadline),
       notified: (to, payload) => this.#hear(to, payload),
       gap: () => this.#gap(),

@@ -1,3 +1,4 @@
+import { lockMs } from "../../sql/client.ts";
 import { formats } from "../../sql/dialect.ts";
 import type { TableNames } from "../../sql/identifiers.ts";
 
@@ -10,25 +11,42 @@ const keysInPayload = 6_000;
 /** Milliseconds since 1970 by the server's clock, as an expression. */
 const now = "(EXTRACT(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint";
 
-/** Notifies channels ($1) of payloads ($2). */
-export const notice =
-  "SELECT count(pg_catalog.pg_notify(n.channel, n.payload)) FROM unnest($1::text[], $2::text[]) AS n(channel, payload)";
+/** How long a commit waits for others that notify, in ms. */
+const commitMs = 5_000;
 
 /**
- * A statement that writes or removes records, so that it tells who watches them, and counts them. `writing` names their
+ * Notifies a channel of a payload, as an aggregate. The commit then waits for a lock of the whole cluster, which others
+ * have until their commits are over, and the limit of our transactions is meant for rows: so it gets another one. That
+ * of a transaction that is not ours stays.
+ */
+function notifying(channel: string, payload: string): string {
+  return (
+    `count(ROW(pg_catalog.pg_notify(${channel}, ${payload}), ` +
+    `CASE WHEN pg_catalog.current_setting('lock_timeout') = '${lockMs}ms' ` +
+    `THEN pg_catalog.set_config('lock_timeout', '${commitMs}', true) END))`
+  );
+}
+
+/** Notifies channels ($1) of payloads ($2). */
+export const notice = `SELECT ${notifying("n.channel", "n.payload")} FROM unnest($1::text[], $2::text[]) AS n(channel, payload)`;
+
+/**
+ * A statement that writes or removes records, so that it tells who watches them; its reply has their number and
+ * their last end. `writing` names their
  * table `r`, and could go on with RETURNING. The notification is in the same statement, so it is told exactly if the
  * change takes effect. Where nobody watches a space of what was changed there is none: one would take a lock of the
  * whole cluster at commit. Rows with nothing in them are no records.
  */
 export function telling({ watchers }: TableNames, writing: string): string {
   return (
-    `WITH changed AS (${writing} RETURNING r.space, r.key, r.format), ` +
+    `WITH changed AS (${writing} RETURNING r.space, r.key, r.format, r.expires_at), ` +
     `watched AS MATERIALIZED (SELECT DISTINCT space, channel FROM ${watchers} WHERE until > ${now}), ` +
     "told AS (SELECT w.channel, encode(c.key, 'base64') AS key FROM watched w JOIN changed c USING (space) " +
     `WHERE c.format < ${formats.nothing}), ` +
     "parted AS (SELECT channel, key, " +
     `sum(length(key) + 1) OVER (PARTITION BY channel ORDER BY key) / ${keysInPayload} AS part FROM told) ` +
-    "SELECT (SELECT count(*) FROM changed), count(pg_catalog.pg_notify(channel, keys)) FROM " +
+    "SELECT (SELECT count(*) FROM changed), (SELECT max(expires_at) FROM changed), " +
+    `${notifying("channel", "keys")} FROM ` +
     "(SELECT channel, string_agg(key, ',') AS keys FROM parted GROUP BY channel, part) AS payloads"
   );
 }
