@@ -16,7 +16,8 @@ import {
 import type { TableNames } from "../sql/identifiers.ts";
 import { isDeeper } from "../sql/values.ts";
 import type { Server } from "./server.ts";
-import { bytes, integer, type MySqlStatement } from "./statement.ts";
+import { bytes, integer, joined, micros, plain, type MySqlStatement } from "./statement.ts";
+import { mysqlSweep } from "./sweep.ts";
 
 /*
  * No statement waits for a row that somebody has locked, for its neighbours would wait with it, and InnoDB counts such
@@ -44,8 +45,6 @@ const empties: Readonly<Record<Table, { readonly columns: string; readonly value
   floors: { columns: "grant_no, n, kept_until", values: "0, 0, 0" },
 };
 
-/** Microseconds since 1970: an integer, whatever the time zone of the server, of the session and of the driver. */
-const micros = "TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', UTC_TIMESTAMP(6))";
 const isLive = (row: string): string => `(${row}.expires_at IS NULL OR ${row}.expires_at > ${micros} DIV 1000)`;
 
 /** Of UTF-8, no byte is as high. */
@@ -115,23 +114,6 @@ export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
   };
   const inOrder = ({ limit }: Range): string => `ORDER BY r.\`key\` LIMIT ${integer(limit)}`;
 
-  const sweep = (table: Table, most: number): MySqlStatement => {
-    const end = table === "records" ? "expires_at" : "kept_until";
-    const isOver = `${end} <= ${micros} DIV 1000`;
-    const forgotten = `(SELECT CAST(m.value AS SIGNED) FROM ${meta} AS m WHERE m.name = 'forgotten')`;
-    const mayGo = table === "locks" ? `${isOver} AND grant_no <= ${forgotten}` : isOver;
-    const text =
-      `DELETE r FROM (SELECT space AS s, \`key\` AS k FROM ${tables[table]} WHERE ${mayGo} ` +
-      `LIMIT ${integer(most)} FOR UPDATE SKIP LOCKED) AS u ${joined(tables[table])}`;
-    if (table !== "locks") return plain(text);
-    // No more goes than what this has counted.
-    const raise =
-      `INSERT INTO ${meta} (name, value) SELECT 'forgotten', x.g FROM (SELECT MAX(g.grant_no) AS g FROM ` +
-      `(SELECT grant_no FROM ${locks} WHERE ${isOver} LIMIT ${integer(most)}) AS g) AS x WHERE x.g IS NOT NULL ` +
-      "ON DUPLICATE KEY UPDATE value = GREATEST(CAST(value AS SIGNED), CAST(VALUES(value) AS SIGNED))";
-    return { text: "", values: [], parts: [raise, text] };
-  };
-
   return {
     name: "mysql",
     stamps: "atomic",
@@ -173,7 +155,7 @@ export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
       ),
     pageLocks: (range) =>
       plain(`SELECT ${lockColumns.locks} FROM ${locks} AS r WHERE ${inRange(range)} ${inOrder(range)}`),
-    sweep,
+    ...mysqlSweep(names),
     records: ({ rows }) => rows.map((row) => recordOf(row as Columns)),
     locks: ({ rows }) => rows.map((row): LockRow => ({ id: idOf(row as Columns), body: String(row[2]) })),
     floors: ({ rows }) => rows.map((row) => floorOf(row as Columns)),
@@ -193,10 +175,6 @@ const lockColumns = {
 
 function keysOf(rows: readonly { readonly key: Key }[]): readonly Key[] {
   return rows.map(({ key }) => key);
-}
-
-function plain(text: string): MySqlStatement {
-  return { text, values: [] };
 }
 
 /** An insert of many rows, which is more than one where they are long. */
@@ -226,10 +204,6 @@ function listed([first, ...more]: readonly Key[]): string {
 /** The rows `r` of keys, and no others. */
 function rowsOf(table: string, keys: readonly Key[]): string {
   return `${listed(keys)} ${joined(table)}`;
-}
-
-function joined(table: string): string {
-  return `STRAIGHT_JOIN ${table} AS r FORCE INDEX (PRIMARY) ON r.space = u.s AND r.\`key\` = u.k`;
 }
 
 function setRow({ key, version, format, value, end, stamps }: SetRow): string {

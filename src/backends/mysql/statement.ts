@@ -40,3 +40,16 @@ export function integer(value: number | undefined): string {
   if (!Number.isSafeInteger(value)) throw new RangeError("a number in a statement is no safe integer");
   return String(value);
 }
+
+/** Microseconds since 1970: an integer, whatever the time zone of the server, of the session and of the driver. */
+export const micros = "TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', UTC_TIMESTAMP(6))";
+
+/** A statement of one text. */
+export function plain(text: string): MySqlStatement {
+  return { text, values: [] };
+}
+
+/** The rows `r` of a table whose keys are in `u`, and no others. */
+export function joined(table: string): string {
+  return `STRAIGHT_JOIN ${table} AS r FORCE INDEX (PRIMARY) ON r.space = u.s AND r.\`key\` = u.k`;
+}

@@ -7,17 +7,15 @@ import {
   type FloorRow,
   type LockHow,
   type LockRow,
-  type Noted,
   type Range,
   type RecordRow,
-  type Removed,
   type SetRow,
-  type Swept,
   type Table,
 } from "../sql/dialect.ts";
 import type { TableNames } from "../sql/identifiers.ts";
 import { bigintArray, bytesArray, smallintArray, textArray } from "./arrays.ts";
 import { telling } from "./signals/telling.ts";
+import { postgresSweep } from "./sweep.ts";
 
 /** How the server locks a row; those that `renew` one and those that `hold` it are not in each other's way. */
 const strengths = { write: "UPDATE", renew: "NO KEY UPDATE", read: "SHARE", hold: "KEY SHARE" } as const;
@@ -27,7 +25,7 @@ const behindAll = Buffer.from([0xff]);
 
 /** Postgres, from version 12. Its tables are those of `migrations.ts`. */
 export function postgresDialect(names: TableNames): Dialect {
-  const { records, locks, floors, meta, watchers } = names;
+  const { records, locks, floors, meta } = names;
   const tables: Readonly<Record<Table, string>> = { records, locks, floors };
   // A moment in microseconds, of the call and not of the statement or transaction, as an integer: no time zone matters.
   const micros = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
@@ -98,28 +96,6 @@ export function postgresDialect(names: TableNames): Dialect {
   const pages = { with: pageText(true), without: pageText(false) };
   const pageLocks = `SELECT ${named}, r.body FROM ${locks} r WHERE ${inRange} ORDER BY r.key LIMIT $4`;
 
-  // An index serves a comparison with a moment that is asked for once, and of its own type.
-  const over = (table: string, end: string): string =>
-    `DELETE FROM ${table} r WHERE r.ctid = ANY (ARRAY(SELECT ctid FROM ${table} ` +
-    `WHERE ${end} <= (SELECT floor(${now})::bigint) AND ${end} >= $2 ORDER BY ${end} LIMIT $1 FOR UPDATE SKIP LOCKED))`;
-  const gone = (table: string, end: string, more = ""): string =>
-    `WITH gone AS (${over(table, end)} RETURNING r.*)${more} SELECT count(*), max(${end}) FROM gone`;
-  const sweeps: Readonly<Record<Swept, string>> = {
-    records: telling(names, over(records, "expires_at")),
-    floors: gone(floors, "kept_until"),
-    watchers: gone(watchers, "until"),
-    locks: gone(
-      locks,
-      "kept_until",
-      `, forgotten AS (INSERT INTO ${meta} AS m (name, value) ` +
-        "SELECT 'forgotten', max(grant_no)::text FROM gone HAVING count(*) > 0 " +
-        "ON CONFLICT (name) DO UPDATE SET value = greatest(m.value::bigint, excluded.value::bigint)::text)",
-    ),
-  };
-  const noteText = `SELECT ${micros}, (SELECT value FROM ${meta} WHERE name = $1)`;
-  const addNote = `INSERT INTO ${meta} (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`;
-  const changeNote = `UPDATE ${meta} SET value = $2 WHERE name = $1 AND value = $3`;
-
   return {
     name: "postgres",
     stamps: "atomic",
@@ -157,18 +133,7 @@ export function postgresDialect(names: TableNames): Dialect {
     remove: (table, keys) => ({ text: removes(table), values: namesOf(keys) }),
     page: (range, values) => ({ text: values ? pages.with : pages.without, values: rangeOf(range) }),
     pageLocks: (range) => ({ text: pageLocks, values: rangeOf(range) }),
-    sweep: (table, most, from) => ({ text: sweeps[table], values: [most, from] }),
-    swept: ["records", "floors", "locks", "watchers"],
-    note: (name) => ({ text: noteText, values: [name] }),
-    swapNote: (name, before, value) =>
-      before === undefined
-        ? { text: addNote, values: [name, value] }
-        : { text: changeNote, values: [name, value, before] },
-    removed: ({ rows: [row] }): Removed => ({
-      count: Number(row?.[0]),
-      last: (row?.[1] as number | null) ?? undefined,
-    }),
-    noted: ({ rows: [row] }): Noted => ({ micros: Number(row?.[0]), value: (row?.[1] as string | null) ?? undefined }),
+    ...postgresSweep(names),
     records: ({ rows }) => rows.map(recordOf),
     locks: ({ rows }) => rows.map((row): LockRow => ({ id: idOf(row), body: row[2] as string })),
     floors: ({ rows }) => rows.map(floorOf),

@@ -67,7 +67,7 @@ export interface Dialect {
 
   /** Reads a row of meta, and the clock: {@link Noted}. */
   note(name: string): Statement;
-  /** Writes a row of meta if it is as it was read, undefined for none; its reply counts it. */
+  /** Writes a row of meta if it is as it was read, undefined for none; its reply counts it. For texts that we make. */
   swapNote(name: string, before: string | undefined, value: string): Statement;
 
   records(reply: Reply): readonly RecordRow[];
@@ -150,7 +150,7 @@ export interface Clock {
 /** What a sweep has removed. */
 export interface Removed {
   readonly count: number;
-  /** When the time of the last one came, in ms since 1970; undefined where there was none. */
+  /** When the time of the last one came, in ms since 1970; undefined where that is not known. */
   readonly last: number | undefined;
 }
 

@@ -13,7 +13,7 @@ const leadEvery = 10_000;
 const lookEvery = 10_000;
 /** How long a statement may take before it is given up, in ms. */
 const patience = 10_000;
-/** Rows of a step: first, at least and at most. How long it took, in ms, tells whether the next one takes fewer or more. */
+/** Rows of a step: first, at least and at most. How long it took, in ms, tells whether the next one is larger. */
 const rows = { first: 100, least: 10, most: 1_000 } as const;
 const took = { short: 10, long: 40 } as const;
 /** Between two steps where there is more to remove: at least, in ms, and so many times as long as a step took. */
@@ -152,7 +152,7 @@ export class Sweep {
     const reply = await client.read(dialect.note(note), this.#limit(patience));
     const { value, micros } = dialect.noted(reply);
     const now = Math.floor(micros / 1_000);
-    const [who, until] = value?.split(" ") ?? [];
+    const [who, until] = value?.split(":") ?? [];
     if (who !== undefined && who !== this.#self && Number(until) > now) {
       this.#lead = undefined;
       return false;
@@ -163,7 +163,7 @@ export class Sweep {
   /** Has the lead until then, if the row is as it was read. */
   async #claim(before: string | undefined, until: number, withinMs: number): Promise<boolean> {
     const { time, client, dialect } = this.#options;
-    const lead = `${this.#self} ${until}`;
+    const lead = `${this.#self}:${until}`;
     const at = time.monotonic();
     this.#lead = undefined;
     const reply = await client.write(() => dialect.swapNote(note, before, lead), this.#limit(withinMs));

@@ -28,7 +28,7 @@ function notifying(channel: string, payload: string): string {
 }
 
 /** Notifies channels ($1) of payloads ($2). */
-export const notice = `SELECT ${notifying("n.channel", "n.payload")} FROM unnest($1::text[], $2::text[]) AS n(channel, payload)`;
+export const notice = `SELECT ${notifying("c.name", "c.told")} FROM unnest($1::text[], $2::text[]) c(name, told)`;
 
 /**
  * A statement that writes or removes records, so that it tells who watches them; its reply has their number and
