@@ -63,8 +63,8 @@ export function isUnprepared(error: unknown): error is ServerReply {
 }
 
 /**
- * What a server said, without what may hold a value: the detail, where it happened, the statement. The message of an
- * error in the data (class 22) quotes it, so that is left out as well.
+ * What a server said, without what may hold a value: the detail, where it happened, the statement. Messages of errors
+ * in the data (class 22) quote it, and those of triggers (P0) may, so they are left out as well.
  */
 class ServerError extends Error {
   readonly code: string;
@@ -72,7 +72,7 @@ class ServerError extends Error {
   readonly table: string | undefined;
 
   constructor({ code, message, constraint, table }: ServerReply, hide: Hide) {
-    super(code.startsWith("22") ? "it does not take a value" : hide(message));
+    super(/^(?:22|P0)/.test(code) ? "it does not take a value" : hide(message));
     this.name = "ServerError";
     this.code = code;
     this.constraint = constraint;
