@@ -34,6 +34,11 @@ export class Passing {
     this.#queue.resume();
   }
 
+  /** How many locks are to be looked at. */
+  get size(): number {
+    return this.#planned.size;
+  }
+
   /** Has `lock` looked at in `ms`. The last plan for a lock counts. */
   plan(lock: string, ms: number): void {
     const at = this.#time.monotonic() + Math.max(ms, 0) + margin;

@@ -13,6 +13,7 @@ import type { PostgresConnectionOptions } from "./connections/options.ts";
 import { postgresDialect } from "./dialect.ts";
 import { ownDialect } from "./own-dialect.ts";
 import { postgresTables } from "./migrations.ts";
+import { postgresSignals } from "./signals/index.ts";
 import { checkSettings, examineServer, requireRights } from "./settings/index.ts";
 import { parsePostgresUrl } from "./url.ts";
 
@@ -51,6 +52,7 @@ class PostgresBackend extends SqlBackend {
       time,
       dialect,
       own: ownDialect(plan.names, dialect),
+      signals: (opening) => postgresSignals({ time, client, opening, names: plan.names }),
       prepare: async ({ deadline }) => {
         const asking: Asking = { client, backend: BACKEND, time, deadline };
         // First, so that nothing is written where the server is refused.

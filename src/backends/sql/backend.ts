@@ -1,21 +1,27 @@
 import { UnavailableError } from "../../base/errors.ts";
 import { KeepAlive } from "../../base/keep-alive.ts";
 import { systemTime, type Time } from "../../base/time.ts";
-import type { Backend, Opened, Session } from "../../port/index.ts";
+import type { Key } from "../../base/keys.ts";
+import type { Backend, Group, Opened, Session } from "../../port/index.ts";
 import { Alarm } from "../common/alarm.ts";
 import type { Call, Task } from "../common/call.ts";
 import { before } from "../common/deadline.ts";
 import { Opening } from "../common/opening.ts";
+import type { SignalHub } from "../common/signal-hub.ts";
 import { Batches } from "./batch.ts";
-import type { Limit, SqlClient } from "./client.ts";
-import { silent, type Context, type Teller } from "./context.ts";
+import type { Limit, SqlClient, Statement } from "./client.ts";
+import type { Context, Teller } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
 import { failureOf } from "./failures.ts";
 import type { OwnDialect } from "./own-dialect.ts";
+import { LockPassing } from "./passing.ts";
+import type { Granted } from "./row-view.ts";
 import { SqlSession } from "./session.ts";
+import { Sweep } from "./sweep.ts";
 
-/** How long an attempt to open may take, in ms. */
+/** How long an attempt to open may take, and a look at locks, in ms. */
 const openMs = 30_000;
+const lookMs = 5_000;
 
 export interface SqlBackendOptions {
   readonly client: SqlClient;
@@ -24,8 +30,16 @@ export interface SqlBackendOptions {
   readonly own?: OwnDialect | undefined;
   /** What there is to do once the server was reached: it looks for tables and settings. */
   prepare(limit: Limit): Promise<Opened>;
-  readonly teller?: Teller | undefined;
+  /** How sessions are told of grants, changes and messages. Undefined where the server cannot. */
+  readonly signals?: ((opening: Opening<Opened>) => SqlSignals) | undefined;
   readonly time?: Time | undefined;
+}
+
+/** How a server tells sessions of what others do. */
+export interface SqlSignals {
+  readonly hub: SignalHub;
+  /** A statement that tells sessions that their waiters were granted locks, once its transaction is committed. */
+  tell(granted: readonly Granted[]): Statement;
 }
 
 /** A backend on a server that speaks SQL. No I/O. */
@@ -37,20 +51,37 @@ export class SqlBackend implements Backend {
   readonly opening: Opening<Opened>;
   readonly alarm: Alarm<Call<Task>>;
   readonly keepAlive: KeepAlive;
+  readonly hub: SignalHub | undefined;
+  readonly #passing: LockPassing | undefined;
+  readonly #sweep: Sweep;
   readonly #prepare: SqlBackendOptions["prepare"];
-  readonly #sessions = new Set<SqlSession>();
+  readonly #sessions = new Map<string, SqlSession>();
   #closed: Promise<void> | undefined;
 
-  constructor({ client, dialect, own, prepare, teller = silent, time = systemTime }: SqlBackendOptions) {
+  constructor({ client, dialect, own, prepare, signals, time = systemTime }: SqlBackendOptions) {
     const { name } = dialect;
     this.name = name;
     this.time = time;
+    this.opening = new Opening(name, time, async () => this.#open());
+    const told = signals?.(this.opening);
+    const teller: Teller = {
+      statements: ({ granted }) => (told && granted.length > 0 ? [told.tell(granted)] : []),
+      done: (news) => this.#passing?.learned(news),
+    };
     this.context = { name, time, client, dialect, own, teller };
+    this.hub = told?.hub;
+    // Where nobody is told, those who wait ask anyway.
+    if (told)
+      this.#passing = new LockPassing(
+        time,
+        (id) => this.#sessions.has(id),
+        (locks) => this.#look(locks),
+      );
+    this.#sweep = new Sweep({ time, client, dialect, failed: (error) => warn(name, error) });
     this.batches = new Batches(this.context);
     this.alarm = new Alarm(time, (call) => call.expire(client.problem));
     this.keepAlive = new KeepAlive(time);
     this.#prepare = prepare;
-    this.opening = new Opening(name, time, async () => this.#open());
   }
 
   open(): Promise<Opened> {
@@ -58,9 +89,9 @@ export class SqlBackend implements Backend {
   }
 
   session(): Session {
-    const session = new SqlSession(this, (ended) => this.#sessions.delete(ended));
+    const session = new SqlSession(this, ({ id }) => this.#sessions.delete(id));
     if (this.#closed) session.end();
-    else this.#sessions.add(session);
+    else this.#sessions.set(session.id, session);
     return session;
   }
 
@@ -69,8 +100,10 @@ export class SqlBackend implements Backend {
   }
 
   async #close(): Promise<void> {
-    for (const session of [...this.#sessions]) session.end();
+    for (const session of [...this.#sessions.values()]) session.end();
+    this.#passing?.close();
     const opening = this.opening.close();
+    await Promise.all([this.hub?.close(), this.#sweep.close()]);
     await this.context.client.close();
     // It ends soon: the client refuses what it asks for by now.
     await opening;
@@ -83,7 +116,9 @@ export class SqlBackend implements Backend {
       context.client.problem ?? new UnavailableError("the server could not be reached in time", { backend: name });
     const reach = async (): Promise<Opened> => {
       await context.client.open({ deadline });
-      return this.#prepare({ deadline });
+      const opened = await this.#prepare({ deadline });
+      if (!this.#closed) this.#sweep.start();
+      return opened;
     };
     try {
       return await before(reach(), { time, deadline, late, ref: true });
@@ -91,4 +126,19 @@ export class SqlBackend implements Backend {
       throw failureOf(error, name);
     }
   }
+
+  /** Has locks looked at that may be due, which passes them on. */
+  #look(locks: readonly Key[]): void {
+    const session = [...this.#sessions.values()][0];
+    const deadline = this.time.monotonic() + lookMs;
+    const groups = locks.map((lock): Group => ({ ops: [{ op: "inspect", lock }] }));
+    void session?.execute(groups, { deadline, claim: () => true });
+  }
+}
+
+/** For a failure that no caller is told of. */
+function warn(backend: string, error: unknown): void {
+  const why = error instanceof Error ? error.message : String(error);
+  const text = `what has expired cannot be removed from the tables of ${backend}: ${why}`;
+  process.emitWarning(text, { type: "HoldfastWarning", code: "HOLDFAST_SWEEP" });
 }

@@ -16,13 +16,10 @@ export interface Context {
   readonly teller: Teller;
 }
 
-/** Who tells others of what groups have done. */
+/** Who is told of what groups have done. Those who watch records are told by the statements of the dialect. */
 export interface Teller {
-  /** Statements that tell of it; they are run in the transaction of the groups, last, and so take effect with it. */
+  /** Statements that tell it; they are run in the transaction of the groups, last, and so take effect with it. */
   statements(news: News): readonly Statement[];
   /** It has taken effect, or has changed nothing: what is known of locks is as of now. */
   done(news: News): void;
 }
-
-/** Nobody is told. */
-export const silent: Teller = { statements: () => [], done: () => undefined };

@@ -34,8 +34,6 @@ export interface Granted extends HandedOff {
 /** What the groups of a view have done, for those who are to be told. */
 export interface News {
   readonly granted: readonly Granted[];
-  /** Records that were written or removed. */
-  readonly changed: readonly Key[];
   /** Locks that were looked at or changed, as they are now. */
   readonly locks: readonly { readonly key: Key; readonly lock: LockRecord }[];
   /** Of the server's clock, in ms. */
@@ -226,8 +224,7 @@ export class RowView implements View<Key, Written, Record> {
   }
 
   get news(): News {
-    const changed = [...this.#written.values()].map(({ key }) => key);
-    return { granted: this.#granted, changed, locks: [...this.#locks.values()], now: this.wall };
+    return { granted: this.#granted, locks: [...this.#locks.values()], now: this.wall };
   }
 
   /** Whether groups have changed anything. */

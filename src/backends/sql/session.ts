@@ -10,12 +10,14 @@ import type {
   Page,
   Query,
   Session,
+  Signals,
 } from "../../port/index.ts";
 import type { Alarm } from "../common/alarm.ts";
 import { Call, Task } from "../common/call.ts";
 import { before } from "../common/deadline.ts";
 import { closedError, lateError, notSent, refuse } from "../common/failures.ts";
 import type { Opening } from "../common/opening.ts";
+import type { SignalHub } from "../common/signal-hub.ts";
 import type { Batches } from "./batch.ts";
 import type { Context } from "./context.ts";
 import { failureOf } from "./failures.ts";
@@ -35,6 +37,7 @@ export interface Shared {
   readonly opening: Opening<Opened>;
   readonly alarm: Alarm<Call<Task>>;
   readonly keepAlive: KeepAlive;
+  readonly hub: SignalHub | undefined;
 }
 
 const make: ConstructorParameters<typeof Call<Task>>[0]["make"] = (call, i, group) => new Task(call, i, group);
@@ -42,6 +45,7 @@ const make: ConstructorParameters<typeof Call<Task>>[0]["make"] = (call, i, grou
 /** An instance on a server that speaks SQL. */
 export class SqlSession implements Session {
   readonly id = drawId();
+  readonly signals?: Signals;
   readonly within?: (connection: OwnConnection) => OwnTransaction;
   readonly #shared: Shared;
   readonly #onEnd: (session: SqlSession) => void;
@@ -50,7 +54,8 @@ export class SqlSession implements Session {
   constructor(shared: Shared, onEnd: (session: SqlSession) => void) {
     this.#shared = shared;
     this.#onEnd = onEnd;
-    const { context, opening } = shared;
+    const { context, opening, hub } = shared;
+    if (hub) this.signals = hub.signalsOf(this.id);
     const { own, name } = context;
     if (!own) return;
     const options = { context, own, opening, session: this.id, maxGroup, isEnded: () => this.#ended };
@@ -102,6 +107,7 @@ export class SqlSession implements Session {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#shared.hub?.drop(this.id);
     this.#onEnd(this);
   }
 

@@ -7,16 +7,18 @@ import {
   type HoldfastError,
 } from "../../../base/errors.ts";
 import type { Time } from "../../../base/time.ts";
-import type { Subscription } from "../../../port/index.ts";
+import type { Opened, Subscription } from "../../../port/index.ts";
+import type { Opening } from "../../common/opening.ts";
 import { SharedSubscriptions } from "../../common/shared-subscriptions.ts";
 import { SignalHub, type Carrier, type Member } from "../../common/signal-hub.ts";
+import type { SqlSignals } from "../../sql/backend.ts";
 import { SqlError } from "../../sql/client.ts";
 import type { TableNames } from "../../sql/identifiers.ts";
 import { textArray } from "../arrays.ts";
 import type { PostgresClient } from "../client.ts";
-import { type Channels, nameOf, topicName, watchedBy } from "./channels.ts";
+import { Channels, grantsName, nameOf, topicName, watchedBy } from "./channels.ts";
 import { Ear } from "./ear.ts";
-import { MessageReader, messageParts, readChanges, readGrant } from "./payloads.ts";
+import { grantPayload, MessageReader, messageParts, readChanges, readGrant } from "./payloads.ts";
 import { notice, watchTexts } from "./telling.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -27,13 +29,27 @@ export interface PostgresSignalsOptions {
   readonly time: Time;
   readonly client: PostgresClient;
   readonly names: TableNames;
-  /** Opens the backend, as often as it takes, until the deadline; its channels. Rejects with a HoldfastError. */
-  channels(deadline: number): Promise<Channels>;
+  readonly opening: Pick<Opening<Pick<Opened, "domain">>, "opened" | "openBefore">;
 }
 
 /** The signals of all sessions of a backend. */
-export function postgresHub(options: PostgresSignalsOptions): SignalHub {
-  return new SignalHub(backend, options.time, (hub) => new PostgresSignals(hub, options));
+export function postgresSignals(options: PostgresSignalsOptions): SqlSignals {
+  const { names, opening } = options;
+  // A copy of a store has its domain.
+  const channelsOf = ({ domain }: Pick<Opened, "domain">): Channels =>
+    new Channels(JSON.stringify([domain, names.schema, names.prefix]));
+  let channels: Channels | undefined;
+  const open = async (deadline: number): Promise<Channels> =>
+    (channels ??= channelsOf(await opening.openBefore(deadline)));
+  return {
+    hub: new SignalHub(backend, options.time, (hub) => new PostgresSignals(hub, options, open)),
+    tell(granted) {
+      const known = (channels ??= channelsOf(opening.opened as Pick<Opened, "domain">));
+      const to = granted.map(({ session }) => known.of(grantsName(session)));
+      const payloads = granted.map((one) => grantPayload(one.lock, one));
+      return { text: notice, values: [textArray(to), textArray(payloads)] };
+    },
+  };
 }
 
 /**
@@ -43,6 +59,8 @@ export function postgresHub(options: PostgresSignalsOptions): SignalHub {
 class PostgresSignals implements Carrier {
   readonly #hub: SignalHub;
   readonly #options: PostgresSignalsOptions;
+  /** Opens the backend, if need be; its channels. Rejects with a HoldfastError. */
+  readonly #open: (deadline: number) => Promise<Channels>;
   readonly #names: SharedSubscriptions<Member>;
   /** What is listened to, by channel. */
   readonly #heard = new Map<string, { readonly name: string; readonly messages: MessageReader }>();
@@ -50,9 +68,10 @@ class PostgresSignals implements Carrier {
   #channels: Channels | undefined;
   #ear: Ear | undefined;
 
-  constructor(hub: SignalHub, options: PostgresSignalsOptions) {
+  constructor(hub: SignalHub, options: PostgresSignalsOptions, open: (deadline: number) => Promise<Channels>) {
     this.#hub = hub;
     this.#options = options;
+    this.#open = open;
     const { time, client, names } = options;
     this.#names = new SharedSubscriptions({
       subscribe: async (name, deadline) => this.#listen(name, deadline),
@@ -71,7 +90,7 @@ class PostgresSignals implements Carrier {
   }
 
   async join(name: string, member: Member, deadline: number): Promise<void> {
-    this.#channels ??= await this.#options.channels(deadline);
+    this.#channels = await this.#open(deadline);
     if (member.live) await this.#names.join(name, member, deadline);
   }
 
@@ -84,7 +103,7 @@ class PostgresSignals implements Carrier {
   }
 
   async publish(topic: string, body: string, deadline: number): Promise<void> {
-    const channels = (this.#channels ??= await this.#options.channels(deadline));
+    const channels = await this.#open(deadline);
     await this.#notify(channels.of(topicName(topic)), messageParts(drawId(), body), deadline);
   }
 

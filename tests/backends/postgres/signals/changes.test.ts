@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { Client } from "pg";
 import { space } from "../../../../src/base/keys.ts";
-import { Channels, nameOf } from "../../../../src/backends/postgres/signals/channels.ts";
+import { nameOf } from "../../../../src/backends/postgres/signals/channels.ts";
 import { keyOf, records, until, World } from "./support.ts";
 
 /** What is notified on the channel of those who watch the records, to somebody who is not registered. */
@@ -12,7 +12,7 @@ async function overhear(t: TestContext, world: World): Promise<{ readonly payloa
   t.after(async () => client.end());
   const payloads: string[] = [];
   client.on("notification", ({ payload = "" }) => payloads.push(payload));
-  await client.query(`LISTEN ${new Channels(world.prefix).of(nameOf("", { changes: records, prefix: "" }))}`);
+  await client.query(`LISTEN ${world.channels.of(nameOf("", { changes: records, prefix: "" }))}`);
   // Notifications come before the reply to what was asked after them.
   return { payloads, sync: async () => void (await client.query("SELECT 1")) };
 }

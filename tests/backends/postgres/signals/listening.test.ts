@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { grantPayload } from "../../../../src/backends/postgres/signals/payloads.ts";
-import { Channels, grantsName } from "../../../../src/backends/postgres/signals/channels.ts";
+import { grantsName } from "../../../../src/backends/postgres/signals/channels.ts";
 import { notice } from "../../../../src/backends/postgres/signals/telling.ts";
 import { isHoldfastError } from "../../../../src/base/errors.ts";
 import { space } from "../../../../src/base/keys.ts";
@@ -38,7 +38,7 @@ describe("the connection that listens to Postgres", () => {
       await world.listen({ grants: true }, "other"),
     ];
     const lock = { space: space("lock", "svc", "locks"), key: "k" };
-    const channel = new Channels(world.prefix).of(grantsName("mine"));
+    const channel = world.channels.of(grantsName("mine"));
     const payloads = [grantPayload(lock, { owner: "o", session: "mine", grant: 7 }), "nonsense", "7 b28= eA=="];
     for (const payload of payloads) await world.write({ text: notice, values: [[channel], [payload]] });
     await world.write({

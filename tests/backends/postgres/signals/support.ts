@@ -5,7 +5,7 @@ import { postgresClient, type PostgresClient } from "../../../../src/backends/po
 import { postgresDialect } from "../../../../src/backends/postgres/dialect.ts";
 import { postgresTables } from "../../../../src/backends/postgres/migrations.ts";
 import { Channels } from "../../../../src/backends/postgres/signals/channels.ts";
-import { postgresHub } from "../../../../src/backends/postgres/signals/hub.ts";
+import { postgresSignals } from "../../../../src/backends/postgres/signals/index.ts";
 import type { SignalHub } from "../../../../src/backends/common/signal-hub.ts";
 import type { Statement } from "../../../../src/backends/sql/client.ts";
 import type { Dialect } from "../../../../src/backends/sql/dialect.ts";
@@ -32,6 +32,7 @@ export class World {
   readonly names: TableNames;
   readonly dialect: Dialect;
   readonly hub: SignalHub;
+  readonly channels: Channels;
   readonly time: Time;
   readonly prefix: string;
 
@@ -43,8 +44,10 @@ export class World {
     this.client = postgresClient({ url, ...(listenUrl !== undefined && { listenUrl }) }, time);
     this.names = postgresTables("public", prefix).names;
     this.dialect = postgresDialect(this.names);
-    const channels = new Channels(domain);
-    this.hub = postgresHub({ time, client: this.client, names: this.names, channels: async () => channels });
+    const opened = { domain };
+    const opening = { opened, openBefore: async () => opened };
+    this.hub = postgresSignals({ time, client: this.client, names: this.names, opening }).hub;
+    this.channels = new Channels(JSON.stringify([domain, "public", prefix]));
   }
 
   /** Ends with the test. */
