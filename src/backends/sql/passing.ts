@@ -24,7 +24,7 @@ export class LockPassing {
     this.#passing = new Passing(time, (ids) => look(ids.flatMap(keyFrom)));
   }
 
-  /** What became known of locks. Where a look has failed, those who wait ask again by themselves, and it is planned anew. */
+  /** What became known of locks. Where a look has failed, those who wait ask again, and that plans the next one. */
   learned({ locks, granted, now }: News): void {
     for (const { key, lock } of locks) {
       const { queue } = lock;
