@@ -28,23 +28,28 @@ export function postgresDialect(names: TableNames): Dialect {
   const { records, locks, floors, meta } = names;
   const tables: Readonly<Record<Table, string>> = { records, locks, floors };
   // A moment in microseconds, of the call and not of the statement or transaction, as an integer: no time zone matters.
-  const micros = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
-  const now = "(extract(epoch from clock_timestamp()) * 1000)";
+  const micros = "(extract(epoch from pg_catalog.clock_timestamp()) * 1000000)::bigint";
+  const now = "(extract(epoch from pg_catalog.clock_timestamp()) * 1000)";
   const isLive = (row: string): string => `(${row}.expires_at IS NULL OR ${row}.expires_at > ${now})`;
 
+  // Functions by their full names: a schema ahead on the search path may have others so called.
+  const utf8 = (bytes: string): string => `pg_catalog.convert_from(${bytes}, 'UTF8')`;
+  const ascii = (bytes: string): string => `pg_catalog.encode(${bytes}, 'escape')`;
+  const unhex = (digits: string): string => `pg_catalog.decode(${digits}, 'hex')`;
+
   // Text comes as text, but for one with a NUL, which the server's type for text does not take.
-  const isPlain = "r.format = 2 OR r.format = 1 AND position(decode('00', 'hex') IN r.value) = 0";
-  const text = `CASE WHEN ${isPlain} THEN convert_from(r.value, 'UTF8') END`;
-  const bytes = `CASE WHEN NOT (${isPlain}) AND r.format < 3 THEN encode(r.value, 'base64') END`;
+  const isPlain = `r.format = 2 OR r.format = 1 AND position(${unhex("'00'")} IN r.value) = 0`;
+  const text = `CASE WHEN ${isPlain} THEN ${utf8("r.value")} END`;
+  const bytes = `CASE WHEN NOT (${isPlain}) AND r.format < 3 THEN pg_catalog.encode(r.value, 'base64') END`;
   // An application's driver gives rows by the names of their columns.
-  const named = "encode(r.space, 'escape') AS space_, encode(r.key, 'escape') AS key_";
+  const named = `${ascii("r.space")} AS space_, ${ascii("r.key")} AS key_`;
   const columnsOf = (values: boolean): string =>
-    `${named}, r.format, encode(r.version, 'escape') AS version_, ${values ? text : "NULL"} AS text_, ` +
-    `${values ? bytes : "NULL"} AS bytes_, r.expires_at, convert_from(r.stamps, 'UTF8') AS stamps_`;
+    `${named}, r.format, ${ascii("r.version")} AS version_, ${values ? text : "NULL"} AS text_, ` +
+    `${values ? bytes : "NULL"} AS bytes_, r.expires_at, ${utf8("r.stamps")} AS stamps_`;
   const isCurrent =
-    "(r.stamps IS NULL OR NOT EXISTS (SELECT FROM json_array_elements(convert_from(r.stamps, 'UTF8')::json) s " +
-    `WHERE NOT EXISTS (SELECT FROM ${records} t WHERE t.space = decode(s->>0, 'hex') ` +
-    `AND t.key = decode(s->>1, 'hex') AND t.version = decode(s->>2, 'hex') AND ${isLive("t")})))`;
+    `(r.stamps IS NULL OR NOT EXISTS (SELECT FROM pg_catalog.json_array_elements(${utf8("r.stamps")}::json) s ` +
+    `WHERE NOT EXISTS (SELECT FROM ${records} t WHERE t.space = ${unhex("s->>0")} AND t.key = ${unhex("s->>1")} ` +
+    `AND t.version = ${unhex("s->>2")} AND ${isLive("t")})))`;
   const told = (table: Table, writing: string): string => (table === "records" ? telling(names, writing) : writing);
   const asked = "unnest($1::bytea[], $2::bytea[]) u(space, key)";
   const same = "r.space = u.space AND r.key = u.key";
@@ -72,7 +77,7 @@ export function postgresDialect(names: TableNames): Dialect {
     names,
     `INSERT INTO ${records} AS r (space, key, version, format, value, expires_at, stamps) ` +
       "SELECT u.space, u.key, u.version, u.format, u.value, " +
-      `CASE WHEN u.ttl IS NULL THEN u.ends ELSE ceil(${now} + u.ttl)::bigint END, u.stamps ` +
+      `CASE WHEN u.ttl IS NULL THEN u.ends ELSE pg_catalog.ceil(${now} + u.ttl)::bigint END, u.stamps ` +
       "FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::smallint[], $5::bytea[], $6::bigint[], $7::bigint[], " +
       "$8::bytea[]) u(space, key, version, format, value, ends, ttl, stamps) ORDER BY u.space, u.key " +
       "ON CONFLICT (space, key) DO UPDATE SET version = excluded.version, format = excluded.format, " +

@@ -10,6 +10,9 @@ import { Singles } from "./singles.ts";
 import { transact } from "./transaction.ts";
 import { writeSets } from "./writes.ts";
 
+/** The pause before a read is tried again that the server could not make for others' writes, in ms. */
+const readPauseMs = 5;
+
 /** Runs groups, each the way it goes: see `waysOf`. */
 export class Batches {
   readonly #context: Context;
@@ -37,9 +40,14 @@ export class Batches {
     try {
       await readGroups(this.#context, tasks);
     } catch (error) {
-      // One that the server cannot read is none of the others' trouble.
-      if (isRefused(error) && tasks.length > 1) for (const task of tasks) await this.#read([task]);
-      else this.#fail(tasks, error);
+      if (passes(error)) {
+        await this.#pause();
+        const left = tasks.filter(({ outcome }) => !outcome);
+        if (left.length > 0) await this.#read(left);
+      } else if (isRefused(error) && tasks.length > 1) {
+        // What the server cannot read is none of the others' trouble.
+        for (const task of tasks) await this.#read([task]);
+      } else this.#fail(tasks, error);
     }
   }
 
@@ -59,8 +67,15 @@ export class Batches {
     } catch (error) {
       if (!goesAgain(error, tasks)) return this.#fail(tasks, error);
       for (const task of tasks) task.sent = false;
-      this.#singles.add(tasks, lane);
+      if (tasks.length === 1) return this.#singles.add(tasks, lane);
+      // One of them is in the way: a key that somebody else is about to insert, say. Most are apart from it soon.
+      const half = Math.ceil(tasks.length / 2);
+      await Promise.all([this.#decide(tasks.slice(0, half), lane), this.#decide(tasks.slice(half), lane)]);
     }
+  }
+
+  async #pause(): Promise<void> {
+    await new Promise<void>((resolve) => void this.#context.time.after(readPauseMs, resolve, { ref: true }));
   }
 
   #fail(tasks: readonly Task[], error: unknown): void {

@@ -14,8 +14,8 @@ export function formatOf({ kind }: Space, value: Payload, mostNested: number | u
   return isJson ? formats.json : formats.text;
 }
 
-/** What JSON allows and a server's JSON type may not: NUL, halves of characters, numbers beyond a double's. */
-const refused = /\\u(?:0000|[dD][89a-fA-F])|[eE][-+]?\d{4}|\d{1000}/;
+/** What JSON allows and a server's JSON type may not: NUL and halves of characters, numbers beyond a double's. */
+const refused = /(?<!\\)(?:\\\\)*\\u(?:0000|[dD][89a-fA-F])|[eE][-+]?\d{4}|\d{1000}/;
 
 function isStorableJson(text: string, mostNested: number): boolean {
   if (refused.test(text)) return false;

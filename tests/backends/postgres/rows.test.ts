@@ -47,11 +47,14 @@ describe("rows on Postgres", { skip: lacks(kind) }, () => {
   const query = async (text: string): Promise<readonly Record<string, unknown>[]> =>
     (await sharedServer(kind)).query(text);
   /** Keeps rows locked while `work` runs. */
-  const locked = async (table: string, work: () => Promise<void>): Promise<void> => {
+  const locked = (table: string, work: () => Promise<void>): Promise<void> =>
+    beside(`SELECT FROM ${prefix}${table} FOR UPDATE`, work);
+  /** Keeps a transaction open while `work` runs. */
+  const beside = async (text: string, work: () => Promise<void>): Promise<void> => {
     const other = new PgClient({ connectionString: url });
     await other.connect();
     try {
-      await other.query(`BEGIN; SELECT FROM ${prefix}${table} FOR UPDATE`);
+      await other.query(`BEGIN; ${text}`);
       await work();
     } finally {
       await other.end();
@@ -88,6 +91,24 @@ describe("rows on Postgres", { skip: lacks(kind) }, () => {
     });
     const last = await one.set(record("hot"), "after");
     assert.equal((await client().get(record("hot")))?.id, last);
+  });
+
+  it("one that somebody is about to insert holds up its own group alone, which then never comes", async () => {
+    const one = client();
+    const hot = set("being made", { if: { absent: true } });
+    const bytes = (text: string): string => `convert_to('${text}', 'UTF8')`;
+    const row = `${bytes(record("any").space.id)}, ${bytes("being made")}, ${bytes("theirs")}, 1, ${bytes("theirs")}`;
+    await beside(`INSERT INTO ${prefix}records (space, key, version, format, value) VALUES (${row})`, async () => {
+      const neighbours = Array.from({ length: 60 }, (_, i) => set(`m${i}`, { ttl: "keep" }));
+      const results = await timed(one, [...neighbours.slice(30), hot, ...neighbours.slice(0, 30)], 1_500);
+      for (const [i, { outcome, after: ms }] of results.entries()) {
+        if (i === 30) continue;
+        okOf(outcome);
+        assert.ok(ms < 1_000, `a neighbour waited ${ms.toFixed()} ms`);
+      }
+      assertUnsent(results[30]?.outcome);
+    });
+    assert.equal(await one.get(record("being made")), undefined);
   });
 
   it("a lock whose row is locked holds up no other lease", async () => {
