@@ -40,7 +40,7 @@ export function planning(statement: Statement): readonly Query[] {
  * two, so that there are few texts. Nothing of it outlives the transaction, for a pooler may hand the session on.
  */
 function begin(remainingMs: number): Query {
-  const seconds = 2 ** Math.min(Math.max(Math.ceil(Math.log2(remainingMs / 1_000)), 0), 16);
+  const seconds = 2 ** Math.min(Math.ceil(Math.log2(Math.max(remainingMs / 1_000, 1))), 16);
   return {
     text:
       `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${lockMs}; ` +

@@ -133,6 +133,8 @@ export class Wire implements Link {
         this.#settle(run, this.#gone?.why);
         return;
       }
+      // What was heard before does not count: there was nothing to answer.
+      if (this.#runs.size === 0) this.#heardAt = this.#options.time.monotonic();
       this.#runs.append(run);
       this.#options.alarm.add(run);
       const together = this.client.pipeline === true ? queries.length : 1;

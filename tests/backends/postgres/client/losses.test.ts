@@ -179,6 +179,8 @@ for (const kind of postgresFaultKinds) {
 
     void it("are not, because one call had little time", async () => {
       const earlier = await one(client, pid);
+      // Nothing was heard for a while, for nothing was asked.
+      await server.query("SELECT pg_sleep(1.2)");
       const first = failure(client.read(sql("SELECT pg_sleep(0.4)"), soon(100)));
       const neighbour = one(client, pid);
       assert.equal(await first, "lost");

@@ -59,6 +59,22 @@ void describe("a client on the application's own pool", { skip: lacks("postgres1
     });
   }
 
+  void it("does without prepared statements when the application discards them", async () => {
+    const pool = poolOf({ pipeline: true });
+    const client = clients.make({ pool });
+    for (let i = 0; i < 4; i++) {
+      assert.equal(await one(client, sql("SELECT $1::int", i)), i);
+      const transaction = await client.transaction(soon(), "calls");
+      await transaction.run([sql("SELECT $1::int + 1", i)]);
+      const [reply] = await transaction.commit([sql("SELECT $1::int + 2", i)]);
+      assert.deepEqual(reply?.rows, [[i + 2]]);
+      await client.write(() => sql("UPDATE t SET v = $1 WHERE k = 1", i), soon());
+      await pool.query("DISCARD ALL");
+    }
+    assert.equal(await one(client, sql("SELECT v FROM t")), 3);
+    await client.write(() => sql("UPDATE t SET v = 0"), soon());
+  });
+
   void it("has connections of its own for renewals, and leaves those of the pool with no listener more", async () => {
     const pool = poolOf();
     const held = await pool.connect();

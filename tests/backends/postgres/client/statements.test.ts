@@ -138,6 +138,20 @@ void describe("statements on Postgres", { skip: lacks("postgres15") }, () => {
     }
   });
 
+  void it("are refused nothing by the server because they come late", async () => {
+    const client = clients.make(server.url);
+    for (const late of [0, -1, -100_000]) {
+      (await client.transaction(soon(), "calls")).rollback();
+      const end = await client
+        .write(() => sql("INSERT INTO t VALUES ($1, 1)", -late), soon(late))
+        .then(
+          () => "written",
+          (error: Error) => error.message,
+        );
+      assert.match(end, /written|overdue/);
+    }
+  });
+
   void it("of renewals do not wait for those of calls", async () => {
     const client = clients.make({ url: server.url, maxConnections: 1 });
     const busy = await client.transaction(soon(), "calls");
