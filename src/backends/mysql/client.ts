@@ -115,9 +115,9 @@ class LanesClient implements MySqlClient {
   async #transaction({ deadline }: Limit, lane: LaneName): Promise<Transaction> {
     this.#keepAlive.enter();
     try {
-      const lent = await this.#lanes[lane].take(deadline);
+      const take = (): ReturnType<Lane<Wire>["take"]> => this.#lanes[lane].take(deadline);
       const ended = (): void => this.#keepAlive.leave();
-      return new Transaction(lent, { time: this.#time, deadline, ended });
+      return new Transaction(await take(), { time: this.#time, deadline, take, ended });
     } catch (error) {
       this.#keepAlive.leave();
       throw error;

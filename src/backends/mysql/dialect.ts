@@ -36,12 +36,14 @@ import { mysqlSweep } from "./sweep.ts";
  * Only rows that are named may be touched: a plan that scans a table, an index or a space would meet the locks of
  * others. So keys stand in a derived table, which is read first (STRAIGHT_JOIN), and each row is looked up by its whole
  * primary key (FORCE INDEX). `key IN (...)` is not enough, for a server may take all rows of the space instead.
+ *
+ * `key` and `body` are words of SQL, the second one in the sql_mode ORACLE.
  */
 
 /** Which table has what, beside space and key. */
 const empties: Readonly<Record<Table, { readonly columns: string; readonly values: string }>> = {
   records: { columns: "version, format, value", values: `X'', ${formats.nothing}, X''` },
-  locks: { columns: "body, grant_no, kept_until", values: "X'', 0, 0" },
+  locks: { columns: "`body`, grant_no, kept_until", values: "X'', 0, 0" },
   floors: { columns: "grant_no, n, kept_until", values: "0, 0, 0" },
 };
 
@@ -136,9 +138,9 @@ export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
       ),
     setLocks: (rows) =>
       several(
-        `INSERT INTO ${locks} (space, \`key\`, body, grant_no, kept_until) VALUES `,
+        `INSERT INTO ${locks} (space, \`key\`, \`body\`, grant_no, kept_until) VALUES `,
         rows.map((row) => `${named(row.key)}, ${bytes(row.body)}, ${integer(row.grant)}, ${integer(row.keptUntil)}`),
-        " ON DUPLICATE KEY UPDATE body = VALUES(body), grant_no = VALUES(grant_no), " +
+        " ON DUPLICATE KEY UPDATE `body` = VALUES(`body`), grant_no = VALUES(grant_no), " +
           "kept_until = VALUES(kept_until)",
       ),
     setFloors: (rows) =>
@@ -169,7 +171,7 @@ type Columns = readonly (Buffer | null)[];
 const recordColumns = (values: boolean): string =>
   `r.space, r.\`key\`, r.format, r.version, ${values ? "r.value" : "NULL"}, r.expires_at, r.stamps`;
 const lockColumns = {
-  locks: "r.space, r.`key`, r.body",
+  locks: "r.space, r.`key`, r.`body`",
   floors: "r.space, r.`key`, r.grant_no, r.n, r.kept_until",
 };
 

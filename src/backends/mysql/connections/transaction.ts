@@ -12,6 +12,9 @@ import type { Answer, Wire } from "./wire.ts";
  */
 const idleSeconds = 2;
 
+/** How often the first trip is made, where the connection was lost and nothing can have been written. */
+const mostTries = 3;
+
 /** How long a rollback may take before its connection is given up, in ms. */
 const rollbackMs = 2_000;
 
@@ -27,10 +30,12 @@ const begin: readonly string[] = [
  */
 const enter =
   "SET @holdfast_idle = @@wait_timeout, @holdfast_wait = @@innodb_lock_wait_timeout, " +
-  `wait_timeout = ${idleSeconds}, innodb_lock_wait_timeout = 1`;
+  "@holdfast_safe = @@sql_safe_updates, " +
+  `wait_timeout = ${idleSeconds}, innodb_lock_wait_timeout = 1, sql_safe_updates = 0`;
 const leave =
   "SET wait_timeout = CAST(COALESCE(@holdfast_idle, 28800) AS SIGNED), " +
-  "innodb_lock_wait_timeout = CAST(COALESCE(@holdfast_wait, 50) AS SIGNED)";
+  "innodb_lock_wait_timeout = CAST(COALESCE(@holdfast_wait, 50) AS SIGNED), " +
+  "sql_safe_updates = CAST(COALESCE(@holdfast_safe, 0) AS SIGNED)";
 /** Whatever `completion_type` is. */
 const commit = "COMMIT AND NO CHAIN NO RELEASE";
 export const rollback = "ROLLBACK AND NO CHAIN NO RELEASE";
@@ -44,13 +49,15 @@ export function reading(text: string): readonly string[] {
 export interface TransactionOptions {
   readonly time: Time;
   readonly deadline: number;
+  /** Another connection in place of one that was lost before anything was written. */
+  take(): Promise<Lent<Wire>> | Lent<Wire>;
   /** Called once it has ended. */
   ended(): void;
 }
 
 /** A transaction on a connection that nobody else uses meanwhile. */
 export class Transaction implements SqlTransaction {
-  readonly #lent: Lent<Wire>;
+  #lent: Lent<Wire>;
   readonly #options: TransactionOptions;
   #begun = false;
   #over = false;
@@ -85,30 +92,54 @@ export class Transaction implements SqlTransaction {
     if (this.#over) throw new SqlError("lost", "the transaction has ended");
     const ahead = this.#begun ? [] : [enter, ...begin];
     const texts = [...ahead, ...statements.flat(), ...(last ? [leave, commit] : [])];
-    const answer = await this.#send(texts);
-    if (!answer.ok) throw await this.#failed(answer, last && answer.sent === texts.length);
-    if (last) this.#end();
-    let at = ahead.length;
-    return statements.map(({ length }) => answer.replies[(at += length) - 1] as Reply);
+    for (let tries = 1; ; tries++) {
+      const answer = await this.#send(texts, ahead.length > 0);
+      if (answer.ok) {
+        if (last) this.#end();
+        let at = ahead.length;
+        return statements.map(({ length }) => answer.replies[(at += length) - 1] as Reply);
+      }
+      const { error, answered } = answer;
+      // Its fate is unknown where it was sent and nothing ahead of it was refused.
+      const committing = last && answer.sent === texts.length;
+      const failure = answered && isServerReply(error) ? replyError(error, committing) : lostError(error, committing);
+      const { alive } = this.#lent.link;
+      if (alive) await this.#undo();
+      else if (ahead.length > 0 && !failure.mayHaveWritten && tries < mostTries && this.#inTime()) {
+        await this.#exchange();
+        continue;
+      }
+      this.#end();
+      throw failure;
+    }
   }
 
-  async #send(texts: readonly string[]): Promise<Answer> {
+  async #send(texts: readonly string[], first: boolean): Promise<Answer> {
     const { link } = this.#lent;
     const { deadline } = this.#options;
-    const isFirst = !this.#begun;
     this.#begun = true;
     const answer = await link.run(texts, deadline);
-    if (answer.ok || !isFirst || !isInTransaction(answer.error)) return answer;
+    if (answer.ok || !first || !isInTransaction(answer.error)) return answer;
     // Whoever had the connection before has left a transaction open. It ends as if its connection had been closed.
     const undone = await link.run([rollback], deadline);
     return undone.ok ? link.run(texts, deadline) : answer;
   }
 
-  /** `committing`: the commit was sent. Its fate is unknown, unless something ahead of it was refused. */
-  async #failed({ error, answered }: Extract<Answer, { ok: false }>, committing: boolean): Promise<SqlError> {
-    if (answered) await this.#undo();
-    this.#end();
-    return answered && isServerReply(error) ? replyError(error, committing) : lostError(error, committing);
+  /** Takes another connection, for this one is of no use any more. Rejects as {@link TransactionOptions.take}. */
+  async #exchange(): Promise<void> {
+    this.#lent.giveBack();
+    try {
+      this.#lent = await this.#options.take();
+    } catch (error) {
+      this.#over = true;
+      this.#options.ended();
+      throw error;
+    }
+  }
+
+  #inTime(): boolean {
+    const { time, deadline } = this.#options;
+    return time.monotonic() < deadline;
   }
 
   async #undo(): Promise<void> {
