@@ -26,9 +26,10 @@ import { mysqlSweep } from "./sweep.ts";
  * - Rows are locked with SKIP LOCKED, or with NOWAIT where nobody wants to go on without them, before anything is
  *   written to them. What a transaction writes after that, it has locked.
  * - An insert waits for a row under its key that another transaction has inserted and not committed, which no reader
- *   sees. So each key that has no row is looked for once more, by a locking read with NOWAIT, which does find it. Only
- *   what is inserted between this look and the insert, within one statement, is waited for: until the other
- *   transaction ends, which is its next trip, and for a second at most. On MariaDB it fails at once.
+ *   sees. MariaDB can be told not to wait. On MySQL each key that has no row is looked for once more, by a locking read
+ *   with NOWAIT, which does find it (MariaDB reads it sooner than it is asked to). Only what is inserted between this
+ *   look and the insert, within one statement, is waited for: until the other transaction ends, which is its next trip,
+ *   and for a second at most.
  *   (INSERT IGNORE is no way: on a row that is there it takes a shared lock, and two of them a deadlock.)
  * - A write that looks at nothing is ONE trip: its rows are locked with NOWAIT first, and if one is locked by others,
  *   nothing is written, and the shared code takes the longer way.
@@ -61,25 +62,19 @@ export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
   const { records, locks, floors, meta } = names;
   const tables: Readonly<Record<Table, string>> = { records, locks, floors };
 
+  /** An insert that does not wait where it need not. */
   const inserting = (): string =>
     `${server().isMariaDb ? "SET STATEMENT innodb_lock_wait_timeout = 0 FOR " : ""}INSERT INTO`;
 
-  const insertMissing = (table: Table, keys: readonly Key[], patient = false): MySqlStatement => {
+  const insertMissing = (table: Table, keys: readonly Key[]): MySqlStatement => {
     const { columns, values } = empties[table];
-    if (patient) {
-      // A row that is there is locked for a write, as is one that comes: nothing is locked between rows, whatever the
-      // isolation level, so that two who insert do not wait for each other.
-      return several(
-        `INSERT INTO ${tables[table]} (\`space\`, \`key\`, ${columns}) VALUES `,
-        keys.map((key) => `${named(key)}, ${values}`),
-        " ON DUPLICATE KEY UPDATE `space` = VALUES(`space`)",
-      );
-    }
     const there = `SELECT 1 FROM ${tables[table]} AS r WHERE r.space = u.s AND r.\`key\` = u.k`;
+    const isMissing = server().isMariaDb
+      ? `(NOT EXISTS (${there}))`
+      : `CASE WHEN EXISTS (${there}) THEN FALSE ELSE (NOT EXISTS (${there} FOR UPDATE NOWAIT)) END`;
     return plain(
-      `${inserting()} ${tables[table]} (space, \`key\`, ${columns}) SELECT u.s, u.k, ${values} FROM ${listed(keys)} ` +
-        `WHERE CASE WHEN EXISTS (${there}) THEN FALSE ELSE (NOT EXISTS (${there} FOR UPDATE NOWAIT)) END ` +
-        "ORDER BY u.s, u.k",
+      `${inserting()} ${tables[table]} (space, \`key\`, ${columns}) SELECT u.s, u.k, ${values} ` +
+        `FROM ${listed(keys)} WHERE ${isMissing} ORDER BY u.s, u.k`,
     );
   };
 

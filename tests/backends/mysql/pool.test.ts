@@ -21,7 +21,7 @@ const pools: Readonly<Record<string, { readonly options?: PoolOptions; readonly 
   "columns as bytes": { options: { typeCast: false } },
   "named placeholders": { options: { namedPlaceholders: true } },
   "a format of its own": {
-    options: { queryFormat: (text: string) => text.replaceAll(/:[a-z]+|\?/g, "NULL") } as PoolOptions,
+    options: { queryFormat: (text: string) => text.replaceAll(/:[a-z]+|\?/g, "NULL") },
   },
   "a time zone": { options: { timezone: "+11:00" }, session: ["SET time_zone = '-09:30'"] },
   "an old character set": { options: { charset: "latin1" } },

@@ -37,7 +37,7 @@ export const oddBytes = Uint8Array.from([...Array(256).keys(), 0xbf, 0x27, 0xbf,
 export async function exercise(backend: Backend, prefix = "x"): Promise<void> {
   const hf = await connect(backend, { service: `odd ${prefix}`, timeout: "20s" });
   try {
-    const values = hf.state<unknown>("values");
+    const values = hf.state("values");
     await Promise.all(oddKeys.map(async (key) => values.save(key, { key, bytes: oddBytes, at: new Date(0) })));
     for (const key of oddKeys) {
       assert.deepEqual(await values.load(key), { key, bytes: oddBytes, at: new Date(0) }, JSON.stringify(key));
@@ -46,7 +46,7 @@ export async function exercise(backend: Backend, prefix = "x"): Promise<void> {
     for await (const key of values.keys()) listed.add(key);
     assert.deepEqual(listed, new Set(oddKeys));
     await Promise.all(oddKeys.map(async (key) => values.update(key, (old) => ({ ...(old as object), key: [key] }))));
-    assert.deepEqual((await values.load(oddKeys[8] as string)) as object, {
+    assert.deepEqual(await values.load(oddKeys[8] as string), {
       key: ["a'"],
       bytes: oddBytes,
       at: new Date(0),
