@@ -19,6 +19,7 @@ void test("a history in which every outcome has its place is linearizable", () =
     call(12, 14, load, found("a")),
     call(15, 22, { do: "update", id: "c" }, found("b")),
     call(30, 31, { do: "replace", id: "d", expected: "b" }, { is: "conflict" }),
+    call(30, 39, { do: "update", id: "g" }, { is: "conflict" }),
     call(32, undefined, save("e"), { is: "unknown" }),
     call(40, 41, load, found("c")),
     call(42, 43, load, found("e")),

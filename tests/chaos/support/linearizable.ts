@@ -20,6 +20,8 @@ function step(state: State, action: RegisterAction, outcome: RegisterOutcome): S
       if (is === "conflict") return state === action.expected ? undefined : state;
       return state === action.expected ? action.id : is === "unknown" ? state : undefined;
     case "update":
+      // Others were ahead of it until its deadline.
+      if (is === "conflict") return state;
       if (is === "absent") return state === null ? state : undefined;
       if (is === "unknown") return state === null ? state : action.id;
       return state !== null && found === state ? action.id : undefined;

@@ -42,6 +42,7 @@ export function refusalFaults(kind: string, skip: string | false, refusal: Refus
       const released = await lock.acquire("released", { ttl: "50s" });
       const held = await lock.acquire("held", { ttl: "9s" });
       const queued = beyond.acquire("released");
+      queued.catch(() => undefined);
       await until("it waits", async () => (await lock.inspect("released"))?.waiting === 1);
 
       await place.begin();

@@ -77,10 +77,7 @@ export class MysqlServer extends TestServer {
   async endSessions(user: "root" | "app"): Promise<void> {
     const session = await this.session();
     try {
-      const where = `WHERE user = '${user}' AND id <> connection_id()`;
-      for (const { id } of await session.query(`SELECT id AS id FROM information_schema.processlist ${where}`)) {
-        await session.query(`KILL ${String(id)}`).catch(() => undefined); // it may have ended by itself
-      }
+      await endSessions(session, user);
     } finally {
       await session.end();
     }
@@ -100,12 +97,20 @@ export class MysqlServer extends TestServer {
   /** Ends the connections of `app`, and leaves it none, until it is told to give them back. */
   async takeConnections(): Promise<() => Promise<void>> {
     const taken = await Promise.all(Array.from({ length: fewest }, async () => this.session()));
-    await this.query(`SET GLOBAL max_connections = ${fewest}`); // `root` has one more
-    await this.endSessions("app");
+    const [admin] = taken as [SqlSession];
+    await admin.query(`SET GLOBAL max_connections = ${fewest}`);
+    await endSessions(admin, "app");
     return async () => {
-      await this.query(`SET GLOBAL max_connections = ${most}`);
+      await admin.query(`SET GLOBAL max_connections = ${most}`);
       await Promise.all(taken.map(async (session) => session.end()));
     };
+  }
+}
+
+async function endSessions(session: SqlSession, user: string): Promise<void> {
+  const where = `WHERE user = '${user}' AND id <> connection_id()`;
+  for (const { id } of await session.query(`SELECT id AS id FROM information_schema.processlist ${where}`)) {
+    await session.query(`KILL ${String(id)}`).catch(() => undefined); // it may have ended by itself
   }
 }
 
