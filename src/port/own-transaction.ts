@@ -31,6 +31,6 @@ export interface OwnTransaction {
 export interface OwnCall {
   /** When nobody waits any more, by `time.monotonic()`. */
   readonly deadline: number;
-  /** Asked once, synchronously before the first statement. False means that the caller is gone: nothing is sent. */
+  /** Asked synchronously before each statement. False means that the caller is gone: nothing more is sent. */
   claim(): boolean;
 }

@@ -30,21 +30,21 @@ export class Foreign {
     return after;
   }
 
-  /** Runs a statement. Rejects with an SqlError. */
-  async run(statement: Statement): Promise<Reply> {
-    let rows: Reply["rows"] = [];
-    for (const { text, values } of this.#own.partsOf(statement)) rows = await this.#ask(text, values);
-    return { rows, changed: 0 };
+  /** A statement as the server is asked it. */
+  partsOf(statement: Statement): readonly Statement[] {
+    return this.#own.partsOf(statement);
   }
 
-  async #ask(text: string, values: readonly unknown[]): Promise<Reply["rows"]> {
+  /** Runs one of them. Rejects with an SqlError. */
+  async ask({ text, values }: Statement): Promise<Reply> {
     let result: unknown;
     try {
       result = await promising(this.#connection).query(text, [...values]);
     } catch (error) {
       throw this.#own.failure(error);
     }
-    return rowsIn(result).map((row) => columnsOf(row).map((value) => this.#own.column(value)));
+    const rows = rowsIn(result).map((row) => columnsOf(row).map((value) => this.#own.column(value)));
+    return { rows, changed: 0 };
   }
 }
 

@@ -41,6 +41,6 @@ export interface Entered {
   readonly domain: string | undefined;
   /** Whether a statement sees what was committed before it. */
   readonly seesCommits: boolean;
-  /** Sets the waits as they were. */
+  /** Sets the waits as they were. Where they outlive the transaction, that is right at any moment. */
   readonly leave: readonly Statement[];
 }

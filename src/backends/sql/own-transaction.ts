@@ -1,15 +1,16 @@
 import { InvalidArgumentError, UnavailableError, UnsupportedError } from "../../base/errors.ts";
-import type { Key } from "../../base/keys.ts";
+import { keyId, type Key } from "../../base/keys.ts";
 import type { Group, Opened, Outcome, OwnCall, OwnTransaction } from "../../port/index.ts";
 import { decide } from "../common/decide.ts";
 import { before } from "../common/deadline.ts";
 import { closedError, givenUp, lateError, maybeSent, notSent, refuse } from "../common/failures.ts";
 import type { Opening } from "../common/opening.ts";
-import { SqlError, type Reply, type Statement } from "./client.ts";
+import { SqlError, type Reply } from "./client.ts";
 import type { Context } from "./context.ts";
 import type { Dialect, Table } from "./dialect.ts";
 import type { Foreign } from "./own-connection.ts";
 import type { Entered, OwnDialect } from "./own-dialect.ts";
+import { Trip } from "./own-trip.ts";
 import { inOrder, isBlind, planOf, type Plan } from "./plan.ts";
 import { changesOf, leftoversOf } from "./rows.ts";
 import { RowView } from "./row-view.ts";
@@ -29,14 +30,6 @@ export interface OwnTransactionOptions {
   readonly isEnded: () => boolean;
 }
 
-/** Where a group has got to. */
-interface Progress {
-  /** Whether a statement was sent. */
-  sent: boolean;
-  /** Nobody waits for it any more: nothing more is sent. */
-  over: boolean;
-}
-
 /**
  * Groups as a part of a transaction that the application has begun: their rows are locked, decided and written as in
  * one of ours, a statement at a time, on its connection. What was locked stays so until it ends, what was written is
@@ -54,54 +47,52 @@ export class SqlOwnTransaction implements OwnTransaction {
   async execute(group: Group, call: OwnCall): Promise<Outcome> {
     const { context, own, foreign } = this.#options;
     const { name, time } = context;
-    const progress: Progress = { sent: false, over: false };
-    const work = foreign.inLine(async () => this.#outcome(group, call, progress));
+    const trip = new Trip(foreign, call);
+    const work = foreign.inLine(async () => this.#outcome(group, trip));
     const deadline = call.deadline + own.roundsUpMs + graceMs;
     const late = (): Error => lateError(name);
     try {
       return await before(work, { time, deadline, late, ref: true });
     } catch (error) {
-      progress.over = true;
-      return progress.sent ? maybeSent(error as Error) : notSent(error as Error);
+      trip.end();
+      return trip.sent ? maybeSent(error as Error) : notSent(error as Error);
     }
   }
 
   /** Never rejects. */
-  async #outcome(group: Group, call: OwnCall, progress: Progress): Promise<Outcome> {
-    const { context, opening, maxGroup, isEnded } = this.#options;
+  async #outcome(group: Group, trip: Trip): Promise<Outcome> {
+    const { context, own, opening, maxGroup, isEnded } = this.#options;
     const { name, time } = context;
     try {
-      const { domain, capabilities } = await opening.openBefore(call.deadline);
+      const { domain, capabilities } = await opening.openBefore(trip.deadline);
       if (isEnded()) throw closedError(name);
       const refused = refuse(group, { backend: name, maxGroup, maxValue: capabilities.maxValue });
       if (refused) return refused;
       if (!group.ops.every(isTaken)) throw new UnsupportedError("an own transaction takes no such operation");
-      if (time.monotonic() >= call.deadline) return notSent(lateError(name));
-      if (progress.over || !call.claim()) return givenUp(name);
-      return await this.#execute(group, domain, new Trip(this.#options.foreign, progress, call.deadline));
+      if (time.monotonic() >= trip.deadline) return notSent(lateError(name));
+      if (!trip.isWanted()) return givenUp(name);
+      return await this.#execute(group, domain, trip);
     } catch (error) {
       if (!(error instanceof SqlError)) return notSent(error as Error);
       // The server may have rolled back all of the transaction: it is looked for again.
-      if (!this.#options.own.failsAll) this.#known = undefined;
+      if (!own.failsAll) this.#known = undefined;
       return notSent(failed(error, name));
     }
   }
 
   async #execute(group: Group, domain: string, trip: Trip): Promise<Outcome> {
-    const { context, own } = this.#options;
+    const { own } = this.#options;
     const reads = isRead(group);
     if (reads && this.#known) return this.#read(group, trip);
-    const entered = await this.#enter(domain, trip);
+    const entered = await this.#enter(trip);
     let outcome: Outcome;
     try {
-      if (reads) outcome = await this.#read(group, trip);
-      else if (isBlind(group)) {
-        await trip.run([context.dialect.set(setRowsOf([group], context.dialect))]);
-        outcome = { ok: true, results: group.ops.map(() => undefined) };
-      } else outcome = await this.#decide(group, entered, trip);
+      this.#verify(entered, domain);
+      outcome = await (reads ? this.#read(group, trip) : this.#write(group, entered, trip));
     } catch (error) {
-      // Where a failed statement leaves nothing but a rollback, that sets the waits as they were.
-      if (!own.failsAll && error instanceof SqlError && error.failure !== "lost") await trip.runAnyway(entered.leave);
+      if (!own.failsAll) await trip.runAnyway(entered.leave);
+      // Else a failed statement has left nothing but a rollback, which sets the waits as they were.
+      else if (!(error instanceof SqlError)) await trip.run(entered.leave);
       throw error;
     }
     await trip.run(entered.leave);
@@ -109,20 +100,21 @@ export class SqlOwnTransaction implements OwnTransaction {
   }
 
   /** Bounds the waits of the statements that follow. */
-  async #enter(domain: string, trip: Trip): Promise<Entered> {
+  async #enter(trip: Trip): Promise<Entered> {
     const { context, own } = this.#options;
     const waitMs = Math.max(1, Math.ceil(trip.deadline - context.time.monotonic()));
-    let entered: Entered;
     try {
-      entered = own.entered(await trip.run(own.enter(waitMs, this.#known)), this.#known);
+      return own.entered(await trip.run(own.enter(waitMs, this.#known)), this.#known);
     } catch (error) {
       if (error instanceof SqlError && own.isOutside(error)) throw this.#refused("no transaction is open on it");
       throw error;
     }
+  }
+
+  #verify(entered: Entered, domain: string): void {
     if (!entered.open) throw this.#refused(this.#known ? "its transaction has ended" : "no transaction is open on it");
     if (entered.domain !== domain) throw this.#refused("it does not lead to the tables of this backend");
     this.#known ??= entered;
-    return entered;
   }
 
   #refused(why: string): InvalidArgumentError {
@@ -139,6 +131,13 @@ export class SqlOwnTransaction implements OwnTransaction {
     return decide(view, group, this.#options.session);
   }
 
+  async #write(group: Group, entered: Entered, trip: Trip): Promise<Outcome> {
+    const { dialect } = this.#options.context;
+    if (!isBlind(group)) return this.#decide(group, entered, trip);
+    await trip.run([dialect.set(setRowsOf([group], dialect))]);
+    return { ok: true, results: group.ops.map(() => undefined) };
+  }
+
   async #decide(group: Group, entered: Entered, trip: Trip): Promise<Outcome> {
     const { context, own, session } = this.#options;
     const { dialect, teller } = context;
@@ -149,46 +148,19 @@ export class SqlOwnTransaction implements OwnTransaction {
     // What is only read under a lease need not stay as it is.
     if (group.ops.every(({ op }) => op === "get" || op === "check" || op === "floor")) {
       await readRecords(view, dialect, plan, trip);
-    } else view.add("records", dialect.records(await lockRows(dialect, plan, "records", trip)));
-    view.add("floors", dialect.floors(await lockRows(dialect, plan, "floors", trip)));
+    } else await lockRows(view, dialect, plan, "records", trip);
+    await lockRows(view, dialect, plan, "floors", trip);
     const [clock] = await trip.run([dialect.clock()]);
     view.setClock(dialect.time(clock as Reply));
-    const outcome = decide(view, group, session);
-    await trip.run(
-      outcome.ok
-        ? [...changesOf(dialect, view, plan), ...teller.statements(view.news)]
-        : leftoversOf(dialect, view, plan),
-    );
-    return outcome;
-  }
-}
-
-/** Statements of one call, one at a time. */
-class Trip {
-  readonly deadline: number;
-  readonly #foreign: Foreign;
-  readonly #progress: Progress;
-
-  constructor(foreign: Foreign, progress: Progress, deadline: number) {
-    this.deadline = deadline;
-    this.#foreign = foreign;
-    this.#progress = progress;
-  }
-
-  async run(statements: readonly Statement[]): Promise<readonly Reply[]> {
-    const replies: Reply[] = [];
-    for (const statement of statements) {
-      // The connection may be in other hands by now.
-      if (this.#progress.over) throw new SqlError("lost", "the call was given up");
-      this.#progress.sent = true;
-      replies.push(await this.#foreign.run(statement));
+    let changes = leftoversOf(dialect, view, plan);
+    try {
+      const outcome = decide(view, group, session);
+      // A group that is refused changes nothing, and a lock of which time has made something is left to others.
+      if (outcome.ok) changes = [...changesOf(dialect, view, plan), ...teller.statements(view.news)];
+      return outcome;
+    } finally {
+      await trip.run(changes);
     }
-    return replies;
-  }
-
-  /** The same, for what goes on whether it succeeds or not. */
-  async runAnyway(statements: readonly Statement[]): Promise<void> {
-    await this.run(statements).catch(() => undefined); // what failed before is told
   }
 }
 
@@ -200,16 +172,24 @@ async function readRecords(view: RowView, dialect: Dialect, plan: Plan, trip: Tr
   view.add("records", dialect.records(reply as Reply));
 }
 
-/** Locks rows, with one where there was none; the reply with all of them. */
-async function lockRows(dialect: Dialect, plan: Plan, table: Table, trip: Trip): Promise<Reply> {
+/** Locks rows, with one where there was none, until all of them are there: one may go before it is locked. */
+async function lockRows(
+  view: RowView,
+  dialect: Dialect,
+  plan: Plan,
+  table: "records" | "floors",
+  trip: Trip,
+): Promise<void> {
   const keys = keysOf(plan, table);
-  if (keys.length === 0) return { rows: [], changed: 0 };
   const values = [...plan[table].values()].some((wanted) => wanted.values);
-  const replies = await trip.run([
-    dialect.insertMissing(table, keys, true),
-    dialect.lock(table, keys, { mode: "write", skip: false, patient: true, values }),
-  ]);
-  return replies[1] as Reply;
+  while (keys.some((key) => !view.has(table, keyId(key)))) {
+    const [, reply] = await trip.run([
+      dialect.insertMissing(table, keys, true),
+      dialect.lock(table, keys, { mode: "write", skip: false, patient: true, values }),
+    ]);
+    if (table === "records") view.add(table, dialect.records(reply as Reply));
+    else view.add(table, dialect.floors(reply as Reply));
+  }
 }
 
 function keysOf(plan: Plan, table: Table): readonly Key[] {

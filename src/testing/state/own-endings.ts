@@ -75,6 +75,43 @@ export const ownEndingCases: readonly Case[] = [
     },
   },
   {
+    title: "after a call was given up nothing more of it is sent",
+    proves: "own transactions: they end",
+    when: takesPart,
+    async run(context) {
+      const at = await stand(context);
+      const first = await begin(at);
+      await first.entries.save("k", 1);
+      const second = await begin(at);
+      const texts: string[] = [];
+      const counted = {
+        query(text: string, values: unknown[]) {
+          texts.push(text);
+          return second.own.query(text, values);
+        },
+      };
+      const stop = new AbortController();
+      const waiting = at.store.within(counted).upsert("k", () => 2, { signal: stop.signal });
+      const refused = rejects(waiting, "INDETERMINATE");
+      await context.place.elapse(context.unit);
+      const sent = texts.length;
+      stop.abort(new Error("enough"));
+      await refused;
+      const rolledBack = second.run("ROLLBACK");
+      await first.run("COMMIT");
+      await rolledBack;
+      await second.insert("alone");
+      // What may be sent sets a wait back that outlives the transaction.
+      assert.ok(
+        texts.slice(sent).every((text) => text.startsWith("SET ")),
+        texts.slice(sent).join("\n"),
+      );
+      await Promise.all([first.close(), second.close()]);
+      assert.equal(await at.other.load("k"), 1);
+      assert.deepEqual(await at.application.rows(), ["alone"]);
+    },
+  },
+  {
     title: "a connection without a transaction, with an aborted signal or of no kind at all writes nothing",
     proves: "own transactions: refusals",
     when: takesPart,
