@@ -52,6 +52,9 @@ const isLive = (row: string): string => `(${row}.expires_at IS NULL OR ${row}.ex
 
 /** Of UTF-8, no byte is as high. */
 const behindAll = Buffer.from([0xff]);
+/** What makes a statement of MariaDB wait for no row. */
+export const hasty = "SET STATEMENT innodb_lock_wait_timeout = 0 FOR ";
+
 /** How deep MySQL lets a JSON text be nested; MariaDB leaves deeper ones out of the column by itself. */
 const mostNested = 100;
 /** Characters of rows in one statement, at most, unless one row has more. */
@@ -63,11 +66,19 @@ export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
   const tables: Readonly<Record<Table, string>> = { records, locks, floors };
 
   /** An insert that does not wait where it need not. */
-  const inserting = (): string =>
-    `${server().isMariaDb ? "SET STATEMENT innodb_lock_wait_timeout = 0 FOR " : ""}INSERT INTO`;
+  const inserting = (): string => `${server().isMariaDb ? hasty : ""}INSERT INTO`;
 
-  const insertMissing = (table: Table, keys: readonly Key[]): MySqlStatement => {
+  const insertMissing = (table: Table, keys: readonly Key[], patient = false): MySqlStatement => {
     const { columns, values } = empties[table];
+    if (patient) {
+      // A row that is there is locked for a write, as is one that comes: nothing is locked between rows, whatever the
+      // isolation level, so that two who insert do not wait for each other.
+      return several(
+        `INSERT INTO ${tables[table]} (space, \`key\`, ${columns}) VALUES `,
+        keys.map((key) => `${named(key)}, ${values}`),
+        " ON DUPLICATE KEY UPDATE space = VALUES(space)",
+      );
+    }
     const there = `SELECT 1 FROM ${tables[table]} AS r WHERE r.space = u.s AND r.\`key\` = u.k`;
     const isMissing = server().isMariaDb
       ? `(NOT EXISTS (${there}))`

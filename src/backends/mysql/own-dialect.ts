@@ -4,6 +4,7 @@ import type { TableNames } from "../sql/identifiers.ts";
 import type { Entered, OwnDialect } from "../sql/own-dialect.ts";
 import { failureIn } from "../sql/own-failures.ts";
 import { isServerReply, replyError } from "./connections/errors.ts";
+import { hasty } from "./dialect.ts";
 import { integer, partsOf } from "./statement.ts";
 
 /** There is no such savepoint. */
@@ -11,8 +12,8 @@ const noSavepoint = 1305;
 
 /**
  * What the dialect says in a transaction of the application. Its isolation level is the application's, and so is its
- * `innodb_lock_wait_timeout`, which is lowered for as long as a call takes. Locking reads see what is committed at
- * every level.
+ * `innodb_lock_wait_timeout`, which is lowered for as long as a call takes; there is no such setting of a transaction
+ * alone. Locking reads see what is committed at every level.
  */
 export function ownDialect({ meta }: TableNames, dialect: Dialect): OwnDialect {
   const look = [
@@ -21,7 +22,12 @@ export function ownDialect({ meta }: TableNames, dialect: Dialect): OwnDialect {
     "RELEASE SAVEPOINT holdfast_look",
     `SELECT \`value\` AS domain FROM ${meta} WHERE \`name\` = 'domain'`,
   ].map(plain);
-  const leave = [plain("SET innodb_lock_wait_timeout = CAST(COALESCE(@holdfast_wait, 50) AS UNSIGNED)")];
+  const leave = [
+    plain(
+      "SET innodb_lock_wait_timeout = CAST(COALESCE(@holdfast_wait, 50) AS SIGNED), " +
+        "sql_safe_updates = CAST(COALESCE(@holdfast_safe, 0) AS SIGNED)",
+    ),
+  ];
   return {
     failsAll: false,
     // The server counts whole seconds, and looks once a second whose are over.
@@ -29,8 +35,9 @@ export function ownDialect({ meta }: TableNames, dialect: Dialect): OwnDialect {
     enter(waitMs, known) {
       const seconds = integer(Math.max(1, Math.ceil(waitMs / 1_000)));
       const bound = plain(
-        "SET @holdfast_wait = @@innodb_lock_wait_timeout, " +
-          `innodb_lock_wait_timeout = CAST(LEAST(@@innodb_lock_wait_timeout, ${seconds}) AS UNSIGNED)`,
+        "SET @holdfast_wait = @@innodb_lock_wait_timeout, @holdfast_safe = @@sql_safe_updates, " +
+          `innodb_lock_wait_timeout = CAST(LEAST(@@innodb_lock_wait_timeout, ${seconds}) AS SIGNED), ` +
+          "sql_safe_updates = 0",
       );
       return known ? [bound] : [...look, bound];
     },
@@ -41,7 +48,9 @@ export function ownDialect({ meta }: TableNames, dialect: Dialect): OwnDialect {
     },
     isOutside: ({ cause }: SqlError) => (cause as { readonly errno?: unknown } | undefined)?.errno === noSavepoint,
     hold: (keys) => [dialect.lock("locks", keys, { mode: "hold", skip: false, patient: true, values: false })],
-    partsOf: (statement) => partsOf(statement).map(plain),
+    // An insert waits here.
+    partsOf: (statement) =>
+      partsOf(statement).map((text) => plain(text.startsWith(hasty) ? text.slice(hasty.length) : text)),
     column: bytesOf,
     failure: (error) => failureIn(error, isServerReply, (reply) => replyError(reply)),
   };

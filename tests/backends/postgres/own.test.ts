@@ -162,7 +162,7 @@ describe("own transactions on Postgres", { skip: lacks("postgres15") }, () => {
   it("takes a client whose types are read in another way", async () => {
     const client = new Client({
       connectionString: server.url,
-      types: { getTypeParser: (oid: number) => (oid === 20 ? BigInt : types.getTypeParser(oid)) } as never,
+      types: { getTypeParser: (oid) => (oid === types.builtins.INT8 ? BigInt : types.getTypeParser(oid)) },
     });
     clients.push(client);
     await client.connect();
@@ -193,7 +193,7 @@ describe("own transactions on Postgres", { skip: lacks("postgres15") }, () => {
         }
       }),
     );
-    assert.deepEqual(ends.toSorted(), ["40P01", undefined]);
+    assert.deepEqual(new Set(ends), new Set(["40P01", undefined]));
     assert.equal(await other.load("a"), await other.load("b"));
   });
 
