@@ -1,3 +1,22 @@
+/*
+ * Who is who in what servers of SQL share. Nobody here knows a server.
+ *
+ * `backend` opens, and makes sessions (`session`): calls become tasks, and go on to `batch`.
+ *
+ * What becomes of groups:
+ *   plan          by which way they go, and which rows they are about. `flow`: who goes together
+ *   reads, writes those that only read, and those that write whatever is there
+ *   transaction   all others: `rows` locks and writes, `row-view` and `row-locks` are what `decide` looks at
+ *   singles       those whose rows somebody else had locked
+ *   own-…         groups in a transaction of the application
+ *   pages         listings. `sweep`: what has ended is removed. `passing`: locks that pass on by time alone
+ * What is stored:
+ *   dialect       what statements say, and what is in rows. `values`, `stamps`: how they are stored
+ *   migrations    the tables, by versions; `tables` makes them. `identifiers`: their names
+ * The way to a server:
+ *   client        what each kind of server has. `lane`, `pool-lane`, `waiting-line`: where callers get a connection
+ *   options, settings, failures   what is the same for all of them. `context`: what everybody here has
+ */
 import { UnavailableError } from "../../base/errors.ts";
 import { KeepAlive } from "../../base/keep-alive.ts";
 import { systemTime, type Time } from "../../base/time.ts";
@@ -15,7 +34,7 @@ import type { Dialect } from "./dialect.ts";
 import { failureOf } from "./failures.ts";
 import type { OwnDialect } from "./own-dialect.ts";
 import { LockPassing } from "./passing.ts";
-import type { Granted } from "./row-view.ts";
+import type { Granted } from "./row-locks.ts";
 import { SqlSession } from "./session.ts";
 import { Sweep } from "./sweep.ts";
 

@@ -1,8 +1,6 @@
-import { CorruptValueError } from "../../base/errors.ts";
 import { keyId, type Key } from "../../base/keys.ts";
 import type { ListedRecord } from "../../port/index.ts";
-import { packLock, unpackLock, type PackedLock } from "../common/lock-codec.ts";
-import { emptyLock, endOf, handOff, type HandedOff, type LockRecord } from "../common/lock-rules.ts";
+import type { LockRecord } from "../common/lock-rules.ts";
 import type { Fence, SetOn, Shown, View, Written } from "../common/view.ts";
 import type {
   Clock,
@@ -16,20 +14,9 @@ import type {
   SetRow,
   Table,
 } from "./dialect.ts";
+import { RowLocks, type Granted } from "./row-locks.ts";
 import { shownStamps, stampsOf, stampsText } from "./stamps.ts";
 import { formatOf } from "./values.ts";
-
-/**
- * How long the last grant of a lock that nobody uses is kept, in ms. Written in whole steps, so that few changes of a
- * lock change the index of this column.
- */
-const keepGrantMs = 24 * 3_600_000;
-const keepStepMs = 3_600_000;
-
-/** A lock whose waiter was granted it: to be told. */
-export interface Granted extends HandedOff {
-  readonly lock: Key;
-}
 
 /** What the groups of a view have done, for those who are to be told. */
 export interface News {
@@ -59,11 +46,8 @@ export class RowView implements View<Key, Written, Record> {
   readonly renewsClaims = false;
   wall = 0;
   #forgotten = 0;
-  readonly #loaded: { readonly [T in Table]: Map<string, RowOf[T]> } = {
-    records: new Map(),
-    locks: new Map(),
-    floors: new Map(),
-  };
+  readonly #locks: RowLocks;
+  readonly #loaded: { readonly [T in Table]: Map<string, RowOf[T]> };
   /** Records that stamps may name. */
   readonly #stamps = new Map<string, string>();
   /** What was written, undefined for a record that was removed. */
@@ -71,13 +55,13 @@ export class RowView implements View<Key, Written, Record> {
   readonly #sets = new Map<string, SetRow>();
   readonly #ends = new Map<string, EndRow>();
   readonly #removed = new Map<string, Key>();
-  readonly #locks = new Map<string, { readonly key: Key; readonly lock: LockRecord; saved: boolean }>();
   readonly #floors = new Map<string, SavedFloor>();
-  readonly #granted: Granted[] = [];
   readonly #dialect: Dialect;
 
   constructor(dialect: Dialect) {
     this.#dialect = dialect;
+    this.#locks = new RowLocks(dialect.name);
+    this.#loaded = { records: new Map(), locks: this.#locks.rows, floors: new Map() };
   }
 
   add<T extends Table>(table: T, rows: readonly RowOf[T][]): void {
@@ -195,13 +179,7 @@ export class RowView implements View<Key, Written, Record> {
   }
 
   lock(key: Key): LockRecord {
-    const id = keyId(key);
-    const known = this.#locks.get(id);
-    if (known) return known.lock;
-    const body = this.#loaded.locks.get(id)?.body ?? "";
-    const lock = body === "" ? emptyLock() : this.#unpacked(body, key);
-    this.#locks.set(id, { key, lock, saved: false });
-    return lock;
+    return this.#locks.get(key);
   }
 
   leastGrant(): number {
@@ -209,41 +187,27 @@ export class RowView implements View<Key, Written, Record> {
   }
 
   saveLock(key: Key, lock: LockRecord): void {
-    for (const granted of handOff(lock, this.wall, this.leastGrant())) this.#granted.push({ ...granted, lock: key });
-    this.#locks.set(keyId(key), { key, lock, saved: true });
+    this.#locks.save(key, lock, this.wall, this.leastGrant());
   }
 
   /** Locks that somebody holds now who did not. */
   newlyHeld(): readonly { readonly key: Key }[] {
-    return [...this.#locks].flatMap(([id, { key, lock, saved }]) => {
-      if (!saved) return [];
-      const body = this.#loaded.locks.get(id)?.body ?? "";
-      const before = new Set(body === "" ? [] : this.#unpacked(body, key).holds.map(({ owner }) => owner));
-      return lock.holds.some(({ owner }) => !before.has(owner)) ? [{ key }] : [];
-    });
+    return this.#locks.newlyHeld();
   }
 
   get news(): News {
-    return { granted: this.#granted, locks: [...this.#locks.values()], now: this.wall };
+    return { granted: this.#locks.granted, locks: this.#locks.all, now: this.wall };
   }
 
   /** Whether groups have changed anything. */
   get hasChanged(): boolean {
-    if (this.#written.size > 0 || this.#floors.size > 0) return true;
-    for (const { saved } of this.#locks.values()) if (saved) return true;
-    return false;
+    return this.#written.size > 0 || this.#floors.size > 0 || this.#locks.hasSaved;
   }
 
   /** What is to be written. */
   get changes(): Changes {
-    const saved = [...this.#locks.values()].filter((one) => one.saved);
-    return {
-      sets: this.#sets,
-      ends: this.#ends,
-      removed: this.#removed,
-      floors: this.#floors,
-      locks: new Map(saved.map(({ key, lock }) => [keyId(key), this.#savedLock(key, lock)])),
-    };
+    const locks = this.#locks.saved(this.wall);
+    return { sets: this.#sets, ends: this.#ends, removed: this.#removed, floors: this.#floors, locks };
   }
 
   /** Whether the row of a key is there to be locked and nothing else. */
@@ -251,24 +215,6 @@ export class RowView implements View<Key, Written, Record> {
     const { records, locks, floors } = this.#loaded;
     if (table === "records") return records.get(id)?.isEmpty === true;
     return table === "locks" ? locks.get(id)?.body === "" : floors.get(id)?.grant === 0;
-  }
-
-  #savedLock(key: Key, lock: LockRecord): SavedLock {
-    const until = Math.max(endOf(lock), this.wall + keepGrantMs);
-    const keptUntil = Math.ceil(until / keepStepMs) * keepStepMs;
-    return { key, body: JSON.stringify(packLock(lock)), grant: lock.grant, keptUntil };
-  }
-
-  #unpacked(body: string, key: Key): LockRecord {
-    try {
-      return unpackLock(JSON.parse(body) as PackedLock);
-    } catch (cause) {
-      throw new CorruptValueError("what is stored of this lock cannot be read", {
-        backend: this.#dialect.name,
-        key: key.key,
-        cause,
-      });
-    }
   }
 }
 
