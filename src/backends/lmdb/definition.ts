@@ -1,8 +1,8 @@
 import type { BackendDefinition } from "../../port/index.ts";
 import { refuseParams } from "../../url/backend-url.ts";
+import { localPath } from "../../url/local-path.ts";
 import { dependency } from "./dependency.ts";
 import type { LmdbOptions } from "./index.ts";
-import { directoryOf } from "./url.ts";
 
 export const definition: BackendDefinition<LmdbOptions> = {
   name: "lmdb",
@@ -11,7 +11,7 @@ export const definition: BackendDefinition<LmdbOptions> = {
   about: "every process of this machine",
   dependency,
   fromUrl(url) {
-    const path = directoryOf(url);
+    const path = localPath(url, "directory", "dir");
     refuseParams(url);
     return { path };
   },

@@ -1,40 +1,17 @@
-import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { drawId } from "../../base/ids.ts";
-import { InvalidArgumentError, UnavailableError, UnsupportedError, type HoldfastError } from "../../base/errors.ts";
-import { longestName, longestSocket } from "../machine/sockets.ts";
+import { InvalidArgumentError } from "../../base/errors.ts";
+import { explainPath, refuseNetwork, socketFolder } from "../machine/local-disk.ts";
 import type { DataFiles } from "./databases.ts";
-import { toError } from "./failures.ts";
+import { speech } from "./failures.ts";
 
-const context = { backend: "lmdb" } as const;
+const context = { backend: speech.name } as const;
 const marker = "holdfast.json";
 const format = 1;
 /** What a data file holds at bytes 24 and 28. */
 const dataMagic = 0xbeefc0de;
 const dataVersion = 2;
-/** File systems of several machines, by what `statfs` calls them: their locks and maps do not reach every machine. */
-const networkTypes: ReadonlyMap<number, string> = new Map([
-  [0x6969, "NFS"],
-  [0x517b, "SMB"],
-  [0xff534d42, "CIFS"],
-  [0xfe534d42, "SMB"],
-  [0x5346414f, "AFS"],
-  [0x6b414653, "AFS"],
-  [0x73757245, "Coda"],
-  [0x00c36400, "Ceph"],
-  [0x0bd00bd0, "Lustre"],
-  [0x47504653, "GPFS"],
-  [0x01161970, "GFS2"],
-  [0x7461636f, "OCFS2"],
-  [0x564c, "NCP"],
-  [0x19830326, "BeeGFS"],
-  [0x20030528, "OrangeFS"],
-]);
-/** FUSE is one type for all of them: these are known to be remote. */
-const remoteFuse = /^fuse\.(sshfs|s3fs|gcsfuse|rclone|glusterfs|goofys|davfs2?|cephfs|mount-s3|blobfuse2?)$/;
-const fuseType = 0x65735546;
 
 /** A directory that can be used. */
 export interface Directory {
@@ -55,79 +32,23 @@ export function prepareDirectory(wanted: string): Directory {
     fs.mkdirSync(wanted, { recursive: true });
     const resolved = fs.realpathSync(wanted);
     if (!fs.statSync(resolved).isDirectory()) throw notADirectory(wanted);
-    refuseNetwork(resolved);
+    refuseNetwork(resolved, speech);
     fs.accessSync(resolved, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK);
     const file = path.join(resolved, "data.mdb");
     const domain = readMarker(resolved) ?? writeMarker(resolved, file);
     refuseDamaged(file);
     const files = { data: file, mutex: path.join(resolved, "mutex.mdb") };
     for (const name of [file, files.mutex]) if (!fs.existsSync(`${name}-lock`)) makeLockFile(resolved, `${name}-lock`);
-    return { path: resolved, files, domain, sockets: socketDirectory(resolved, domain) };
+    return { path: resolved, files, domain, sockets: socketFolder(path.join(resolved, "sockets"), domain, speech) };
   } catch (error) {
-    throw explained(error as NodeJS.ErrnoException, wanted);
-  }
-}
-
-function explained(error: NodeJS.ErrnoException, wanted: string): HoldfastError {
-  const where = `the directory ${JSON.stringify(wanted)}`;
-  const options = { ...context, cause: error };
-  switch (error.code) {
-    case "EEXIST":
-    case "ENOTDIR":
-      return notADirectory(wanted);
-    case "EACCES":
-    case "EPERM": {
-      const remedy = "grant read and write permission or choose another path";
-      return new InvalidArgumentError(`${where} may not be written: ${remedy}`, options);
-    }
-    case "EROFS": {
-      const remedy = "mount it writable or choose another path";
-      return new InvalidArgumentError(`${where} is on a read-only file system: ${remedy}`, options);
-    }
-    case "ENOSPC":
-    case "EDQUOT":
-      return new UnavailableError(`${where} is on a full disk: free space there`, options);
-    default:
-      return toError(error);
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" || code === "ENOTDIR") throw notADirectory(wanted);
+    throw explainPath(error as NodeJS.ErrnoException, wanted, speech);
   }
 }
 
 function notADirectory(wanted: string): InvalidArgumentError {
   return new InvalidArgumentError(`the path ${JSON.stringify(wanted)} is a file: name a directory`, context);
-}
-
-function refuseNetwork(directory: string): void {
-  // On Windows and macOS the types mean other things.
-  if (process.platform !== "linux") return;
-  const name = networkFileSystem(fs.statfsSync(directory).type, () => mountType(directory));
-  if (name) {
-    throw new UnsupportedError(
-      `the directory is on a network file system (${name}), where processes of several machines ` +
-        "would corrupt it: use a local disk, or a server",
-      context,
-    );
-  }
-}
-
-/** The name of a network file system, by its `statfs` type; FUSE is told apart by its mount. */
-export function networkFileSystem(type: number, mount: () => string | undefined): string | undefined {
-  const known = networkTypes.get(type >>> 0);
-  if (known || type >>> 0 !== fuseType) return known;
-  const fuse = mount();
-  return fuse && remoteFuse.test(fuse) ? fuse : undefined;
-}
-
-/** The type of the mount that holds `directory`. */
-function mountType(directory: string): string | undefined {
-  let best: { readonly point: string; readonly type: string } | undefined;
-  for (const line of fs.readFileSync("/proc/self/mounts", "utf8").split("\n")) {
-    const [, raw, type] = line.split(" ");
-    if (!raw || !type) continue;
-    const point = raw.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-    const inside = directory === point || directory.startsWith(point.endsWith("/") ? point : `${point}/`);
-    if (inside && (!best || point.length >= best.point.length)) best = { point, type };
-  }
-  return best?.type;
 }
 
 /** Looks at how the data file starts, since the driver takes the process down over one that is not its own. */
@@ -230,25 +151,4 @@ function writeMarker(directory: string, file: string): string {
   const domain = drawId();
   linkNew(directory, path.join(directory, marker), Buffer.from(`${JSON.stringify({ format, domain })}\n`));
   return readMarker(directory) ?? domain;
-}
-
-/** Inside the directory, else, where a path there is too long for a socket, a private one among the temporary files. */
-function socketDirectory(directory: string, domain: string): string {
-  const inside = path.join(directory, "sockets");
-  if (process.platform === "linux" || Buffer.byteLength(inside) + 1 + longestName <= longestSocket) {
-    fs.mkdirSync(inside, { recursive: true });
-    return inside;
-  }
-  const hash = createHash("sha256").update(domain).digest("base64url").slice(0, 16);
-  const outside = path.join(tmpdir(), `holdfast-${hash}`);
-  fs.mkdirSync(outside, { recursive: true, mode: 0o700 });
-  const found = fs.lstatSync(outside);
-  if (!found.isDirectory() || (process.getuid && found.uid !== process.getuid())) {
-    throw new InvalidArgumentError(
-      "the directory's path is too long for a socket in it, and the directory for temporary files " +
-        "is not ours: choose a shorter path",
-      context,
-    );
-  }
-  return outside;
 }

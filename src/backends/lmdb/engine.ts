@@ -4,16 +4,16 @@ import { capabilities } from "../machine/promises.ts";
 import { openReadable } from "./databases.ts";
 import { prepareDirectory } from "./directory.ts";
 import { loadDriver, type LmdbModule } from "./driver.ts";
-import { closedMeanwhile, toError } from "./failures.ts";
+import { closedMeanwhile, speech } from "./failures.ts";
 import { ReadTables } from "./tables.ts";
 import { threadOn } from "./thread.ts";
 
 /** LMDB on a directory. */
 export class LmdbEngine implements Engine {
-  readonly name = "lmdb";
-  readonly what = "directory";
+  readonly name = speech.name;
+  readonly what = speech.what;
+  readonly explain = speech.explain;
   readonly capabilities: Capabilities = capabilities;
-  readonly explain = toError;
   readonly isPassing = closedMeanwhile;
   readonly #path: string;
   readonly #mapSize: number;

@@ -1,5 +1,6 @@
 import { type HoldfastError, InvalidArgumentError, isHoldfastError, UnavailableError } from "../../base/errors.ts";
 import type { WiredError } from "../machine/commands.ts";
+import type { Speech } from "../machine/engine.ts";
 
 const context = { backend: "lmdb" } as const;
 
@@ -60,3 +61,6 @@ export function toError(error: WiredError | Error): HoldfastError {
 export function closedMeanwhile(error: unknown): boolean {
   return (error as { readonly cause?: { readonly code?: unknown } }).cause?.code === 22;
 }
+
+/** How the backend speaks of itself. */
+export const speech: Speech = { name: "lmdb", what: "directory", explain: toError };

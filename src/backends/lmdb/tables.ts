@@ -1,13 +1,14 @@
 import { keyId, type Key } from "../../base/keys.ts";
-import type { ListedRecord } from "../../port/index.ts";
+import type { ListedRecord, StoredRecord } from "../../port/index.ts";
 import type { Fence, SetOn, Shown } from "../common/view.ts";
-import { expiryOf, idOf, isExpired, readRecord, setExpiry, stampsOf, textOf, withExpiry } from "../machine/record.ts";
-import type { KeyRange, Log, LogRow, Meta, ReadableTables, Swept, Tables, WritableTables } from "../machine/tables.ts";
+import { expiryOf, idOf, isExpired, readRecord, setExpiry, stampsOf, withExpiry } from "../machine/record.ts";
+import type { KeyRange, Listed, Log, Meta, ReadableTables, Swept, Tables, WritableTables } from "../machine/tables.ts";
 import type { WiredKey, WiredRecord } from "../machine/wire.ts";
 import type { Databases } from "./databases.ts";
 import type { LmdbKey, LmdbStore } from "./driver.ts";
 import { due, index, sweepMoment } from "./expiry-index.ts";
 import { readFloor, sweepFloor, writeFloor } from "./floors.ts";
+import { LmdbLog, LmdbMeta, pastText, textUnder } from "./texts.ts";
 
 /** What both threads read. */
 abstract class LmdbTables<K> implements Tables<K, Uint8Array> {
@@ -51,9 +52,7 @@ abstract class LmdbTables<K> implements Tables<K, Uint8Array> {
 
   show(key: K, found: Uint8Array, as?: Shown): ListedRecord {
     const record = readRecord(this.nameOf(key), found, this.#records.lastSize, as?.keyOnly);
-    if (as?.stamped !== "show") return record;
-    const stamps = stampsOf(found);
-    return stamps.length === 0 ? record : { ...record, stamps };
+    return as?.stamped === "show" ? withStamps(record, found) : record;
   }
 
   floor(key: K, wall: number): Fence | undefined {
@@ -78,13 +77,23 @@ export class ReadTables extends LmdbTables<Key> implements ReadableTables<Uint8A
     this.databases.root.resetReadTxn();
   }
 
-  keys(of: "records" | "locks", { space, prefix, after, limit }: KeyRange): readonly string[] {
-    const first = Buffer.from(space + prefix);
-    // Behind a key come only longer ones: its bytes and a zero are where the next one may start.
-    const start = after === undefined ? first : Buffer.from(`${space}${after}\0`);
-    const end = Buffer.concat([first, pastText]);
-    const keys = this.databases[of].getKeys({ start, end, limit });
-    return Array.from(keys, (key) => key.toString().slice(space.length));
+  list(range: KeyRange, wall: number, values: boolean): Listed {
+    const ids = idsOf(this.databases.records, range);
+    const records = ids.flatMap((id): ListedRecord[] => {
+      const bytes = this.databases.records.getBinaryFast(id);
+      if (bytes === undefined || isExpired(bytes, wall)) return [];
+      const { lastSize } = this.databases.records;
+      return [withStamps(readRecord(id.slice(range.space.length), bytes, lastSize, !values), bytes)];
+    });
+    return { records, last: ids.length < range.limit ? undefined : ids.at(-1)?.slice(range.space.length) };
+  }
+
+  lockKeys(range: KeyRange): readonly string[] {
+    return idsOf(this.databases.locks, range).map((id) => id.slice(range.space.length));
+  }
+
+  isBusy(): boolean {
+    return false;
   }
 
   due(wall: number, limit: number): number {
@@ -184,68 +193,15 @@ function stored(end: number): number {
   return end === Infinity ? 0 : Math.max(end, 1);
 }
 
-/** No UTF-8 text holds the byte 255, so this behind a prefix is behind every key with it. */
-const pastText = Buffer.from([255]);
-
-function textUnder(store: LmdbStore, key: LmdbKey): string | undefined {
-  const bytes = store.getBinaryFast(key);
-  return bytes && textOf(bytes, store.lastSize);
+function withStamps(record: StoredRecord, bytes: Uint8Array): ListedRecord {
+  const stamps = stampsOf(bytes);
+  return stamps.length === 0 ? record : { ...record, stamps };
 }
 
-class LmdbMeta implements Meta {
-  readonly #store: LmdbStore;
-
-  constructor(store: LmdbStore) {
-    this.#store = store;
-  }
-
-  get(name: string): string | undefined {
-    return textUnder(this.#store, name);
-  }
-
-  put(name: string, text: string): void {
-    this.#store.put(name, Buffer.from(text));
-  }
-
-  remove(name: string): void {
-    this.#store.remove(name);
-  }
-
-  suffixes(prefix: string, limit: number): string[] {
-    const start = Buffer.from(prefix);
-    const range = { start, end: Buffer.concat([start, pastText]), limit };
-    return Array.from(this.#store.getKeys(range), (key) => key.toString("utf8", start.length));
-  }
-}
-
-class LmdbLog implements Log {
-  readonly #store: LmdbStore;
-
-  constructor(store: LmdbStore) {
-    this.#store = store;
-  }
-
-  put(at: number, text: string): void {
-    this.#store.put(position(at), Buffer.from(text));
-  }
-
-  read(first: number, last: number, limit: number): readonly LogRow[] {
-    const keys = [...this.#store.getKeys({ start: position(first), end: position(last + 1), limit })];
-    return keys.flatMap((key) => {
-      const text = textUnder(this.#store, key);
-      return text === undefined ? [] : [{ at: key.readUIntBE(2, 6), text }];
-    });
-  }
-
-  trim(first: number, limit: number): void {
-    for (const key of [...this.#store.getKeys({ start: position(0), end: position(first), limit })]) {
-      this.#store.remove(key);
-    }
-  }
-}
-
-function position(at: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeUIntBE(at, 2, 6);
-  return bytes;
+/** The ids of keys in a range, in the order of their bytes. */
+function idsOf(store: LmdbStore, { space, prefix, after, limit }: KeyRange): readonly string[] {
+  const first = Buffer.from(space + prefix);
+  // Behind a key come only longer ones: its bytes and a zero are where the next one may start.
+  const start = after === undefined ? first : Buffer.from(`${space}${after}\0`);
+  return Array.from(store.getKeys({ start, end: Buffer.concat([first, pastText]), limit }), (key) => key.toString());
 }

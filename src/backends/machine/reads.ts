@@ -1,4 +1,4 @@
-import { keyId, spaceOfId, type Key } from "../../base/keys.ts";
+import { spaceOfId, type Key, type Space } from "../../base/keys.ts";
 import type { Group, ListedRecord, Outcome, Page, Query } from "../../port/index.ts";
 import { decide } from "../common/decide.ts";
 import { nextTurn, passes } from "../common/lock-rules.ts";
@@ -6,7 +6,7 @@ import { checkLimit, cursorAfter, lastOf, listsLocks } from "../common/pages.ts"
 import type { View, Written } from "../common/view.ts";
 import { leaseNow } from "./clock.ts";
 import type { StoredLock } from "./lock-table.ts";
-import type { ReadableTables } from "./tables.ts";
+import type { KeyRange, Listed, ReadableTables } from "./tables.ts";
 import { TablesView } from "./tables-view.ts";
 
 /** Whether a group only reads, so that it needs no commit. */
@@ -63,7 +63,10 @@ export class Reads {
     this.#view = new ReadView(tables, epoch);
   }
 
-  /** Runs a group that {@link onlyReads}; `undefined` when it finds a lock that must be passed on first. */
+  /**
+   * Runs a group that {@link onlyReads}; undefined when it finds a lock that must be passed on first, and while the
+   * data cannot be read.
+   */
   group(group: Group): Outcome | undefined {
     return this.snapshot((view) => {
       const outcome = decide<Key, Written>(view, group, "");
@@ -71,40 +74,53 @@ export class Reads {
     }, isSingle(group));
   }
 
-  /** In how many ms the lock under that key id may pass on by itself; 0 for now, Infinity for never. */
+  /**
+   * In how many ms the lock under that key id may pass on by itself; 0 for now, or while it cannot be read, Infinity
+   * for never.
+   */
   passesIn(id: string): number {
     const space = spaceOfId(id);
     if (!space) return Infinity;
-    return this.snapshot((view) => {
+    const ms = this.snapshot((view) => {
       const lock = view.lock({ space, key: id.slice(space.id.length) });
       return passes(lock) ? 0 : nextTurn(lock) - view.now;
     }, true);
+    return ms ?? 0;
   }
 
-  /** A page of a space, in the order of the keys' bytes. The cursor is the last key looked at. */
-  page(query: Query): Page {
+  /**
+   * A page of a space, in the order of the keys' bytes. The cursor is the last key looked at. Undefined while the data
+   * cannot be read.
+   */
+  page(query: Query): Page | undefined {
     checkLimit(query, this.#backend);
-    const { space, prefix, limit } = query;
+    const { space, prefix, limit, keysOnly } = query;
     const after = lastOf(query, this.#backend)?.slice(space.id.length);
-    const isLocks = listsLocks(space);
     const range = { space: space.id, prefix, after, limit };
-    return this.snapshot((view) => {
-      const keys = view.tables.keys(isLocks ? "locks" : "records", range).map((key): Key => ({ space, key }));
-      const listed = keys.map((key) => (isLocks ? lockOf(view, key) : recordOf(view, key, query)));
-      const last = keys.length < limit ? undefined : keys.at(-1);
-      const found = listed.filter((record) => record !== undefined);
-      return { records: found, cursor: last === undefined ? undefined : cursorAfter(keyId(last)) };
+    return this.snapshot((view): Page => {
+      const { records, last } = listsLocks(space)
+        ? listLocks(view, space, range)
+        : view.tables.list(range, view.wall, !keysOnly);
+      return { records, cursor: last === undefined ? undefined : cursorAfter(space.id + last) };
     });
   }
 
-  /** Reads from one fresh snapshot. Not to be nested, and nothing of the view is good afterwards. */
-  snapshot<T>(read: (view: ReadView) => T, single = false): T {
-    this.#tables.begin(single);
+  /**
+   * Reads from one fresh snapshot; undefined while the data cannot be read. Not to be nested, and nothing of the view
+   * is good afterwards.
+   */
+  snapshot<T>(read: (view: ReadView) => T, single = false): T | undefined {
     try {
-      this.#view.begin();
-      return read(this.#view);
-    } finally {
-      this.#tables.end();
+      this.#tables.begin(single);
+      try {
+        this.#view.begin();
+        return read(this.#view);
+      } finally {
+        this.#tables.end();
+      }
+    } catch (error) {
+      if (this.#tables.isBusy(error)) return undefined;
+      throw error;
     }
   }
 }
@@ -115,12 +131,11 @@ function isSingle({ guards, ops }: Group): boolean {
   return ops.length === 1 && (guards === undefined || guards.length === 0) && !(op?.op === "get" && op.stamped);
 }
 
-function lockOf(view: ReadView, key: Key): ListedRecord | undefined {
-  const { holds, queue } = view.lock(key);
-  return holds.length + queue.length > 0 ? { key: key.key, id: "", value: "" } : undefined;
-}
-
-function recordOf(view: ReadView, key: Key, { keysOnly }: Query): ListedRecord | undefined {
-  const found = view.find(key);
-  return found === undefined ? undefined : view.show(key, found, { keyOnly: keysOnly, stamped: "show" });
+function listLocks(view: ReadView, space: Space, range: KeyRange): Listed {
+  const keys = view.tables.lockKeys(range);
+  const records = keys.flatMap((key): ListedRecord[] => {
+    const { holds, queue } = view.lock({ space, key });
+    return holds.length + queue.length > 0 ? [{ key, id: "", value: "" }] : [];
+  });
+  return { records, last: keys.length < range.limit ? undefined : keys.at(-1) };
 }

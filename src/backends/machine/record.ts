@@ -127,6 +127,35 @@ export function idOf(bytes: Uint8Array): string {
   return flags & wideId ? utf8Slice.call(bytes, at, end) : latin1Slice.call(bytes, at, end);
 }
 
+/** What a record is made of. */
+export interface RecordParts {
+  readonly id: string;
+  readonly kind: "text" | "utf16" | "bytes";
+  /** Of the record's own bytes. */
+  readonly payload: Uint8Array;
+  readonly stamps: readonly RecordStamp[];
+}
+
+/** A stamp: the key id of a record, and its version. */
+export interface RecordStamp {
+  readonly key: string;
+  readonly id: string;
+}
+
+/** Takes a record apart that is all of `bytes`. */
+export function partsOf(bytes: Uint8Array): RecordParts {
+  const flags = bytes[0] as number;
+  const head = 2 + (flags & hasExpiry ? 8 : 0);
+  const skipped = flags & hasStamps ? 4 + uint32(bytes, head) : 0;
+  const type = flags & typeMask;
+  return {
+    id: idOf(bytes),
+    kind: type === binary ? "bytes" : type === utf16 ? "utf16" : "text",
+    payload: bytes.subarray(head + skipped + (bytes[1] as number)),
+    stamps: stampsOf(bytes),
+  };
+}
+
 /** The record under `key` whose bytes are the first `size` of `bytes`; with `keyOnly`, without its value. */
 export function readRecord(key: string, bytes: Uint8Array, size: number, keyOnly?: boolean): StoredRecord {
   const flags = bytes[0] as number;

@@ -19,18 +19,18 @@ export class Roster {
   /** Connects to all of them: each sees the end of the others, also one that is over already. */
   link(): void {
     const ids = this.#site.reads?.snapshot(({ tables }) => tables.meta.suffixes(metaKeys.peers, 1_000)) ?? [];
-    this.#peers.link(this.#find(ids.filter((id) => id !== self)));
+    this.#peers.link(this.#find(ids.filter((id) => id !== self)) ?? []);
   }
 
   /** Has processes read the log, by their ids. */
   wake(ids: readonly string[]): void {
     if (ids.includes(self)) this.#signals.look();
-    for (const peer of this.#find(ids.filter((id) => id !== self))) this.#peers.ping(peer);
+    for (const peer of this.#find(ids.filter((id) => id !== self)) ?? []) this.#peers.ping(peer);
   }
 
   /** Others may have taken us for dead, when our socket's file was removed. */
   checkSelf(): void {
-    if (!this.#site.reads || this.#entering || this.#find([self]).length > 0) return;
+    if (!this.#site.reads || this.#entering || this.#find([self])?.length !== 0) return;
     const peer: PeerRecord = { id: self, socket: this.#peers.socket };
     this.#entering = true;
     void this.#site
@@ -42,12 +42,12 @@ export class Roster {
       );
   }
 
-  /** Those that are registered. */
-  #find(ids: readonly string[]): readonly PeerRecord[] {
+  /** Those that are registered; undefined while that cannot be read. */
+  #find(ids: readonly string[]): readonly PeerRecord[] | undefined {
     if (ids.length === 0) return [];
     const found = this.#site.reads?.snapshot(({ tables: { meta } }) => {
       return ids.map((id) => readMeta<PeerRecord>(meta, metaKeys.peer(id)));
     });
-    return (found ?? []).filter((peer) => peer !== undefined);
+    return found?.filter((peer) => peer !== undefined);
   }
 }

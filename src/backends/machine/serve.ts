@@ -24,6 +24,8 @@ export interface Store {
    * when it throws.
    */
   commit<T>(work: Work, body: () => T): Committed<T>;
+  /** Does what can wait until callers were answered. */
+  tend?(): void;
   close(): void;
 }
 
@@ -69,6 +71,7 @@ export function serve(open: () => Store, guarded: (body: () => void) => void = (
       guarded(() => {
         const done = run(store, epoch, receive(request));
         send(done.outcomes.length + done.ping.length + done.passing.length === 0 ? null : done);
+        store.tend?.();
       });
     });
     send({ type: "ready", epoch, domain: store.domain });

@@ -19,6 +19,9 @@ import { limits } from "./promises.ts";
 import { onlyReads, type Reads } from "./reads.ts";
 import { self } from "./site.ts";
 
+/** Between two attempts to read a page while the data cannot be read, at most, in ms. */
+const longestPause = 50;
+
 /** An instance on the data. */
 export class MachineSession implements Session {
   readonly id = `${self}/${drawId()}`;
@@ -80,13 +83,19 @@ export class MachineSession implements Session {
   async page(query: Query, call: { readonly deadline: number }): Promise<Page> {
     const environment = this.#live();
     if (!environment.reads) await environment.openBefore(call.deadline);
-    try {
-      if (environment.reads) return environment.reads.page(query);
-    } catch (error) {
-      throw this.#speech.explain(error as Error);
+    const { name, explain } = this.#speech;
+    for (let pause = 1; environment.reads; pause = Math.min(2 * pause, longestPause)) {
+      try {
+        const page = environment.reads.page(query);
+        if (page) return page;
+      } catch (error) {
+        throw explain(error as Error);
+      }
+      const { time } = environment;
+      if (time.monotonic() > call.deadline) break;
+      await new Promise<void>((resolve) => void time.after(pause, resolve, { ref: true }));
     }
-    const { name } = this.#speech;
-    throw new UnavailableError(`the ${name} backend is not open`, { backend: name });
+    throw new UnavailableError(`the ${name} backend is not open, or cannot be read`, { backend: name });
   }
 
   close(): Promise<void> {

@@ -94,6 +94,7 @@ export class SignalHub {
     const { reads } = this.#site;
     if (!reads || this.#subscribers.size === 0) return;
     const page = reads.snapshot(({ tables: { log, meta } }) => readLog(log, meta, this.#at, pageSize));
+    if (!page) return;
     this.#at = page.next;
     if (page.missed) this.gap();
     for (const { at, entry } of page.entries) this.#tell(at, entry);

@@ -57,10 +57,14 @@ export interface ReadableTables<R = unknown> extends Tables<Key, R> {
    */
   begin(single: boolean): void;
   end(): void;
-  /** Keys of records, or of locks, in the order of their bytes. */
-  keys(of: "records" | "locks", range: KeyRange): readonly string[];
+  /** Records in the order of their keys' bytes, with their stamps; without `values`, each value is `""`. */
+  list(range: KeyRange, wall: number, values: boolean): Listed;
+  /** Keys of locks, in the order of their bytes. */
+  lockKeys(range: KeyRange): readonly string[];
   /** How many things are to be looked at by `sweep`, at most `limit`. */
   due(wall: number, limit: number): number;
+  /** Whether what failed so could not be read for a moment, for what another process does. */
+  isBusy(error: unknown): boolean;
   /** Idempotent. */
   close(): Promise<void>;
 }
@@ -72,6 +76,13 @@ export interface KeyRange {
   readonly prefix: string;
   readonly after: string | undefined;
   readonly limit: number;
+}
+
+/** Those that were looked at and have not expired. */
+export interface Listed {
+  readonly records: readonly ListedRecord[];
+  /** The key to go on behind; undefined where there are no more. */
+  readonly last: string | undefined;
 }
 
 /** What the commit thread writes to, within a transaction. */

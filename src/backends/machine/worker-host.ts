@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { ownEnvironment } from "../../base/environment.ts";
-import { UnavailableError, UnsupportedError } from "../../base/errors.ts";
-import type { Done, ThreadStart, WorkerMessage, WorkerRequest } from "./commands.ts";
+import { InvalidArgumentError, UnavailableError, UnsupportedError, type HoldfastError } from "../../base/errors.ts";
+import type { Done, ThreadStart, WiredError, WorkerMessage, WorkerRequest } from "./commands.ts";
 import type { Speech, Thread } from "./engine.ts";
 import type { PeerRecord } from "./meta.ts";
 
@@ -11,6 +11,12 @@ const allPlain: Done = { type: "done", outcomes: [], ping: [], passing: [] };
 
 /** How long the thread may take to end, in ms. */
 const closeTimeout = 5_000;
+
+/** An error of ours that the thread threw as it opened the data. */
+function revived({ code, message }: WiredError, backend: string): HoldfastError | undefined {
+  if (code === "UNSUPPORTED") return new UnsupportedError(message, { backend });
+  return code === "INVALID_ARGUMENT" ? new InvalidArgumentError(message, { backend }) : undefined;
+}
 
 /** What was learned as the thread opened the data. */
 export type Ready = Extract<WorkerMessage, { readonly type: "ready" }>;
@@ -72,7 +78,7 @@ export class WorkerHost {
         else {
           refused = true;
           // Its end closes what it had opened.
-          void worker.terminate().then(() => reject(explain(message.error)));
+          void worker.terminate().then(() => reject(revived(message.error, name) ?? explain(message.error)));
         }
       });
     });

@@ -6,7 +6,7 @@ import path from "node:path";
 import { test, type TestContext } from "node:test";
 import { Worker } from "node:worker_threads";
 import { lmdbBackend } from "../../../src/backends/lmdb/index.ts";
-import { networkFileSystem } from "../../../src/backends/lmdb/directory.ts";
+import { networkFileSystem } from "../../../src/backends/machine/local-disk.ts";
 import { isHoldfastError, type ErrorCode } from "../../../src/base/errors.ts";
 import { record, results, run, Scene } from "./support/processes.ts";
 
