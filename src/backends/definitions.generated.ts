@@ -6,6 +6,7 @@ import { definition as mysqlDefinition } from "./mysql/definition.ts";
 import { definition as nullDefinition } from "./null/definition.ts";
 import { definition as postgresDefinition } from "./postgres/definition.ts";
 import { definition as redisDefinition } from "./redis/definition.ts";
+import { definition as sqliteDefinition } from "./sqlite/definition.ts";
 
 /** Every backend of this package, by name. */
 export const definitions: readonly BackendDefinition[] = [
@@ -15,4 +16,5 @@ export const definitions: readonly BackendDefinition[] = [
   nullDefinition,
   postgresDefinition,
   redisDefinition,
+  sqliteDefinition,
 ];
