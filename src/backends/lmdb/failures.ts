@@ -37,7 +37,7 @@ const passing = new Set<unknown>([28, "ENOSPC", 122, "EDQUOT", -30790]);
 const foreign = new Set<unknown>([-30793, -30794, -30784, -30796, -30797]);
 
 /** What a failure of the driver means to the caller; nothing took effect. */
-export function toError(error: WiredError | Error): HoldfastError {
+function toError(error: WiredError | Error): HoldfastError {
   if (isHoldfastError(error)) return error;
   const code = "code" in error ? error.code : undefined;
   if (foreign.has(code)) {

@@ -43,11 +43,8 @@ export function literal(text: string): string {
   return `'${text}'`;
 }
 
-/**
- * The tables of the records, the locks, the fence floors, what is known of all of them, and of who watches or what is
- * told to those who do.
- */
-export type TableKind = "meta" | "records" | "locks" | "floors" | "watchers" | "log";
+/** The tables of the records, the locks, the fence floors, and what is known of all of them. */
+export type TableKind = "meta" | "records" | "locks" | "floors" | "watchers";
 
 /** Our tables as statements name them: quoted, with their schema where there is one. */
 export interface TableNames extends Readonly<Record<TableKind, string>> {
@@ -72,7 +69,6 @@ export function tableNames(mark: QuoteMark, prefix: string, schema?: string): Ta
     locks: other("locks"),
     floors: other("floors"),
     watchers: other("watchers"),
-    log: other("log"),
     plain: plainName,
     other,
   };

@@ -1,10 +1,10 @@
 import type { Capabilities } from "../../port/index.ts";
 import type { Engine, Place, Thread } from "../machine/engine.ts";
 import { capabilities } from "../machine/promises.ts";
-import { tableNames } from "../sql/identifiers.ts";
 import { loadDriver, type Driver } from "./driver.ts";
 import { speech } from "./failures.ts";
 import { prepareFile } from "./file.ts";
+import { sqliteNames } from "./schema.ts";
 import { readsWhole, ReadTables } from "./tables.ts";
 import { threadFile, type ThreadData } from "./thread.ts";
 
@@ -42,7 +42,7 @@ export class SqliteEngine implements Engine {
       thread,
       openReadable: () => {
         const connection = (this.#driver as Driver).open(path, true);
-        return new ReadTables({ connection, names: tableNames('"', prefix), isWhole: readsWhole(connection) });
+        return new ReadTables({ connection, names: sqliteNames(prefix), isWhole: readsWhole(connection) });
       },
     };
   }

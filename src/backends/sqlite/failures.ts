@@ -62,7 +62,7 @@ export function named(error: unknown): unknown {
 }
 
 /** What a failure of the driver means to the caller; nothing took effect. */
-export function toError(error: WiredError | Error): HoldfastError {
+function toError(error: WiredError | Error): HoldfastError {
   if (isHoldfastError(error)) return error;
   const code = codeOf(error);
   if (code === "SQLITE_NOTADB" || code === "SQLITE_CORRUPT") {

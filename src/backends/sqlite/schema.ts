@@ -1,14 +1,24 @@
-import { literal, quoted, tableNames } from "../sql/identifiers.ts";
+import { literal, quoted, tableNames, type TableNames } from "../sql/identifiers.ts";
 import type { TablePlan } from "../sql/migrations.ts";
 
-const tables = ["meta", "records", "locks", "floors", "log"] as const;
+const tables = ["meta", "records", "locks", "floors"] as const;
+
+/** The names of the tables, with the one of what is told. */
+export interface SqliteNames extends TableNames {
+  readonly log: string;
+}
+
+export function sqliteNames(prefix: string): SqliteNames {
+  const names = tableNames('"', prefix);
+  return { ...names, log: names.other("log") };
+}
 
 /**
  * The tables. What is text here is compared by its bytes, as SQLite does unless told; so people can ask for a key by
  * its name.
  */
 export function sqliteTables(prefix: string): TablePlan {
-  const names = tableNames('"', prefix);
+  const names = sqliteNames(prefix);
   const { meta, records, locks, floors, log } = names;
   const wanted = tables.map((kind) => literal(prefix + kind)).join(", ");
   const index = (table: "records" | "locks" | "floors", column: string): string =>

@@ -4,7 +4,7 @@ import type { Committed, Store, Work } from "../machine/serve.ts";
 import { makeTables, type Steps } from "../sql/migrations.ts";
 import type { Connection, Driver, Statement } from "./driver.ts";
 import { codeOf, isBusy, named } from "./failures.ts";
-import { sqliteTables } from "./schema.ts";
+import { sqliteNames, sqliteTables } from "./schema.ts";
 import { readsWhole, WriteTables } from "./tables.ts";
 import type { ThreadData } from "./thread.ts";
 
@@ -49,7 +49,7 @@ export class SqliteStore implements Store {
       const made = this.commit(work, () => driven(connection, makeTables(plan, false)).domain);
       if (!("result" in made)) throw made.error;
       this.domain = made.result;
-      this.tables = new WriteTables({ connection, names: plan.names, isWhole: readsWhole(connection) });
+      this.tables = new WriteTables({ connection, names: sqliteNames(prefix), isWhole: readsWhole(connection) });
     } catch (error) {
       connection.close();
       throw error;
@@ -125,17 +125,16 @@ function setUp(connection: Connection, work: Work): void {
 function driven<T>(connection: Connection, steps: Steps<T>): T {
   let step = steps.next([]);
   while (!step.done) {
-    const replies = step.value.map(({ text }) => {
-      // Some drivers ask nothing of a statement that gives nothing.
-      if (!/^SELECT/.test(text)) connection.exec(text);
-      return {
-        rows: /^SELECT/.test(text)
-          ? connection
-              .prepare(text)
-              .all()
-              .map((row) => Object.values(row))
-          : [],
-      };
+    const replies = step.value.map(({ text }): { readonly rows: readonly (readonly unknown[])[] } => {
+      if (text.startsWith("SELECT"))
+        return {
+          rows: connection
+            .prepare(text)
+            .all()
+            .map((row) => Object.values(row)),
+        };
+      connection.exec(text);
+      return { rows: [] };
     });
     step = steps.next(replies);
   }

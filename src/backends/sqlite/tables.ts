@@ -4,7 +4,6 @@ import type { Fence, SetOn, Shown } from "../common/view.ts";
 import { partsOf } from "../machine/record.ts";
 import type { KeyRange, Listed, Log, Meta, ReadableTables, Swept, Tables, WritableTables } from "../machine/tables.ts";
 import type { WiredKey, WiredRecord } from "../machine/wire.ts";
-import type { TableNames } from "../sql/identifiers.ts";
 import {
   columnsOf,
   shownRecord,
@@ -15,9 +14,10 @@ import {
   withStamps,
   type RecordRow,
 } from "./columns.ts";
-import type { Connection, Statement, Value } from "./driver.ts";
+import type { Connection, Row, Statement, Value } from "./driver.ts";
 import { isBusy } from "./failures.ts";
 import { pastPrefix } from "./ranges.ts";
+import type { SqliteNames } from "./schema.ts";
 import { SqliteLog, SqliteMeta } from "./texts.ts";
 
 const at = "WHERE space = ? AND key = ?";
@@ -25,7 +25,7 @@ const at = "WHERE space = ? AND key = ?";
 /** A connection, and what is to be known of it and of the tables. */
 export interface Opened {
   readonly connection: Connection;
-  readonly names: TableNames;
+  readonly names: SqliteNames;
   /** Whether the driver gives a text beyond a NUL in it. */
   readonly isWhole: boolean;
 }
@@ -288,6 +288,6 @@ function idOf(row: { readonly [column: string]: unknown }): string {
 
 /** Whether the driver of a connection gives a text beyond a NUL in it. */
 export function readsWhole(connection: Connection): boolean {
-  const row = connection.prepare("SELECT 'a' || char(0) || 'b' AS text").get();
-  return (row?.["text"] as string).length === 3;
+  const row = connection.prepare("SELECT 'a' || char(0) || 'b' AS text").get() as Row;
+  return row["text"] === "a\0b";
 }
