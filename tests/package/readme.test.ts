@@ -3,8 +3,10 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { root } from "../../scripts/lib/run.ts";
-import { findServer } from "../backends/redis/servers.ts";
+import { findServer as findPostgres } from "../backends/postgres/servers.ts";
+import { findServer as findRedis } from "../backends/redis/servers.ts";
 import { shared } from "../support/redis/shared.ts";
+import { sharedServer } from "../support/sql/shared.ts";
 import { createConsumer, type Consumer } from "./support/consumer.ts";
 import { execute, succeed } from "./support/process.ts";
 import { readSnippets, type Snippet } from "./support/snippets.ts";
@@ -25,19 +27,41 @@ const manifest = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"
   devDependencies: Record<string, string>;
 };
 
-/** The server that pages speak of, which is another one here. */
-const someServer = "redis://localhost:6379";
-/** Drivers that pages import or need. */
-const drivers = ["redis", "ioredis"];
+/** A server that pages speak of, which is another one here, and the drivers that they import or need for it. */
+interface SomeServer {
+  readonly address: string;
+  readonly drivers: readonly string[];
+  readonly isThere: () => boolean;
+  readonly start: () => Promise<{ readonly url: string }>;
+}
+
+const servers: readonly SomeServer[] = [
+  {
+    address: "redis://localhost:6379",
+    drivers: ["redis", "ioredis"],
+    isThere: () => findRedis("redis") !== undefined,
+    start: async () => shared.single("redis"),
+  },
+  {
+    address: "postgres://localhost:5432/mydb",
+    drivers: ["pg"],
+    isThere: () => findPostgres("postgres15") !== undefined,
+    start: async () => sharedServer("postgres15"),
+  },
+];
+const namedIn = (text: string): readonly SomeServer[] => servers.filter(({ address }) => text.includes(address));
 
 /** Why a snippet cannot run here, if it cannot. */
 function obstacleTo(code: string): string | false {
-  return code.includes(someServer) && !findServer("redis") ? "there is no redis-server" : false;
+  const missing = namedIn(code).find(({ isThere }) => !isThere());
+  return missing ? `there is no server for ${missing.address}` : false;
 }
 
-/** The code, with the address of a server that is there. */
+/** The code, with the addresses of servers that are there. */
 async function onServer(code: string): Promise<string> {
-  return code.includes(someServer) ? code.replaceAll(someServer, (await shared.single("redis")).url) : code;
+  let own = code;
+  for (const { address, start } of namedIn(code)) own = own.replaceAll(address, (await start()).url);
+  return own;
 }
 
 describe("the README", () => {
@@ -60,7 +84,9 @@ for (const page of pages) {
   describe(`the code of ${page}`, () => {
     const text = readFileSync(path.join(root, page), "utf8");
     const snippets = readSnippets(text);
-    const used = text.includes(someServer) ? drivers.map((name) => `${name}@${manifest.devDependencies[name]}`) : [];
+    const used = namedIn(text)
+      .flatMap(({ drivers }) => drivers)
+      .map((name) => `${name}@${manifest.devDependencies[name]}`);
     let consumer: Consumer;
     before(async () => {
       consumer = await createConsumer({ optional: true, packages: ["@types/node@20", ...used] });
