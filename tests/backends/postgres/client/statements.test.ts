@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { inspect } from "node:util";
 import pg from "pg";
-import { lockMs } from "../../../../src/backends/sql/client.ts";
+import { lockMs, type Reply } from "../../../../src/backends/sql/client.ts";
 import { lacks } from "../../../support/sql/kinds.ts";
 import { startPostgres, type PostgresServer } from "../../../support/sql/postgres.ts";
 import { Clients, failure, one, soon, sql } from "./support.ts";
+
+const pid = sql("SELECT pg_backend_pid()");
 
 void describe("statements on Postgres", { skip: lacks("postgres15") }, () => {
   let server: PostgresServer;
@@ -152,6 +154,29 @@ void describe("statements on Postgres", { skip: lacks("postgres15") }, () => {
     }
   });
 
+  void it("whose reply is overdue leave no connection of theirs to the next transaction", async () => {
+    const client = clients.make({ url: server.url, maxConnections: 1 });
+    const [first] = (await (await client.transaction(soon(), "calls")).commit([pid])) as [Reply];
+    const since = performance.now();
+    const slow = client.write(() => sql("INSERT INTO t VALUES (1, length(pg_sleep(1)::text))"), soon(100));
+    assert.equal(await failure(slow), "lost, maybe written");
+    const [next] = (await (await client.transaction(soon(), "calls")).commit([pid])) as [Reply];
+    assert.notDeepEqual(next.rows, first.rows);
+    assert.ok(performance.now() - since < 1_000);
+  });
+
+  void it("are answered where the reply came in time, and this process was busy", async () => {
+    const client = clients.make(server.url);
+    await client.open(soon());
+    const transaction = await client.transaction(soon(300), "calls");
+    await transaction.run([sql("SELECT 1")]);
+    const both = Promise.all([client.read(pid, soon(300)), transaction.commit([])]);
+    // The requests are on their way.
+    await new Promise((resolve) => setImmediate(resolve));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+    await both;
+  });
+
   void it("of renewals do not wait for those of calls", async () => {
     const client = clients.make({ url: server.url, maxConnections: 1 });
     const busy = await client.transaction(soon(), "calls");
@@ -167,13 +192,13 @@ void describe("statements on Postgres", { skip: lacks("postgres15") }, () => {
   void it("tell no value in an error", async () => {
     const client = clients.make(server.url);
     const calls = [
-      client.read(sql("SELECT $1::text::int", "a secret"), soon()),
-      client.read(sql("SELECT $1::text::json", '{"a secret"'), soon()),
-      client.write(() => sql("INSERT INTO t SELECT v.*, NULL FROM (SELECT $1::text::int) v", "9876543"), soon()),
-      client.write(() => sql("INSERT INTO t VALUES ($1::text::int, 1), (9876543, 2)", "9876543"), soon()),
+      async () => client.read(sql("SELECT $1::text::int", "a secret"), soon()),
+      async () => client.read(sql("SELECT $1::text::json", '{"a secret"'), soon()),
+      async () => client.write(() => sql("INSERT INTO t SELECT $1::text::int, NULL", "9876543"), soon()),
+      async () => client.write(() => sql("INSERT INTO t VALUES ($1::text::int, 1), (9876543, 2)", "9876543"), soon()),
     ];
     for (const call of calls) {
-      const error = await call.then(
+      const error = await call().then(
         () => undefined,
         (reason: unknown) => reason as Error,
       );
