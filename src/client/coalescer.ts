@@ -3,7 +3,7 @@ import { IndeterminateError, isHoldfastError, UnavailableError } from "../base/e
 import type { Time } from "../base/time.ts";
 import type { ExecuteCall, Group, Outcome, Session } from "../port/index.ts";
 import type { Call } from "./calls.ts";
-import { Deadlines } from "./deadlines.ts";
+import { Deadlines, lastWordMs } from "./deadlines.ts";
 import { groupWrites, KeyLine, KeyOrder, type KeyEntry } from "./key-order.ts";
 import { batchesOf, Caller, readSlotOf, Request, type Drop, type Failed, type Reader } from "./requests.ts";
 
@@ -36,7 +36,7 @@ export class Coalescer {
   constructor(session: Session, time: Time, backend: string) {
     this.#session = session;
     this.#backend = backend;
-    this.#deadlines = new Deadlines(time);
+    this.#deadlines = new Deadlines(time, lastWordMs);
   }
 
   /**

@@ -5,6 +5,9 @@ import type { Time, Timer } from "../base/time.ts";
 /** How much time one bucket covers, in ms. The deadlines of many calls share the timer of their bucket. */
 const bucketMs = 16;
 
+/** How long a request to a backend is left after its deadline, in ms: its own error at the deadline says more. */
+export const lastWordMs = 10;
+
 /** Something that ends at a deadline. It is in one {@link Deadlines} at a time. */
 export interface Expiring extends Placed {
   readonly deadline: number;
@@ -20,6 +23,7 @@ interface Bucket extends Idling {
 /** Calls `expire` at most one bucket after the deadline, never before it. */
 export class Deadlines {
   readonly #time: Time;
+  readonly #lateBy: number;
   readonly #buckets = new Map<number, Bucket>();
   /** Empty buckets with their timers: calls that come and go need the same buckets again and again. */
   readonly #idle = new Idle<Bucket>();
@@ -28,22 +32,28 @@ export class Deadlines {
   /** The bucket whose items expire now. */
   #due: Bucket | undefined;
 
-  constructor(time: Time) {
+  /** `lateBy`: so many ms are added to each deadline. */
+  constructor(time: Time, lateBy = 0) {
     this.#time = time;
+    this.#lateBy = lateBy;
   }
 
   add(item: Expiring): void {
-    this.#bucketOf(Math.ceil(item.deadline / bucketMs)).items.add(item);
+    this.#bucketOf(this.#slotOf(item)).items.add(item);
   }
 
   /** Takes an item out: it does not expire, even if other items of its bucket do so now. */
   delete(item: Expiring): void {
-    const slot = Math.ceil(item.deadline / bucketMs);
+    const slot = this.#slotOf(item);
     if (this.#due?.slot === slot && this.#due.items.delete(item)) return;
     const bucket = this.#last?.slot === slot ? this.#last : this.#buckets.get(slot);
     if (!bucket?.items.delete(item) || bucket.items.size > 0) return;
     const oldest = this.#idle.keep(bucket);
     if (oldest) this.#prune(oldest);
+  }
+
+  #slotOf({ deadline }: Expiring): number {
+    return Math.ceil((deadline + this.#lateBy) / bucketMs);
   }
 
   #bucketOf(slot: number): Bucket {

@@ -6,6 +6,7 @@ import type { Time } from "../base/time.ts";
 import type { Backend, Group, Opened, Page, Query, Session, Signal, Subscription } from "../port/index.ts";
 import { checkSignal, timeoutMs, type Call, type CallOptions } from "./calls.ts";
 import { Coalescer } from "./coalescer.ts";
+import { lastWordMs } from "./deadlines.ts";
 import type { HoldfastEvents } from "./events.ts";
 import { asItIs, type Reader, type Reply } from "./requests.ts";
 import { UserFunctions } from "./user-functions.ts";
@@ -188,9 +189,6 @@ export class Instance {
     }
   }
 }
-
-/** How long after its deadline a call is ended here, in ms: the backend's own error at the deadline says more. */
-const lastWordMs = 10;
 
 /** `promise`, ended early by the call's signal or deadline. For reads only: the request itself goes on unobserved. */
 export async function bounded<T>(promise: Promise<T>, call: Call, time: Time, backend: string): Promise<T> {

@@ -145,6 +145,11 @@ export class Reconnecting<L extends Link, A extends Attempt<L>> {
     this.#retry();
   }
 
+  /** There is reason to believe that the server is there again: does not wait for the next attempt. */
+  hurry(): void {
+    if (this.#pause && !this.#final) this.#attemptNow();
+  }
+
   /** A connection has failed. Ends it; another one is made if it was the present one. */
   lost(link: L, why: unknown): void {
     link.close(why);

@@ -41,6 +41,14 @@ export interface LaneOptions<L extends Link, A extends Attempt<L>> extends Pick<
   readonly depth: number;
   /** How many may wait for one. */
   readonly pending: PendingCallers;
+  /** The lanes to the same server: when one of them is connected again, the others do not wait either. */
+  readonly siblings: Set<Hurrying>;
+}
+
+/** What is to be connected again. */
+export interface Hurrying {
+  /** The server is there again. */
+  hurry(): void;
 }
 
 /** A place for a connection. */
@@ -62,6 +70,7 @@ export class OwnLane<L extends Link, A extends Attempt<L>> implements Lane<L> {
 
   constructor(options: LaneOptions<L, A>) {
     this.#options = options;
+    options.siblings.add(this);
     this.#waiting = new WaitingLine({
       ...options,
       problem: () => this.#slots.map(({ connection }) => connection.problem).find((one) => one !== undefined),
@@ -83,6 +92,10 @@ export class OwnLane<L extends Link, A extends Attempt<L>> implements Lane<L> {
     return this.#slots.some(({ link }) => link) ? undefined : this.#waiting.problem;
   }
 
+  hurry(): void {
+    for (const { connection } of this.#slots) connection.hurry();
+  }
+
   /** A connection has failed. Ends it. */
   lost(link: L, why: unknown): void {
     const slot = this.#slots.find((one) => one.connection.link === link);
@@ -93,6 +106,7 @@ export class OwnLane<L extends Link, A extends Attempt<L>> implements Lane<L> {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#options.siblings.delete(this);
     this.#tidying?.clear();
     for (const { connection } of this.#slots) connection.close();
     this.#slots = [];
@@ -167,6 +181,7 @@ export class OwnLane<L extends Link, A extends Attempt<L>> implements Lane<L> {
     if (slot.link !== link) {
       slot.link = link;
       slot.users = 0;
+      if (link) for (const one of this.#options.siblings) if (one !== this) one.hurry();
       slot.usedAt = this.#options.time.monotonic();
       // One that is made anew is enough; the others come when they are needed.
       if (!link && this.#slots.length > 1) this.#drop(slot);

@@ -133,6 +133,19 @@ void describe("a connection that is made anew", () => {
     assert.equal(world.connection.link, third, "the loss of one that was replaced is none");
   });
 
+  void it("does not wait for the next attempt where it is hurried, nor begins another", async () => {
+    const world = new World();
+    world.connection.start();
+    world.connection.hurry();
+    assert.equal(world.attempts.length, 1, "one is under way");
+    await world.fail();
+    world.connection.hurry();
+    assert.equal(world.attempts.length, 2);
+    await world.open();
+    world.connection.hurry();
+    assert.equal(world.attempts.length, 2, "it is open");
+  });
+
   void it("is not tried again by itself when that is of no use, and by who asks a second later", async () => {
     const world = new World();
     world.final = true;

@@ -2,7 +2,7 @@ import type { Time } from "../../../base/time.ts";
 import { Alarm } from "../../common/alarm.ts";
 import { before } from "../../common/deadline.ts";
 import { PendingCallers } from "../../common/pending.ts";
-import { OwnLane, type Lane } from "../../sql/lane.ts";
+import { OwnLane, type Hurrying, type Lane } from "../../sql/lane.ts";
 import { PoolLane } from "../../sql/pool-lane.ts";
 import { cut, DialAttempt } from "./attempt.ts";
 import {
@@ -34,6 +34,7 @@ export class Wiring {
   readonly #context: WiringContext;
   readonly #alarm: Alarm<Run>;
   readonly #pending: PendingCallers;
+  readonly #lanes = new Set<Hurrying>();
   /** Connections of our own that are open. */
   readonly #open = new Set<OwnConnection>();
   #ended: () => void = () => undefined;
@@ -56,6 +57,7 @@ export class Wiring {
       most,
       depth: 1,
       pending: this.#pending,
+      siblings: this.#lanes,
       attempt: () => new DialAttempt(dial, alive),
       meaning: (error, attempt) => attemptFailure(error, attempt?.where ?? "the server"),
     });

@@ -4,7 +4,7 @@ import { Alarm } from "../../common/alarm.ts";
 import { before } from "../../common/deadline.ts";
 import { PendingCallers } from "../../common/pending.ts";
 import type { Failure } from "../../common/reconnecting.ts";
-import { OwnLane, type Lane } from "../../sql/lane.ts";
+import { OwnLane, type Hurrying, type Lane } from "../../sql/lane.ts";
 import { PoolLane } from "../../sql/pool-lane.ts";
 import { DialAttempt, type DialOptions } from "./attempt.ts";
 import type { PgClient, PgPool, PgPoolClient } from "./driver.ts";
@@ -31,6 +31,7 @@ export class Wiring {
   readonly #names = new Names();
   readonly #alarm: Alarm<Run>;
   readonly #pending: PendingCallers;
+  readonly #lanes = new Set<Hurrying>();
   /** Connections of our own that are open. */
   readonly #open = new Set<PgClient>();
   #ended: () => void = () => undefined;
@@ -53,6 +54,7 @@ export class Wiring {
       most,
       depth,
       pending: this.#pending,
+      siblings: this.#lanes,
       attempt: () => new DialAttempt(dial, { alive }),
       meaning: (error, attempt) => attemptFailure(error, attempt?.where ?? "the server", hide),
     });

@@ -71,7 +71,7 @@ for (const kind of faultKinds) {
   for (const [word, { begin, end, releases }] of Object.entries(refusals)) {
     refusalFaults(kind, lacks(kind), {
       name: word,
-      says: word,
+      says: new RegExp(word),
       releases,
       async start() {
         // What is older allows it, and does not know the setting.

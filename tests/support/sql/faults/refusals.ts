@@ -3,7 +3,7 @@ import { until } from "../../servers/until.ts";
 import { lacks, startSql, type SqlKind } from "../kinds.ts";
 
 /** What must hold while a server that speaks SQL refuses what it is asked; `says` is what it says then. */
-export function sqlRefusals(kind: SqlKind, says: { readonly readOnly: string; readonly full: string }): void {
+export function sqlRefusals(kind: SqlKind, says: { readonly readOnly: RegExp; readonly full: RegExp }): void {
   refusalFaults(kind, lacks(kind), {
     name: "read-only",
     says: says.readOnly,
