@@ -16,14 +16,17 @@ export function subjects({ backend, server }: Reach): readonly TestSubject[] {
     {
       name: backend,
       async place() {
-        const running = kind.startsWith("pgbouncer")
+        const isBouncer = kind.startsWith("pgbouncer");
+        const running = isBouncer
           ? await sharedBouncer(kind as PgBouncerKind)
           : await sharedServer(kind as PostgresKind);
         const { url } = running;
+        // Notifications do not come through a pooler that hands a session on.
+        const listenUrl = isBouncer ? (await sharedServer("postgres15")).url : undefined;
         return placeOnTables(
           running,
           "public",
-          (prefix) => postgresBackend({ url, prefix, connectTimeout }),
+          (prefix) => postgresBackend({ url, listenUrl, prefix, connectTimeout }),
           async (prefix) => postgresApplication(url, prefix),
         );
       },
