@@ -63,7 +63,7 @@ export class DialAttempt implements Attempt<Wire> {
     const connection = driver.createConnection(target.config) as OwnConnection;
     // An error that nobody listens to ends the process.
     connection.on("error", late.reject);
-    connection.stream?.unref?.();
+    connection.stream.unref();
     try {
       return await Promise.race([this.#abandoned.promise, late.promise, this.#connect(connection)]);
     } catch (error) {
@@ -79,7 +79,7 @@ export class DialAttempt implements Attempt<Wire> {
       connection.connect((error) => (error ? reject(error) : resolve()));
     });
     // TLS has put another socket in the place of the first.
-    connection.stream?.unref?.();
+    connection.stream.unref();
     const wire = this.#alive(connection);
     const { time, connectTimeout } = this.#options;
     const answer = await wire.run(introduction, time.monotonic() + connectTimeout);
@@ -91,5 +91,5 @@ export class DialAttempt implements Attempt<Wire> {
 /** Ends a connection without another word: its server may not be there any more. */
 export function cut(connection: DriverConnection): void {
   connection.destroy();
-  connection.stream?.destroy?.();
+  connection.stream.destroy();
 }

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { driverMissing, loadDriver } from "../../common/driver.ts";
 import { dependency } from "../dependency.ts";
 import { BACKEND } from "./errors.ts";
@@ -15,14 +16,15 @@ export interface DriverConnection {
   /** Takes it out of its pool too, if it is of one. */
   destroy(): void;
   readonly config?: { readonly clientFlags?: number | undefined } | undefined;
-  readonly stream?: { destroy?(): unknown; unref?(): unknown } | undefined;
+  /** The socket. */
+  readonly stream: Pick<Socket, "destroy" | "unref" | "once">;
 }
 
 /** A connection that is not of a pool. */
 export interface OwnConnection extends DriverConnection {
   connect(done: (error?: Error | null) => void): void;
   /** Says goodbye to the server. */
-  end(done: (error?: unknown) => void): unknown;
+  end(): unknown;
 }
 
 /** A connection that was taken from a pool. */

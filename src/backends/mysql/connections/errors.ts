@@ -173,5 +173,7 @@ function isHopeless(error: unknown): boolean {
 }
 
 function messageOf(error: unknown): string {
+  // One for each address of a name.
+  if (error instanceof AggregateError && error.message === "") return error.errors.map(messageOf).join(", ");
   return error instanceof Error ? error.message || error.name : String(error);
 }

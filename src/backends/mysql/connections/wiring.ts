@@ -100,28 +100,26 @@ export class Wiring {
     });
     const { time } = this.#context;
     const late = (): Error => new Error("the server takes no leave");
-    // Whoever does not answer is left: its socket does not keep the process alive.
     await before(ended, { time, deadline: time.monotonic() + farewellMs, late, ref: true }).catch(() => undefined);
+    for (const connection of this.#open) cut(connection);
   }
 
   #own(connection: OwnConnection, lost: WireOptions["lost"]): Wire {
     this.#open.add(connection);
-    connection.on("end", () => this.#left(connection));
+    // Of the socket, for the driver does not tell when it has ended what it was told to end.
+    connection.stream.once("close", () => {
+      this.#open.delete(connection);
+      if (this.#open.size === 0) this.#ended();
+    });
     const end = (kind: boolean): void => {
-      if (kind) connection.end(() => cut(connection));
+      if (kind) connection.end();
       else cut(connection);
-      if (!kind) this.#left(connection);
     };
     return this.#wire(connection, { end, mostTogether: () => this.#mostTogether, lost });
   }
 
   get #mostTogether(): number {
     return this.#context.mostBytes() - packetHeader;
-  }
-
-  #left(connection: OwnConnection): void {
-    this.#open.delete(connection);
-    if (this.#open.size === 0) this.#ended();
   }
 
   #wire(connection: DriverConnection, options: Pick<WireOptions, "end" | "mostTogether" | "lost">): Wire {
