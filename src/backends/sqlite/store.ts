@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { statfsSync, statSync } from "node:fs";
 import { UnsupportedError } from "../../base/errors.ts";
 import type { Committed, Store, Work } from "../machine/serve.ts";
 import { makeTables, type Steps } from "../sql/migrations.ts";
@@ -20,20 +20,25 @@ const longestPause = 5;
 const longLog = 64 * 1024 * 1024;
 const lookEvery = 1_000;
 const readersWait = 50;
+/**
+ * What writes of values leave to all else, in bytes: as much as the log takes until it begins anew, and as the file
+ * grows by what is in it. So on a full disk locks still pass on, records can be deleted, and processes come and go.
+ */
+const spared = 8 * 1024 * 1024;
 
 /** What the commit thread writes to: the one connection of the process that does. */
 export class SqliteStore implements Store {
   readonly tables: WriteTables;
   readonly domain: string;
   readonly #connection: Connection;
-  readonly #log: string;
+  readonly #path: string;
   readonly #begin: Statement;
   readonly #commit: Statement;
   #lookAt = 0;
 
   /** Opens the file, and makes what is missing in it. Throws an error of the driver, or a HoldfastError. */
   constructor(driver: Driver, { path, prefix }: ThreadData) {
-    this.#log = `${path}-wal`;
+    this.#path = path;
     const connection = driver.open(path, false);
     this.#connection = connection;
     try {
@@ -57,6 +62,8 @@ export class SqliteStore implements Store {
   }
 
   commit<T>(work: Work, body: () => T): Committed<T> {
+    const { values, bytes } = work.load(() => 0);
+    if (values && !this.#hasRoom(bytes)) return { error: noRoom(), sent: false };
     try {
       whileBusy(() => this.#begin.run(), work);
     } catch (error) {
@@ -84,7 +91,7 @@ export class SqliteStore implements Store {
     const now = performance.now();
     if (now < this.#lookAt) return;
     this.#lookAt = now + lookEvery;
-    if ((statSync(this.#log, { throwIfNoEntry: false })?.size ?? 0) < longLog) return;
+    if ((statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0) < longLog) return;
     this.#connection.exec(`PRAGMA busy_timeout = ${readersWait}`);
     try {
       this.#connection.prepare("PRAGMA wal_checkpoint(TRUNCATE)").all();
@@ -100,6 +107,11 @@ export class SqliteStore implements Store {
     this.#connection.close();
   }
 
+  #hasRoom(bytes: number): boolean {
+    const { bavail, bsize } = statfsSync(this.#path);
+    return bavail * bsize >= spared + 2 * bytes;
+  }
+
   /** Some failures have undone the transaction themselves. */
   #rollBack(): void {
     try {
@@ -108,6 +120,10 @@ export class SqliteStore implements Store {
       if (!/no transaction is active/.test((error as Error).message)) throw error;
     }
   }
+}
+
+function noRoom(): Error {
+  return Object.assign(new Error("no space is left on the disk of the file"), { code: "SQLITE_FULL" });
 }
 
 function setUp(connection: Connection, work: Work): void {

@@ -8,7 +8,8 @@ import { Worker } from "node:worker_threads";
 import { lmdbBackend } from "../../../src/backends/lmdb/index.ts";
 import { networkFileSystem } from "../../../src/backends/machine/local-disk.ts";
 import { isHoldfastError, type ErrorCode } from "../../../src/base/errors.ts";
-import { record, results, run, Scene } from "./support/processes.ts";
+import { lmdb } from "../machine/support/kinds.ts";
+import { record, results, run, Scene } from "../machine/support/processes.ts";
 
 function temporary(t: TestContext): string {
   const directory = mkdtempSync(path.join(tmpdir(), "holdfast-dir-"));
@@ -166,12 +167,12 @@ test("a full disk fails writes without a trace of them, and they succeed when th
 });
 
 test("a second thread of the process is refused, and may have the directory once the first is done", async (t) => {
-  const scene = new Scene(t);
-  const backend = scene.backend();
+  const scene = new Scene(t, lmdb);
+  const backend = await scene.backend();
   await backend.open();
   const open = async (): Promise<string> => {
     const worker = new Worker(new URL("./support/second-thread.ts", import.meta.url), {
-      workerData: path.join(scene.directory, "data"),
+      workerData: path.join(scene.folder, "data"),
     });
     return new Promise((resolve, reject) => {
       worker.once("message", resolve);

@@ -10,7 +10,7 @@ import type { WorkerHost } from "../../../src/backends/machine/worker-host.ts";
 import { HoldfastError } from "../../../src/base/errors.ts";
 import type { ExecuteCall, Group } from "../../../src/port/index.ts";
 import { virtualTime, type VirtualTime } from "../../../src/testing/virtual-time.ts";
-import { record } from "../lmdb/support/processes.ts";
+import { record } from "./support/processes.ts";
 
 const speech: Speech = {
   name: "test",

@@ -11,7 +11,7 @@ import {
   stampsOf,
   writeRecord,
 } from "../../../src/backends/machine/record.ts";
-import { record } from "../lmdb/support/processes.ts";
+import { record } from "./support/processes.ts";
 
 const text = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }), loneSurrogates());
 const payload = fc.oneof(text, fc.uint8Array());

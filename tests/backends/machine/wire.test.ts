@@ -4,7 +4,7 @@ import { BatchWriter } from "../../../src/backends/machine/batch-writer.ts";
 import type { Command } from "../../../src/backends/machine/commands.ts";
 import { BatchReader, type Load } from "../../../src/backends/machine/wire.ts";
 import type { Group, Operation } from "../../../src/port/index.ts";
-import { lock, record } from "../lmdb/support/processes.ts";
+import { lock, record } from "./support/processes.ts";
 
 function loadOf(group: Group): Load {
   const writer = new BatchWriter();

@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import type { TestContext } from "node:test";
-import { lmdbBackend, type LmdbOptions } from "../../../../src/backends/lmdb/index.ts";
+import { test, type TestContext } from "node:test";
 import { space, type Key } from "../../../../src/base/keys.ts";
 import type { Backend, Group, Operation, Outcome, Session, Signal } from "../../../../src/port/index.ts";
 import type { Request } from "./child.ts";
+import { backendAt, kinds, type Kind } from "./kinds.ts";
 
 const childFile = path.join(import.meta.dirname, "child.ts");
 
@@ -20,7 +20,7 @@ interface Message {
   readonly acknowledged?: number;
 }
 
-/** A process of its own on a directory. */
+/** A process of its own on data. */
 export class Child {
   readonly process: ChildProcess;
   readonly signals: { readonly signal: Signal; readonly at: bigint }[] = [];
@@ -32,8 +32,8 @@ export class Child {
   #id = 0;
 
   /** `through` is a command that runs the one behind it. */
-  constructor(directory: string, through: readonly string[] = []) {
-    const [command, ...args] = [...through, process.execPath, childFile, directory];
+  constructor(url: string, through: readonly string[] = []) {
+    const [command, ...args] = [...through, process.execPath, childFile, url];
     this.process = spawn(command, args, {
       serialization: "advanced",
       stdio: ["ignore", "inherit", "inherit", "ipc"],
@@ -80,25 +80,33 @@ export class Child {
   }
 }
 
-/** A fresh directory, with backends in this process and others on it, all ended with the test. */
+/** Fresh data, with backends in this process and others on it, all ended with the test. */
 export class Scene {
-  readonly directory: string;
+  readonly kind: Kind;
+  readonly folder: string;
+  readonly url: string;
   readonly #backends: Backend[] = [];
   readonly #children: Child[] = [];
 
-  constructor(test: TestContext) {
-    this.directory = mkdtempSync(path.join(tmpdir(), "holdfast-lmdb-"));
-    test.after(async () => {
+  constructor(t: TestContext, kind: Kind) {
+    this.kind = kind;
+    this.folder = mkdtempSync(path.join(tmpdir(), `holdfast-${kind.name}-`));
+    this.url = kind.url(this.folder);
+    t.after(async () => {
       for (const child of this.#children) await child.kill();
       for (const backend of this.#backends) await backend.close();
-      rmSync(this.directory, { recursive: true, force: true });
+      rmSync(this.folder, { recursive: true, force: true });
     });
   }
 
-  backend(options?: Omit<LmdbOptions, "path">): Backend {
-    const backend = lmdbBackend({ path: path.join(this.directory, "data"), ...options });
+  async backend(): Promise<Backend> {
+    const backend = await backendAt(this.url);
     this.#backends.push(backend);
     return backend;
+  }
+
+  async session(): Promise<Session> {
+    return (await this.backend()).session();
   }
 
   async child(...through: string[]): Promise<Child> {
@@ -107,17 +115,26 @@ export class Scene {
     return child;
   }
 
-  /** A process that has not opened the directory. */
+  /** A process that has not opened the data. */
   started(...through: string[]): Child {
-    return this.startedAt("", ...through);
+    return this.startedAt(this.url, ...through);
   }
 
-  /** As {@link started}, on a directory below. */
-  startedAt(below: string, ...through: string[]): Child {
-    const child = new Child(path.join(this.directory, "data", below), through);
+  /** As {@link started}, on data somewhere else. */
+  startedAt(url: string, ...through: string[]): Child {
+    const child = new Child(url, through);
     this.#children.push(child);
     return child;
   }
+}
+
+/** Registers a test for each embedded backend. */
+export function embedded(
+  title: string,
+  body: (scene: Scene, t: TestContext) => Promise<void>,
+  options: { readonly skip?: string | false } = {},
+): void {
+  for (const kind of kinds) test(`${kind.name}: ${title}`, options, async (t) => body(new Scene(t, kind), t));
 }
 
 const records = space("state", "", "records");

@@ -1,39 +1,42 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import type { LockState, StoredRecord } from "../../../src/port/index.ts";
-import { lock, record, results, run, Scene } from "./support/processes.ts";
+import { lock, record, results, embedded, run } from "./support/processes.ts";
 
-test("counters of several processes are exact", async (t) => {
-  const scene = new Scene(t);
+embedded("counters of several processes are exact", async (scene) => {
   const children = await Promise.all([scene.child(), scene.child(), scene.child()]);
   const times = 100;
   await Promise.all(children.map((child) => child.ask({ do: "count", key: record("n"), times })));
-  const [found] = await results(scene.backend().session(), { op: "get", key: record("n") });
+  const [found] = await results(await scene.session(), { op: "get", key: record("n") });
   assert.equal((found as StoredRecord).value, String(children.length * times));
 });
 
-test("a killed writer leaves every group whole, keeps what it acknowledged, and lets the next one in at once", async (t) => {
-  const scene = new Scene(t);
-  const session = scene.backend().session();
-  const keys = [record("a"), record("b")] as const;
-  for (let round = 0; round < 5; round++) {
-    const child = await scene.child();
-    child.ask({ do: "pairs", keys }).catch(() => undefined); // never answers: it is killed
-    await child.until(() => child.acknowledged >= 10 + round * 7);
-    await child.kill();
-    const start = performance.now();
-    await results(session, { op: "set", key: record("next"), id: "i", value: "v" });
-    assert.ok(performance.now() - start < 5_000, "the next writer waited for a dead one");
-    const [a, b] = (await results(session, { op: "get", key: keys[0] }, { op: "get", key: keys[1] })) as StoredRecord[];
-    assert.equal(a?.value, b?.value);
-    assert.ok(Number.parseInt(a?.value as string, 10) >= child.acknowledged);
-    await results(session, { op: "delete", key: keys[0] }, { op: "delete", key: keys[1] });
-  }
-});
+embedded(
+  "a killed writer leaves every group whole, keeps what it acknowledged, and lets the next one in at once",
+  async (scene) => {
+    const session = await scene.session();
+    const keys = [record("a"), record("b")] as const;
+    for (let round = 0; round < 5; round++) {
+      const child = await scene.child();
+      child.ask({ do: "pairs", keys }).catch(() => undefined); // never answers: it is killed
+      await child.until(() => child.acknowledged >= 10 + round * 7);
+      await child.kill();
+      const start = performance.now();
+      await results(session, { op: "set", key: record("next"), id: "i", value: "v" });
+      assert.ok(performance.now() - start < 5_000, "the next writer waited for a dead one");
+      const [a, b] = (await results(
+        session,
+        { op: "get", key: keys[0] },
+        { op: "get", key: keys[1] },
+      )) as StoredRecord[];
+      assert.equal(a?.value, b?.value);
+      assert.ok(Number.parseInt(a?.value as string, 10) >= child.acknowledged);
+      await results(session, { op: "delete", key: keys[0] }, { op: "delete", key: keys[1] });
+    }
+  },
+);
 
-test("places of a killed process are cleared at once, and the lock passes over them", async (t) => {
-  const scene = new Scene(t);
-  const session = scene.backend().session();
+embedded("places of a killed process are cleared at once, and the lock passes over them", async (scene) => {
+  const session = await scene.session();
   const heard: string[] = [];
   let wake: () => void;
   const granted = new Promise<void>((resolve) => (wake = resolve));
@@ -56,9 +59,8 @@ test("places of a killed process are cleared at once, and the lock passes over t
   assert.deepEqual([state.holders.map(({ owner }) => owner), state.waiting], [["live"], 0]);
 });
 
-test("a process that was stopped past its lease has its guarded write refused", async (t) => {
-  const scene = new Scene(t);
-  const session = scene.backend().session();
+embedded("a process that was stopped past its lease has its guarded write refused", async (scene) => {
+  const session = await scene.session();
   const child = await scene.child();
   const held = { op: "acquire", lock: lock("l"), owner: "slow", mode: "exclusive", ttl: 300, info: "" } as const;
   const outcome = await child.execute(held);
@@ -94,9 +96,8 @@ async function takeOver(
   }
 }
 
-test("waiters, watchers and subscribers of another process are woken, not found by polling", async (t) => {
-  const scene = new Scene(t);
-  const session = scene.backend().session();
+embedded("waiters, watchers and subscribers of another process are woken, not found by polling", async (scene, t) => {
+  const session = await scene.session();
   const child = await scene.child();
   await child.ask({ do: "subscribe", to: { grants: true } });
   await child.ask({ do: "subscribe", to: { changes: record("").space, prefix: "p" } });

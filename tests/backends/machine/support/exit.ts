@@ -1,8 +1,8 @@
-import { lmdbBackend } from "../../../../src/backends/lmdb/index.ts";
+import { backendAt } from "./kinds.ts";
 import { record } from "./processes.ts";
 
 /* Exits while its commit thread has all it can take: the process must end, and leave the directory to others. */
-const session = lmdbBackend({ path: process.argv[2] as string }).session();
+const session = (await backendAt(process.argv[2] as string)).session();
 const groups = Array.from({ length: 250 }, (_, i) => ({
   ops: [{ op: "set", key: record(`k${i}`), id: "1", value: "v".repeat(500) } as const],
 }));

@@ -1,26 +1,18 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync } from "node:fs";
 import path from "node:path";
-import { test, type TestContext } from "node:test";
 import { promisify } from "node:util";
 import { connect } from "../../../src/entries/index.ts";
+import { embedded } from "./support/processes.ts";
 
 const entries = new URL("../../../src/entries/index.ts", import.meta.url).href;
 
-function folder(t: TestContext): string {
-  const made = mkdtempSync(path.join(tmpdir(), "hf-files-"));
-  t.after(() => rmSync(made, { recursive: true, force: true }));
-  return made;
-}
-
 const skip = process.platform === "win32" ? "needs a shell that limits open files" : false;
 
-test(
-  "a process that has no more files to open is told so, and opens the directory once it has some",
-  { skip },
-  async (t) => {
+embedded(
+  "a process that has no more files to open is told so, and opens the data once it has some",
+  async (scene) => {
     const program = `
     import { closeSync, openSync } from "node:fs";
     const { connect, isHoldfastError } = await import(${JSON.stringify(entries)});
@@ -40,20 +32,21 @@ test(
     for (const file of files) closeSync(file);
     await use();
     console.log(JSON.stringify(told));`;
-    const node = [process.execPath, "--input-type=module", "--eval", program, `file:${folder(t)}`];
+    const node = [process.execPath, "--input-type=module", "--eval", program, scene.url];
     const limited = ["-c", 'ulimit -n 200 && exec "$@"', "sh", ...node];
     const { stdout } = await promisify(execFile)("sh", limited, { timeout: 60_000 });
     const { typed, raw, opened } = JSON.parse(stdout) as { typed: number; raw: string[]; opened: number };
     assert.deepEqual(raw, []);
     assert.ok(typed > 0 && opened > 0, stdout);
   },
+  { skip },
 );
 
-test("what is no socket is left alone in the folder of sockets", async (t) => {
-  const directory = folder(t);
-  mkdirSync(path.join(directory, "sockets", "kept"), { recursive: true });
-  const hf = await connect(`file:${directory}`);
+embedded("what is no socket is left alone in the folder of sockets", async (scene) => {
+  const sockets = scene.kind.sockets(scene.folder);
+  mkdirSync(path.join(sockets, "kept"), { recursive: true });
+  const hf = await connect(scene.url);
   await hf.state("s").save("k", 1);
   await hf.close();
-  assert.deepEqual(readdirSync(path.join(directory, "sockets")), ["kept"]);
+  assert.deepEqual(readdirSync(sockets), ["kept"]);
 });

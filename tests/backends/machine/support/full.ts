@@ -3,14 +3,16 @@ import { once } from "node:events";
 import * as fs from "node:fs";
 import path from "node:path";
 import { connect, isHoldfastError } from "../../../../src/entries/index.ts";
+import { kinds, type Kind } from "./kinds.ts";
 
 /*
- * Fills the file system of the directory it is given to the last byte, goes on against the full disk, and then has space come back.
+ * Fills the file system that it is given to the last byte, goes on against the full disk, and then has space come back.
  * Tells what became of it as a line of JSON.
  */
-const disk = process.argv[2] as string;
-if (process.argv[3] === "look") {
-  const hf = await connect(`file:${path.join(disk, "data")}`, { timeout: "20s" });
+const [, , name, disk, look] = process.argv as [string, string, string, string, string?];
+const url = (kinds.find((kind) => kind.name === name) as Kind).url(disk);
+if (look !== undefined) {
+  const hf = await connect(url, { timeout: "20s" });
   process.send?.(await hf.state<string>("records").load("r1"));
   await hf.close();
   process.disconnect();
@@ -18,7 +20,7 @@ if (process.argv[3] === "look") {
 }
 const balloon = path.join(disk, "balloon");
 fs.writeFileSync(balloon, Buffer.alloc(4 * 1024 * 1024));
-const hf = await connect(`file:${path.join(disk, "data")}`, { timeout: "20s" });
+const hf = await connect(url, { timeout: "20s" });
 const records = hf.state<string>("records");
 const acknowledged = new Map<string, string>();
 const refusals = new Map<string, number>();
@@ -58,7 +60,7 @@ const lostWhileFull = await lost();
 const locked = await attempt(() => hf.lock("l").run("k", () => undefined, { ttl: "5s", wait: "1s" }));
 const deleted = await attempt(() => records.delete("r0"));
 acknowledged.delete("r0");
-const other = fork(import.meta.filename, [disk, "look"], { execArgv: [] });
+const other = fork(import.meta.filename, [name, disk, "look"], { execArgv: [] });
 const [seen] = (await once(other, "message")) as [string];
 const reopened = seen === acknowledged.get("r1");
 await once(other, "exit");
@@ -69,7 +71,7 @@ acknowledged.set("after", "space");
 await Promise.all(Array.from({ length: 16 }, () => fill(20)));
 const lostAtLast = await lost();
 await hf.close();
-const fresh = await connect(`file:${path.join(disk, "data")}`);
+const fresh = await connect(url);
 const kept = (await fresh.state<string>("records").loadMany([...acknowledged.keys()])).size;
 await fresh.close();
 console.log(

@@ -1,8 +1,8 @@
-import { lmdbBackend } from "../../../../src/backends/lmdb/index.ts";
+import { backendAt } from "./kinds.ts";
 import { lock, record, results } from "./processes.ts";
 
 /* Leaves everything open and a write under way: the process must end by itself, after that write. */
-const session = lmdbBackend({ path: process.argv[2] as string }).session();
+const session = (await backendAt(process.argv[2] as string)).session();
 await session.signals?.subscribe({ grants: true }, () => undefined);
 await session.signals?.subscribe({ topic: "t" }, () => undefined);
 await results(session, { op: "acquire", lock: lock("left"), owner: "o", mode: "exclusive", ttl: 60_000, info: "" });

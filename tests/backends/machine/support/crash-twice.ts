@@ -1,5 +1,5 @@
 import type { Worker } from "node:worker_threads";
-import { lmdbBackend } from "../../../../src/backends/lmdb/index.ts";
+import { backendAt } from "./kinds.ts";
 import { record, run } from "./processes.ts";
 
 /* Ends the commit thread of its own process, and the next one before it can register a subscription anew. */
@@ -13,7 +13,7 @@ process.on("worker", (worker) => {
 // Subscriptions keep no process alive.
 process.on("message", () => undefined);
 
-const backend = lmdbBackend({ path: process.argv[2] as string });
+const backend = await backendAt(process.argv[2] as string);
 const session = backend.session();
 let told: () => void = () => undefined;
 const message = new Promise<void>((resolve) => (told = resolve));

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "../../../../src/entries/index.ts";
 
 /* Takes everything that a process can hold, for ten minutes, and keeps it until it is killed. */
-const hf = await connect(`file:${process.argv[2] as string}`);
+const hf = await connect(process.argv[2] as string);
 const lock = hf.lock("work");
 const terms = { ttl: "10m" } as const;
 const forever = new Promise<never>(() => undefined);

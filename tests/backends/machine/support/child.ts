@@ -1,9 +1,9 @@
-import { lmdbBackend } from "../../../../src/backends/lmdb/index.ts";
 import { drawId } from "../../../../src/base/ids.ts";
 import type { Group, Key, Outcome, StoredRecord, Subscription } from "../../../../src/port/index.ts";
+import { backendAt } from "./kinds.ts";
 
 /*
- * A process of its own on the directory it is given. It does what its parent asks, and tells the outcome and every signal.
+ * A process of its own on the data whose URL it is given. It does what its parent asks, and tells the outcome and every signal.
  */
 export type Request =
   | { readonly do: "open" }
@@ -17,7 +17,7 @@ export type Request =
   | { readonly do: "pid" }
   | { readonly do: "close" };
 
-const backend = lmdbBackend({ path: process.argv[2] as string });
+const backend = await backendAt(process.argv[2] as string);
 const session = backend.session();
 
 async function execute(group: Group, timeout = 20_000): Promise<Outcome> {

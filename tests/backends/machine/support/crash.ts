@@ -1,6 +1,6 @@
 import type { Worker } from "node:worker_threads";
-import { lmdbBackend } from "../../../../src/backends/lmdb/index.ts";
 import type { Outcome } from "../../../../src/port/index.ts";
+import { backendAt } from "./kinds.ts";
 import { record, results, run } from "./processes.ts";
 
 /* Ends the commit thread of its own process with a write under way, and tells what callers see. */
@@ -15,7 +15,7 @@ function told(outcome: Outcome): string {
       : outcome.why;
 }
 
-const backend = lmdbBackend({ path: process.argv[2] as string });
+const backend = await backendAt(process.argv[2] as string);
 const session = backend.session();
 const set = (key: string) => ({ ops: [{ op: "set", key: record(key), id: "1", value: "v" } as const] });
 let gap: () => void = () => undefined;
