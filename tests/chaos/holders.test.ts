@@ -1,20 +1,25 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
+import { kinds } from "../backends/machine/support/kinds.ts";
 import { killHolders, pauseHolders, type HoldersOptions } from "./support/holders.ts";
 
-let directory: string;
-let options: HoldersOptions;
+for (const kind of kinds) {
+  void describe(kind.name, () => {
+    let folder: string;
+    let options: HoldersOptions;
 
-before(() => {
-  directory = mkdtempSync(join(tmpdir(), "holdfast-holders-"));
-  options = { url: `file:${directory}`, processes: 20, slack: 50 };
-});
-after(() => rmSync(directory, { recursive: true }));
+    before(() => {
+      folder = mkdtempSync(join(tmpdir(), "holdfast-holders-"));
+      options = { url: kind.url(folder), processes: 20, slack: 50 };
+    });
+    after(() => rmSync(folder, { recursive: true }));
 
-void test("1,000 holders are killed: nothing acknowledged is lost, the next waiter is in within 50 ms", async (t) =>
-  killHolders(t, { ...options, deathIsKnown: true }));
+    void test("1,000 holders are killed: nothing acknowledged is lost, the next waiter is in within 50 ms", async (t) =>
+      killHolders(t, { ...options, deathIsKnown: true }));
 
-void test("1,000 holders are paused past their lease: none of their late writes is accepted", async (t) =>
-  pauseHolders(t, options));
+    void test("1,000 holders are paused past their lease: none of their late writes is accepted", async (t) =>
+      pauseHolders(t, options));
+  });
+}

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
+import { kinds, type Kind } from "../backends/machine/support/kinds.ts";
 import { runKills } from "./support/kills.ts";
 
 // As many as a run can afford; `npm run test:kills` takes 5,000 kills and 100,000 opens.
@@ -16,13 +17,15 @@ for (let done = 0; done < kills; done += round) {
   // Values within a page, and values with pages of their own.
   const padding = number % 2 === 0 ? 8 : 20_000;
   const share = Math.round((opens * Math.min(round, kills - done)) / kills);
-  test(`nothing acknowledged on files is lost while processes are killed and connect, round ${number}`, async (t) => {
+  const name = `nothing acknowledged is lost while processes are killed and connect, round ${number}`;
+  embeddedTest(name, async (t, kind) => {
     const place = mkdtempSync(path.join(tmpdir(), "holdfast-kills-"));
     try {
       const logs = path.join(place, "logs");
       mkdirSync(logs);
       const result = await runKills({
-        directory: path.join(place, "data"),
+        kind,
+        folder: place,
         logs,
         kills: Math.min(round, kills - done),
         opens: share,
@@ -37,4 +40,8 @@ for (let done = 0; done < kills; done += round) {
       rmSync(place, { recursive: true });
     }
   });
+}
+
+function embeddedTest(name: string, body: (t: TestContext, kind: Kind) => Promise<void>): void {
+  for (const kind of kinds) test(`${kind.name}: ${name}`, async (t) => body(t, kind));
 }

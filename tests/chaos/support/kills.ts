@@ -2,12 +2,15 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Kind } from "../../backends/machine/support/kinds.ts";
 import { connect } from "../../../src/entries/index.ts";
 import { checkCounters } from "./kills-check.ts";
 import { readLog } from "./kills-log.ts";
 
 export interface KillsOptions {
-  readonly directory: string;
+  readonly kind: Kind;
+  /** In which the data is. */
+  readonly folder: string;
   /** A folder for the logs. */
   readonly logs: string;
   /** How many processes that work are killed. */
@@ -39,8 +42,8 @@ const busy = 1;
  * mostly in the middle of an open. A loop keeps a core busy.
  */
 export async function runKills(options: KillsOptions): Promise<KillsResult> {
-  const { directory, logs, padding } = options;
-  const url = `file:${directory}`;
+  const { kind, folder, logs, padding } = options;
+  const url = kind.url(folder);
   const all = new Set<ChildProcess>();
   const logFiles: string[] = [];
   const wrong: string[] = [];
@@ -87,7 +90,7 @@ export async function runKills(options: KillsOptions): Promise<KillsResult> {
   }
 
   function startOpener(): void {
-    const child = start("opener.ts", [directory]);
+    const child = start("opener.ts", [kind.name, kind.file(folder)]);
     opening.add(child);
     child.on("message", () => opens++);
     child.once("close", () => {
@@ -111,7 +114,7 @@ export async function runKills(options: KillsOptions): Promise<KillsResult> {
   }
 
   try {
-    // The first of all makes the directory.
+    // The first of all makes the data.
     await (await connect(url, { service: "kills" })).close();
     for (let i = 0; i < workers; i++) startWorker();
     for (let i = 0; i < openers; i++) startOpener();
