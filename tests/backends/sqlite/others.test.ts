@@ -83,7 +83,7 @@ test("people find state by its key and by what is in it, and what is no JSON is 
   const scene = new Scene(t, sqlite);
   const hf = await connect(scene.url, { service: "shop" });
   t.after(() => hf.close());
-  const orders = hf.state<unknown>("orders");
+  const orders = hf.state("orders");
   await orders.save("o-1", { total: 30, paid: true });
   await orders.save("o-2", { total: 70, paid: false });
   await orders.save("o-3", "half of a character: \ud800");
