@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
-import { before, describe, it } from "node:test";
+import type { EventEmitter } from "node:events";
+import { afterEach, before, describe, it } from "node:test";
 import * as mysql2 from "mysql2";
 import { createPool, type PoolOptions } from "mysql2/promise";
 import { mysqlBackend } from "../../../src/backends/mysql/index.ts";
 import { lacks } from "../../support/sql/kinds.ts";
 import { drawPrefix } from "../../support/sql/place.ts";
 import { sharedServer } from "../../support/sql/shared.ts";
+import { queryMysql } from "../../support/sql/mysql.ts";
+import { until } from "../../support/servers/until.ts";
+import { Clients, failure, one, soon, sql } from "./client/support.ts";
 import { exercise } from "./support/exercise.ts";
 
 /** What applications do to their pools: options of the driver, and what each connection is told. */
@@ -56,6 +60,8 @@ const settings =
 for (const kind of ["mariadb", "mysql"] as const) {
   void describe(`an application's pool to ${kind}`, { skip: lacks(kind) }, () => {
     let url = "";
+    const clients = new Clients();
+    afterEach(async () => clients.close());
     before(async () => void ({ url } = await sharedServer(kind)));
 
     for (const [name, { options = {}, session = [] }] of Object.entries(
@@ -68,8 +74,13 @@ for (const kind of ["mariadb", "mysql"] as const) {
           for (const text of session) connection.query(text);
         });
         const look = async (): Promise<unknown> => {
-          const sql = `SELECT CONCAT_WS('|', ${settings}, ${isolation}) AS s`;
-          const [rows] = await pool.query({ sql, rowsAsArray: true, nestTables: false, typeCast: (f) => f.string() });
+          const text = `SELECT CONCAT_WS('|', ${settings}, ${isolation}) AS s`;
+          const [rows] = await pool.query({
+            sql: text,
+            rowsAsArray: true,
+            nestTables: false,
+            typeCast: (f) => f.string(),
+          });
           return rows;
         };
         try {
@@ -88,6 +99,35 @@ for (const kind of ["mariadb", "mysql"] as const) {
         }
       });
     }
+
+    void it("gets its connections back as they were, and is not used once it was ended", async () => {
+      const pool = createPool({ uri: url, connectionLimit: 1 });
+      const client = clients.make({ pool });
+      await client.open(soon());
+      const fresh = await pool.getConnection();
+      const { threadId, connection } = fresh as unknown as { threadId: number; connection: EventEmitter };
+      const heard = connection.listenerCount("error") + connection.listenerCount("end");
+      const waiting = one(client, "SELECT CONNECTION_ID()", soon(10_000));
+      const since = performance.now();
+      await assert.rejects(client.read(sql("SELECT 1"), soon(200)), /no connection became free within the time given/);
+      assert.ok(performance.now() - since < 2_000);
+      fresh.release();
+      assert.equal(await waiting, String(threadId));
+      const renewal = await client.transaction(soon(), "renewals");
+      const [other] = await renewal.run([sql("SELECT CONNECTION_ID()")]);
+      assert.notEqual(String(other?.rows), String(threadId), "renewals have connections of their own");
+      renewal.rollback();
+      const again = await pool.getConnection();
+      assert.equal(connection.listenerCount("error") + connection.listenerCount("end"), heard);
+      again.release();
+      const transaction = await client.transaction(soon(), "calls");
+      await transaction.run([sql("DO 0")]);
+      await queryMysql(url, `KILL ${threadId}`);
+      await until("it is heard of", async () => (await failure(transaction.run([sql("DO 0")]))) === "lost");
+      assert.notEqual(await one(client, "SELECT CONNECTION_ID()"), String(threadId));
+      await pool.end();
+      await assert.rejects(client.read(sql("SELECT 1"), soon(60_000)), /the pool was ended/);
+    });
 
     void it("may be of either part of the driver", async () => {
       const pool = mysql2.createPool({ uri: url });

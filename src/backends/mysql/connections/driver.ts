@@ -70,6 +70,11 @@ export function isTogether({ config }: DriverConnection): boolean {
   return ((config?.clientFlags ?? 0) & multiStatements) !== 0;
 }
 
+/** Whether a pool gave no connection because it was ended, which the driver tells by its words alone. */
+export function isPoolEnd(error: unknown): boolean {
+  return error instanceof Error && error.message === "Pool is closed.";
+}
+
 /** Loads package mysql2. Rejects with UnsupportedError. */
 export async function loadMySql(): Promise<MySqlDriver> {
   const { default: driver } = await loadDriver(BACKEND, dependency, async () => import("mysql2"));

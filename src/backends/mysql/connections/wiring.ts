@@ -1,11 +1,14 @@
+import { UnavailableError } from "../../../base/errors.ts";
 import type { Time } from "../../../base/time.ts";
 import { Alarm } from "../../common/alarm.ts";
 import { before } from "../../common/deadline.ts";
 import { PendingCallers } from "../../common/pending.ts";
+import type { Failure } from "../../common/reconnecting.ts";
 import { OwnLane, type Hurrying, type Lane } from "../../sql/lane.ts";
 import { PoolLane } from "../../sql/pool-lane.ts";
 import { cut, DialAttempt } from "./attempt.ts";
 import {
+  isPoolEnd,
   isTogether,
   loadMySql,
   type DriverConnection,
@@ -21,6 +24,11 @@ import { Wire, type Run, type WireOptions } from "./wire.ts";
 const farewellMs = 1_000;
 /** Room in a packet for what is not the statement. */
 const packetHeader = 1_024;
+
+const poolEnded: Failure = {
+  error: new UnavailableError("the pool was ended", { backend: BACKEND }),
+  final: true,
+};
 
 export interface WiringContext {
   readonly time: Time;
@@ -79,7 +87,7 @@ export class Wiring {
             else reject(error ?? new Error("the pool gave no connection"));
           });
         }),
-      meaning: (error) => attemptFailure(error, "the server of the pool"),
+      meaning: (error) => (isPoolEnd(error) ? poolEnded : attemptFailure(error, "the server of the pool")),
       alive: (connection: PooledConnection) =>
         this.#wire(connection, {
           end: () => cut(connection),
