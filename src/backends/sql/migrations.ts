@@ -67,16 +67,23 @@ const wanted = "('schema', 'works_for', 'domain')";
 /** Looks what is there; changes nothing. Throws UnsupportedError where the tables are newer than this code. */
 export function* lookAtTables(plan: TablePlan): Steps<TableState> {
   const { names, versions } = plan;
-  const [found] = yield [statement(plan.look)];
-  if (found?.rows.length === 0) throw nowhere(plan);
-  const there = new Set(found?.rows.map(([name]) => textOf(name)));
-  const missing = versions.flatMap(({ tables }) => tables).filter((kind) => !there.has(names.plain(kind)));
+  let missing = yield* missingTables(plan);
   if (missing.includes("meta")) return { version: 0, domain: undefined, missing };
   const [meta] = yield [statement(`SELECT name, value FROM ${names.meta} WHERE name IN ${wanted}`)];
   const told = new Map(meta?.rows.map(([name, value]) => [textOf(name), textOf(value)]));
   const version = Number(told.get("schema") ?? 0);
   if (Number(told.get("works_for") ?? 0) > versions.length) throw tooNew(plan, version);
+  // Somebody else may have made them since: where the server commits each statement by itself, all are there before
+  // their version is.
+  if (missing.length > 0) missing = yield* missingTables(plan);
   return { version, domain: told.get("domain"), missing };
+}
+
+function* missingTables(plan: TablePlan): Steps<readonly TableKind[]> {
+  const [found] = yield [statement(plan.look)];
+  if (found?.rows.length === 0) throw nowhere(plan);
+  const there = new Set(found?.rows.map(([name]) => textOf(name)));
+  return plan.versions.flatMap(({ tables }) => tables).filter((kind) => !there.has(plan.names.plain(kind)));
 }
 
 /**

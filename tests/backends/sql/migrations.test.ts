@@ -57,6 +57,21 @@ for (const kind of sqlKinds) {
       }
     });
 
+    it("are there though somebody else has made them in the middle of a look", async () => {
+      const plan = fresh();
+      const [meta = ""] = plan.versions[0]?.statements.filter((text) => text.includes(plan.names.meta)) ?? [];
+      await server.query(meta);
+      const look = lookAtTables(plan);
+      let step = look.next([]);
+      for (let i = 0; !step.done; i++) {
+        const replies = [];
+        for (const { text } of step.value) replies.push(await client.read({ text, values: [] }, limit()));
+        if (i === 0) await open(plan);
+        step = look.next(replies);
+      }
+      assert.deepEqual([step.value.missing, step.value.version], [[], plan.versions.length]);
+    });
+
     it("are only looked for where that is asked, and the error names the command", async () => {
       const plan = fresh();
       await refuses(plan, "check", /not made yet.*holdfast migrate URL/);
