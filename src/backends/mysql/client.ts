@@ -45,7 +45,10 @@ class LanesClient implements MySqlClient {
   readonly #reads: Lane<Wire>;
   readonly #lanes: Readonly<Record<LaneName, Lane<Wire>>>;
 
+  readonly maxWaiting: number;
+
   constructor(options: ResolvedConnectionOptions, time: Time) {
+    this.maxWaiting = options.maxWaiting;
     this.#time = time;
     this.#keepAlive = new KeepAlive(time);
     this.#wiring = new Wiring(options, { time, mostBytes: () => this.server.mostBytes });

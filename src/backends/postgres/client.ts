@@ -48,7 +48,10 @@ class LanesClient implements PostgresClient {
   readonly #lanes: Readonly<Record<LaneName, Lane<Wire>>>;
   readonly #listeners = new Set<Listener>();
 
+  readonly maxWaiting: number;
+
   constructor(options: ResolvedConnectionOptions, time: Time) {
+    this.maxWaiting = options.maxWaiting;
     this.#options = options;
     this.#time = time;
     this.#keepAlive = new KeepAlive(time);

@@ -26,6 +26,7 @@ import { Alarm } from "../common/alarm.ts";
 import type { Call, Task } from "../common/call.ts";
 import { before } from "../common/deadline.ts";
 import { Opening } from "../common/opening.ts";
+import { PendingCallers } from "../common/pending.ts";
 import type { SignalHub } from "../common/signal-hub.ts";
 import { Batches } from "./batch.ts";
 import type { Limit, SqlClient, Statement } from "./client.ts";
@@ -70,6 +71,7 @@ export class SqlBackend implements Backend {
   readonly opening: Opening<Opened>;
   readonly alarm: Alarm<Call<Task>>;
   readonly keepAlive: KeepAlive;
+  readonly pending: PendingCallers;
   readonly hub: SignalHub | undefined;
   readonly #passing: LockPassing | undefined;
   readonly #sweep: Sweep;
@@ -100,6 +102,7 @@ export class SqlBackend implements Backend {
     this.batches = new Batches(this.context);
     this.alarm = new Alarm(time, (call) => call.expire(client.problem));
     this.keepAlive = new KeepAlive(time);
+    this.pending = new PendingCallers(name, client.maxWaiting);
     this.#prepare = prepare;
   }
 

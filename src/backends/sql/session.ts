@@ -17,6 +17,7 @@ import { Call, Task } from "../common/call.ts";
 import { before } from "../common/deadline.ts";
 import { closedError, lateError, notSent, refuse } from "../common/failures.ts";
 import type { Opening } from "../common/opening.ts";
+import type { PendingCallers, Stay } from "../common/pending.ts";
 import type { SignalHub } from "../common/signal-hub.ts";
 import type { Batches } from "./batch.ts";
 import type { Context } from "./context.ts";
@@ -37,6 +38,8 @@ export interface Shared {
   readonly opening: Opening<Opened>;
   readonly alarm: Alarm<Call<Task>>;
   readonly keepAlive: KeepAlive;
+  /** Groups that wait for a connection. */
+  readonly pending: PendingCallers;
   readonly hub: SignalHub | undefined;
 }
 
@@ -64,10 +67,12 @@ export class SqlSession implements Session {
 
   execute(groups: readonly Group[], given: ExecuteCall): Promise<readonly Outcome[]> {
     return new Promise((resolve) => {
-      const { context, alarm, opening, batches, keepAlive } = this.#shared;
-      const { name: backend } = context;
+      const { context, alarm, opening, batches, keepAlive, pending } = this.#shared;
+      const { name: backend, client } = context;
       keepAlive.enter();
+      let stay: Stay | undefined;
       const settle = (outcomes: readonly Outcome[]): void => {
+        stay?.leave();
         keepAlive.leave();
         resolve(outcomes);
       };
@@ -76,7 +81,13 @@ export class SqlSession implements Session {
         if (this.#ended) task.settle(notSent(closedError(backend)));
         else this.#refuse(task);
       }
-      const left = call.tasks.filter(({ outcome }) => !outcome);
+      let left = call.tasks.filter(({ outcome }) => !outcome);
+      if (!opening.opened || client.problem) {
+        // Nobody serves them now: so many wait.
+        stay = pending.enter(left.length);
+        for (const task of left.slice(stay.admitted)) task.fail(pending.full());
+        left = left.slice(0, stay.admitted);
+      }
       if (left.length === 0) return;
       if (opening.opened) batches.run(left);
       else void this.#openFor(left, given.deadline);

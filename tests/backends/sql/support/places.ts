@@ -38,6 +38,7 @@ function mysqlClient(url: string): SqlClient {
   };
   return {
     problem: undefined,
+    maxWaiting: 1_000,
     open: async () => undefined,
     async read(statement) {
       const connection = await pool.getConnection();
