@@ -17,12 +17,10 @@ export function subjects({ backend, server }: Reach): readonly TestSubject[] {
       name: backend,
       async place() {
         const isBouncer = kind.startsWith("pgbouncer");
-        const running = isBouncer
-          ? await sharedBouncer(kind as PgBouncerKind)
-          : await sharedServer(kind as PostgresKind);
-        const { url } = running;
+        const running = await sharedServer(isBouncer ? "postgres15" : (kind as PostgresKind));
+        const { url } = isBouncer ? await sharedBouncer(kind as PgBouncerKind) : running;
         // Notifications do not come through a pooler that hands a session on.
-        const listenUrl = isBouncer ? (await sharedServer("postgres15")).url : undefined;
+        const listenUrl = isBouncer ? running.url : undefined;
         return placeOnTables(
           running,
           "public",

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { rmSync } from "node:fs";
+import type { Socket } from "node:net";
 import path from "node:path";
 import { promisify } from "node:util";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
@@ -143,6 +144,11 @@ async function openMysql(url: string): Promise<SqlSession> {
     async query(text) {
       const [rows] = await connection.query<RowDataPacket[]>(text);
       return Array.isArray(rows) ? rows.map((row) => ({ ...row })) : []; // else it says what was changed
+    },
+    keepAlive(isOn) {
+      const { stream } = (connection as unknown as { connection: { stream: Socket } }).connection;
+      if (isOn) stream.ref();
+      else stream.unref();
     },
     end: async () => Promise.resolve(connection.destroy()),
   };

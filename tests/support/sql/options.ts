@@ -14,5 +14,7 @@ export type Row = Readonly<Record<string, unknown>>;
 export interface SqlSession {
   /** Runs a statement and gives its rows. */
   query(text: string): Promise<readonly Row[]>;
+  /** Whether it keeps the process alive, as it does unless told. */
+  keepAlive(isOn: boolean): void;
   end(): Promise<void>;
 }

@@ -3,29 +3,48 @@ import type { Backend } from "../../../src/port/index.ts";
 import { placeOf } from "../../../src/testing/place.ts";
 import type { Place } from "../../../src/testing/suite.ts";
 import type { TestApplication } from "./application.ts";
-import type { Row } from "./options.ts";
+import { sharing } from "../servers/shared.ts";
+import type { SqlServer } from "./kinds.ts";
 
-/** What runs statements. */
-export interface Asked {
-  query(...texts: readonly string[]): Promise<readonly Row[]>;
-}
+/** One connection for the tables of all places. It keeps the process alive while it is asked something. */
+const adminOf = sharing(async (server: SqlServer) => {
+  const session = await server.session();
+  let asked = 0;
+  session.keepAlive(false);
+  return {
+    async query(text: string) {
+      session.keepAlive(++asked > 0);
+      try {
+        return await session.query(text);
+      } finally {
+        session.keepAlive(--asked > 0);
+      }
+    },
+  };
+});
+
+/** Prefixes whose tables are there, and empty: to make and drop them takes a server longer than most cases. */
+const idle = new Map<SqlServer, string[]>();
 
 /**
  * A place is tables of their own, whose names begin with the prefix, on a server that all places of the process share.
  * `apply` makes an application beside them.
  */
 export function placeOnTables(
-  server: Asked,
+  server: SqlServer,
   schema: string,
   make: (prefix: string) => Backend,
   apply?: (prefix: string) => Promise<TestApplication>,
 ): Place {
-  const prefix = drawPrefix();
+  const free = idle.get(server) ?? [];
+  idle.set(server, free);
+  const prefix = free.pop() ?? drawPrefix();
   const applications: TestApplication[] = [];
   const place = placeOf(() => make(prefix), {
     async remove() {
       await Promise.all(applications.map(async (one) => one.close()));
-      await dropTables(server, schema, prefix);
+      await emptyTables(server, schema, prefix);
+      free.push(prefix);
     },
   });
   if (!apply) return place;
@@ -43,8 +62,15 @@ export function drawPrefix(): string {
   return `t${randomBytes(6).toString("hex")}_`;
 }
 
-async function dropTables(server: Asked, schema: string, prefix: string): Promise<void> {
+/** Empties our tables, but for what is known of all of them, and drops others. */
+async function emptyTables(server: SqlServer, schema: string, prefix: string): Promise<void> {
   const where = `table_schema = '${schema}' AND left(table_name, ${prefix.length}) = '${prefix}'`;
-  const tables = await server.query(`SELECT table_name AS name FROM information_schema.tables WHERE ${where}`);
-  if (tables.length > 0) await server.query(`DROP TABLE ${tables.map(({ name }) => String(name)).join(", ")}`);
+  const admin = await adminOf(server);
+  const tables = await admin.query(`SELECT table_name AS name FROM information_schema.tables WHERE ${where}`);
+  for (const { name } of tables) {
+    const kind = String(name).slice(prefix.length);
+    if (kind !== "meta") await admin.query(`${kept.has(kind) ? "DELETE FROM" : "DROP TABLE"} ${String(name)}`);
+  }
 }
+
+const kept = new Set(["records", "locks", "floors", "watchers"]);

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import type { Socket } from "node:net";
 import path from "node:path";
 import { promisify } from "node:util";
 import { Client } from "pg";
@@ -144,6 +145,11 @@ async function openPostgres(url: string): Promise<SqlSession> {
   }
   return {
     query: async (text) => (await client.query<Row>(text)).rows,
+    keepAlive(isOn) {
+      const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+      if (isOn) stream.ref();
+      else stream.unref();
+    },
     end: async () => client.end(),
   };
 }
