@@ -13,7 +13,12 @@ const folder = mkdtempSync(path.join(tmpdir(), "holdfast-doctor-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 describe("holdfast doctor", () => {
-  for (const url of ["memory:", "null:", `file:${path.join(folder, "store")}`]) {
+  for (const url of [
+    "memory:",
+    "null:",
+    `file:${path.join(folder, "store")}`,
+    `sqlite:${path.join(folder, "data.db")}`,
+  ]) {
     it(`says what ${url.replace(/:.*/s, ":")} guarantees, in lines of 80 columns at most`, async () => {
       const { code, out, err } = await doctor(url);
       assert.deepEqual([code, err], [0, ""]);
@@ -30,25 +35,28 @@ describe("holdfast doctor", () => {
     });
   }
 
-  it("looks at a directory, and makes none", async () => {
-    const store = path.join(folder, "not-there");
-    const { code, said } = await report(`file:${store}`);
-    assert.equal(code, 0);
-    assert.equal(said.findings[0]?.what, "no store is there yet");
-    assert.ok(!existsSync(store));
+  for (const [scheme, group] of [
+    ["file", "directory"],
+    ["sqlite", "file"],
+  ] as const) {
+    it(`looks at the data of ${scheme}:, and makes none`, async () => {
+      const at = path.join(folder, `no-${scheme}-there`);
+      const url = `${scheme}:${at}`;
+      const { code, said } = await report(url);
+      assert.equal(code, 0);
+      assert.equal(said.findings[0]?.what, "no store is there yet");
+      assert.ok(!existsSync(at));
 
-    const hf = await connect(`file:${store}`);
-    await hf.state("orders").save("1", { paid: true });
-    await hf.close();
-    const after = (await report(`file:${store}`)).said;
-    assert.ok(Number(after.facts["directory"]?.["data file"]) > 0);
-    assert.equal(after.roundTrips[0]?.count, 50);
-    assert.equal(after.capabilities.durability, "disk");
-    assert.deepEqual(
-      after.findings.map(({ level }) => level),
-      ["fine"],
-    );
-  });
+      const hf = await connect(url);
+      await hf.state("orders").save("1", { paid: true });
+      await hf.close();
+      const after = (await report(url)).said;
+      assert.ok(Number(after.facts[group]?.["data file"]) > 0);
+      assert.equal(after.roundTrips[0]?.count, 50);
+      assert.equal(after.capabilities.durability, "disk");
+      assert.deepEqual(new Set(after.findings.map(({ level }) => level)), new Set(["fine"]));
+    });
+  }
 
   it("says the same to machines", async () => {
     const { code, said } = await report("memory:");

@@ -8,9 +8,11 @@ import { connect } from "../../src/entries/index.ts";
 import { lmdb, LmdbCache, LmdbLock, LmdbStateStore } from "../../src/entries/lmdb.ts";
 import { memory, MemoryCache, MemoryLock, MemoryServer, MemoryStateStore } from "../../src/entries/memory.ts";
 import { NullCache, NullLock, NullStateStore, nullBackend } from "../../src/entries/null.ts";
+import { sqlite, SqliteCache, SqliteLock, SqliteStateStore } from "../../src/entries/sqlite.ts";
 import type { Backend } from "../../src/port/index.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "holdfast-"));
+const file = path.join(folder, "data.db");
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 interface Wiring {
@@ -23,12 +25,14 @@ interface Wiring {
 const wirings: readonly Wiring[] = [
   { backend: memory(), StateStore: MemoryStateStore, Cache: MemoryCache, Lock: MemoryLock },
   { backend: lmdb({ path: folder }), StateStore: LmdbStateStore, Cache: LmdbCache, Lock: LmdbLock },
+  { backend: sqlite({ path: file }), StateStore: SqliteStateStore, Cache: SqliteCache, Lock: SqliteLock },
 ];
 
 const server = new MemoryServer();
 const closables = [
   { name: "memory", make: () => memory({ server }), Lock: MemoryLock },
   { name: "lmdb", make: () => lmdb({ path: folder }), Lock: LmdbLock },
+  { name: "sqlite", make: () => sqlite({ path: file }), Lock: SqliteLock },
 ];
 
 describe("classes on a backend that was made once", () => {

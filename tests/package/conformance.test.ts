@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { lmdb } from "holdfast/lmdb";
 import { memory } from "holdfast/memory";
 import { redis } from "holdfast/redis";
+import { sqlite } from "holdfast/sqlite";
 import * as testing from "holdfast/testing";
 
 function place(make, remove = () => undefined) {
@@ -36,6 +37,11 @@ const subjects = {
   lmdb: async () => {
     const path = await mkdtemp(join(tmpdir(), "holdfast-suite-"));
     return place(() => lmdb({ path }), () => rm(path, { recursive: true, force: true }));
+  },
+  sqlite: async () => {
+    const folder = await mkdtemp(join(tmpdir(), "holdfast-suite-"));
+    const path = join(folder, "data.db");
+    return place(() => sqlite({ path }), () => rm(folder, { recursive: true, force: true }));
   },
   redis: async () => {
     const prefix = "p" + Math.random();
@@ -69,6 +75,8 @@ describe("the published conformance suites", () => {
   before(async () => {
     consumer = await createConsumer({ optional: true, packages: ["redis@6"] });
     consumer.write("suites.mjs", program);
+    // Where Node has no driver of its own; as it was built here, for a build takes a compiler.
+    for (const name of ["better-sqlite3", "bindings", "file-uri-to-path"]) consumer.add(name);
     if (missing === false) server = await startRedis({ kind: "redis", appendonly: "everysec" });
   });
   after(async () => {
@@ -86,15 +94,27 @@ describe("the published conformance suites", () => {
     for (const suite of suites) assert.ok((ran[suite] ?? 0) >= 10, `${suite}: ${ran[suite]} cases ran`);
   }
 
+  async function hasSqlite(version: NodeVersion): Promise<boolean> {
+    const program = 'process.getBuiltinModule("node:sqlite") ?? new (require("better-sqlite3"))(":memory:")';
+    const looked = succeed(await nodeBinary(version), ["-e", program], { cwd: consumer.folder });
+    return looked.then(
+      () => true,
+      () => false,
+    );
+  }
+
   // The Node that runs this has passed them in tests/conformance.
   const versions = nodeVersions.filter((each) => each !== "24");
 
   // Side by side, for each waits for a clock half of the time.
   describe("hold", { concurrency: versions.length }, () => {
-    for (const subject of ["lmdb", "redis", "memory"]) {
+    for (const subject of ["lmdb", "sqlite", "redis", "memory"]) {
       const skip = subject === "redis" && missing;
       for (const version of versions) {
-        it(`on ${subject} with Node ${version}`, { skip }, async () => passes(version, subject));
+        it(`on ${subject} with Node ${version}`, { skip }, async (t) => {
+          if (subject === "sqlite" && !(await hasSqlite(version))) t.skip("better-sqlite3 was built for another Node");
+          else await passes(version, subject);
+        });
       }
     }
   });

@@ -112,11 +112,13 @@ describe("the packed package, without lmdb and without peers", () => {
 
       it("names the install command where a driver is needed", async () => {
         const failures = (await run("without-driver.mjs")) as Array<{ ours: boolean; code: string; message: string }>;
-        assert.equal(failures.length, 2 * driven.length);
+        // Node has a driver of SQLite from 22.13 on.
+        const lacking = driven.filter(({ name }) => name !== "sqlite" || version.startsWith("20."));
+        assert.equal(failures.length, 2 * lacking.length);
         for (const [i, failure] of failures.entries()) {
           assert.ok(failure.ours, failure.message);
           assert.equal(failure.code, "UNSUPPORTED");
-          assert.ok(failure.message.includes(`npm install ${driven[i % driven.length]?.driver}@`), failure.message);
+          assert.ok(failure.message.includes(`npm install ${lacking[i % lacking.length]?.driver}@`), failure.message);
         }
       });
     });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { root } from "../../../scripts/lib/run.ts";
@@ -10,6 +10,8 @@ export interface Consumer {
   readonly folder: string;
   /** Writes a file, with its folders, and returns its full name. */
   write(file: string, text: string): string;
+  /** Adds a package as it is installed in the repository, without what it needs. */
+  add(name: string): void;
   remove(): void;
 }
 
@@ -31,6 +33,10 @@ export async function createConsumer(options: ConsumerOptions): Promise<Consumer
       mkdirSync(path.dirname(target), { recursive: true });
       writeFileSync(target, text);
       return target;
+    },
+    add(name) {
+      const from = path.join(root, "node_modules", name);
+      cpSync(from, path.join(folder, "node_modules", name), { recursive: true });
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
