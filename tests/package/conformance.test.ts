@@ -95,8 +95,8 @@ describe("the published conformance suites", () => {
   }
 
   async function hasSqlite(version: NodeVersion): Promise<boolean> {
-    const program = 'process.getBuiltinModule("node:sqlite") ?? new (require("better-sqlite3"))(":memory:")';
-    const looked = succeed(await nodeBinary(version), ["-e", program], { cwd: consumer.folder });
+    const look = 'process.getBuiltinModule("node:sqlite") ?? new (require("better-sqlite3"))(":memory:")';
+    const looked = succeed(await nodeBinary(version), ["-e", look], { cwd: consumer.folder });
     return looked.then(
       () => true,
       () => false,
