@@ -9,8 +9,11 @@ export type Fault =
   | { readonly kind: "delay"; readonly ms: number }
   /** Accepts and keeps connections, and passes nothing; what came in meanwhile is passed when the fault ends. */
   | { readonly kind: "black-hole" }
-  /** Passes requests; the replies are thrown away and the connection is cut when the first one comes: it ran, nobody was told. */
-  | { readonly kind: "drop-reply" }
+  /**
+   * Passes requests; the replies are thrown away and the connection is cut when the first one comes: it ran, nobody was told. With
+   * `to` it is the first one behind a request with that text in it.
+   */
+  | { readonly kind: "drop-reply"; readonly to?: string }
   /** Those connections that are open now stay, and pass nothing; new ones pass everything. */
   | { readonly kind: "silence" }
   /** Refuses new connections; those that are open stay. */
@@ -32,6 +35,8 @@ interface Link {
   readonly lanes: readonly [Lane, Lane];
   /** It was open when silence began. */
   silent: boolean;
+  /** The request was passed whose reply is to be dropped. */
+  doomed: boolean;
 }
 
 /** A TCP proxy on 127.0.0.1 in front of one server, whose faults are switched while it runs. */
@@ -73,7 +78,10 @@ export class FaultProxy {
   /** Changes what is done from now on. A black hole that ends lets go of what it held. */
   set(fault: Fault): void {
     this.#fault = fault;
-    for (const link of this.#links) link.silent = fault.kind === "silence";
+    for (const link of this.#links) {
+      link.silent = fault.kind === "silence";
+      link.doomed = false;
+    }
     if (fault.kind === "black-hole" || fault.kind === "silence") return;
     for (const { lanes } of this.#links) {
       for (const lane of lanes) {
@@ -115,7 +123,7 @@ export class FaultProxy {
       { to: server, held: [], ended: false },
       { to: client, held: [], ended: false },
     ];
-    const link: Link = { client, server, lanes, silent: false };
+    const link: Link = { client, server, lanes, silent: false, doomed: false };
     this.#links.add(link);
     for (const lane of lanes) {
       const { to } = lane;
@@ -133,7 +141,9 @@ export class FaultProxy {
   }
 
   #pass(link: Link, lane: Lane, chunk: Buffer): void {
-    if (this.#fault.kind === "drop-reply" && lane.to === link.client) {
+    const fault = this.#fault;
+    if (fault.kind === "drop-reply" && (fault.to === undefined || chunk.includes(fault.to))) link.doomed = true;
+    if (fault.kind === "drop-reply" && link.doomed && lane.to === link.client) {
       this.#end(link);
       for (const resolve of this.#dropped.splice(0)) resolve();
       return;

@@ -110,6 +110,19 @@ void test("drops a reply after execution", async () => {
   proxy.set({ kind: "none" });
 });
 
+void test("drops the reply to a request with a certain text, and no other", async () => {
+  const socket = await dial();
+  const dropped = proxy.nextDrop();
+  proxy.set({ kind: "drop-reply", to: "COMMIT" });
+  socket.write("one");
+  assert.equal(await reply(socket), "did one");
+  socket.write("two; COMMIT");
+  await whenClosed(socket);
+  await dropped;
+  proxy.set({ kind: "none" });
+  assert.deepEqual(executed, ["one", "two; COMMIT"]);
+});
+
 void test("cuts what is open and refuses what is new", async () => {
   const socket = await dial();
   const closed = whenClosed(socket);

@@ -62,7 +62,7 @@ export function commitFaults(kind: SqlKind, limits: readonly string[]): void {
         for (let i = 0; i < 30; i++) {
           await pause(random.int(10, 60));
           const dropped = proxy.nextDrop();
-          proxy.set({ kind: "drop-reply" });
+          proxy.set({ kind: "drop-reply", to: "COMMIT" });
           await dropped;
           proxy.set({ kind: "none" });
         }
