@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import type { Reach } from "../../scripts/lib/backends.ts";
-import { findServer } from "../backends/redis/servers.ts";
+import { findServer as findMysql } from "../backends/mysql/servers.ts";
+import { findServer as findPostgres } from "../backends/postgres/servers.ts";
+import { findServer as findRedis } from "../backends/redis/servers.ts";
 import { serverCache } from "../../scripts/lib/servers/cache.ts";
 
 const backends = path.join(import.meta.dirname, "../../scripts/lib/backends.ts");
@@ -27,24 +29,32 @@ function reached(options: string, folder: string): Reach[] {
   return JSON.parse(output) as Reach[];
 }
 
-const unpacked = findServer("valkey")?.command.some((part) => part.startsWith(serverCache)) ?? true;
-const skip = unpacked ? false : "Valkey is on the PATH";
+/** What nobody has put on the PATH, by the names of its backends and what they say. */
+const fetched = [
+  [findRedis("valkey"), ["valkey", "valkey-sentinel", "valkey-cluster"], "valkey-server 9 or newer"],
+  [findPostgres("postgres18"), ["postgres18"], "postgres 18 or newer"],
+  [findPostgres("pgbouncer118"), ["pgbouncer118"], "pgbouncer 1.18"],
+  [findMysql("mariadb"), ["mariadb"], "mariadbd 10.11 or newer"],
+  [findMysql("mysql"), ["mysql"], "mysqld 8.0 or newer"],
+] as const;
+const lacking = fetched.filter(([program]) => program === undefined || program.root.startsWith(serverCache));
+const skip = lacking.length > 0 ? false : "all servers are on the PATH";
 
 void test("a server that is missing, and cannot be fetched, is told with the reason", { skip }, () => {
   const folder = mkdtempSync(path.join(tmpdir(), "holdfast-fetch-"));
   try {
+    const here = "there is no network|only root|it can only";
     for (const [options, reason] of [
-      [
-        "{ install() {} }",
-        /^valkey-server 9 or newer is not there, and (fetching it failed: E: there is no network|only root|it can only)/,
-      ],
-      ["", /^it is not there: `npm test` fetches it where it can$/],
+      ["{ install() {} }", `is not there, and (fetching it failed: E: )?(${here})`],
+      ["", "^it is not there: `npm test` fetches it where it can$"],
     ] as const) {
       const all = reached(options, folder);
-      for (const name of ["valkey", "valkey-sentinel", "valkey-cluster"]) {
-        const one = all.find(({ backend }) => backend === name);
-        assert.match(one?.missing ?? "", reason);
-        assert.equal(one?.version, undefined);
+      for (const [, names, program] of lacking) {
+        for (const name of names) {
+          const one = all.find(({ backend }) => backend === name);
+          assert.match(one?.missing ?? "", new RegExp(options === "" ? reason : `^${program} ${reason}`));
+          assert.equal(one?.version, undefined);
+        }
       }
       assert.ok(all.some(({ backend, missing }) => backend === "memory" && missing === undefined));
     }
