@@ -3,7 +3,7 @@ import { closingShared } from "../holdfast/closing.ts";
 import { BackendCache, BackendLock, BackendStateStore } from "../holdfast/on-backend.ts";
 import type { Backend } from "../port/index.ts";
 
-export type { PostgresOptions } from "../backends/postgres/index.ts";
+export type { PostgresOptions, PostgresTlsOptions } from "../backends/postgres/index.ts";
 
 /**
  * Postgres, from version 12. No I/O, and the driver is not loaded before the first call. Throws InvalidArgumentError

@@ -44,7 +44,7 @@ const servers: readonly SomeServer[] = [
   },
   {
     address: "postgres://localhost:5432/mydb",
-    drivers: ["pg"],
+    drivers: ["pg", "@types/pg"],
     isThere: () => findPostgres("postgres15") !== undefined,
     start: async () => sharedServer("postgres15"),
   },

@@ -3,6 +3,7 @@ import { KeepAlive } from "../../base/keep-alive.ts";
 import { systemTime, type Time } from "../../base/time.ts";
 import type { Lane as LaneName, Limit, Reply, SqlClient, SqlTransaction, Statement } from "../sql/client.ts";
 import type { Lane } from "../sql/lane.ts";
+import type { Answer } from "./connections/answers.ts";
 import { isServerReply, isUnprepared, lostError, replyError } from "./connections/errors.ts";
 import type { Listener, Listening } from "./connections/listener.ts";
 import {
@@ -11,12 +12,11 @@ import {
   type ResolvedConnectionOptions,
 } from "./connections/options.ts";
 import { planning, Transaction } from "./connections/transaction.ts";
-import type { Answer, Wire } from "./connections/wire.ts";
+import type { Wire } from "./connections/wire.ts";
 import { Wiring } from "./connections/wiring.ts";
 
 export type { Listener, Listening } from "./connections/listener.ts";
 export type { PostgresConnectionOptions } from "./connections/options.ts";
-export type { PostgresTlsOptions } from "./connections/targets.ts";
 
 /** How many statements that only read are under way at once, on the one connection that they share. */
 const readsAtOnce = 256;

@@ -10,3 +10,4 @@
  * `migrations.ts`   the tables. `url.ts`: the grammar of its URLs.
  */
 export { postgresBackend, type PostgresOptions } from "./backend.ts";
+export type { PostgresTlsOptions } from "./connections/targets.ts";

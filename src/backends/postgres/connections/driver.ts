@@ -27,7 +27,11 @@ export interface PgClient {
   readonly pipeline?: boolean | undefined;
   /** The number that the server, or a pooler, gave the connection. */
   readonly processID?: number | null | undefined;
-  readonly connection: { readonly stream: { destroy(): unknown; cork?(): void; uncork?(): void } };
+  readonly connection: {
+    readonly stream: { destroy(): unknown; cork?(): void; uncork?(): void };
+    /** Texts by the names that the server has prepared. */
+    readonly parsedStatements?: Readonly<Record<string, string>> | undefined;
+  };
 }
 
 /** A pool of the application. */

@@ -1,8 +1,9 @@
 import type { Time } from "../../../base/time.ts";
 import { SqlError, lockMs, type Reply, type SqlTransaction, type Statement } from "../../sql/client.ts";
 import type { Lent } from "../../sql/lane.ts";
+import type { Answer, Done, Query, Refused } from "./answers.ts";
 import { endsConnection, isServerReply, isUnprepared, lostError, replyError, type Hide } from "./errors.ts";
-import type { Answer, Done, Query, Refused, Wire } from "./wire.ts";
+import type { Wire } from "./wire.ts";
 
 /**
  * How long the server keeps a transaction that waits for its client, in ms: rows of a process that was paused, or whose

@@ -2,44 +2,13 @@ import { LinkedList, type Linked } from "../../../base/linked-list.ts";
 import type { Time } from "../../../base/time.ts";
 import type { Alarm } from "../../common/alarm.ts";
 import type { Link } from "../../common/reconnecting.ts";
-import type { Reply } from "../../sql/client.ts";
-import { columnTypes, type PgClient, type PgResult } from "./driver.ts";
+import { answerOf, type Answer, type Query } from "./answers.ts";
+import { columnTypes, type PgClient } from "./driver.ts";
 import { endsConnection, isServerReply, isUnprepared } from "./errors.ts";
-import type { Names } from "./names.ts";
+import { Prepared, type Names } from "./names.ts";
 
 /** A connection that others use too ends when it has answered nothing for so long and a reply is overdue, in ms. */
 const silenceMs = 1_000;
-
-/** The server plans a prepared statement anew for five runs, and keeps the plan that it makes for the sixth. */
-const runsUntilPlanned = 6;
-
-/** How many names a statement is sent by on a connection, until it is prepared by one of them. */
-const mostNames = 4;
-
-/** A command or a statement. Without `values` it may be several in one text, which must hold no value then. */
-export interface Query {
-  readonly text: string;
-  readonly values?: readonly unknown[] | undefined;
-}
-
-/** What became of a query. */
-export type Answer = Done | Refused;
-
-export interface Done {
-  readonly ok: true;
-  readonly reply: Reply;
-  readonly command: string;
-}
-
-/** The server has refused it, or the connection is gone, or the reply is overdue. */
-export interface Refused {
-  readonly ok: false;
-  readonly error: unknown;
-  /** Whether the error is the server's. */
-  readonly answered: boolean;
-  /** Whether it may have been executed. */
-  readonly sent: boolean;
-}
 
 /** Queries that were sent together, and their answers as they come. */
 export interface Run extends Linked<Run> {
@@ -69,13 +38,7 @@ export class Wire implements Link {
   readonly client: PgClient;
   readonly #options: WireOptions;
   readonly #runs = new LinkedList<Run>();
-  /** Names of statements that the server has prepared on this connection, and how often it has run each. */
-  readonly #prepared = new Map<string, number>();
-  /**
-   * How many names of a statement failed, by the first of them. Behind another failure the server prepares nothing; but
-   * a pooler has noted the name, and cuts a connection that sends it again.
-   */
-  readonly #spoiled = new Map<string, number>();
+  readonly #prepared: Prepared;
   #heardAt: number;
   #gone: { readonly why: unknown } | undefined;
   #idle: (() => void) | undefined;
@@ -83,6 +46,7 @@ export class Wire implements Link {
   constructor(client: PgClient, options: WireOptions) {
     this.client = client;
     this.#options = options;
+    this.#prepared = new Prepared(options.names, (name) => client.connection.parsedStatements?.[name] !== undefined);
     this.#heardAt = options.time.monotonic();
     this.attach();
   }
@@ -95,9 +59,7 @@ export class Wire implements Link {
   /** Whether the server has settled on a plan for a statement on this connection, or nothing can be done about it. */
   isPlanned(text: string): boolean {
     // Statements of others come in between where it takes one at a time.
-    if (this.client.pipeline !== true) return true;
-    const name = this.#options.names.of(text);
-    return name !== undefined && (this.#prepared.get(name) ?? 0) >= runsUntilPlanned;
+    return this.client.pipeline !== true || this.#prepared.isPlanned(text);
   }
 
   /** Hears when the connection fails: an error that nobody listens to ends the process. */
@@ -137,15 +99,8 @@ export class Wire implements Link {
       if (this.#runs.size === 0) this.#heardAt = this.#options.time.monotonic();
       this.#runs.append(run);
       this.#options.alarm.add(run);
-      const together = this.client.pipeline === true ? queries.length : 1;
-      const { stream } = this.client.connection;
-      // One write for all of them: each is a call of the system.
-      stream.cork?.();
-      try {
-        for (let i = 0; i < together && !this.#gone; i++) this.#send(run, i);
-      } finally {
-        stream.uncork?.();
-      }
+      if (this.client.pipeline === true) this.#sendAll(run);
+      else if (this.#runs.first === run) this.#send(run, 0);
     });
   }
 
@@ -164,6 +119,10 @@ export class Wire implements Link {
         return;
       }
       this.#settle(run, why);
+      if (run.sent === 0) {
+        this.#leave(run);
+        return;
+      }
       run.deadline = time.monotonic() + silenceMs - quiet;
       alarm.add(run);
     });
@@ -202,17 +161,27 @@ export class Wire implements Link {
 
   readonly #ended = (): void => this.#failed(new Error("the server has closed it"));
 
+  #sendAll(run: Run): void {
+    const { stream } = this.client.connection;
+    // One write for all of them: each is a call of the system.
+    stream.cork?.();
+    try {
+      for (let i = 0; i < run.queries.length && !this.#gone; i++) this.#send(run, i);
+    } finally {
+      stream.uncork?.();
+    }
+  }
+
   #send(run: Run, i: number): void {
     const { text, values } = run.queries[i] as Query;
     run.sent++;
-    const first = values && this.#options.names.of(text);
-    const name = first === undefined ? undefined : this.#unspoiled(first);
+    const name = values && this.#prepared.nameOf(text);
     const known = name !== undefined && this.#prepared.has(name);
     this.client.query({ text, values, name, rowMode: "array", types: columnTypes }, (error, result) => {
       if (this.#gone) return;
       this.#heardAt = this.#options.time.monotonic();
       if (error === null || error === undefined) {
-        if (name !== undefined) this.#prepared.set(name, (this.#prepared.get(name) ?? 0) + 1);
+        if (name !== undefined) this.#prepared.ran(name);
         this.#answered(run, i, answerOf(result));
         return;
       }
@@ -220,18 +189,11 @@ export class Wire implements Link {
         this.#failed(error);
         return;
       }
-      // Where it was never prepared, a statement ahead of it has failed before it could be.
-      if (first !== undefined && !known) this.#spoiled.set(first, (this.#spoiled.get(first) ?? 0) + 1);
-      if (isUnprepared(error) && (known || error.code === "42P05")) this.#options.names.drop();
+      const lost = isUnprepared(error) && (known || error.code === "42P05");
+      if (name !== undefined) this.#prepared.failed(text, name, { known, lost });
       this.#answered(run, i, { ok: false, error, answered: true, sent: false });
       if (endsConnection(error)) this.#failed(error);
     });
-  }
-
-  #unspoiled(first: string): string | undefined {
-    const failed = this.#spoiled.get(first) ?? 0;
-    if (failed === 0) return first;
-    return failed < mostNames ? `${first}_${failed}` : undefined;
   }
 
   #answered(run: Run, i: number, answer: Answer): void {
@@ -242,10 +204,17 @@ export class Wire implements Link {
       if (this.client.pipeline !== true) this.#send(run, i + 1);
       return;
     }
+    this.#leave(run);
+    this.#settle(run, undefined);
+  }
+
+  /** Nothing is awaited of it any more. A client that takes one query at a time gets the next run. */
+  #leave(run: Run): void {
     this.#runs.remove(run);
     this.#options.alarm.delete(run);
-    this.#settle(run, undefined);
-    if (this.#runs.size === 0) this.#idle?.();
+    const { first } = this.#runs;
+    if (!first) this.#idle?.();
+    else if (first.sent === 0) this.#send(first, 0);
   }
 
   /** What has no answer yet never gets one. */
@@ -259,10 +228,4 @@ export class Wire implements Link {
     }
     run.resolve(all);
   }
-}
-
-/** Of several results the last one. */
-function answerOf(result: PgResult | readonly PgResult[]): Answer {
-  const { command, rowCount, rows } = (Array.isArray(result) ? result.at(-1) : result) as PgResult;
-  return { ok: true, command, reply: { rows, changed: rowCount ?? 0 } };
 }
