@@ -182,7 +182,7 @@ function held<K, W>(
   session: string,
 ): Outcome {
   const { now } = view;
-  if (op.wait && (view.renewsClaims || !rules.isWhole(lock, op, session, now))) {
+  if (op.wait && (view.renewsClaims || !rules.isWhole(lock, op, session, now, view.wholeClaim))) {
     rules.enqueue(lock, op, session, op.wait.claimMs, now);
     view.saveLock(op.lock, lock);
   }

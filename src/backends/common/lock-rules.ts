@@ -109,11 +109,11 @@ export function enqueue(record: LockRecord, op: Acquire, session: string, claimM
   else record.queue[place] = waiter;
 }
 
-/** Whether `op` waits already as it asks to, and nine tenths of its claim are left. */
-export function isWhole(record: LockRecord, op: Acquire, session: string, now: number): boolean {
+/** Whether `op` waits already as it asks to, and such a part of its claim is left. */
+export function isWhole(record: LockRecord, op: Acquire, session: string, now: number, part = 0.9): boolean {
   const own = record.queue[indexOf(record.queue, op.owner)];
   if (own === undefined || own.session !== session || own.claimMs !== op.wait?.claimMs) return false;
-  return own.until - now > 0.9 * own.claimMs && own.mode === op.mode && own.limit === op.limit && own.info === op.info;
+  return own.until - now > part * own.claimMs && own.mode === op.mode && own.limit === op.limit && own.info === op.info;
 }
 
 /** How many waiters come before `owner`. */

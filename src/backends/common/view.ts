@@ -16,10 +16,12 @@ export interface View<K = Key, W = Written, R = unknown, L extends LockRecord = 
   /** The clock that ends leases, claims and marks, in ms. */
   readonly now: number;
   /**
-   * Whether each acquire that waits renews its claim. Without it a claim of which nine tenths are left stays as it is:
-   * for views whose writes compete with each other, since waiters who ask in a hurry would starve a release.
+   * Whether each acquire that waits renews its claim. Without it a claim of which {@link wholeClaim} is left stays as
+   * it is: for views whose writes compete with each other, since waiters who ask in a hurry would starve a release.
    */
   readonly renewsClaims: boolean;
+  /** A part of a claim. Default: nine tenths. */
+  readonly wholeClaim?: number | undefined;
 
   /** The record, if it has not expired. Good until the view is asked for another one. */
   find(key: K): R | undefined;

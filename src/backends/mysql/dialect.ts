@@ -65,6 +65,8 @@ export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
   const { records, locks, floors, meta } = names;
   const tables: Readonly<Record<Table, string>> = { records, locks, floors };
 
+  const clock = `${micros}, (SELECT value FROM ${meta} WHERE name = 'forgotten')`;
+
   /** An insert that does not wait where it need not. */
   const inserting = (): string => `${server().isMariaDb ? hasty : ""}INSERT INTO`;
 
@@ -133,7 +135,8 @@ export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
       ),
     insertMissing,
     lock,
-    clock: () => plain(`SELECT ${micros}, (SELECT value FROM ${meta} WHERE name = 'forgotten')`),
+    look: (keys) => plain(`SELECT ${lockColumns.locks}, ${clock} FROM ${rowsOf(locks, keys)}`),
+    clock: () => plain(`SELECT ${clock}`),
     set,
     touch: (rows) =>
       // An update may read rows that are not named; this one has them already.

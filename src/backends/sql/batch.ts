@@ -4,6 +4,7 @@ import { SqlError, type Lane } from "./client.ts";
 import type { Context } from "./context.ts";
 import { failureOf, mayHaveWritten, passes } from "./failures.ts";
 import { Flow } from "./flow.ts";
+import { Looks } from "./looks.ts";
 import { waysOf } from "./plan.ts";
 import { readGroups } from "./reads.ts";
 import { Singles } from "./singles.ts";
@@ -17,6 +18,8 @@ const readPauseMs = 5;
 export class Batches {
   readonly #context: Context;
   readonly #singles: Singles;
+  readonly #looks: Looks;
+  readonly #looking = new Flow(1, async (tasks) => this.#look(tasks));
   readonly #reads = new Flow(4, async (tasks) => this.#read(tasks));
   readonly #sets = new Flow(2, async (tasks) => this.#set(tasks), keysOf);
   readonly #renewals = new Flow(1, async (tasks) => this.#decide(tasks, "renewals"));
@@ -25,15 +28,29 @@ export class Batches {
   constructor(context: Context) {
     this.#context = context;
     this.#singles = new Singles(context);
+    this.#looks = new Looks(context);
   }
 
   /** Each task ends by its outcome. */
   run(tasks: readonly Task[]): void {
-    const { reads, sets, renewals, decided } = waysOf(tasks);
+    const looking = tasks.filter((task) => this.#looks.mayAnswer(task));
+    if (looking.length > 0) this.#looking.enter(looking);
+    const others = looking.length === 0 ? tasks : tasks.filter((task) => !looking.includes(task));
+    const { reads, sets, renewals, decided } = waysOf(others);
     if (reads.length > 0) this.#reads.enter(reads);
     if (sets.length > 0) this.#sets.enter(sets);
     if (renewals.length > 0) this.#renewals.enter(renewals);
     if (decided.length > 0) this.#decided.enter(decided);
+  }
+
+  async #look(tasks: readonly Task[]): Promise<void> {
+    try {
+      const left = await this.#looks.run(tasks);
+      if (left.length > 0) this.#decided.enter(left);
+    } catch (error) {
+      if (passes(error)) this.#decided.enter(tasks);
+      else this.#fail(tasks, error);
+    }
   }
 
   async #read(tasks: readonly Task[]): Promise<void> {

@@ -36,6 +36,11 @@ export interface Dialect {
    * FloorRow}, also of records that have expired and of rows with nothing in them.
    */
   lock(table: Table, keys: readonly Key[], how: LockHow): Statement;
+  /**
+   * Where sessions are not told of grants: reads locks without waiting for anybody, {@link LockRow}, each with the
+   * columns of {@link clock} behind it.
+   */
+  look?(keys: readonly Key[]): Statement;
   /** The server's clock, and below what no grant may be: {@link Clock}. Run after the locks are held. */
   clock(): Statement;
 

@@ -44,6 +44,7 @@ type Record = Pick<RecordRow, "version" | "value" | "end" | "stamps" | "isCurren
 /** Rows that nobody else can change, as records, floors and locks, and what groups make of them. */
 export class RowView implements View<Key, Written, Record> {
   readonly renewsClaims = false;
+  readonly wholeClaim: number | undefined;
   wall = 0;
   #forgotten = 0;
   readonly #locks: RowLocks;
@@ -60,6 +61,8 @@ export class RowView implements View<Key, Written, Record> {
 
   constructor(dialect: Dialect) {
     this.#dialect = dialect;
+    // Who is not told of a grant asks so often that a claim is renewed in time.
+    this.wholeClaim = dialect.look === undefined ? undefined : 0.5;
     this.#locks = new RowLocks(dialect.name);
     this.#loaded = { records: new Map(), locks: this.#locks.rows, floors: new Map() };
   }
