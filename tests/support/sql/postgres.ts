@@ -38,7 +38,7 @@ export class PostgresServer extends TestServer {
       manner: { ending: "QUIT", forks: true },
       ping: async () => server.query("SELECT 1"),
       async clear() {
-        server.#removeData();
+        await server.#removeData();
         await freshData(program, server.data, async (folder) => initialise(program, folder));
       },
     });
@@ -99,15 +99,15 @@ export class PostgresServer extends TestServer {
   }
 
   override async stop(): Promise<void> {
-    if (!this.isRunning) this.#removeData();
+    if (!this.isRunning) await this.#removeData();
     await super.stop();
   }
 
   /** One that was killed has left a segment of shared memory, which it would find again by its data. */
-  #removeData(): void {
+  async #removeData(): Promise<void> {
     const file = path.join(this.data, "postmaster.pid");
     const segment = existsSync(file) ? readFileSync(file, "utf8").split("\n")[6]?.trim().split(/\s+/)[1] : undefined;
-    if (segment !== undefined) execFile("ipcrm", ["-m", segment], () => undefined); // it may be gone
+    if (segment !== undefined) await run("ipcrm", ["-m", segment]).catch(() => undefined); // it may be gone
     rmSync(this.data, { recursive: true, force: true });
   }
 }
