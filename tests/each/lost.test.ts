@@ -7,6 +7,7 @@ import { reachBackends } from "../../scripts/lib/backends.ts";
 import { each, type EachSummary, type ExportedDeadLetter } from "../../src/entries/each.ts";
 import { connect } from "../../src/entries/index.ts";
 import { Machines, noMachines } from "../support/machines.ts";
+import { sharedServer } from "../support/sql/shared.ts";
 import { startRedis } from "../support/redis/server.ts";
 import { shared } from "../support/redis/shared.ts";
 import { isRunning, readIfThere, start, treeOf, until } from "./running.ts";
@@ -101,15 +102,21 @@ function assertCounted(attempts: readonly number[]): void {
 }
 
 const reached = await reachBackends();
-const redisIsMissing = reached.find(({ backend }) => backend === "redis")?.missing ?? false;
+const missing = (name: string): string | false => reached.find(({ backend }) => backend === name)?.missing ?? false;
 
-for (const backend of ["file", "redis"]) {
-  describe(`a worker that is lost, on ${backend}`, { skip: backend === "redis" && redisIsMissing }, () => {
-    const storeFor = async (): Promise<string> =>
-      backend === "file"
-        ? "file"
-        : `${(await shared.single("redis")).url}?prefix=lost-${randomBytes(6).toString("hex")}`;
+/** The stores that workers are lost on; of a server each job has a part of its own. */
+const stores = {
+  file: { skip: false, url: () => Promise.resolve("file") },
+  redis: { skip: missing("redis"), url: async () => ownPart((await shared.single("redis")).url) },
+  postgres15: { skip: missing("postgres15"), url: async () => ownPart((await sharedServer("postgres15")).url) },
+};
 
+function ownPart(url: string): string {
+  return `${url}?prefix=lost_${randomBytes(6).toString("hex")}`;
+}
+
+for (const [backend, { skip, url: storeFor }] of Object.entries(stores)) {
+  describe(`a worker that is lost, on ${backend}`, { skip }, () => {
     const cases: readonly [name: string, what: string, cause: RegExp, ...args: string[]][] = [
       ["ends its process", "process.exit(7);", /^its process ended with exit code 7, while it ran alone: attempt 4$/],
       [
@@ -150,7 +157,7 @@ for (const backend of ["file", "redis"]) {
 
 it(
   "the machine that takes a partition over counts what another one lost",
-  { skip: redisIsMissing || (noMachines() ?? false), timeout: 120_000 },
+  { skip: missing("redis") || (noMachines() ?? false), timeout: 120_000 },
   async (t) => {
     const machines = new Machines(2);
     t.after(() => machines.remove());

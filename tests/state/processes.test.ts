@@ -8,6 +8,8 @@ import { describe, it, type TestContext } from "node:test";
 import { connect } from "../../src/entries/index.ts";
 import { lacks } from "../support/redis/kinds.ts";
 import { shared } from "../support/redis/shared.ts";
+import { lacks as lacksSql } from "../support/sql/kinds.ts";
+import { sharedServer } from "../support/sql/shared.ts";
 import type { Done, Order } from "./programs/contender.ts";
 
 const file = path.join(import.meta.dirname, "programs", "contender.ts");
@@ -48,15 +50,16 @@ const stores = {
       return `file:${folder}`;
     },
   },
-  redis: {
-    skip: lacks("redis"),
-    url: async () => `${(await shared.single("redis")).url}?prefix=crowd-${randomBytes(6).toString("hex")}`,
-  },
-  "a cluster of redis": {
-    skip: lacks("redis"),
-    url: async () => `${(await shared.cluster("redis")).url}?prefix=crowd-${randomBytes(6).toString("hex")}`,
-  },
+  redis: { skip: lacks("redis"), url: async () => ownPart((await shared.single("redis")).url) },
+  "a cluster of redis": { skip: lacks("redis"), url: async () => ownPart((await shared.cluster("redis")).url) },
+  postgres15: { skip: lacksSql("postgres15"), url: async () => ownPart((await sharedServer("postgres15")).url) },
+  mariadb: { skip: lacksSql("mariadb"), url: async () => ownPart((await sharedServer("mariadb")).url) },
 };
+
+/** Of a server that the tests of this file share. */
+function ownPart(url: string): string {
+  return `${url}?prefix=crowd_${randomBytes(6).toString("hex")}`;
+}
 
 for (const [name, { skip, url: urlOf }] of Object.entries(stores)) {
   void describe(`processes that want the same on ${name}`, { skip }, () => {
