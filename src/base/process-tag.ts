@@ -73,7 +73,7 @@ export function wasOver(tag: string, now: number): boolean {
 export function isOver(tag: string): boolean {
   const me = self();
   const other = parse(tag);
-  if (!other || other.space !== me.space || tag === me.word) return false;
+  if (!other || other.space !== me.space || tag === me.word || !knowsSpace()) return false;
   try {
     process.kill(other.pid, 0);
   } catch (error) {

@@ -68,7 +68,7 @@ export class Reads {
    * data cannot be read.
    */
   group(group: Group): Outcome | undefined {
-    return this.snapshot((view) => {
+    return this.#read((view) => {
       const outcome = decide<Key, Written>(view, group, "");
       return view.isStale ? undefined : outcome;
     }, isSingle(group));
@@ -97,7 +97,7 @@ export class Reads {
     const { space, prefix, limit, keysOnly } = query;
     const after = lastOf(query, this.#backend)?.slice(space.id.length);
     const range = { space: space.id, prefix, after, limit };
-    return this.snapshot((view): Page => {
+    return this.#read((view): Page => {
       const { records, last } = listsLocks(space)
         ? listLocks(view, space, range)
         : view.tables.list(range, view.wall, !keysOnly);
@@ -106,10 +106,19 @@ export class Reads {
   }
 
   /**
-   * Reads from one fresh snapshot; undefined while the data cannot be read. Not to be nested, and nothing of the view
-   * is good afterwards.
+   * Reads from one fresh snapshot; undefined while the data cannot be read. It never throws, for it is asked from
+   * timers and sockets: what is wrong is told to those who call. Not to be nested, and nothing of the view is good
+   * afterwards.
    */
   snapshot<T>(read: (view: ReadView) => T, single = false): T | undefined {
+    try {
+      return this.#read(read, single);
+    } catch {
+      return undefined; // the callers of this process find the same
+    }
+  }
+
+  #read<T>(read: (view: ReadView) => T, single = false): T | undefined {
     try {
       this.#tables.begin(single);
       try {

@@ -32,6 +32,8 @@ export class SqliteStore implements Store {
   readonly domain: string;
   readonly #connection: Connection;
   readonly #path: string;
+  /** Which file it is, whatever is called so by now. */
+  #inode: number | undefined;
   readonly #begin: Statement;
   readonly #commit: Statement;
   #lookAt = 0;
@@ -54,6 +56,7 @@ export class SqliteStore implements Store {
       const made = this.commit(work, () => driven(connection, makeTables(plan, false)).domain);
       if (!("result" in made)) throw made.error;
       this.domain = made.result;
+      this.#inode = statSync(path).ino;
       this.tables = new WriteTables({ connection, names: sqliteNames(prefix), isWhole: readsWhole(connection) });
     } catch (error) {
       connection.close();
@@ -62,6 +65,11 @@ export class SqliteStore implements Store {
   }
 
   commit<T>(work: Work, body: () => T): Committed<T> {
+    // What is written to a file that nobody finds any more excludes nobody: the thread ends, and the next one opens
+    // what is there.
+    if (this.#inode !== undefined && statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode) {
+      throw new Error("the file was removed or replaced while it was open");
+    }
     const { values, bytes } = work.load(() => 0);
     if (values && !this.#hasRoom(bytes)) return { error: noRoom(), sent: false };
     try {

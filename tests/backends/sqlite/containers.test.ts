@@ -90,3 +90,13 @@ test(
     );
   },
 );
+
+test("where nobody can tell of which container a process is, none is taken for dead", { skip }, async (t) => {
+  const scene = new Scene(t, sqlite);
+  // Without /proc there is no name of a space of process numbers.
+  const blind = [...container.slice(0, -1), "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /proc && exec "$@"', "sh"];
+  const [one, other] = await Promise.all([scene.child(...blind), scene.child(...blind)]);
+  assert.ok((await one.execute({ ...acquire, owner: "one", ttl: 600_000 })).ok);
+  const outcome = await other.execute({ ...acquire, owner: "other", ttl: 600_000 });
+  assert.ok(!outcome.ok && outcome.why === "held");
+});

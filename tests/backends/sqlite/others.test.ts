@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
@@ -175,4 +175,38 @@ test("another thread of the process, with a copy of its own, shares the file", a
   assert.ok(!outcome.ok && outcome.why === "held", "what this thread holds is not over");
   const [found] = await results(session, { op: "get", key: { ...record("k"), space: space("state", "", "records") } });
   assert.equal((found as { value: string }).value, '"theirs"');
+});
+
+test("a table that is dropped under a running process is told to its calls, and ends no process", async (t) => {
+  const scene = new Scene(t, sqlite);
+  const session = await scene.session();
+  await session.signals?.subscribe({ topic: "t" }, () => undefined);
+  await session.signals?.subscribe({ changes: record("").space, prefix: "" }, () => undefined);
+  const other = otherProgram(scene);
+  other.exec("ALTER TABLE holdfast_log RENAME TO gone");
+  const outcome = await run(session, { ops: [set("k")] });
+  assert.ok(!outcome.ok && outcome.why === "failed" && !outcome.sent);
+  assert.match(outcome.error.message, /no such table: .*holdfast_log/);
+  await pause(700); // the log is read twice a second by a timer
+  other.exec("ALTER TABLE gone RENAME TO holdfast_log");
+  await results(session, set("k"));
+  other.close();
+});
+
+test("a file that is replaced while it is open is no store any more: what is there instead is opened", async (t) => {
+  const scene = new Scene(t, sqlite);
+  const session = await scene.session();
+  await results(session, set("k", "old"));
+  const file = sqlite.file(scene.folder);
+  for (const name of [file, `${file}-wal`, `${file}-shm`]) rmSync(name, { force: true });
+  const child = await scene.child();
+  const held = { op: "acquire", lock: lock("l"), owner: "child", mode: "exclusive", ttl: 60_000, info: "" } as const;
+  assert.ok((await child.execute(held)).ok);
+  let outcome: Outcome;
+  do {
+    outcome = await run(session, { ops: [{ ...held, owner: "here" }] });
+  } while (!outcome.ok && outcome.why === "failed" && !outcome.sent);
+  assert.ok(!outcome.ok && outcome.why === "held", "it was granted in a file that nobody finds");
+  const [found] = await results(session, { op: "get", key: record("k") });
+  assert.equal(found, undefined);
 });
