@@ -95,7 +95,9 @@ test("where nobody can tell of which container a process is, none is taken for d
   const scene = new Scene(t, sqlite);
   // Without /proc there is no name of a space of process numbers.
   const blind = [...container.slice(0, -1), "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /proc && exec "$@"', "sh"];
-  const [one, other] = await Promise.all([scene.child(...blind), scene.child(...blind)]);
+  // So that its number is one that neither a process nor a thread has in the other container.
+  const later = ["sh", "-c", 'for i in $(seq 99); do (exit); done; "$@"; exit', "sh"];
+  const [one, other] = await Promise.all([scene.child(...blind, ...later), scene.child(...blind)]);
   assert.ok((await one.execute({ ...acquire, owner: "one", ttl: 600_000 })).ok);
   const outcome = await other.execute({ ...acquire, owner: "other", ttl: 600_000 });
   assert.ok(!outcome.ok && outcome.why === "held");

@@ -27,9 +27,12 @@ test("while another program holds a transaction that writes, calls end by their 
   await results(session, set("k", "before"));
   const other = otherProgram(scene);
   other.exec("BEGIN IMMEDIATE");
-  const patient = run(session, { ops: [set("patient")] });
   const start = performance.now();
-  const hasty = await Promise.all(["k", "l"].map((key) => run(session, { ops: [set(key, "late")] }, 200)));
+  // The second and the third are one batch, once the thread has given up the first.
+  const first = run(session, { ops: [set("k", "late")] }, 200);
+  const second = run(session, { ops: [set("l", "late")] }, 600);
+  const patient = run(session, { ops: [set("patient")] });
+  const hasty = await Promise.all([first, second]);
   assert.ok(performance.now() - start < 2_000);
   for (const outcome of hasty) {
     assert.ok(!outcome.ok && outcome.why === "failed" && !outcome.sent);
@@ -143,7 +146,7 @@ test("the log of writes grows while somebody keeps a snapshot, which doctor tell
   const finding = told.findings.find(({ what }) => what.includes("in the log of writes"));
   assert.equal(finding?.level, "risk");
   reader.exec("COMMIT");
-  for (let i = 0; statSync(log).size === grown; i++) {
+  for (let i = 0; statSync(log).size > grown / 2; i++) {
     await results(session, set("small", `${i}`));
     await pause(50);
     assert.ok(i < 200, "it never began anew");
@@ -183,12 +186,12 @@ test("a table that is dropped under a running process is told to its calls, and 
   await session.signals?.subscribe({ topic: "t" }, () => undefined);
   await session.signals?.subscribe({ changes: record("").space, prefix: "" }, () => undefined);
   const other = otherProgram(scene);
-  other.exec("ALTER TABLE holdfast_log RENAME TO gone");
+  other.exec("ALTER TABLE holdfast_meta RENAME TO gone");
   const outcome = await run(session, { ops: [set("k")] });
   assert.ok(!outcome.ok && outcome.why === "failed" && !outcome.sent);
-  assert.match(outcome.error.message, /no such table: .*holdfast_log/);
-  await pause(700); // the log is read twice a second by a timer
-  other.exec("ALTER TABLE gone RENAME TO holdfast_log");
+  assert.match(outcome.error.message, /no such table: .*holdfast_meta/);
+  await pause(700); // signals are looked for twice a second by a timer
+  other.exec("ALTER TABLE gone RENAME TO holdfast_meta");
   await results(session, set("k"));
   other.close();
 });
