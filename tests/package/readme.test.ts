@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { root } from "../../scripts/lib/run.ts";
+import { findServer as findMysql } from "../backends/mysql/servers.ts";
 import { findServer as findPostgres } from "../backends/postgres/servers.ts";
 import { findServer as findRedis } from "../backends/redis/servers.ts";
 import { shared } from "../support/redis/shared.ts";
@@ -47,6 +48,12 @@ const servers: readonly SomeServer[] = [
     drivers: ["pg", "@types/pg"],
     isThere: () => findPostgres("postgres15") !== undefined,
     start: async () => sharedServer("postgres15"),
+  },
+  {
+    address: "mysql://root@localhost:3306/mydb",
+    drivers: ["mysql2"],
+    isThere: () => findMysql("mariadb") !== undefined,
+    start: async () => sharedServer("mariadb"),
   },
 ];
 const namedIn = (text: string): readonly SomeServer[] => servers.filter(({ address }) => text.includes(address));
