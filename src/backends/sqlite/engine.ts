@@ -5,7 +5,8 @@ import { loadDriver, type Driver } from "./driver.ts";
 import { speech } from "./failures.ts";
 import { prepareFile } from "./file.ts";
 import { sqliteNames } from "./schema.ts";
-import { readsWhole, ReadTables } from "./tables.ts";
+import { ReadTables } from "./read-tables.ts";
+import { readsWhole } from "./tables.ts";
 import { threadFile, type ThreadData } from "./thread.ts";
 
 /** SQLite on a file. */

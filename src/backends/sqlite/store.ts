@@ -5,8 +5,9 @@ import { makeTables, type Steps } from "../sql/migrations.ts";
 import type { Connection, Driver, Statement } from "./driver.ts";
 import { codeOf, isBusy, named } from "./failures.ts";
 import { sqliteNames, sqliteTables } from "./schema.ts";
-import { readsWhole, WriteTables } from "./tables.ts";
+import { readsWhole } from "./tables.ts";
 import type { ThreadData } from "./thread.ts";
+import { WriteTables } from "./write-tables.ts";
 
 /** How long the thread waits for others while it opens the file, in ms. */
 const openTimeout = 5_000;
