@@ -167,8 +167,10 @@ export function attemptFailure(error: unknown, where: string): Failure {
 
 /** Whether it will not go better: TLS that is not trusted or not there, a way to prove who one is that is not known. */
 function isHopeless(error: unknown): boolean {
-  const { code } = (error ?? {}) as { readonly code?: unknown };
+  const { code, syscall, message } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
   if (typeof code !== "string") return false;
+  // The driver puts this in the place of the code, also where the connection was lost meanwhile.
+  if (code === "HANDSHAKE_SSL_ERROR") return syscall === undefined && !/disconnected|ECONN/.test(`${message}`);
   return /CERT|SIGNATURE|ISSUER|ERR_TLS|ERR_SSL|HOSTNAME_MISMATCH|HANDSHAKE_NO_SSL|AUTH_SWITCH/.test(code);
 }
 
