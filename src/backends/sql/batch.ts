@@ -11,6 +11,12 @@ import { Singles } from "./singles.ts";
 import { transact } from "./transaction.ts";
 import { writeSets } from "./writes.ts";
 
+/**
+ * How many requests of a way are under way at once. Sets are one round trip, so more of them keep the server at work
+ * while replies are read here; groups that are decided hold their rows for two, and larger batches of them do more.
+ */
+const atOnce = { looks: 1, reads: 4, sets: 4, renewals: 1, decided: 2 };
+
 /** The pause before a read is tried again that the server could not make for others' writes, in ms. */
 const readPauseMs = 5;
 
@@ -19,11 +25,11 @@ export class Batches {
   readonly #context: Context;
   readonly #singles: Singles;
   readonly #looks: Looks;
-  readonly #looking = new Flow(1, async (tasks) => this.#look(tasks));
-  readonly #reads = new Flow(4, async (tasks) => this.#read(tasks));
-  readonly #sets = new Flow(2, async (tasks) => this.#set(tasks), keysOf);
-  readonly #renewals = new Flow(1, async (tasks) => this.#decide(tasks, "renewals"));
-  readonly #decided = new Flow(2, async (tasks) => this.#decide(tasks, "calls"));
+  readonly #looking = new Flow(atOnce.looks, async (tasks) => this.#look(tasks));
+  readonly #reads = new Flow(atOnce.reads, async (tasks) => this.#read(tasks));
+  readonly #sets = new Flow(atOnce.sets, async (tasks) => this.#set(tasks), keysOf);
+  readonly #renewals = new Flow(atOnce.renewals, async (tasks) => this.#decide(tasks, "renewals"));
+  readonly #decided = new Flow(atOnce.decided, async (tasks) => this.#decide(tasks, "calls"));
 
   constructor(context: Context) {
     this.#context = context;
