@@ -16,7 +16,7 @@ import {
 import type { TableNames } from "../sql/identifiers.ts";
 import { isDeeper } from "../sql/values.ts";
 import type { Server } from "./server.ts";
-import { bytes, integer, joined, micros, plain, type MySqlStatement } from "./statement.ts";
+import { bytes, integer, listed, micros, named, plain, rowsOf, several, type MySqlStatement } from "./statement.ts";
 import { mysqlSweep } from "./sweep.ts";
 
 /*
@@ -57,8 +57,6 @@ export const hasty = "SET STATEMENT innodb_lock_wait_timeout = 0 FOR ";
 
 /** How deep MySQL lets a JSON text be nested; MariaDB leaves deeper ones out of the column by itself. */
 const mostNested = 100;
-/** Characters of rows in one statement, at most, unless one row has more. */
-const mostText = 1 << 20;
 
 /** MySQL and MariaDB. Its tables are those of `migrations.ts`. `server` tells which of them it is, once it is open. */
 export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
@@ -186,35 +184,6 @@ const lockColumns = {
 
 function keysOf(rows: readonly { readonly key: Key }[]): readonly Key[] {
   return rows.map(({ key }) => key);
-}
-
-/** An insert of many rows, which is more than one where they are long. */
-function several(head: string, rows: readonly string[], tail: string): MySqlStatement {
-  const parts: string[] = [];
-  let at = 0;
-  while (at < rows.length) {
-    const first = at;
-    let length = (rows[at++] as string).length;
-    while (at < rows.length && (length += (rows[at] as string).length) <= mostText) at++;
-    parts.push(`${head}(${rows.slice(first, at).join("), (")})${tail}`);
-  }
-  return { text: "", values: [], parts };
-}
-
-function named({ space, key }: Key): string {
-  return `${bytes(space.id)}, ${bytes(key)}`;
-}
-
-/** Keys as a table `u`. */
-function listed([first, ...more]: readonly Key[]): string {
-  const { space, key } = first as Key;
-  const rows = more.map((one) => ` UNION ALL SELECT ${named(one)}`);
-  return `(SELECT ${bytes(space.id)} AS s, ${bytes(key)} AS k${rows.join("")}) AS u`;
-}
-
-/** The rows `r` of keys, and no others. */
-function rowsOf(table: string, keys: readonly Key[]): string {
-  return `${listed(keys)} ${joined(table)}`;
 }
 
 function setRow({ key, version, format, value, end, stamps }: SetRow): string {

@@ -1,3 +1,4 @@
+import type { Key } from "../../base/keys.ts";
 import type { Statement } from "../sql/client.ts";
 
 /*
@@ -52,4 +53,37 @@ export function plain(text: string): MySqlStatement {
 /** The rows `r` of a table whose keys are in `u`, and no others. */
 export function joined(table: string): string {
   return `STRAIGHT_JOIN ${table} AS r FORCE INDEX (PRIMARY) ON r.space = u.s AND r.\`key\` = u.k`;
+}
+
+/** Characters of rows in one statement, at most, unless one row has more. */
+const mostText = 1 << 20;
+
+/** An insert of many rows, which is more than one where they are long. */
+export function several(head: string, rows: readonly string[], tail: string): MySqlStatement {
+  const parts: string[] = [];
+  let at = 0;
+  while (at < rows.length) {
+    const first = at;
+    let length = (rows[at++] as string).length;
+    while (at < rows.length && (length += (rows[at] as string).length) <= mostText) at++;
+    parts.push(`${head}(${rows.slice(first, at).join("), (")})${tail}`);
+  }
+  return { text: "", values: [], parts };
+}
+
+/** A key, as values of two columns. */
+export function named({ space, key }: Key): string {
+  return `${bytes(space.id)}, ${bytes(key)}`;
+}
+
+/** Keys as a table `u`. */
+export function listed([first, ...more]: readonly Key[]): string {
+  const { space, key } = first as Key;
+  const rows = more.map((one) => ` UNION ALL SELECT ${named(one)}`);
+  return `(SELECT ${bytes(space.id)} AS s, ${bytes(key)} AS k${rows.join("")}) AS u`;
+}
+
+/** The rows `r` of keys, and no others. */
+export function rowsOf(table: string, keys: readonly Key[]): string {
+  return `${listed(keys)} ${joined(table)}`;
 }
