@@ -27,11 +27,11 @@ export const capabilities: Capabilities = {
 const besides = 64 * 1_024;
 
 /** What it promises on a server as it is set. */
-export function capabilitiesOf({ mostBytes, flush }: Server): Capabilities {
+export function capabilitiesOf({ mostBytes }: Server, { durability }: Pick<Capabilities, "durability">): Capabilities {
   return {
     ...capabilities,
     // A value goes in one packet, two characters a byte.
     maxValue: Math.max(0, Math.min(maxValue, Math.floor((mostBytes - besides) / 2))),
-    durability: flush === 1 ? "disk" : flush === 2 ? "process" : "none",
+    durability,
   };
 }

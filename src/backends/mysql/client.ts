@@ -21,6 +21,8 @@ const mostReads = 3;
 
 /** The way to a MySQL or MariaDB. */
 export interface MySqlClient extends SqlClient {
+  /** The database of its connections; undefined where a pool names none. */
+  readonly database: string | undefined;
   /** What is known of the server, once it is open. */
   readonly server: Server;
 }
@@ -37,6 +39,7 @@ export function mysqlClient(options: MySqlConnectionOptions, time: Time = system
  */
 class LanesClient implements MySqlClient {
   server: Server = unknownServer;
+  readonly database: string | undefined;
   readonly #time: Time;
   readonly #keepAlive: KeepAlive;
   readonly #wiring: Wiring;
@@ -49,6 +52,7 @@ class LanesClient implements MySqlClient {
 
   constructor(options: ResolvedConnectionOptions, time: Time) {
     this.maxWaiting = options.maxWaiting;
+    this.database = options.database;
     this.#time = time;
     this.#keepAlive = new KeepAlive(time);
     this.#wiring = new Wiring(options, { time, mostBytes: () => this.server.mostBytes });

@@ -1,17 +1,17 @@
-import { tableNames } from "../sql/identifiers.ts";
+import { tableNames, type TableKind, type TableNames } from "../sql/identifiers.ts";
 import type { TablePlan } from "../sql/migrations.ts";
 
 const tables = ["meta", "records", "locks", "floors"] as const;
 
 /**
  * The tables on MySQL and MariaDB. Whatever the server's default of engine, row format and character set, these are
- * transactional, take our keys, and compare bytes. Each statement commits by itself and may be run by many at once.
+ * transactional, take our keys, and compare bytes. All names are qualified, so it does not matter which database an
+ * application's own connection is in. Each statement commits by itself and may be run by many at once.
  */
-export function mysqlTables(database: string | undefined, prefix: string): TablePlan {
+export function mysqlTables(database: string, prefix: string): TablePlan {
   const names = tableNames("`", prefix, database);
   const { meta, records, locks, floors } = names;
   const shape = "ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
-  const wanted = tables.map((kind) => hex(prefix + kind)).join(", ");
   const text = "CONVERT(`value` USING utf8mb4)";
   const insert = (name: string, value: string | number): string =>
     `INSERT INTO ${meta} (\`name\`, \`value\`) VALUES ('${name}', ${value}) ON DUPLICATE KEY UPDATE`;
@@ -61,10 +61,11 @@ export function mysqlTables(database: string | undefined, prefix: string): Table
         ],
       },
     ],
+    // Names as constants, so that the server opens these tables alone: to look through all tables of a database, while
+    // somebody drops one, has crashed MariaDB 10.11.
     look:
-      "SELECT t.TABLE_NAME FROM information_schema.SCHEMATA s LEFT JOIN information_schema.TABLES t " +
-      `ON t.TABLE_TYPE = 'BASE TABLE' AND t.TABLE_SCHEMA = s.SCHEMA_NAME AND t.TABLE_NAME IN (${wanted}) ` +
-      `WHERE s.SCHEMA_NAME = ${database === undefined ? "DATABASE()" : hex(database)}`,
+      `SELECT NULL FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ${constant(database)}` +
+      tables.map((kind) => ` UNION ALL SELECT TABLE_NAME ${tableRow(names, kind)}`).join(""),
     turn: [],
     keep: (name, value) => `${insert(name, value)} \`value\` = \`value\``,
     // Never lower: a process with newer code may have been quicker.
@@ -72,7 +73,13 @@ export function mysqlTables(database: string | undefined, prefix: string): Table
   };
 }
 
-/** A string that means the same under every sql_mode and character set. */
-function hex(text: string): string {
-  return `_utf8mb4 x'${Buffer.from(text).toString("hex")}'`;
+/** The row of one of our tables in the server's catalog, if it is one with transactions, as the end of a query. */
+export function tableRow({ schema = "", plain }: TableNames, kind: TableKind): string {
+  const place = `TABLE_SCHEMA = ${constant(schema)} AND TABLE_NAME = ${constant(plain(kind))}`;
+  return `FROM information_schema.TABLES WHERE ${place} AND ENGINE = 'InnoDB'`;
+}
+
+/** A string that means the same under every sql_mode and character set. Names of databases may hold what they like. */
+function constant(text: string): string {
+  return /^[\w$-]*$/.test(text) ? `'${text}'` : `_utf8mb4 x'${Buffer.from(text).toString("hex")}'`;
 }

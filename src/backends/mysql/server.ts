@@ -9,15 +9,13 @@ export interface Server {
   readonly version: string;
   /** Largest statement, in bytes: `max_allowed_packet`. */
   readonly mostBytes: number;
-  /** When a commit is written to the disk: `innodb_flush_log_at_trx_commit`. */
-  readonly flush: number;
 }
 
 /** Before anything is known of it. */
-export const unknownServer: Server = { isMariaDb: false, version: "", mostBytes: 1 << 20, flush: 0 };
+export const unknownServer: Server = { isMariaDb: false, version: "", mostBytes: 1 << 20 };
 
 export const ask: Statement = {
-  text: "SELECT VERSION(), @@version_comment, @@max_allowed_packet, @@innodb_flush_log_at_trx_commit",
+  text: "SELECT VERSION(), @@version_comment, @@max_allowed_packet",
   values: [],
 };
 
@@ -26,7 +24,7 @@ const oldest = { mysql: [8, 0], mariadb: [10, 6] } as const;
 
 /** What the server has answered to {@link ask}. Throws UnsupportedError for one that will not do. */
 export function serverOf({ rows: [row] }: Reply): Server {
-  const [version = "", comment = "", mostBytes = "", flush = ""] = (row ?? []).map(String);
+  const [version = "", comment = "", mostBytes = ""] = (row ?? []).map(String);
   const isMariaDb = /mariadb/i.test(version + comment);
   const [major, minor] = isMariaDb ? oldest.mariadb : oldest.mysql;
   const [, a, b] = /^(\d+)\.(\d+)/.exec(version) ?? [];
@@ -35,7 +33,7 @@ export function serverOf({ rows: [row] }: Reply): Server {
     const name = isMariaDb ? "MariaDB" : "MySQL";
     refuse(`the server is ${name} ${version}, and it takes MySQL 8.0 or MariaDB 10.6`);
   }
-  return { isMariaDb, version, mostBytes: Number(mostBytes), flush: Number(flush) };
+  return { isMariaDb, version, mostBytes: Number(mostBytes) };
 }
 
 function refuse(why: string): never {

@@ -101,6 +101,6 @@ async function attempted<T>(plan: TablePlan, verb: string, limit: TableLimit, wo
 function failureOf({ backend }: TablePlan, verb: string, cause: SqlError): Error {
   const text = `the tables cannot be ${verb}: ${cause.message}`;
   if (cause.failure !== "refused") return new UnavailableError(text, { backend, cause });
-  const hint = "the page on SQL lists the rights that are needed";
+  const hint = "docs/sql.md lists the rights that it takes, under Grants";
   return new UnsupportedError(`${text}; ${hint}`, { backend, cause });
 }

@@ -41,7 +41,7 @@ for (const kind of ["mariadb", "mysql"] as const) {
       const { url } = await sharedServer(kind);
       client = mysqlClient({ url, connectTimeout: "20s" });
       await client.open(limit());
-      const plan = mysqlTables(undefined, drawPrefix());
+      const plan = mysqlTables("holdfast", drawPrefix());
       ({ names } = plan);
       await openTables(client, plan, "auto", { ...limit(), time: systemTime });
       dialect = mysqlDialect(names, () => client.server);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { migrateTables, openTables } from "../../../src/backends/sql/tables.ts";
+import { openTables } from "../../../src/backends/sql/tables.ts";
 import { printedStatements, type TablePlan } from "../../../src/backends/sql/migrations.ts";
 import { systemTime as time } from "../../../src/base/time.ts";
 import { lacks, startSql, type SqlKind, type SqlServer } from "../../support/sql/kinds.ts";
@@ -94,10 +94,10 @@ for (const kind of ["postgres15", "postgres18"] as const) {
       const other = clientOf(kind, url);
       const transaction = await other.transaction(limit(), "calls");
       await transaction.run(plan.turn.map((text) => ({ text, values: [] })));
-      const keeping = transaction.run([{ text: "SELECT pg_sleep(5)", values: [] }]);
+      const keeping = transaction.run([{ text: "SELECT pg_sleep(5)", values: [] }]).catch(() => undefined);
       await assert.rejects(open(kind, url, plan, 300), { code: "UNAVAILABLE" });
       await other.close();
-      await keeping.catch(() => undefined);
+      await keeping;
     });
 
     it("are said: no right to make tables, a schema of somebody else, a standby", async () => {
@@ -193,24 +193,18 @@ for (const kind of ["mariadb", "mysql"] as const) {
       }
     });
 
-    it("are said: no right to make tables, a server that is read-only, no database", async () => {
+    it("are said: no right to make tables, a server that is read-only", async () => {
       const server = await startSql(kind);
       try {
         await server.query("CREATE USER app@'%'", "GRANT SELECT, INSERT ON holdfast.* TO app@'%'");
         const url = server.url.replace("root@", "app@");
         await assert.rejects(open(kind, url, planOf(kind)), {
           code: "UNSUPPORTED",
-          message: /CREATE command denied.*rights/,
+          message: /no right.*rights/,
         });
         await server.query("SET GLOBAL read_only = ON");
         await server.query("GRANT CREATE ON holdfast.* TO app@'%'");
         await assert.rejects(open(kind, url, planOf(kind)), /read[-_]only/);
-        const nowhere = server.url.replace(/\/holdfast$/, "/");
-        await assert.rejects(open(kind, nowhere, planOf(kind)), { code: "UNSUPPORTED", message: /no schema is named/ });
-        const client = clientOf(kind, nowhere);
-        const { report } = await migrateTables(client, planOf(kind, "q_", "holdfast"), false, limit());
-        assert.equal(report.to, 1);
-        await client.close();
       } finally {
         await server.stop();
       }

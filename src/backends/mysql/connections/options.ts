@@ -40,6 +40,8 @@ export interface MySqlConnectionOptions {
 export interface ResolvedConnectionOptions {
   readonly pool: DriverPool | undefined;
   readonly target: Target;
+  /** The database of its connections; undefined where a pool names none. */
+  readonly database: string | undefined;
   readonly connectTimeout: number;
   readonly maxConnections: number;
   readonly maxWaiting: number;
@@ -58,10 +60,15 @@ export function resolveConnectionOptions(options: MySqlConnectionOptions): Resol
   return {
     pool,
     target: target ? urlTarget(target, tls) : configTarget(connectionConfig),
+    database: target ? target.database : databaseOf(connectionConfig),
     connectTimeout: toMs(options.connectTimeout ?? numeric(param("connectTimeout")) ?? 5_000, "connectTimeout"),
     maxConnections: count("maxConnections", options.maxConnections, param("maxConnections"), connectionLimit || 4),
     maxWaiting: count("maxWaiting", options.maxWaiting, param("maxWaiting"), 10_000),
   };
+}
+
+function databaseOf({ database }: Readonly<Record<string, unknown>>): string | undefined {
+  return typeof database === "string" && database !== "" ? database : undefined;
 }
 
 /** A pool is told by its shape: it may come from another copy of the driver. */

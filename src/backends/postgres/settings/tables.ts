@@ -42,7 +42,9 @@ export async function judgeRights(plan: TablePlan, asking: Asking): Promise<Judg
   const byThing = new Map<string, string[]>();
   for (const [thing, right] of rows) byThing.set(thing, [...(byThing.get(thing) ?? []), right]);
   const missing = [...byThing].map(([thing, rights]) => `${rights.join(", ")} on ${thing}`).join("; ");
-  return [wrong("the user's rights", `missing: ${missing}`, "grant them, as docs/sql.md lists them", "asked")];
+  return [
+    wrong("the user's rights", `missing: ${missing}`, "grant them: docs/sql.md lists them, under Grants", "asked"),
+  ];
 }
 
 /** How the tables are, and who keeps the server from cleaning them. */

@@ -62,7 +62,7 @@ function onPostgres(url: string, prefix: string) {
 }
 
 function onMysql(url: string, prefix: string) {
-  const plan = mysqlTables(undefined, prefix);
+  const plan = mysqlTables("holdfast", prefix);
   const client = mysqlClient({ url });
   const dialect = mysqlDialect(plan.names, () => client.server);
   return { client, plan, dialect, make: () => mysqlBackend({ url, prefix }) };

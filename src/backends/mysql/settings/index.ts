@@ -1,0 +1,152 @@
+// How a server is set, for `open` and for `holdfast doctor`.
+//
+// - `account`: what a server says of itself. `rules`: what is to be said of that, and what it leaves of the promises.
+// - `tables`: how ours are, and what the user may do with them.
+
+import { UnavailableError } from "../../../base/errors.ts";
+import type { Capabilities, Examination, Fact } from "../../../port/index.ts";
+import { fine, risk, type Judgement } from "../../common/findings.ts";
+import type { TablePlan } from "../../sql/migrations.ts";
+import {
+  clockFact,
+  enforce,
+  examinationOf,
+  fact,
+  rowsIfAllowed,
+  type Asking,
+  type SettingsMode,
+} from "../../sql/settings.ts";
+import { readAccount, type Account } from "./account.ts";
+import { durabilityOf, judge, readOnlyBy, waitsForReplica } from "./rules.ts";
+import { examineTables, judgeRights } from "./tables.ts";
+
+/** What the settings leave of the promises. */
+export type Promised = Pick<Capabilities, "durability">;
+
+/** Fewer connections than this are not enough for a service that starts anew beside the old one. */
+const few = 20;
+
+/**
+ * Looks at the settings of a server. Rejects with UnsupportedError where one breaks a promise (`mode: "refuse"`), or
+ * where the server can never work, and with UnavailableError where it is read-only, for a moment perhaps.
+ */
+export async function checkSettings(mode: SettingsMode, asking: Asking): Promise<Promised> {
+  const { backend, client } = asking;
+  const account = await readAccount(asking);
+  const readOnly = readOnlyBy(account);
+  if (readOnly !== undefined) {
+    const message = `the server takes no writes (${readOnly} is on), as a replica does: connect to its primary`;
+    throw new UnavailableError(message, { backend, refused: true });
+  }
+  enforce(judge(account), mode, backend, client);
+  return { durability: durabilityOf(account) };
+}
+
+/** Refuses a user whose rights are not enough, with UnsupportedError (`mode: "refuse"`). */
+export async function requireRights(plan: TablePlan, mode: SettingsMode, asking: Asking): Promise<void> {
+  enforce(await judgeRights(plan, asking), mode, asking.backend, asking.client);
+}
+
+/** Everything that can be learned of a server, whether or not a backend would open on it. */
+export async function examineServer(
+  plan: TablePlan,
+  capabilities: (promised: Promised) => Capabilities,
+  asking: Asking,
+): Promise<Examination> {
+  const account = await readAccount(asking);
+  const tables = await examineTables(plan, asking);
+  const made = tables.facts.every(({ value }) => value !== false);
+  const connections = connectionsOf(account);
+  return examinationOf(
+    {
+      facts: [...factsOf(account), ...connections.facts, ...tables.facts, ...clockFact(account.clock)],
+      capabilities: capabilities({ durability: durabilityOf(account) }),
+      leavesOpen: leavesOpen(account),
+      judgements: [
+        ...judge(account),
+        ...(await judgeSource(asking)),
+        ...(made ? await judgeRights(plan, asking) : []),
+        ...tables.judgements,
+        ...connections.judgements,
+      ],
+    },
+    asking,
+  );
+}
+
+/** A server that takes writes beside those of the one that it follows. */
+async function judgeSource(asking: Asking): Promise<Judgement[]> {
+  const rows = await rowsIfAllowed("SHOW REPLICA STATUS", asking);
+  if (rows === undefined || rows.length === 0) return [];
+  return [
+    risk(
+      "the server is a replica that takes writes",
+      "the server that it follows knows nothing of what is written here: a lock can have a holder on each",
+      "connect to its source, or end the replication",
+    ),
+  ];
+}
+
+function connectionsOf(account: Account): { readonly facts: Fact[]; readonly judgements: Judgement[] } {
+  const used = account.status("Threads_connected");
+  const most = Number(account.variable("max_connections") ?? Number.NaN);
+  if (used === undefined || Number.isNaN(most)) return { facts: [], judgements: [] };
+  const left = Math.max(0, most - used);
+  const ofUser = Number(account.variable("max_user_connections") ?? 0);
+  const facts = [
+    ...fact("connections", "in use", used, `${used} of ${most}`),
+    ...(ofUser > 0 ? fact("connections", "most of this user", ofUser) : []),
+  ];
+  const judgement =
+    left < few
+      ? risk(
+          `${left} connections left`,
+          "a process that starts may get none; each process takes up to 8, fewer with maxConnections",
+          "raise max_connections",
+        )
+      : fine("connections", `${left} are left`);
+  return { facts, judgements: [judgement] };
+}
+
+function factsOf(account: Account): Fact[] {
+  const { variable } = account;
+  const zone = variable("time_zone") === "SYSTEM" ? variable("system_time_zone") : variable("time_zone");
+  return [
+    ...fact("server", "version", variable("version")),
+    ...fact("server", "flavour", variable("version_comment")),
+    ...fact("server", "role", readOnlyBy(account) === undefined ? "primary" : "read-only"),
+    ...fact("server", "database", account.database),
+    ...fact("server", "user", account.user),
+    ...fact("server", "character set", variable("character_set_server")),
+    ...fact("server", "time zone", zone),
+    ...fact("server", "up for s", account.status("Uptime")),
+    ...fact("persistence", "innodb_flush_log_at_trx_commit", variable("innodb_flush_log_at_trx_commit")),
+    ...fact("persistence", "innodb_doublewrite", variable("innodb_doublewrite")),
+    ...fact("persistence", "log_bin", variable("log_bin")),
+    ...fact("persistence", "sync_binlog", variable("sync_binlog")),
+    ...fact("replication", "binlog_format", variable("binlog_format")),
+    ...fact("replication", "Galera nodes", account.status("wsrep_cluster_size") || undefined),
+  ];
+}
+
+/** What this server, with these settings, does not promise: a sentence each. */
+function leavesOpen(account: Account): string[] {
+  const durability = durabilityOf(account);
+  return [
+    ...(durability === "none"
+      ? ["A server that crashes and comes back has lost acknowledged writes and locks that were held."]
+      : durability === "process"
+        ? ["A power cut loses acknowledged writes."]
+        : []),
+    waitsForReplica(account)
+      ? "A commit waits for a replica, but not for ever: where the replica is late, a failover loses what was " +
+        "acknowledged meanwhile."
+      : "Replication, where there is any, is asynchronous. A primary that dies before it has replicated loses what " +
+        "it acknowledged last; the one that takes over may not know of a lock, and grants it again while its first " +
+        "holder goes on.",
+    "A primary that is cut off and not stopped goes on acknowledging to whoever still reaches it; those writes are " +
+      "lost.",
+    "Fences rise with the server's clock where a lock's row was lost: one that is behind may grant a lower one.",
+    "A server that is restored from a backup knows the locks and records of that time.",
+  ];
+}
