@@ -12,11 +12,11 @@ const guarded = `
   folder="$1"; ending="$2"; shift 2
   ( ( trap '' HUP INT TERM
       read -r line <&3 && exit
+      ended() { tries=100; while kill -0 $$ && [ $((tries -= 1)) -gt 0 ]; do sleep 0.1; done; }
       kill "-$ending" $$
       kill -CONT $$
-      tries=100
-      while [ "$ending" != KILL ] && kill -0 $$ && [ $((tries -= 1)) -gt 0 ]; do sleep 0.1; done
-      kill -KILL $$
+      ended
+      kill -KILL $$ && ended
       rm -rf -- "$folder" ) </dev/null >/dev/null 2>&1 & )
   exec "$@" 3<&-`;
 
