@@ -5,7 +5,7 @@ import { decodePart, refuseUrl } from "../../url/cut.ts";
 export const schemes: readonly string[] = ["mysql://", "mariadb://"];
 
 /** Parameters of such a URL. */
-export const parameters = [
+const parameters = [
   "prefix",
   "schema",
   "ssl-mode",
