@@ -72,10 +72,16 @@ export type SqlFailure =
   | "busy"
   /** The server refuses it for what it is, and would again. */
   | "refused"
-  /** The server cannot serve now: it starts, ends, is read-only, has no connections or no space left. */
+  /** The server cannot serve now: it starts, ends, is read-only, lacks connections, space or a table of ours. */
   | "unavailable"
   /** The connection is gone, or the reply is overdue, and with it the connection. */
   | "lost";
+
+/**
+ * What is said where a table of ours is gone. It is not made again by a process that runs: an empty one in its place
+ * would hide that locks and records are lost.
+ */
+export const goneHint = 'what it held is lost; restore it, or run "holdfast migrate URL", which makes it again, empty';
 
 /** Why a statement failed. Whatever failed has changed nothing, unless `mayHaveWritten`. */
 export class SqlError extends Error {

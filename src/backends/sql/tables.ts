@@ -1,6 +1,7 @@
-import { UnavailableError, UnsupportedError } from "../../base/errors.ts";
+import { isHoldfastError, UnavailableError, UnsupportedError } from "../../base/errors.ts";
 import type { Time } from "../../base/time.ts";
 import type { Tables } from "../../port/index.ts";
+import { fine, wrong, type Judgement } from "../common/findings.ts";
 import { SqlError, type Limit, type Reply, type SqlClient, type Statement } from "./client.ts";
 import {
   domainOf,
@@ -11,6 +12,7 @@ import {
   type Made,
   type Steps,
   type TablePlan,
+  type TableState,
 } from "./migrations.ts";
 
 /** Whether missing tables are made when a backend is opened, or only looked for. */
@@ -32,16 +34,35 @@ export async function openTables(
   mode: MigrateMode,
   limit: TableLimit,
 ): Promise<string> {
-  const state = await attempted(plan, "looked at", limit, async () =>
+  const state = await lookedAt(client, plan, limit);
+  const domain = domainOf(plan, state);
+  if (domain !== undefined) return domain;
+  if (mode === "check") throw notMade(plan, state);
+  return (await migrateTables(client, plan, false, limit)).domain;
+}
+
+async function lookedAt(client: SqlClient, plan: TablePlan, limit: TableLimit): Promise<TableState> {
+  return attempted(plan, "looked at", limit, async () =>
     driven(lookAtTables(plan), async ([statement, ...more]) => {
       if (statement === undefined || more.length > 0) throw new Error("a look is one statement at a time");
       return [await client.read(statement, limit)];
     }),
   );
-  const domain = domainOf(plan, state);
-  if (domain !== undefined) return domain;
-  if (mode === "check") throw notMade(plan, state);
-  return (await migrateTables(client, plan, false, limit)).domain;
+}
+
+/** What is to be said of the tables: whether they are there, and of which version. Rejects with UnavailableError. */
+export async function judgeTables(client: SqlClient, plan: TablePlan, limit: TableLimit): Promise<Judgement> {
+  let state: TableState;
+  try {
+    state = await lookedAt(client, plan, limit);
+  } catch (error) {
+    if (!isHoldfastError(error, "UNSUPPORTED")) throw error;
+    return wrong("the tables", error.message, "see docs/sql.md, under Migrations", "always");
+  }
+  if (domainOf(plan, state) !== undefined) return fine("the tables", `are there, of version ${state.version}`);
+  if (state.version === 0)
+    return fine("no tables are there yet", 'they are made by the first to connect, or by "holdfast migrate URL"');
+  return wrong("the tables", notMade(plan, state).message, "see docs/sql.md, under Migrations", "always");
 }
 
 /** The tables as the port shows them: for who makes them apart from opening. */

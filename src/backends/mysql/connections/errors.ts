@@ -1,6 +1,6 @@
 import { InvalidArgumentError, isHoldfastError, UnavailableError } from "../../../base/errors.ts";
 import type { Failure } from "../../common/reconnecting.ts";
-import { SqlError, type SqlFailure } from "../../sql/client.ts";
+import { goneHint, SqlError, type SqlFailure } from "../../sql/client.ts";
 
 /** The name that errors of this backend carry. */
 export const BACKEND = "mysql";
@@ -30,6 +30,7 @@ const known: Readonly<Record<Exclude<SqlFailure, "refused">, Readonly<Record<num
     1114: "the table has no space left",
     1129: "this host is blocked, after many errors",
     1135: "it has too many threads",
+    1146: `a table is gone: ${goneHint}`,
     1180: "the commit failed",
     1203: "this user has too many connections",
     1206: "it has no room left for locks",

@@ -16,6 +16,7 @@ import {
   type Asking,
   type SettingsMode,
 } from "../../sql/settings.ts";
+import { judgeTables } from "../../sql/tables.ts";
 import { readAccount, type Account } from "./account.ts";
 import { durabilityOf, judge, readOnlyBy, waitsForReplica } from "./rules.ts";
 import { examineTables, judgeRights } from "./tables.ts";
@@ -55,7 +56,7 @@ export async function examineServer(
 ): Promise<Examination> {
   const account = await readAccount(asking);
   const tables = await examineTables(plan, asking);
-  const made = tables.facts.every(({ value }) => value !== false);
+  const there = tables.facts.map(({ name }) => name);
   const connections = connectionsOf(account);
   return examinationOf(
     {
@@ -65,7 +66,8 @@ export async function examineServer(
       judgements: [
         ...judge(account),
         ...(await judgeSource(asking)),
-        ...(made ? await judgeRights(plan, asking) : []),
+        await judgeTables(asking.client, plan, asking),
+        ...(there.length > 0 ? await judgeRights(plan, asking, there) : []),
         ...tables.judgements,
         ...connections.judgements,
       ],

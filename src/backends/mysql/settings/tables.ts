@@ -50,12 +50,17 @@ function common(table: string): [string, string][] {
   ];
 }
 
-/** Which rights on our tables are missing. Tables that are not there are left out. */
-export async function judgeRights(plan: TablePlan, asking: Asking): Promise<Judgement[]> {
+/** Which rights on our tables are missing, of those that are there. */
+export async function judgeRights(
+  plan: TablePlan,
+  asking: Asking,
+  there: readonly string[] = kinds.map((kind) => plan.names.plain(kind)),
+): Promise<Judgement[]> {
   const { names } = plan;
-  const all = kinds.flatMap((kind) => trials[kind](names[kind]).map(([, text]) => `EXPLAIN ${text}`));
+  const tried = kinds.filter((kind) => there.includes(names.plain(kind)));
+  const all = tried.flatMap((kind) => trials[kind](names[kind]).map(([, text]) => `EXPLAIN ${text}`));
   const missing: string[] = [];
-  for (const kind of (await areAllowed(all, asking)) ? [] : kinds) {
+  for (const kind of (await areAllowed(all, asking)) ? [] : tried) {
     const refused: string[] = [];
     for (const [right, text] of trials[kind](names[kind])) {
       if ((await rowsIfAllowed(`EXPLAIN ${text}`, asking)) === undefined) refused.push(right);
@@ -93,7 +98,6 @@ export async function examineTables(
     kinds.map((kind) => `SELECT ${columns} ${tableRow(plan.names, kind)}`).join(" UNION ALL "),
     asking,
   );
-  if (rows.length === 0) return { facts: fact("tables", "there", false, "none yet"), judgements: [] };
   const facts = rows.flatMap(([table, ...numbers]) => {
     const [count = 0, bytes = 0] = numbers.map(Number);
     return fact("tables", String(table), bytes, `${sizeText(bytes)}, about ${count.toLocaleString("en")} rows`);

@@ -1,9 +1,11 @@
 import { InvalidArgumentError, isHoldfastError, UnavailableError } from "../../../base/errors.ts";
 import type { Failure } from "../../common/reconnecting.ts";
-import { SqlError, type SqlFailure } from "../../sql/client.ts";
+import { goneHint, SqlError, type SqlFailure } from "../../sql/client.ts";
 
 /** The name that errors of this backend carry. */
 export const BACKEND = "postgres";
+
+const noTable = "42P01";
 
 /** What a code of the server, or its class (the first two characters), means. The code goes before its class. */
 const meanings: Readonly<Record<string, SqlFailure>> = {
@@ -25,6 +27,7 @@ const meanings: Readonly<Record<string, SqlFailure>> = {
   "57P03": "unavailable", // starting up, shutting down
   "57P04": "unavailable", // the database was dropped
   "57P05": "unavailable", // idle_session_timeout
+  [noTable]: "unavailable", // somebody has dropped one of ours, and may restore it
   "58": "unavailable", // the server's system: an I/O error, a missing file
 };
 
@@ -88,7 +91,8 @@ export function replyError(reply: ServerReply, hide: Hide, mayHaveWritten = fals
   const { code } = reply;
   const cause = new ServerError(reply, hide);
   const failure = meanings[code] ?? meanings[code.slice(0, 2)] ?? "refused";
-  return new SqlError(failure, `the server said: ${cause.message} (${code})`, { mayHaveWritten, cause });
+  const hint = code === noTable ? `: ${goneHint}` : "";
+  return new SqlError(failure, `the server said: ${cause.message} (${code})${hint}`, { mayHaveWritten, cause });
 }
 
 /** Why a statement has no reply: the connection is gone. */

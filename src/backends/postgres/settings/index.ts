@@ -7,6 +7,7 @@ import { UnavailableError } from "../../../base/errors.ts";
 import type { Capabilities, Examination, Fact } from "../../../port/index.ts";
 import type { TablePlan } from "../../sql/migrations.ts";
 import { clockFact, enforce, examinationOf, fact, type Asking, type SettingsMode } from "../../sql/settings.ts";
+import { judgeTables } from "../../sql/tables.ts";
 import { readAccount, type Account } from "./account.ts";
 import { examineConnections } from "./connections.ts";
 import { durabilityOf, judge, waitsForStandby } from "./rules.ts";
@@ -50,7 +51,13 @@ export async function examineServer(
       facts: [...factsOf(account), ...connections.facts, ...tables.facts, ...clockFact(account.clock)],
       capabilities: capabilities({ durability: durabilityOf(account) }),
       leavesOpen: leavesOpen(account),
-      judgements: [...judge(account), ...rights, ...tables.judgements, ...connections.judgements],
+      judgements: [
+        ...judge(account),
+        await judgeTables(asking.client, plan, asking),
+        ...rights,
+        ...tables.judgements,
+        ...connections.judgements,
+      ],
     },
     asking,
   );

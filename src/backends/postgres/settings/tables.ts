@@ -64,7 +64,6 @@ export async function examineTables(
       `AND c.relname IN (${kinds.map((kind) => literal(names.plain(kind))).join(", ")}) ORDER BY 1`,
     asking,
   )) as readonly (readonly [string, number | null, number | null, number, boolean, number])[];
-  if (rows.length === 0) return { facts: fact("tables", "there", false, "none yet"), judgements: [] };
   const facts = rows.flatMap(([table, live, dead, bytes]) => {
     const counts = `about ${(live ?? 0).toLocaleString("en")} rows, ${(dead ?? 0).toLocaleString("en")} dead`;
     return fact("tables", table, bytes, `${sizeText(bytes)}, ${counts}`);
