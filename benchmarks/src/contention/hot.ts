@@ -1,5 +1,5 @@
 import { connect } from "holdfast";
-import { answer, withChildren } from "../redis/answer.ts";
+import { answer, withChildren } from "../answer.ts";
 import { format } from "../measure.ts";
 import type { Start, Told, Work } from "./child.ts";
 import { figuresOf, line, median } from "./figures.ts";
@@ -37,7 +37,7 @@ export async function hot(store: string, url: string, rounds: number): Promise<v
   );
   console.log(`${store}: 8 processes, ${EACH} upserts of one key at once in each`);
   const before = (await counters.load("hot")) ?? 0;
-  await withChildren("../contention/child.ts", PROCESSES, async (children) => {
+  await withChildren("contention/child.ts", PROCESSES, async (children) => {
     await Promise.all(children.map(async ({ child }) => answer(child, { url, who: "holdfast" } satisfies Start)));
     for (let round = 0; round < 2; round++) {
       const told = await Promise.all(

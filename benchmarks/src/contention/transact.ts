@@ -1,5 +1,5 @@
 import { connect } from "holdfast";
-import { answer, withChildren } from "../redis/answer.ts";
+import { answer, withChildren } from "../answer.ts";
 import type { Start, Told, Work } from "./child.ts";
 import { figuresOf, line, median, type Figures } from "./figures.ts";
 import { peerOf } from "./peers.ts";
@@ -19,7 +19,7 @@ export async function transactions(
   const hf = await connect(own, { service: "bench" });
   const accounts = hf.state<{ balance: number }>("accounts");
   const names = ["holdfast", "loop", "holdfast ", "loop "] as const;
-  await withChildren("../contention/child.ts", names, async (children) => {
+  await withChildren("contention/child.ts", names, async (children) => {
     const of = (who: "holdfast" | "loop") => children.filter(({ name }) => name.trim() === who);
     for (const { name, child } of children) {
       const who = name.trim() as "holdfast" | "loop";

@@ -1,5 +1,5 @@
 import { format } from "../measure.ts";
-import { answer, withChildren } from "./answer.ts";
+import { answer, withChildren } from "../answer.ts";
 import { connectRaw, type Raw } from "./clients.ts";
 import type { Seen, Task } from "./contender.ts";
 import { lockPeers, TUNED_DELAY_MS, type Retry } from "./peers.ts";
@@ -114,7 +114,7 @@ interface Traffic {
 
 async function contend(raw: Raw, task: Task, measureMs: number) {
   const names = Array.from({ length: PROCESSES }, (_, i) => `contender ${i}`);
-  return withChildren("contender.ts", names, async (children) => {
+  return withChildren("redis/contender.ts", names, async (children) => {
     await Promise.all(children.map(async ({ child }) => answer(child, { task })));
     const window = { warmMs: task.counted ? 0 : WARM_MS, measureMs };
     const seen = Promise.all(children.map(async ({ child }) => answer(child, window) as Promise<Seen>));

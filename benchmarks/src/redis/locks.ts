@@ -1,5 +1,5 @@
 import { compare, type Contender } from "../measure.ts";
-import { answer, withChildren } from "./answer.ts";
+import { answer, withChildren } from "../answer.ts";
 import type { Start } from "./lock-child.ts";
 import { lockPeers, RAW } from "./peers.ts";
 
@@ -12,7 +12,7 @@ const WIDTH = 64;
 export async function locks(url: string, peers: readonly string[], scale: number): Promise<void> {
   for (const name of peers) if (lockPeers[name] === undefined) throw new Error(`no such lock: ${name}`);
   const [own, ...others] = peers as readonly [string, ...string[]];
-  await withChildren("lock-child.ts", [own, RAW, ...others], async (children) => {
+  await withChildren("redis/lock-child.ts", [own, RAW, ...others], async (children) => {
     await Promise.all(
       children.map(async ({ name: peer, child }) => answer(child, { url, peer, width: WIDTH } satisfies Start)),
     );

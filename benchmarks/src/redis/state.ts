@@ -1,5 +1,5 @@
 import { compare, inFlight, report, timed } from "../measure.ts";
-import { answer, withChildren } from "./answer.ts";
+import { answer, withChildren } from "../answer.ts";
 import { connectOwn } from "./clients.ts";
 import type { Start, Work } from "./state-child.ts";
 
@@ -49,7 +49,7 @@ export async function state(url: string, scale: number): Promise<void> {
 }
 
 async function runPair(url: string, scale: number, seconds: readonly number[][][]): Promise<void> {
-  await withChildren("state-child.ts", clients, async (children) => {
+  await withChildren("redis/state-child.ts", clients, async (children) => {
     await Promise.all(children.map(async ({ name: client, child }) => answer(child, { url, client } satisfies Start)));
     for (const [i, { does, value, width, operations }] of cases.entries()) {
       const contenders = children.map(({ name, child }) => ({

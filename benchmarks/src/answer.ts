@@ -13,7 +13,7 @@ export async function answer(child: ChildProcess, order: unknown): Promise<unkno
   return Promise.race([answered, failed]);
 }
 
-/** Starts a process of `file` for each name, and ends them all when `use` has. */
+/** Starts a process of `file` of this folder for each name, and ends them all when `use` has. */
 export async function withChildren<Name extends string, R>(
   file: string,
   names: readonly Name[],
