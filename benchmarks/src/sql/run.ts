@@ -5,7 +5,7 @@
 // Parts: state, contended, hot, size; all of them unless told.
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { startSqlServer, type SqlKind } from "../../../tests/support/sql/server.ts";
+import { sqlKinds, startSql } from "../../../tests/support/sql/kinds.ts";
 import { withheld } from "../withheld.ts";
 import { contended } from "./contended.ts";
 import { hot } from "./hot.ts";
@@ -44,8 +44,10 @@ async function run(name: string, url: string): Promise<void> {
 
 if (values.url !== undefined) await run("server", values.url);
 else {
-  for (const kind of values.servers.split(",") as SqlKind[]) {
-    const server = await startSqlServer({ kind, flushes: true });
+  for (const name of values.servers.split(",")) {
+    const kind = sqlKinds.find((one) => one === name);
+    if (kind === undefined) throw new Error(`no such server: ${name}; there are ${sqlKinds.join(", ")}`);
+    const server = await startSql(kind, { flushes: true });
     try {
       await run(`${kind} ${server.version}`, server.url);
     } finally {

@@ -12,7 +12,7 @@ const names = ["holdfast", "raw", "keyv"] as const;
 /** Operations of a round, by how many are in flight. */
 const widths = [
   [1, 1_000],
-  [256, 20_000],
+  [256, 30_000],
 ] as const;
 
 const cases = widths.flatMap(([width, operations]) =>
