@@ -13,7 +13,7 @@ const longTransaction = 900;
 const oldTransactions = 1_000_000_000;
 
 /** What a user needs of each table, as `GRANT` writes it. */
-export const neededRights: Readonly<Record<TableKind, readonly string[]>> = {
+const neededRights: Readonly<Record<TableKind, readonly string[]>> = {
   meta: ["SELECT", "INSERT", "UPDATE"],
   records: ["SELECT", "INSERT", "UPDATE", "DELETE"],
   locks: ["SELECT", "INSERT", "UPDATE", "DELETE"],
