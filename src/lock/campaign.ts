@@ -9,6 +9,7 @@ import { Claim, claimMs } from "./claim.ts";
 import type { Contender } from "./contenders.ts";
 import type { LockHost } from "./host.ts";
 import { marginMs, momentOf, passedMs, type Moment } from "./margin.ts";
+import { Polling } from "./polling.ts";
 import { releaseInBackground } from "./releasing.ts";
 import { Trouble } from "./trouble.ts";
 
@@ -33,6 +34,7 @@ export class Campaign implements Contender, Expiring {
   #again = false;
   #announced: number | undefined;
   #claim = new Claim();
+  readonly #polling = new Polling();
   readonly #trouble = new Trouble();
 
   constructor(host: LockHost, lock: Key, candidate: Candidate, owner = drawId()) {
@@ -138,7 +140,7 @@ export class Campaign implements Contender, Expiring {
     this.#claim.refused(sent, reply.state);
     this.#candidate.refused(reply.state, ask);
     if (!ask.waits || this.#again) return !this.#begin(this.#announced);
-    if (this.#candidate.wanted) this.#wait(reply.state);
+    if (this.#candidate.wanted) this.#wait(reply.state, reply.ahead);
     else this.#leave();
     return false;
   }
@@ -192,13 +194,14 @@ export class Campaign implements Contender, Expiring {
     this.#lateMs = Infinity;
   }
 
-  #wait(state: LockState): void {
+  #wait(state: LockState, ahead: number): void {
     this.#phase = "waiting";
-    this.#host.contenders.add(this);
-    const { time } = this.#host;
+    const { time, contenders } = this.#host;
+    contenders.add(this);
+    const now = time.monotonic();
     const holderEnds = state.holders.reduce((least, one) => Math.min(least, one.remainingMs), Infinity);
-    this.#sleep(Math.min(time.monotonic() + holderEnds, this.#host.contenders.nextRefresh()));
-    this.#host.contenders.listen(this);
+    this.#sleep(Math.min(now + holderEnds, contenders.nextAsk(this.#polling.pauseMs(state, ahead, now))));
+    contenders.listen(this);
   }
 
   #sleep(until: number | undefined): void {

@@ -3,9 +3,7 @@ import { isSameKey, type Key } from "../base/keys.ts";
 import type { Instance } from "../client/index.ts";
 import type { Signal } from "../port/index.ts";
 import { claimMs } from "./claim.ts";
-
-/** How often a contender asks where the store does not signal grants, in ms. */
-const pollMs = 100;
+import { soonestMs } from "./polling.ts";
 
 /** An owner id that waits in the store's queue of a lock. */
 export interface Contender {
@@ -32,6 +30,8 @@ class Place implements Churned {
 export class Contenders {
   readonly #instance: Instance;
   readonly #background: (work: Promise<unknown>) => void;
+  /** Where the grid of this process begins, in ms. */
+  readonly #phase = Math.random() * soonestMs;
   readonly #places = new ChurnMap((owner) => new Place(owner));
   #listening: "no" | "starting" | "live" = "no";
   /** Those that began to wait before the subscription was live. */
@@ -67,13 +67,15 @@ export class Contenders {
   }
 
   /**
-   * When contenders ask again if no signal wakes them, by `time.monotonic()`: on a grid, so that the contenders of a
-   * process share one request. Within five eighths of a claim, so that one lost request does not cost the place in the
-   * queue.
+   * When a contender asks again if no signal wakes it, by `time.monotonic()`: after `pauseMs` where the store signals
+   * none. On a grid, so that the contenders of a process share requests; that of each process begins anywhere. Within
+   * five eighths of a claim, so that one lost request does not cost the place in the queue.
    */
-  nextRefresh(): number {
-    const step = this.#signals === false ? pollMs : claimMs / 2;
-    return Math.ceil((this.#instance.time.monotonic() + step / 4) / step) * step;
+  nextAsk(pauseMs: number): number {
+    const now = this.#instance.time.monotonic();
+    const refresh = claimMs / 2;
+    if (this.#signals !== false) return Math.ceil((now + refresh / 4) / refresh) * refresh;
+    return Math.ceil((now + Math.min(pauseMs, refresh) - this.#phase) / soonestMs) * soonestMs + this.#phase;
   }
 
   /**

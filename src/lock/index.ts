@@ -3,7 +3,8 @@
 // - `Lock` and `SharedLock` are public. They make a request, and the `LockSpace` of its kind leads it to the
 //   `LocalQueue` of its key, where it becomes a `Waiter`.
 // - A `LocalQueue` has one `Campaign` at a time: the contender that asks the store, until the lock is granted. The
-//   `Contenders` of an instance hear the store's signals of grants, and wake the campaigns.
+//   `Contenders` of an instance hear the store's signals of grants, and wake the campaigns; where there are none,
+//   `Polling` says how soon a campaign asks again.
 // - A grant becomes a `Tenure`. Its `Life` is how long it lasts by the local clocks, its `Extensions` renew it. It is
 //   held for one tenant after another: mostly a `Hold`, the inside of a `Lease`. When a lease ends, the tenure goes to
 //   the next waiter of the queue, or back to the store (`releasing.ts`).
