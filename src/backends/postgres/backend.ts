@@ -4,17 +4,16 @@ import { SqlBackend } from "../sql/backend.ts";
 import { failureOf } from "../sql/failures.ts";
 import type { TablePlan } from "../sql/migrations.ts";
 import { resolveTableOptions, type TableOptions } from "../sql/options.ts";
-import type { Asking } from "../sql/settings.ts";
 import { openTables, tablesOf } from "../sql/tables.ts";
 import { capabilitiesOf } from "./capabilities.ts";
-import { postgresClient } from "./client.ts";
+import { postgresClient, type PostgresClient } from "./client.ts";
 import { BACKEND } from "./connections/errors.ts";
 import type { PostgresConnectionOptions } from "./connections/options.ts";
 import { postgresDialect } from "./dialect.ts";
 import { ownDialect } from "./own-dialect.ts";
 import { postgresTables } from "./migrations.ts";
 import { postgresSignals } from "./signals/index.ts";
-import { checkSettings, examineServer, requireRights } from "./settings/index.ts";
+import { checkSettings, examineServer, requireRights, whyDeaf, type PostgresAsking } from "./settings/index.ts";
 import { parsePostgresUrl } from "./url.ts";
 
 /** What {@link postgresBackend} takes. */
@@ -33,6 +32,7 @@ export function postgresBackend(options: PostgresOptions): Backend {
 
 class PostgresBackend extends SqlBackend {
   readonly tables: Tables;
+  readonly #client: PostgresClient;
   readonly #plan: TablePlan;
 
   constructor(options: PostgresOptions) {
@@ -54,25 +54,27 @@ class PostgresBackend extends SqlBackend {
       own: ownDialect(plan.names, dialect),
       signals: (opening) => postgresSignals({ time, client, opening, names: plan.names }),
       prepare: async ({ deadline }) => {
-        const asking: Asking = { client, backend: BACKEND, time, deadline };
+        const asking: PostgresAsking = { client, backend: BACKEND, time, deadline };
         // First, so that nothing is written where the server is refused.
         const promised = await checkSettings(settings, asking);
         const domain = await openTables(client, plan, migrate, { time, deadline });
         await requireRights(plan, settings, asking);
-        return { domain, capabilities: capabilitiesOf(promised) };
+        const whyNoWatch = promised.hears ? undefined : whyDeaf;
+        return { domain, capabilities: capabilitiesOf(promised), whyNoWatch };
       },
     });
+    this.#client = client;
     this.#plan = plan;
     this.tables = tablesOf(client, plan, time);
   }
 
   async examine({ deadline }: { readonly deadline: number }): Promise<Examination> {
-    const { client, time } = this.context;
+    const client = this.#client;
     try {
       await client.open({ deadline });
     } catch (error) {
       throw failureOf(error, BACKEND);
     }
-    return examineServer(this.#plan, capabilitiesOf, { client, backend: BACKEND, time, deadline });
+    return examineServer(this.#plan, capabilitiesOf, { client, backend: BACKEND, time: this.time, deadline });
   }
 }

@@ -1,9 +1,15 @@
 import type { Capabilities } from "../../port/index.ts";
 import { maxGroup, maxValue } from "../sql/session.ts";
 
+/** What a server, as it is set and as it is reached, leaves of the promises. */
+export interface Promised extends Pick<Capabilities, "durability"> {
+  /** Whether notifications come. */
+  readonly hears: boolean;
+}
+
 /** What the backend promises on a server as it is set. */
-export function capabilitiesOf({ durability }: Pick<Capabilities, "durability">): Capabilities {
-  return { ...capabilities, durability };
+export function capabilitiesOf({ durability, hears }: Promised): Capabilities {
+  return { ...capabilities, durability, ...(!hears && { push: false, watch: "none" }) };
 }
 
 /** On a server that keeps what it has committed. */

@@ -5,7 +5,7 @@ import type { Lane as LaneName, Limit, Reply, SqlClient, SqlTransaction, Stateme
 import type { Lane } from "../sql/lane.ts";
 import type { Answer } from "./connections/answers.ts";
 import { isServerReply, isUnprepared, lostError, replyError } from "./connections/errors.ts";
-import type { Listener, Listening } from "./connections/listener.ts";
+import { isOwnNumber, ownNumber, type Listener, type Listening } from "./connections/listener.ts";
 import {
   resolveConnectionOptions,
   type PostgresConnectionOptions,
@@ -27,6 +27,11 @@ const mostReads = 3;
 export interface PostgresClient extends SqlClient {
   /** Channels on a connection of their own, from the first on that somebody listens to. It ends with the client. */
   listener(listening: Listening): Listener;
+  /**
+   * Whether a pooler hides the server from those who listen, and nobody has said where to listen instead. Rejects as
+   * `read` does.
+   */
+  isDeaf(limit: Limit): Promise<boolean>;
 }
 
 /** The way to the server that `options` name. No I/O. Throws InvalidArgumentError. */
@@ -114,6 +119,17 @@ class LanesClient implements PostgresClient {
       this.#keepAlive.leave();
       throw error;
     }
+  }
+
+  async isDeaf({ deadline }: Limit): Promise<boolean> {
+    const { listenTargets, hide } = this.#options;
+    if (listenTargets !== undefined) return false;
+    const { link, giveBack } = await this.#reads.take(deadline);
+    const [answer] = (await link.run([ownNumber], deadline)) as [Answer];
+    giveBack();
+    if (answer.ok) return !isOwnNumber(answer.reply, link);
+    const { error } = answer;
+    throw answer.answered && isServerReply(error) ? replyError(error, hide) : lostError(error, hide);
   }
 
   listener(listening: Listening): Listener {

@@ -3,6 +3,8 @@ import type { Time, Timer } from "../../../base/time.ts";
 import { Awaited } from "../../common/awaited.ts";
 import { closedError } from "../../common/failures.ts";
 import { Reconnecting } from "../../common/reconnecting.ts";
+import type { Reply } from "../../sql/client.ts";
+import type { Query } from "./answers.ts";
 import { DialAttempt, type DialOptions } from "./attempt.ts";
 import type { PgClient } from "./driver.ts";
 import { attemptFailure, BACKEND, type Hide } from "./errors.ts";
@@ -191,14 +193,22 @@ function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
+/** Asks the server for its own number of the connection. */
+export const ownNumber: Query = { text: "SELECT pg_catalog.pg_backend_pid()" };
+
+/** Whether that is the number that came when the connection was made: a pooler gives out numbers of its own. */
+export function isOwnNumber({ rows }: Reply, { client }: Wire): boolean {
+  return rows[0]?.[0] === client.processID;
+}
+
 /**
  * A pooler has numbers of its own for its clients' connections. One that pools transactions would lose notifications,
  * and what listens would be left behind on a connection of the server that others get next.
  */
 async function refusePooler(wire: Wire, deadline: number): Promise<void> {
-  const [answer] = await wire.run([{ text: "SELECT pg_catalog.pg_backend_pid()" }], deadline);
+  const [answer] = await wire.run([ownNumber], deadline);
   if (answer?.ok !== true) throw answer?.error;
-  if (answer.reply.rows[0]?.[0] === wire.client.processID) return;
+  if (isOwnNumber(answer.reply, wire)) return;
   throw new UnsupportedError(
     "there is a pooler in front of Postgres, through which notifications may not come: name the server as listenUrl",
     { backend: BACKEND },

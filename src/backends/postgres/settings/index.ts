@@ -5,22 +5,23 @@
 
 import { UnavailableError } from "../../../base/errors.ts";
 import type { Capabilities, Examination, Fact } from "../../../port/index.ts";
+import { risk } from "../../common/findings.ts";
+import { failureOf } from "../../sql/failures.ts";
 import type { TablePlan } from "../../sql/migrations.ts";
 import { clockFact, enforce, examinationOf, fact, type Asking, type SettingsMode } from "../../sql/settings.ts";
 import { judgeTables } from "../../sql/tables.ts";
+import type { Promised } from "../capabilities.ts";
+import type { PostgresClient } from "../client.ts";
 import { readAccount, type Account } from "./account.ts";
 import { examineConnections } from "./connections.ts";
 import { durabilityOf, judge, waitsForStandby } from "./rules.ts";
 import { examineTables, judgeRights } from "./tables.ts";
 
-/** What the settings leave of the promises. */
-export type Promised = Pick<Capabilities, "durability">;
-
 /**
  * Looks at the settings of a server. Rejects with UnsupportedError where one breaks a promise (`mode: "refuse"`), or
  * where the server can never work, and with UnavailableError where it is a standby, for a moment perhaps.
  */
-export async function checkSettings(mode: SettingsMode, asking: Asking): Promise<Promised> {
+export async function checkSettings(mode: SettingsMode, asking: PostgresAsking): Promise<Promised> {
   const { backend, client } = asking;
   const account = await readAccount(asking);
   if (account.standby) {
@@ -28,7 +29,7 @@ export async function checkSettings(mode: SettingsMode, asking: Asking): Promise
     throw new UnavailableError(message, { backend, refused: true });
   }
   enforce(judge(account), mode, backend, client);
-  return { durability: durabilityOf(account) };
+  return { durability: durabilityOf(account), hears: !(await isDeaf(asking)) };
 }
 
 /** Refuses a user whose rights are not enough, with UnsupportedError (`mode: "refuse"`). */
@@ -40,19 +41,21 @@ export async function requireRights(plan: TablePlan, mode: SettingsMode, asking:
 export async function examineServer(
   plan: TablePlan,
   capabilities: (promised: Promised) => Capabilities,
-  asking: Asking,
+  asking: PostgresAsking,
 ): Promise<Examination> {
   const account = await readAccount(asking);
   const rights = await judgeRights(plan, asking);
   const tables = await examineTables(plan, asking);
+  const deaf = await isDeaf(asking);
   const connections = await examineConnections(account, asking);
   return examinationOf(
     {
       facts: [...factsOf(account), ...connections.facts, ...tables.facts, ...clockFact(account.clock)],
-      capabilities: capabilities({ durability: durabilityOf(account) }),
+      capabilities: capabilities({ durability: durabilityOf(account), hears: !deaf }),
       leavesOpen: leavesOpen(account),
       judgements: [
         ...judge(account),
+        ...(deaf ? [judgedDeaf] : []),
         await judgeTables(asking.client, plan, asking),
         ...rights,
         ...tables.judgements,
@@ -61,6 +64,30 @@ export async function examineServer(
     },
     asking,
   );
+}
+
+/** Asks through a client of Postgres. */
+export interface PostgresAsking extends Asking {
+  readonly client: PostgresClient;
+}
+
+/** Why changes are not told. */
+export const whyDeaf =
+  "there is a pooler in front of Postgres, through which notifications may not come: name the server, or a pooler " +
+  "that keeps sessions, as listenUrl";
+
+const judgedDeaf = risk(
+  "a pooler in between",
+  "notifications may not come through it: who waits for a lock asks again and again, and watch() is refused",
+  "name the server, or a pooler that keeps sessions, as listenUrl",
+);
+
+async function isDeaf({ client, backend, deadline }: PostgresAsking): Promise<boolean> {
+  try {
+    return await client.isDeaf({ deadline });
+  } catch (error) {
+    throw failureOf(error, backend);
+  }
 }
 
 function factsOf(account: Account): Fact[] {
