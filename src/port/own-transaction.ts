@@ -6,11 +6,11 @@ import type { Group, Outcome } from "./operations.ts";
  */
 export interface OwnConnection {
   /**
-   * Runs one statement in the application's transaction. `text` has the placeholders of the server (`$1`, `?`), and
-   * `values` are what the driver takes. Resolves with the rows, each an object of its columns in their order: an array,
-   * `{ rows }`, or an array whose first item is the rows. Rejects if the statement fails.
+   * Runs one statement in the application's transaction. `values` are for the placeholders `$1`, `$2`, ... of `text`,
+   * where there are any. Resolves with the rows, each an object of its columns in their order: an array, `{ rows }`, or
+   * an array whose first item is the rows. Rejects if the statement fails.
    */
-  query(text: string, values: unknown[]): unknown;
+  query(text: string, values: string[]): unknown;
 }
 
 /**

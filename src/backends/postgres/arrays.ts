@@ -39,6 +39,32 @@ export function smallintArray(items: readonly number[]): Buffer {
   return array;
 }
 
+/** One of these arrays as the server's text, for drivers that write parameters by themselves. */
+export function arrayText(array: Buffer): string {
+  const type = array.readInt32BE(8);
+  const texts: string[] = [];
+  for (let at = headerBytes; at < array.length;) {
+    const length = array.readInt32BE(at);
+    at += 4;
+    texts.push(length < 0 ? "NULL" : elementText(array.subarray(at, at + length), type));
+    at += Math.max(length, 0);
+  }
+  return `{${texts.join(",")}}`;
+}
+
+function elementText(element: Buffer, type: number): string {
+  switch (type) {
+    case types.int8:
+      return String(element.readBigInt64BE());
+    case types.int2:
+      return String(element.readInt16BE());
+    case types.bytea:
+      return `"\\\\x${element.toString("hex")}"`;
+    default:
+      return `"${element.toString().replaceAll(/["\\]/g, String.raw`\$&`)}"`;
+  }
+}
+
 function variable(items: readonly (string | Uint8Array | undefined)[], type: number): Buffer {
   let bytes = 4 * items.length;
   for (const item of items) if (item !== undefined) bytes += Buffer.byteLength(item);

@@ -3,6 +3,7 @@ import type { Dialect, LockHow } from "../sql/dialect.ts";
 import type { Entered, OwnDialect } from "../sql/own-dialect.ts";
 import type { TableNames } from "../sql/identifiers.ts";
 import { failureIn } from "../sql/own-failures.ts";
+import { arrayText } from "./arrays.ts";
 import { isServerReply, replyError } from "./connections/errors.ts";
 
 /**
@@ -16,16 +17,19 @@ export function ownDialect({ meta }: TableNames, dialect: Dialect): OwnDialect {
   const look = `SELECT ${began} AS began`;
   const enter =
     "SELECT s.began, s.domain, s.level, s.before, pg_catalog.set_config('lock_timeout', CASE WHEN s.wait > 0 AND " +
-    `s.wait <= $1::float8 THEN s.before ELSE $1::bigint::text END, true) AS bounded FROM (SELECT ${began} AS began, ` +
+    `s.wait <= $1::text::float8 THEN s.before ELSE $1::text END, true) AS bounded FROM (SELECT ${began} AS began, ` +
     `(SELECT value FROM ${meta} WHERE name = 'domain') AS domain, ` +
     "pg_catalog.current_setting('transaction_isolation') AS level, " +
     "pg_catalog.current_setting('lock_timeout') AS before, " +
     "EXTRACT(epoch FROM pg_catalog.current_setting('lock_timeout')::interval) * 1000 AS wait OFFSET 0) AS s";
-  const leave = "SELECT pg_catalog.set_config('lock_timeout', $1, true) AS bounded";
+  const leave = "SELECT pg_catalog.set_config('lock_timeout', $1::text, true) AS bounded";
   return {
     failsAll: true,
     roundsUpMs: 0,
-    enter: (waitMs, known) => [...(known ? [] : [{ text: look, values: [] }]), { text: enter, values: [waitMs] }],
+    enter: (waitMs, known) => [
+      ...(known ? [] : [{ text: look, values: [] }]),
+      { text: enter, values: [String(waitMs)] },
+    ],
     entered: (replies, known): Entered => {
       const [moment, domain, level, before] = replies.at(-1)?.rows[0] ?? [];
       const first = known ? known.transaction : replies[0]?.rows[0]?.[0];
@@ -45,9 +49,17 @@ export function ownDialect({ meta }: TableNames, dialect: Dialect): OwnDialect {
       // that would not see more, the transaction fails if a lock has changed since it began.
       return seesCommits ? [lock("hold"), lock("none")] : [lock("read")];
     },
-    partsOf: (statement) => [statement],
+    partsOf: (statement) => [plainly(statement)],
     column: (value) => (value instanceof Uint8Array && !Buffer.isBuffer(value) ? Buffer.from(value) : value),
     // Whoever has put what the server said into an error of theirs may have put the values into its message.
     failure: (error) => failureIn(error, isServerReply, (reply) => replyError(reply, () => "a statement failed")),
+  };
+}
+
+/** The same with texts alone as its values, which every driver writes in the same way. */
+function plainly({ text, values }: Statement): Statement {
+  return {
+    text: text.replaceAll(/(\$\d+)::(\w+\[\])/g, "$1::text::$2"),
+    values: values.map((value) => (Buffer.isBuffer(value) ? arrayText(value) : value)),
   };
 }

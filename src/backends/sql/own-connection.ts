@@ -39,7 +39,7 @@ export class Foreign {
   async ask({ text, values }: Statement): Promise<Reply> {
     let result: unknown;
     try {
-      result = await promising(this.#connection).query(text, [...values]);
+      result = await promising(this.#connection).query(text, values.map(String));
     } catch (error) {
       throw this.#own.failure(error);
     }

@@ -85,7 +85,7 @@ export const ownEndingCases: readonly Case[] = [
       const second = await begin(at);
       const texts: string[] = [];
       const counted = {
-        query(text: string, values: unknown[]) {
+        query(text: string, values: string[]) {
           texts.push(text);
           return second.own.query(text, values);
         },

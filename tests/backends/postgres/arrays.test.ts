@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { Client } from "pg";
-import { bigintArray, bytesArray, smallintArray, textArray } from "../../../src/backends/postgres/arrays.ts";
+import { arrayText, bigintArray, bytesArray, smallintArray, textArray } from "../../../src/backends/postgres/arrays.ts";
 import { lacks } from "../../support/sql/kinds.ts";
 import { sharedServer } from "../../support/sql/shared.ts";
 
@@ -17,6 +17,10 @@ describe("arrays as parameters of Postgres", { skip: lacks(kind) }, () => {
 
   const given = async (type: string, array: Buffer): Promise<unknown> => {
     const { rows } = await client.query<{ x: unknown }>(`SELECT x FROM unnest($1::${type}[]) u(x)`, [array]);
+    const text = await client.query<{ x: unknown }>(`SELECT x FROM unnest($1::text::${type}[]) u(x)`, [
+      arrayText(array),
+    ]);
+    assert.deepEqual(text.rows, rows, "the same as text");
     return rows.map(({ x }) => x);
   };
 

@@ -201,7 +201,7 @@ describe("own transactions on Postgres", { skip: lacks("postgres15") }, () => {
     const client = await begin();
     await client.query("SELECT 1/0").catch(() => undefined); // the transaction has failed
     const wrapped = {
-      async query(text: string, values: unknown[]) {
+      async query(text: string, values: string[]) {
         try {
           return await client.query(text, values);
         } catch (cause) {
