@@ -213,7 +213,12 @@ describe("connect", () => {
 
   it("says what is wrong with what it was given", async () => {
     const wrong: [unknown, ConnectOptions | undefined, string, RegExp][] = [
-      ["other://u:secret@host", undefined, "INVALID_ARGUMENT", /unknown.*schemes are file:, memory:, null:, redis/],
+      [
+        "other://u:secret@host",
+        undefined,
+        "INVALID_ARGUMENT",
+        /unknown.*schemes are file:, memory:, mysql:\/\/, mariadb:\/\/, null:, postgres\[ql\]:\/\/, redis.*, sqlite:$/,
+      ],
       ["./secret", undefined, "INVALID_ARGUMENT", /no scheme/],
       ["memory:?secret=1", undefined, "INVALID_ARGUMENT", /a memory: URL takes no parameter/],
       ["null:?a=secret", undefined, "INVALID_ARGUMENT", /takes no parameter/],

@@ -24,9 +24,9 @@ function reply(errno: number): Parameters<typeof replyError>[0] {
 void describe("what the number of an error of MySQL means", () => {
   const meanings: Readonly<Record<SqlFailure, readonly number[]>> = {
     busy: [1020, 1062, 1205, 1213, 1614, 3101, 3572],
-    unavailable: [1021, 1040, 1047, 1053, 1114, 1203, 1206, 1223, 1226, 1290, 1317, 1792, 1836, 1969, 3024, 3100],
+    unavailable: [1021, 1040, 1047, 1053, 1114, 1146, 1203, 1206, 1223, 1226, 1290, 1317, 1792, 1836, 1969, 3024, 3100],
     lost: [1158, 1159, 1927, 3169, 4031],
-    refused: [1045, 1049, 1064, 1142, 1146, 1153, 1406, 3157],
+    refused: [1045, 1049, 1064, 1142, 1153, 1406, 3157],
   };
   for (const [meaning, numbers] of Object.entries(meanings)) {
     void it(`${meaning}: ${numbers.join(", ")}`, () => {

@@ -38,10 +38,11 @@ void describe("what a code of Postgres means", () => {
     "57P03": "unavailable",
     "25006": "unavailable",
     "58030": "unavailable",
+    // One of our tables is gone, and may be restored.
+    "42P01": "unavailable",
     "08006": "lost",
     "25P03": "lost",
     "42501": "refused",
-    "42P01": "refused",
     "42601": "refused",
     "23502": "refused",
     "22P02": "refused",
