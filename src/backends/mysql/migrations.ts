@@ -18,6 +18,7 @@ export function mysqlTables(database: string, prefix: string): TablePlan {
   return {
     backend: "mysql",
     names,
+    migrates: true,
     versions: [
       {
         tables,

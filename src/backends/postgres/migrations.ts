@@ -21,6 +21,7 @@ export function postgresTables(schema: string, prefix: string): TablePlan {
   return {
     backend: "postgres",
     names,
+    migrates: true,
     versions: [
       {
         tables,

@@ -19,6 +19,8 @@ export interface TablePlan {
    * row where there is no such schema.
    */
   readonly look: string;
+  /** Whether `holdfast migrate` makes them, apart from who opens them. */
+  readonly migrates: boolean;
   /** Where the server can: waits until nobody else makes these tables, until the end of the transaction. */
   readonly turn: readonly string[];
   /** Writes a row of meta unless it is there. Literals of SQL. */
@@ -154,7 +156,10 @@ function tooNew(plan: TablePlan, version: number): UnsupportedError {
 }
 
 function gone(plan: TablePlan, missing: readonly TableKind[]): UnsupportedError {
-  return new UnsupportedError(`${goneText(plan, missing)}: ${command}, or restore them from a backup`, context(plan));
+  const remedy = plan.migrates
+    ? `${command}, or restore them from a backup`
+    : "restore the file from a backup, or name another file or prefix";
+  return new UnsupportedError(`${goneText(plan, missing)}: ${remedy}`, context(plan));
 }
 
 function goneText(plan: TablePlan, missing: readonly TableKind[]): string {

@@ -26,6 +26,7 @@ export function sqliteTables(prefix: string): TablePlan {
   return {
     backend: "sqlite",
     names,
+    migrates: false,
     versions: [
       {
         tables,

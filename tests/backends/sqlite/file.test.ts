@@ -124,7 +124,7 @@ test("a table that was dropped is told, not replaced by an empty one", async (t)
   const other = driver.open(file, false);
   other.exec("DROP TABLE holdfast_locks");
   other.close();
-  await refusal(file, "UNSUPPORTED", /holdfast_locks is gone, though made before/);
+  await refusal(file, "UNSUPPORTED", /holdfast_locks is gone, though made before.*restore the file from a backup/);
 });
 
 test("tables of an application live beside ours in one file", async (t) => {
