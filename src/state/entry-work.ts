@@ -33,14 +33,30 @@ export abstract class EntryWork<T> implements Work<Entry<T> | undefined> {
   abstract play(view: View): Entry<T> | undefined | Promise<Entry<T> | undefined>;
 }
 
+/** A call on one entry that has begun. */
+export interface Begun<T> {
+  readonly core: StoreCore<T>;
+  readonly at: Key;
+  readonly lease: object | undefined;
+  readonly call: Call;
+  readonly opened: Opened;
+  readonly protection: Protection | undefined;
+}
+
+/** Does the work of calls. */
+export interface Runner<T> {
+  run(work: EntryWork<T>, begun: Begun<T>): Promise<Entry<T> | undefined>;
+}
+
+/** In the line of its key, with others that change it. */
+export const inLine = {
+  run: <T>(work: EntryWork<T>, begun: Begun<T>): Promise<Entry<T> | undefined> =>
+    begun.core.host.lines.enter(placeOf(begun), work, begun.call),
+};
+
 /** The line of a key, for calls under that lease. */
-export function placeOf<T>(
-  { instance, host, turns }: StoreCore<T>,
-  { key }: Key,
-  lease: object | undefined,
-  opened: Opened,
-  protection: Protection | undefined,
-): Place {
+function placeOf<T>({ core, at, lease, opened, protection }: Begun<T>): Place {
+  const { instance, host, turns } = core;
   const terms = { instance, running: host.running, opened, protection };
-  return { turn: { space: turns, key }, mixed: false, with: lease ?? instance, terms };
+  return { turn: { space: turns, key: at.key }, mixed: false, with: lease ?? instance, terms };
 }

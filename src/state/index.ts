@@ -8,8 +8,8 @@
 //   writes all their changes in one group, the `RoundWrite`. After conflicts, processes take `Turns` by a lock.
 // - A `Transaction` keeps what it read and is to write in its `Ledger`, one `Item` a key; `transaction-commit.ts` makes
 //   the group of them. `transact.ts` tries it until it succeeds.
-// - `OwnStateStore` has the calls of a store within a transaction of the application: no lines, no turns, one group a
-//   call.
+// - `OwnStateStore` has the calls of a store within a transaction of the application. `OwnWork` sends
+//   them: no lines, no turns, one group a call.
 // - A `Protection` is how a lease guards a group. `Host` is what all stores of an instance share: the lines, and
 //   `Running`, the functions that end with the instance at the latest.
 

@@ -4,7 +4,7 @@ import { refuseForgotten, refuseUnknown, within, type Call } from "../client/ind
 import type { Opened, StoredRecord, Ttl } from "../port/index.ts";
 import type { StoreCore } from "./core.ts";
 import { entryOf, type Entry } from "./entry.ts";
-import { EntryWork, placeOf } from "./entry-work.ts";
+import { EntryWork, inLine, type Runner } from "./entry-work.ts";
 import { checkFunction, checkKeepTtl, resolveEnd, type UpsertOptions } from "./options.ts";
 import type { Protection } from "./protection.ts";
 import { KEEP, REMOVE, type Verdict } from "./symbols.ts";
@@ -19,6 +19,7 @@ export type Change<T> = (current: T | undefined) => T | Verdict | Promise<T | Ve
  * Reads the entry, lets `fn` decide, and writes on the condition that nothing changed meanwhile; again after a
  * conflict, until the deadline. Calls of one process that wait for one key are read once, run one after another and
  * written together. The time of `fn` does not count against the requests, but no new try starts after the deadline.
+ * `runner`: where that goes on, if not in the line of the key.
  */
 export async function modify<T>(
   core: StoreCore<T>,
@@ -26,6 +27,7 @@ export async function modify<T>(
   fn: Change<T>,
   options: UpsertOptions | undefined,
   creates: boolean,
+  runner: Runner<T> = inLine,
 ): Promise<Entry<T> | undefined> {
   refuseForgotten(options, "lease");
   refuseUnknown(options, "if");
@@ -41,15 +43,15 @@ export async function modify<T>(
   const userFunction = instance.userFunctions.start();
   const own: Change<T> = (current) => within(userFunction, fn, current);
   try {
-    const place = placeOf(core, key, options?.lease, opened, protection);
-    return await host.lines.enter(place, new Update(core, key, own, ends, opened, protection, call), call);
+    const update = new Update(core, key, own, ends, opened, protection, call);
+    return await runner.run(update, { core, lease: options?.lease, call, at: key, opened, protection });
   } finally {
     instance.userFunctions.end(userFunction);
   }
 }
 
 /** The ttl of the write. */
-export interface Ends {
+interface Ends {
   readonly existing: Ttl | undefined;
   readonly created: Ttl | undefined;
   /** Whether an entry is created where there is none. */
@@ -57,7 +59,7 @@ export interface Ends {
 }
 
 /** What the options say of the ttl. Throws InvalidArgumentError. */
-export function endsOf<T>(core: StoreCore<T>, options: UpsertOptions | undefined, creates: boolean): Ends {
+function endsOf<T>(core: StoreCore<T>, options: UpsertOptions | undefined, creates: boolean): Ends {
   const end = resolveEnd(options, "keep" as const);
   return {
     existing: checkKeepTtl(options) ? "keep" : end,
@@ -67,7 +69,7 @@ export function endsOf<T>(core: StoreCore<T>, options: UpsertOptions | undefined
 }
 
 /** One change of one entry. */
-export class Update<T> extends EntryWork<T> {
+class Update<T> extends EntryWork<T> {
   readonly #fn: Change<T>;
   readonly #ends: Ends;
   readonly #opened: Opened;

@@ -1,13 +1,12 @@
-import { ConflictError } from "../base/errors.ts";
 import type { Duration } from "../base/durations.ts";
 import type { Key } from "../base/keys.ts";
-import { OwnCalls, refuseForgotten, refuseUnknown, within, type Call, type CallOptions } from "../client/index.ts";
-import type { Operation, OwnConnection, Result, StoredRecord } from "../port/index.ts";
+import { refuseForgotten, type CallOptions } from "../client/index.ts";
+import type { Operation, OwnConnection } from "../port/index.ts";
 import { resolveCondition, resolveVersion } from "./conditions.ts";
 import type { StoreCore } from "./core.ts";
 import type { Entry, Version } from "./entry.ts";
-import type { EntryWork } from "./entry-work.ts";
-import { endsOf, Update, type Change } from "./modify.ts";
+import { modify } from "./modify.ts";
+import { OwnWork } from "./own-work.ts";
 import {
   checkFunction,
   requireTtl,
@@ -22,10 +21,8 @@ import {
   type UpdateOptions,
   type UpsertOptions,
 } from "./options.ts";
-import type { Protection } from "./protection.ts";
 import { KEEP, type Verdict } from "./symbols.ts";
-import { Taking } from "./taking.ts";
-import { View } from "./view.ts";
+import { take } from "./taking.ts";
 
 /**
  * The entries of a state store within a transaction that the application has begun: what is written here takes effect
@@ -41,19 +38,19 @@ import { View } from "./view.ts";
  */
 export class OwnStateStore<T> {
   readonly #core: StoreCore<T>;
-  readonly #calls: OwnCalls;
+  readonly #work: OwnWork<T>;
 
   /** @internal */
   constructor(core: StoreCore<T>, connection: OwnConnection) {
     this.#core = core;
-    this.#calls = new OwnCalls(core.instance, connection);
+    this.#work = new OwnWork(core, connection);
   }
 
   /** As `StateStore.load`, as the transaction sees it: its own writes, and what its isolation level shows. */
   load(key: string, options?: CallOptions): Promise<T | undefined> {
     return this.#core.observe("load", async () => {
-      const { call, at } = await this.#begin(key, options);
-      const record = await this.#read(at, call);
+      const { call, at } = await this.#work.begin(key, options);
+      const record = await this.#work.read(at, call);
       return record && this.#core.value(record, call);
     });
   }
@@ -62,8 +59,8 @@ export class OwnStateStore<T> {
   loadEntry(key: string, options?: LoadEntryOptions): Promise<Entry<T> | undefined> {
     return this.#core.observe("loadEntry", async () => {
       refuseForgotten(options, "lease");
-      const { call, at, protection } = await this.#begin(key, options);
-      const record = await this.#read(at, call, protection);
+      const { call, at, protection } = await this.#work.begin(key, options);
+      const record = await this.#work.read(at, call, protection);
       return record && this.#core.entry(record, call);
     });
   }
@@ -71,8 +68,8 @@ export class OwnStateStore<T> {
   /** As `StateStore.has`, as the transaction sees it. */
   has(key: string, options?: CallOptions): Promise<boolean> {
     return this.#core.observe("has", async () => {
-      const { call, at } = await this.#begin(key, options);
-      return (await this.#send({ op: "get", key: at, keyOnly: true }, call)) !== undefined;
+      const { call, at } = await this.#work.begin(key, options);
+      return (await this.#work.send({ op: "get", key: at, keyOnly: true }, call)) !== undefined;
     });
   }
 
@@ -88,9 +85,9 @@ export class OwnStateStore<T> {
       const ttl = resolveEnd(options, core.ttl);
       // A copy is taken at once.
       const encoding = core.encode(value, key, core.instance.call(options));
-      const [{ call, at, opened, protection }, encoded] = await Promise.all([this.#begin(key, options), encoding]);
+      const [{ call, at, opened, protection }, encoded] = await Promise.all([this.#work.begin(key, options), encoding]);
       core.checkSize(encoded.payload, key, opened);
-      await this.#send(core.set(at, encoded, condition, ttl), call, protection);
+      await this.#work.send(core.set(at, encoded, condition, ttl), call, protection);
       return encoded.id;
     });
   }
@@ -116,12 +113,7 @@ export class OwnStateStore<T> {
 
   /** As `StateStore.take`. */
   take(key: string, options?: TakeOptions): Promise<Entry<T> | undefined> {
-    return this.#core.observe("take", async () => {
-      refuseForgotten(options, "lease");
-      refuseUnknown(options, "if");
-      const { call, at, protection } = await this.#begin(key, options);
-      return this.#play(new Taking(this.#core, at, protection, call), at, call, protection);
-    });
+    return this.#core.observe("take", () => take(this.#core, key, options, this.#work));
   }
 
   /**
@@ -136,7 +128,7 @@ export class OwnStateStore<T> {
     return this.#core.observe("update", async () => {
       checkFunction(fn);
       const change = (current: T | undefined): ReturnType<typeof fn> => (current === undefined ? KEEP : fn(current));
-      return this.#modify(key, change, options, false);
+      return modify(this.#core, key, change, options, false, this.#work);
     });
   }
 
@@ -146,7 +138,7 @@ export class OwnStateStore<T> {
     fn: (current: T | undefined) => T | Verdict | Promise<T | Verdict>,
     options?: UpsertOptions,
   ): Promise<Entry<T> | undefined> {
-    return this.#core.observe("upsert", () => this.#modify(key, fn, options, true));
+    return this.#core.observe("upsert", () => modify(this.#core, key, fn, options, true, this.#work));
   }
 
   /**
@@ -156,20 +148,8 @@ export class OwnStateStore<T> {
    */
   check(lease: LeaseLike, options?: CallOptions): Promise<void> {
     return this.#core.observe("check", async () => {
-      await this.#calls.check(lease, this.#core.instance.call(options));
+      await this.#work.check(lease, this.#core.instance.call(options));
     });
-  }
-
-  async #begin(rawKey: string, options: (CallOptions & LeaseOption) | undefined): Promise<Begun> {
-    const core = this.#core;
-    const call = core.instance.call(options);
-    const at = core.at(rawKey);
-    const opened = core.host.known ?? (await core.host.ready(call));
-    return { call, at, opened, protection: await core.protection(options?.lease, opened, call) };
-  }
-
-  async #read(at: Key, call: Call, protection?: Protection): Promise<StoredRecord | undefined> {
-    return (await this.#send({ op: "get", key: at }, call, protection)) as StoredRecord | undefined;
   }
 
   #change(
@@ -181,79 +161,8 @@ export class OwnStateStore<T> {
     return this.#core.observe(what, async () => {
       refuseForgotten(options, "lease", "if");
       const op = make(this.#core.at(rawKey));
-      const { call, protection } = await this.#begin(rawKey, options);
-      return (await this.#send(op, call, protection)) as boolean;
+      const { call, protection } = await this.#work.begin(rawKey, options);
+      return (await this.#work.send(op, call, protection)) as boolean;
     });
   }
-
-  /** The result of an operation. Throws ConflictError and FencedError. */
-  async #send(op: Operation & { readonly key: Key }, call: Call, protection?: Protection): Promise<Result> {
-    return this.#core.passed(await this.#execute([op], [op.key], call, protection), op.key.key);
-  }
-
-  #execute(
-    ops: readonly Operation[],
-    covered: readonly Key[],
-    call: Call,
-    protection: Protection | undefined,
-  ): ReturnType<OwnCalls["execute"]> {
-    if (!protection) return this.#calls.execute({ ops }, call);
-    return protection.send(() => this.#calls.execute(protection.cover(ops, covered), call), true);
-  }
-
-  async #modify(
-    rawKey: string,
-    fn: Change<T>,
-    options: UpsertOptions | undefined,
-    creates: boolean,
-  ): Promise<Entry<T> | undefined> {
-    refuseForgotten(options, "lease");
-    refuseUnknown(options, "if");
-    checkFunction(fn);
-    const core = this.#core;
-    const { instance } = core;
-    instance.assertTaking();
-    const ends = endsOf(core, options, creates);
-    const { call, at, opened, protection } = await this.#begin(rawKey, options);
-    const userFunction = instance.userFunctions.start();
-    const own: Change<T> = (current) => within(userFunction, fn, current);
-    try {
-      return await this.#play(new Update(core, at, own, ends, opened, protection, call), at, call, protection);
-    } finally {
-      instance.userFunctions.end(userFunction);
-    }
-  }
-
-  /** Reads, lets the work decide, and writes on the condition that nothing has changed; again after a conflict. */
-  async #play<R>(work: Work<R>, at: Key, call: Call, protection: Protection | undefined): Promise<R> {
-    const { instance, host } = this.#core;
-    const view = new View();
-    view.found(at, await this.#read(at, call));
-    for (let tries = 1; ; tries++) {
-      host.running.assertLive();
-      const result = await work.play(view);
-      // A record that was only read is what it was at that moment, where no lease has to be checked.
-      if (!protection && view.plain) return result;
-      const { ops, covered } = view.operations();
-      const reply = await this.#execute(ops, covered, call, protection);
-      if (reply.ok) return result;
-      if (reply.why !== "conflict") throw this.#core.fenced(at.key);
-      if (instance.time.monotonic() >= call.deadline) {
-        const context = { backend: instance.backend.name, key: at.key, tries };
-        throw new ConflictError("the entry was changed by another time and again: nothing was written", context);
-      }
-      // It is locked now, so the next try finds it as it is.
-      view.changed(at, reply.current);
-    }
-  }
 }
-
-/** A call that has begun. */
-interface Begun {
-  readonly call: Call;
-  readonly at: Key;
-  readonly opened: Parameters<StoreCore<unknown>["protection"]>[1];
-  readonly protection: Protection | undefined;
-}
-
-type Work<R> = Pick<EntryWork<unknown>, "key"> & { play(view: View): R | Promise<R> };
