@@ -1,13 +1,11 @@
-import { isHoldfastError } from "../base/errors.ts";
-import { redactUrl } from "../backends/by-url.ts";
-import { definitions } from "../backends/definitions.generated.ts";
 import { examine, type Examined } from "../entries/index.ts";
 import { parse } from "./args.ts";
 import { paintFor } from "./demo/paint.ts";
 import { report } from "./doctor/report.ts";
 import { page } from "./doctor/page.ts";
-import { Exit, exitOf, messageOf, UsageError } from "./exit.ts";
+import { Exit } from "./exit.ts";
 import { help } from "./help.ts";
+import { sayFailed, sayJson, storeUrl } from "./store-url.ts";
 
 /** Lines are no longer than this, however wide the terminal is. */
 const widest = 100;
@@ -29,28 +27,19 @@ export async function doctorCommand(args: readonly string[]): Promise<number> {
     process.stdout.write(help("doctor"));
     return Exit.done;
   }
-  const [url, ...others] = positionals;
-  if (url === undefined) throw new UsageError("doctor needs the URL of a store: see holdfast help doctor");
-  if (others.length > 0) throw new UsageError(`doctor takes one URL, got ${positionals.length}`);
-  const shown = redactUrl(url, definitions);
+  const store = storeUrl("doctor", positionals);
+  const { url, shown } = store;
   let found: Examined;
   try {
     found = await examine(url, { timeout: values.timeout });
   } catch (error) {
-    const code = isHoldfastError(error) ? error.code : undefined;
-    if (values.json) print({ url: shown, ok: false, code, error: messageOf(error) });
-    else process.stderr.write(`holdfast: ${messageOf(error)}\n`);
-    return exitOf(error);
+    return sayFailed(store, error, values.json ?? false);
   }
-  if (values.json) print(report(shown, found));
+  if (values.json) sayJson(report(shown, found));
   else {
     const { stdout } = process;
     const width = Math.min(widest, stdout.isTTY ? stdout.columns : usual);
     stdout.write(page(shown, found, width, paintFor(stdout)));
   }
   return found.findings.some(({ level }) => level === "wrong") ? Exit.dead : Exit.done;
-}
-
-function print(value: object): void {
-  process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
 }

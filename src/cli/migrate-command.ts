@@ -1,10 +1,8 @@
-import { redactUrl } from "../backends/by-url.ts";
-import { definitions } from "../backends/definitions.generated.ts";
-import { isHoldfastError } from "../base/errors.ts";
 import { migrate, type Migrated } from "../entries/index.ts";
 import { parse } from "./args.ts";
-import { Exit, exitOf, messageOf, UsageError } from "./exit.ts";
+import { Exit } from "./exit.ts";
 import { help } from "./help.ts";
+import { sayFailed, sayJson, storeUrl } from "./store-url.ts";
 
 /** `holdfast migrate`: its exit code. */
 export async function migrateCommand(args: readonly string[]): Promise<number> {
@@ -22,21 +20,16 @@ export async function migrateCommand(args: readonly string[]): Promise<number> {
     process.stdout.write(help("migrate"));
     return Exit.done;
   }
-  const [url, ...others] = positionals;
-  if (url === undefined) throw new UsageError("migrate needs the URL of a store: see holdfast help migrate");
-  if (others.length > 0) throw new UsageError(`migrate takes one URL, got ${positionals.length}`);
+  const store = storeUrl("migrate", positionals);
+  const { url, shown } = store;
   const { print = false, json = false, timeout } = values;
-  const shown = redactUrl(url, definitions);
   try {
     const { backend, statements, made } = await migrate(url, { print, timeout });
-    if (json) say({ url: shown, ok: true, backend, ...(made ?? { statements }) });
+    if (json) sayJson({ url: shown, ok: true, backend, ...(made ?? { statements }) });
     else process.stdout.write(made ? `${shown}: ${done(made)}\n` : script(statements));
     return Exit.done;
   } catch (error) {
-    const code = isHoldfastError(error) ? error.code : undefined;
-    if (json) say({ url: shown, ok: false, code, error: messageOf(error) });
-    else process.stderr.write(`holdfast: ${messageOf(error)}\n`);
-    return exitOf(error);
+    return sayFailed(store, error, json);
   }
 }
 
@@ -50,8 +43,4 @@ function done({ place, from, to, again }: NonNullable<Migrated["made"]>): string
 
 function script(statements: readonly string[]): string {
   return statements.map((statement) => `${statement};\n`).join("\n");
-}
-
-function say(value: object): void {
-  process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
 }
