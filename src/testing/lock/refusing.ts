@@ -15,20 +15,28 @@ import { type Bench, benchCase, does, lossOf, rejects, transacts } from "./bench
 function refusing(stops: (group: Group) => boolean, from: "at once" | "later" = "at once") {
   let refuses = from === "at once";
   let count = 0;
+  const underWay = new Set<Promise<Outcome>>();
   const error = new UnavailableError("the store is read-only", { refused: true });
   const outcome: Outcome = { ok: false, why: "failed", sent: false, error };
   const fault: Fault = {
     name: "refuses",
     async group(group, next) {
-      if (!refuses || !stops(group)) return next(group);
-      count++;
-      return outcome;
+      if (!stops(group)) return next(group);
+      if (refuses) {
+        count++;
+        return outcome;
+      }
+      const passed = next(group);
+      underWay.add(passed);
+      return passed.finally(() => underWay.delete(passed));
     },
   };
   return {
     fault,
     count: () => count,
     begin: () => (refuses = true),
+    /** Resolves when nothing is under way any more that passed before it began. */
+    passed: async () => Promise.all(underWay),
     end: () => (refuses = false),
   };
 }
@@ -102,6 +110,8 @@ export const refusingCases: readonly Case[] = [
     const waiting = lock.acquire("k", { renew: false });
     await bench.waiting("k", 1);
     store.begin();
+    // A refresh that is under way may be granted what is released.
+    await bench.settle(store.passed());
     await held.release();
     await (await waitsFor(bench, store, waiting)).release();
   }),
