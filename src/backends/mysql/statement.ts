@@ -22,10 +22,10 @@ export function partsOf(statement: Statement): readonly string[] {
   return (statement as MySqlStatement).parts ?? [statement.text];
 }
 
-/** What the server is asked for a statement that is a transaction of its own. */
-export function partsAlone(statement: Statement): readonly string[] {
-  const { ahead } = statement as MySqlStatement;
-  return ahead === undefined ? partsOf(statement) : [ahead, ...partsOf(statement)];
+/** A statement that is to be a transaction of its own. */
+export function alone(statement: MySqlStatement): MySqlStatement {
+  const { ahead } = statement;
+  return ahead === undefined ? statement : { ...statement, parts: [ahead, ...partsOf(statement)] };
 }
 
 /** Bytes, or the UTF-8 of a text. */

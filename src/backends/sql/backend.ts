@@ -14,7 +14,8 @@
  *   dialect       what statements say, and what is in rows. `values`, `stamps`: how they are stored
  *   migrations    the tables, by versions; `tables` makes them. `identifiers`: their names
  * The way to a server:
- *   client        what each kind of server has. `lane`, `pool-lane`, `waiting-line`: where callers get a connection
+ *   client        what each kind of server has; `lanes-client`, `held-transaction`: what is the same in all of them
+ *   lane, pool-lane, waiting-line   where callers get a connection
  *   options, settings, failures   what is the same for all of them. `context`: what everybody here has
  */
 import { UnavailableError } from "../../base/errors.ts";
