@@ -66,7 +66,6 @@ const refusals: Readonly<Record<number, string>> = {
   1049: "there is no such database",
   1130: "this host may not connect",
   1142: "the user has no right to do this to the table",
-  1146: "there is no such table",
   1153: "what was sent is larger than max_allowed_packet",
   1698: "the user or the password is wrong",
 };
