@@ -1,4 +1,6 @@
+import type { Duration } from "../../base/durations.ts";
 import { InvalidArgumentError } from "../../base/errors.ts";
+import { connectTimeoutOf, countOf } from "../common/options.ts";
 import { checkPrefix, checkSchema, defaultPrefix } from "./identifiers.ts";
 import type { SettingsMode } from "./settings.ts";
 import type { MigrateMode } from "./tables.ts";
@@ -47,4 +49,42 @@ function oneOf<const Word extends string>(name: string, value: unknown, words: r
   const found = words.find((word) => word === value);
   if (found !== undefined) return found;
   throw new InvalidArgumentError(`${name} must be ${words.map((word) => `"${word}"`).join(" or ")}`, { backend });
+}
+
+/** Options of connections that are the same for every server that speaks SQL. */
+export interface ReachOptions {
+  /** For one attempt to connect to one host. Default `"5s"`. */
+  readonly connectTimeout?: Duration | undefined;
+  /** Most connections for transactions. */
+  readonly maxConnections?: number | undefined;
+  /**
+   * Most calls that wait for a connection at one time; more are refused at once with UnavailableError. Default 10,000.
+   */
+  readonly maxWaiting?: number | undefined;
+}
+
+export interface ResolvedReachOptions {
+  /** In ms. */
+  readonly connectTimeout: number;
+  readonly maxConnections: number;
+  readonly maxWaiting: number;
+}
+
+/**
+ * Checks options; an option wins over the parameter of the URL. `usual`: connections unless told. Throws
+ * InvalidArgumentError.
+ */
+export function resolveReachOptions(
+  options: ReachOptions,
+  param: (name: keyof ReachOptions) => string | undefined,
+  usual: number,
+  backend: string,
+): ResolvedReachOptions {
+  const count = (name: "maxConnections" | "maxWaiting", most: number): number =>
+    countOf(name, options[name], param(name), { usual: most, backend });
+  return {
+    connectTimeout: connectTimeoutOf(options.connectTimeout, param("connectTimeout")),
+    maxConnections: count("maxConnections", usual),
+    maxWaiting: count("maxWaiting", 10_000),
+  };
 }

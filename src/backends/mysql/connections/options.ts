@@ -1,5 +1,5 @@
-import { toMs, type Duration } from "../../../base/durations.ts";
 import { InvalidArgumentError } from "../../../base/errors.ts";
+import { resolveReachOptions, type ReachOptions, type ResolvedReachOptions } from "../../sql/options.ts";
 import { parseMySqlUrl } from "../url.ts";
 import type { Target } from "./attempt.ts";
 import type { DriverPool } from "./driver.ts";
@@ -7,7 +7,7 @@ import { BACKEND } from "./errors.ts";
 import { configTarget, urlTarget, type MySqlTlsOptions } from "./targets.ts";
 
 /** How to reach MySQL or MariaDB. Exactly one of `url` and `pool`. */
-export interface MySqlConnectionOptions {
+export interface MySqlConnectionOptions extends ReachOptions {
   /**
    * `mysql://user:password@host:3306/database`, or with `mariadb` in place of `mysql`. Parameters: `ssl-mode`
    * (`disabled`, `required`, `verify-ca`, `verify-identity`), and the options below by their names but `tls`; an option
@@ -23,28 +23,19 @@ export interface MySqlConnectionOptions {
   readonly pool?: object | undefined;
   /** For a URL: has TLS, with a certificate that is trusted and bears the host's name, unless `ssl-mode` says less. */
   readonly tls?: MySqlTlsOptions | undefined;
-  /** For one attempt to connect. Default `"5s"`. */
-  readonly connectTimeout?: Duration | undefined;
   /**
    * Most connections for transactions; besides, there are two for reads and two for renewals, each from its first use
    * on. Default 4. With a `pool`: most of its connections that are used at one time, by default all.
    */
   readonly maxConnections?: number | undefined;
-  /**
-   * Most calls that wait for a connection at one time; more are refused at once with UnavailableError. Default 10,000.
-   */
-  readonly maxWaiting?: number | undefined;
 }
 
 /** {@link MySqlConnectionOptions} with every default in its place. */
-export interface ResolvedConnectionOptions {
+export interface ResolvedConnectionOptions extends ResolvedReachOptions {
   readonly pool: DriverPool | undefined;
   readonly target: Target;
   /** The database of its connections; undefined where a pool names none. */
   readonly database: string | undefined;
-  readonly connectTimeout: number;
-  readonly maxConnections: number;
-  readonly maxWaiting: number;
 }
 
 /** Checks options and puts the defaults in place. Throws InvalidArgumentError. */
@@ -61,9 +52,7 @@ export function resolveConnectionOptions(options: MySqlConnectionOptions): Resol
     pool,
     target: target ? urlTarget(target, tls) : configTarget(connectionConfig),
     database: target ? target.database : databaseOf(connectionConfig),
-    connectTimeout: toMs(options.connectTimeout ?? numeric(param("connectTimeout")) ?? 5_000, "connectTimeout"),
-    maxConnections: count("maxConnections", options.maxConnections, param("maxConnections"), connectionLimit || 4),
-    maxWaiting: count("maxWaiting", options.maxWaiting, param("maxWaiting"), 10_000),
+    ...resolveReachOptions(options, param, connectionLimit || 4, BACKEND),
   };
 }
 
@@ -81,18 +70,6 @@ function checkedPool(given: object): DriverPool {
     refuse("the pool is not one of package mysql2");
   }
   return pool as DriverPool;
-}
-
-function count(name: string, option: unknown, param: string | undefined, usual: number): number {
-  const value = option ?? (param === undefined ? usual : Number(param || NaN));
-  if (typeof value !== "number" || !Number.isInteger(value) || value < 1)
-    refuse(`${name} must be a whole number above 0`);
-  return value;
-}
-
-/** A duration in a URL may be a bare number of milliseconds. */
-function numeric(text: string | undefined): Duration | undefined {
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : text;
 }
 
 /** Throws InvalidArgumentError. */

@@ -1,5 +1,5 @@
-import { toMs, type Duration } from "../../../base/durations.ts";
 import { InvalidArgumentError } from "../../../base/errors.ts";
+import { resolveReachOptions, type ReachOptions, type ResolvedReachOptions } from "../../sql/options.ts";
 import { parsePostgresUrl, type connectionParams } from "../url.ts";
 import type { Target } from "./attempt.ts";
 import { loadPg, type PgClientType, type PgPool } from "./driver.ts";
@@ -7,7 +7,7 @@ import { BACKEND, type Hide } from "./errors.ts";
 import { configTarget, secretsOf, urlTargets, type PostgresTlsOptions } from "./targets.ts";
 
 /** How to reach Postgres. Exactly one of `url`, `config` and `pool`. */
-export interface PostgresConnectionOptions {
+export interface PostgresConnectionOptions extends ReachOptions {
   /**
    * `postgres://user:password@host:5432/database`, with several hosts if need be: `postgres://a,b:5433/database`, of
    * which the first is taken that takes writes. Parameters: `sslmode`, `sslrootcert`, `sslcert`, `sslkey`,
@@ -30,28 +30,19 @@ export interface PostgresConnectionOptions {
    * that keeps sessions.
    */
   readonly listenUrl?: string | undefined;
-  /** For one attempt to connect to one host. Default `"5s"`. */
-  readonly connectTimeout?: Duration | undefined;
   /**
    * Most connections for transactions; besides, there are one for reads, two for renewals and one for notifications,
    * each from its first use on. Default 8, with a `pool` its `max`.
    */
   readonly maxConnections?: number | undefined;
-  /**
-   * Most calls that wait for a connection at one time; more are refused at once with UnavailableError. Default 10,000.
-   */
-  readonly maxWaiting?: number | undefined;
 }
 
 /** {@link PostgresConnectionOptions} with every default in its place. */
-export interface ResolvedConnectionOptions {
+export interface ResolvedConnectionOptions extends ResolvedReachOptions {
   readonly pool: PgPool | undefined;
   readonly targets: readonly Target[];
   readonly listenTargets: readonly Target[] | undefined;
   readonly readWrite: boolean;
-  readonly connectTimeout: number;
-  readonly maxConnections: number;
-  readonly maxWaiting: number;
   readonly hide: Hide;
   /** The driver's client. Rejects with UnsupportedError. */
   client(): Promise<PgClientType>;
@@ -79,9 +70,7 @@ export function resolveConnectionOptions(options: PostgresConnectionOptions): Re
     targets: target ? urlTargets(target, tls) : [configTarget(driverConfig)],
     listenTargets: listenTarget && urlTargets(listenTarget, undefined),
     readWrite: target?.readWrite ?? false,
-    connectTimeout: toMs(options.connectTimeout ?? numeric(param("connectTimeout")) ?? 5_000, "connectTimeout"),
-    maxConnections: count("maxConnections", options.maxConnections, param("maxConnections"), ownPool?.options.max ?? 8),
-    maxWaiting: count("maxWaiting", options.maxWaiting, param("maxWaiting"), 10_000),
+    ...resolveReachOptions(options, param, ownPool?.options.max ?? 8, BACKEND),
     hide: hiding([target?.credentials.password, listenTarget?.credentials.password, ...secretsOf(driverConfig)]),
     client: async () => ownPool?.Client ?? (await loadPg()).Client,
   };
@@ -104,18 +93,6 @@ function checkedPool(pool: unknown): PgPool {
     refuse("the pool is not a Pool of package pg");
   }
   return pool as PgPool;
-}
-
-function count(name: string, option: unknown, param: string | undefined, usual: number): number {
-  const value = option ?? (param === undefined ? usual : Number(param || NaN));
-  if (typeof value !== "number" || !Number.isInteger(value) || value < 1)
-    refuse(`${name} must be a whole number above 0`);
-  return value;
-}
-
-/** A duration in a URL may be a bare number of milliseconds. */
-function numeric(text: string | undefined): Duration | undefined {
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : text;
 }
 
 function hiding(secrets: readonly (string | undefined)[]): Hide {

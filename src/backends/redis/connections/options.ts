@@ -1,6 +1,7 @@
-import { toMs, type Duration } from "../../../base/durations.ts";
+import type { Duration } from "../../../base/durations.ts";
 import { InvalidArgumentError } from "../../../base/errors.ts";
 import type { Params } from "../../../url/params.ts";
+import { connectTimeoutOf, countOf } from "../../common/options.ts";
 import { parseRedisUrl, type RedisTarget } from "../url.ts";
 import { BACKEND } from "./failures.ts";
 
@@ -100,7 +101,6 @@ export function resolveRedisOptions(options: RedisOptions): ResolvedOptions {
   const target = url === undefined ? undefined : redisTarget(url);
   const param = (name: (typeof PARAMS)[number]): string | undefined => target?.params.get(name);
   const tls = resolveTls(options.tls, target, param("servername"));
-  const waiting = param("maxWaiting");
   return {
     servers: target && {
       mode: target.mode,
@@ -118,8 +118,8 @@ export function resolveRedisOptions(options: RedisOptions): ResolvedOptions {
     database: target ? (target.database ?? 0) : databaseOf(client),
     prefix: resolvePrefix(options.prefix ?? param("prefix") ?? "hf"),
     tls,
-    connectTimeout: toMs(options.connectTimeout ?? numeric(param("connectTimeout")) ?? 5_000, "connectTimeout"),
-    maxWaiting: resolveCount(options.maxWaiting ?? (waiting === undefined ? 10_000 : Number(waiting || NaN))),
+    connectTimeout: connectTimeoutOf(options.connectTimeout, param("connectTimeout")),
+    maxWaiting: countOf("maxWaiting", options.maxWaiting, param("maxWaiting"), { usual: 10_000, backend: BACKEND }),
     notifications: oneOf("notifications", options.notifications ?? param("notifications"), [
       "enable",
       "assume",
@@ -175,22 +175,10 @@ function resolvePrefix(prefix: unknown): string {
   return prefix;
 }
 
-function resolveCount(count: unknown): number {
-  if (typeof count !== "number" || !Number.isInteger(count) || count < 1) {
-    refuse("maxWaiting must be a whole number above 0");
-  }
-  return count;
-}
-
 function oneOf<T extends string>(name: string, value: unknown, choices: readonly [T, ...T[]]): T {
   if (value === undefined) return choices[0];
   const found = choices.find((choice) => choice === value);
   return found ?? refuse(`${name} must be one of ${choices.map((choice) => JSON.stringify(choice)).join(", ")}`);
-}
-
-/** A duration in a URL may be a bare number of milliseconds. */
-function numeric(text: string | undefined): Duration | undefined {
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : text;
 }
 
 /** Throws InvalidArgumentError. */
