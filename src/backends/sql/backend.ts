@@ -22,10 +22,10 @@ import { UnavailableError } from "../../base/errors.ts";
 import { KeepAlive } from "../../base/keep-alive.ts";
 import { systemTime, type Time } from "../../base/time.ts";
 import type { Key } from "../../base/keys.ts";
-import type { Backend, Group, Opened, Session } from "../../port/index.ts";
+import type { Backend, Examination, Group, Opened, Session, Tables } from "../../port/index.ts";
 import { Alarm } from "../common/alarm.ts";
-import type { Call, Task } from "../common/call.ts";
 import { before } from "../common/deadline.ts";
+import type { Judgement } from "../common/findings.ts";
 import { Opening } from "../common/opening.ts";
 import { PendingCallers } from "../common/pending.ts";
 import type { SignalHub } from "../common/signal-hub.ts";
@@ -34,23 +34,32 @@ import type { Limit, SqlClient, Statement } from "./client.ts";
 import type { Context, Teller } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
 import { failureOf } from "./failures.ts";
+import type { TablePlan } from "./migrations.ts";
+import type { ResolvedTableOptions } from "./options.ts";
 import type { OwnDialect } from "./own-dialect.ts";
 import { LockPassing } from "./passing.ts";
 import type { Granted } from "./row-locks.ts";
-import { SqlSession } from "./session.ts";
+import { SqlSession, type Shared } from "./session.ts";
+import { enforce, type Asking } from "./settings.ts";
 import { Sweep } from "./sweep.ts";
+import { openTables, tablesOf } from "./tables.ts";
 
 /** How long an attempt to open may take, and a look at locks, in ms. */
 const openMs = 30_000;
 const lookMs = 5_000;
 
-export interface SqlBackendOptions {
+export interface SqlBackendOptions extends Pick<ResolvedTableOptions, "migrate" | "settings"> {
   readonly client: SqlClient;
   readonly dialect: Dialect;
   /** See {@link Context.own}. */
   readonly own?: OwnDialect | undefined;
-  /** What there is to do once the server was reached: it looks for tables and settings. */
-  prepare(limit: Limit): Promise<Opened>;
+  readonly plan: TablePlan;
+  /** What the server promises as it is set. Rejects with a HoldfastError where it will not do. */
+  check(asking: Asking): Promise<Omit<Opened, "domain">>;
+  /** Which rights on the tables are missing. Rejects with a HoldfastError. */
+  judgeRights(asking: Asking): Promise<readonly Judgement[]>;
+  /** Everything that can be learned of the server. Rejects with a HoldfastError. */
+  examine(asking: Asking): Promise<Examination>;
   /** How sessions are told of grants, changes and messages. Undefined where the server cannot. */
   readonly signals?: ((opening: Opening<Opened>) => SqlSignals) | undefined;
   readonly time?: Time | undefined;
@@ -67,31 +76,37 @@ export interface SqlSignals {
 export class SqlBackend implements Backend {
   readonly name: string;
   readonly time: Time;
-  readonly context: Context;
-  readonly batches: Batches;
-  readonly opening: Opening<Opened>;
-  readonly alarm: Alarm<Call<Task>>;
-  readonly keepAlive: KeepAlive;
-  readonly pending: PendingCallers;
-  readonly hub: SignalHub | undefined;
+  readonly tables: Tables;
+  readonly #options: SqlBackendOptions;
+  readonly #shared: Shared;
   readonly #passing: LockPassing | undefined;
   readonly #sweep: Sweep;
-  readonly #prepare: SqlBackendOptions["prepare"];
   readonly #sessions = new Map<string, SqlSession>();
   #closed: Promise<void> | undefined;
 
-  constructor({ client, dialect, own, prepare, signals, time = systemTime }: SqlBackendOptions) {
+  constructor(options: SqlBackendOptions) {
+    const { client, dialect, own, plan, signals, time = systemTime } = options;
     const { name } = dialect;
     this.name = name;
     this.time = time;
-    this.opening = new Opening(name, time, async () => this.#open());
-    const told = signals?.(this.opening);
+    this.tables = tablesOf(client, plan, time);
+    this.#options = options;
+    const opening = new Opening(name, time, async () => this.#open());
+    const told = signals?.(opening);
     const teller: Teller = {
       statements: ({ granted }) => (told && granted.length > 0 ? [told.tell(granted)] : []),
       done: (news) => this.#passing?.learned(news),
     };
-    this.context = { name, time, client, dialect, own, teller };
-    this.hub = told?.hub;
+    const context: Context = { name, time, client, dialect, own, teller };
+    this.#shared = {
+      context,
+      batches: new Batches(context),
+      opening,
+      alarm: new Alarm(time, (call) => call.expire(client.problem)),
+      keepAlive: new KeepAlive(time),
+      pending: new PendingCallers(name, client.maxWaiting),
+      hub: told?.hub,
+    };
     // Where nobody is told, those who wait ask anyway.
     if (told)
       this.#passing = new LockPassing(
@@ -100,22 +115,27 @@ export class SqlBackend implements Backend {
         (locks) => this.#look(locks),
       );
     this.#sweep = new Sweep({ time, client, dialect, failed: (error) => warn(name, error) });
-    this.batches = new Batches(this.context);
-    this.alarm = new Alarm(time, (call) => call.expire(client.problem));
-    this.keepAlive = new KeepAlive(time);
-    this.pending = new PendingCallers(name, client.maxWaiting);
-    this.#prepare = prepare;
   }
 
   open(): Promise<Opened> {
-    return this.opening.open();
+    return this.#shared.opening.open();
   }
 
   session(): Session {
-    const session = new SqlSession(this, ({ id }) => this.#sessions.delete(id));
+    const session = new SqlSession(this.#shared, ({ id }) => this.#sessions.delete(id));
     if (this.#closed) session.end();
     else this.#sessions.set(session.id, session);
     return session;
+  }
+
+  async examine({ deadline }: Limit): Promise<Examination> {
+    const { client, examine } = this.#options;
+    try {
+      await client.open({ deadline });
+    } catch (error) {
+      throw failureOf(error, this.name);
+    }
+    return examine(this.#asking(deadline));
   }
 
   close(): Promise<void> {
@@ -125,21 +145,23 @@ export class SqlBackend implements Backend {
   async #close(): Promise<void> {
     for (const session of [...this.#sessions.values()]) session.end();
     this.#passing?.close();
-    const opening = this.opening.close();
-    await Promise.all([this.hub?.close(), this.#sweep.close()]);
-    await this.context.client.close();
+    const { opening, hub, context } = this.#shared;
+    const closing = opening.close();
+    await Promise.all([hub?.close(), this.#sweep.close()]);
+    await context.client.close();
     // It ends soon: the client refuses what it asks for by now.
-    await opening;
+    await closing;
   }
 
   async #open(): Promise<Opened> {
-    const { name, time, context } = this;
+    const { name, time } = this;
+    const { client } = this.#options;
     const deadline = time.monotonic() + openMs;
     const late = (): Error =>
-      context.client.problem ?? new UnavailableError("the server could not be reached in time", { backend: name });
+      client.problem ?? new UnavailableError("the server could not be reached in time", { backend: name });
     const reach = async (): Promise<Opened> => {
-      await context.client.open({ deadline });
-      const opened = await this.#prepare({ deadline });
+      await client.open({ deadline });
+      const opened = await this.#prepare(this.#asking(deadline));
       if (!this.#closed) this.#sweep.start();
       return opened;
     };
@@ -148,6 +170,19 @@ export class SqlBackend implements Backend {
     } catch (error) {
       throw failureOf(error, name);
     }
+  }
+
+  async #prepare(asking: Asking): Promise<Opened> {
+    const { client, plan, migrate, settings, check, judgeRights } = this.#options;
+    // First, so that nothing is written where the server is refused.
+    const promised = await check(asking);
+    const domain = await openTables(client, plan, migrate, asking);
+    enforce(await judgeRights(asking), settings, this.name, client);
+    return { domain, ...promised };
+  }
+
+  #asking(deadline: number): Asking {
+    return { client: this.#options.client, backend: this.name, time: this.time, deadline };
   }
 
   /** Has locks looked at that may be due, which passes them on. */

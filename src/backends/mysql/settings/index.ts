@@ -21,6 +21,8 @@ import { readAccount, type Account } from "./account.ts";
 import { durabilityOf, judge, readOnlyBy, waitsForReplica } from "./rules.ts";
 import { examineTables, judgeRights } from "./tables.ts";
 
+export { judgeRights } from "./tables.ts";
+
 /** What the settings leave of the promises. */
 export type Promised = Pick<Capabilities, "durability">;
 
@@ -41,11 +43,6 @@ export async function checkSettings(mode: SettingsMode, asking: Asking): Promise
   }
   enforce(judge(account), mode, backend, client);
   return { durability: durabilityOf(account) };
-}
-
-/** Refuses a user whose rights are not enough, with UnsupportedError (`mode: "refuse"`). */
-export async function requireRights(plan: TablePlan, mode: SettingsMode, asking: Asking): Promise<void> {
-  enforce(await judgeRights(plan, asking), mode, asking.backend, asking.client);
 }
 
 /** Everything that can be learned of a server, whether or not a backend would open on it. */

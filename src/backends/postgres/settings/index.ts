@@ -17,6 +17,8 @@ import { examineConnections } from "./connections.ts";
 import { durabilityOf, judge, waitsForStandby } from "./rules.ts";
 import { examineTables, judgeRights } from "./tables.ts";
 
+export { judgeRights } from "./tables.ts";
+
 /**
  * Looks at the settings of a server. Rejects with UnsupportedError where one breaks a promise (`mode: "refuse"`), or
  * where the server can never work, and with UnavailableError where it is a standby, for a moment perhaps.
@@ -30,11 +32,6 @@ export async function checkSettings(mode: SettingsMode, asking: PostgresAsking):
   }
   enforce(judge(account), mode, backend, client);
   return { durability: durabilityOf(account), hears: !(await isDeaf(asking)) };
-}
-
-/** Refuses a user whose rights are not enough, with UnsupportedError (`mode: "refuse"`). */
-export async function requireRights(plan: TablePlan, mode: SettingsMode, asking: Asking): Promise<void> {
-  enforce(await judgeRights(plan, asking), mode, asking.backend, asking.client);
 }
 
 /** Everything that can be learned of a server, whether or not a backend would open on it. */
