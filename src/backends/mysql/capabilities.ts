@@ -1,27 +1,10 @@
 import type { Capabilities } from "../../port/index.ts";
-import { maxGroup, maxValue } from "../sql/session.ts";
+import { sqlCapabilities } from "../sql/capabilities.ts";
+import { maxValue } from "../sql/session.ts";
 import type { Server } from "./server.ts";
 
 /** What the backend promises on a server that keeps what it has committed, and takes large packets. */
-export const capabilities: Capabilities = {
-  exclusion: "primary",
-  fence: "durable",
-  guard: "atomic",
-  reads: "primary",
-  within: true,
-  transact: "full",
-  durability: "disk",
-  clock: "server",
-  ttlGranularity: 1,
-  maxValue,
-  push: false,
-  watch: "none",
-  list: true,
-  batchRoundTrips: 2,
-  shared: "network",
-  stamps: "atomic",
-  maxGroup,
-};
+export const capabilities: Capabilities = { ...sqlCapabilities, push: false, watch: "none" };
 
 /** Room in a statement for all but a value: keys, stamps and the words of SQL. */
 const besides = 64 * 1_024;

@@ -16,7 +16,7 @@
  * The way to a server:
  *   client        what each kind of server has; `lanes-client`, `held-transaction`: what is the same in all of them
  *   lane, pool-lane, waiting-line   where callers get a connection
- *   options, settings, failures   what is the same for all of them. `context`: what everybody here has
+ *   options, capabilities, settings, failures   what is the same for all of them. `context`: what everybody here has
  */
 import { UnavailableError } from "../../base/errors.ts";
 import { KeepAlive } from "../../base/keep-alive.ts";

@@ -1,7 +1,16 @@
 import { UnsupportedError } from "../../base/errors.ts";
 import type { Time } from "../../base/time.ts";
 import type { Capabilities, Examination, Fact } from "../../port/index.ts";
-import { findingsOf, inOneLine, settingsHint, timed, warnOnce, type Judgement } from "../common/findings.ts";
+import {
+  findingsOf,
+  fine,
+  inOneLine,
+  risk,
+  settingsHint,
+  timed,
+  warnOnce,
+  type Judgement,
+} from "../common/findings.ts";
 import { SqlError, type Reply, type SqlClient, type Statement } from "./client.ts";
 import { failureOf } from "./failures.ts";
 
@@ -97,4 +106,39 @@ export function clockFact({ aheadMs, errorMs }: ClockReading): Fact[] {
   const sign = aheadMs < 0 ? "-" : "+";
   const text = `${sign}${Math.abs(aheadMs).toFixed(1)}, give or take ${errorMs.toFixed(1)}`;
   return fact("clock", "difference ms", Math.round(aheadMs * 1_000) / 1_000, text);
+}
+
+/** Fewer connections than this are not enough for a service that starts anew beside the old one. */
+const few = 20;
+
+/** Whether enough connections are left. */
+export function judgeLeft(left: number, remedy: string): Judgement {
+  if (left >= few) return fine("connections", `${left} are left`);
+  const what = "a process that starts may get none; each process takes up to 8, fewer with maxConnections";
+  return risk(`${left} connections left`, what, remedy);
+}
+
+/**
+ * What a server does not promise: a sentence each. `powerCut`: what happens then, with this durability; `awaited`: what
+ * a failover loses where commits wait for another server.
+ */
+export function leavesOpenOf(
+  durability: Capabilities["durability"],
+  { powerCut, awaited }: { readonly powerCut: string; readonly awaited: string | undefined },
+): string[] {
+  return [
+    ...(durability === "none"
+      ? ["A server that crashes and comes back has lost acknowledged writes and locks that were held."]
+      : durability === "process"
+        ? [powerCut]
+        : []),
+    awaited ??
+      "Replication, where there is any, is asynchronous. A primary that dies before it has replicated loses what " +
+        "it acknowledged last; the one that takes over may not know of a lock, and grants it again while its first " +
+        "holder goes on.",
+    "A primary that is cut off and not stopped goes on acknowledging to whoever still reaches it; those writes are " +
+      "lost.",
+    "Fences rise with the server's clock where a lock's row was lost: one that is behind may grant a lower one.",
+    "A server that is restored from a backup knows the locks and records of that time.",
+  ];
 }

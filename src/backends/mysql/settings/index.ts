@@ -5,13 +5,15 @@
 
 import { UnavailableError } from "../../../base/errors.ts";
 import type { Capabilities, Examination, Fact } from "../../../port/index.ts";
-import { fine, risk, type Judgement } from "../../common/findings.ts";
+import { risk, type Judgement } from "../../common/findings.ts";
 import type { TablePlan } from "../../sql/migrations.ts";
 import {
   clockFact,
   enforce,
   examinationOf,
   fact,
+  judgeLeft,
+  leavesOpenOf,
   rowsIfAllowed,
   type Asking,
   type SettingsMode,
@@ -25,9 +27,6 @@ export { judgeRights } from "./tables.ts";
 
 /** What the settings leave of the promises. */
 export type Promised = Pick<Capabilities, "durability">;
-
-/** Fewer connections than this are not enough for a service that starts anew beside the old one. */
-const few = 20;
 
 /**
  * Looks at the settings of a server. Rejects with UnsupportedError where one breaks a promise (`mode: "refuse"`), or
@@ -96,15 +95,7 @@ function connectionsOf(account: Account): { readonly facts: Fact[]; readonly jud
     ...fact("connections", "in use", used, `${used} of ${most}`),
     ...(ofUser > 0 ? fact("connections", "most of this user", ofUser) : []),
   ];
-  const judgement =
-    left < few
-      ? risk(
-          `${left} connections left`,
-          "a process that starts may get none; each process takes up to 8, fewer with maxConnections",
-          "raise max_connections",
-        )
-      : fine("connections", `${left} are left`);
-  return { facts, judgements: [judgement] };
+  return { facts, judgements: [judgeLeft(left, "raise max_connections")] };
 }
 
 function factsOf(account: Account): Fact[] {
@@ -128,24 +119,12 @@ function factsOf(account: Account): Fact[] {
   ];
 }
 
-/** What this server, with these settings, does not promise: a sentence each. */
 function leavesOpen(account: Account): string[] {
-  const durability = durabilityOf(account);
-  return [
-    ...(durability === "none"
-      ? ["A server that crashes and comes back has lost acknowledged writes and locks that were held."]
-      : durability === "process"
-        ? ["A power cut loses acknowledged writes."]
-        : []),
-    waitsForReplica(account)
+  return leavesOpenOf(durabilityOf(account), {
+    powerCut: "A power cut loses acknowledged writes.",
+    awaited: waitsForReplica(account)
       ? "A commit waits for a replica, but not for ever: where the replica is late, a failover loses what was " +
         "acknowledged meanwhile."
-      : "Replication, where there is any, is asynchronous. A primary that dies before it has replicated loses what " +
-        "it acknowledged last; the one that takes over may not know of a lock, and grants it again while its first " +
-        "holder goes on.",
-    "A primary that is cut off and not stopped goes on acknowledging to whoever still reaches it; those writes are " +
-      "lost.",
-    "Fences rise with the server's clock where a lock's row was lost: one that is behind may grant a lower one.",
-    "A server that is restored from a backup knows the locks and records of that time.",
-  ];
+      : undefined,
+  });
 }

@@ -1,10 +1,7 @@
 import type { Fact } from "../../../port/index.ts";
-import { fine, risk, type Judgement } from "../../common/findings.ts";
-import { fact, rowsOf, type Asking } from "../../sql/settings.ts";
+import type { Judgement } from "../../common/findings.ts";
+import { fact, judgeLeft, rowsOf, type Asking } from "../../sql/settings.ts";
 import type { Account } from "./account.ts";
-
-/** Fewer than this are not enough for a service that starts anew beside the old one. */
-const few = 20;
 
 /** How many connections are left to this user in this database. */
 export async function examineConnections(
@@ -36,13 +33,6 @@ export async function examineConnections(
     ...fact("connections", "TLS", row?.[5] === true, row?.[5] === true ? "yes" : "no"),
   ];
   if (left === Infinity) return { facts, judgements: [] };
-  const judgement =
-    left < few
-      ? risk(
-          `${Math.max(0, left)} connections left`,
-          "a process that starts may get none; each process takes up to 8, fewer with maxConnections",
-          "raise max_connections or the limit of the user, or put a pooler in between",
-        )
-      : fine("connections", `${left} are left`);
-  return { facts, judgements: [judgement] };
+  const remedy = "raise max_connections or the limit of the user, or put a pooler in between";
+  return { facts, judgements: [judgeLeft(Math.max(0, left), remedy)] };
 }

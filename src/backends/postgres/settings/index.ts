@@ -8,7 +8,15 @@ import type { Capabilities, Examination, Fact } from "../../../port/index.ts";
 import { risk } from "../../common/findings.ts";
 import { failureOf } from "../../sql/failures.ts";
 import type { TablePlan } from "../../sql/migrations.ts";
-import { clockFact, enforce, examinationOf, fact, type Asking, type SettingsMode } from "../../sql/settings.ts";
+import {
+  clockFact,
+  enforce,
+  examinationOf,
+  fact,
+  leavesOpenOf,
+  type Asking,
+  type SettingsMode,
+} from "../../sql/settings.ts";
 import { judgeTables } from "../../sql/tables.ts";
 import type { Promised } from "../capabilities.ts";
 import type { PostgresClient } from "../client.ts";
@@ -106,24 +114,12 @@ function factsOf(account: Account): Fact[] {
   ];
 }
 
-/** What this server, with these settings, does not promise: a sentence each. */
 function leavesOpen(account: Account): string[] {
-  const durability = durabilityOf(account);
-  return [
-    ...(durability === "none"
-      ? ["A server that crashes and comes back has lost acknowledged writes and locks that were held."]
-      : durability === "process"
-        ? ["A power cut loses acknowledged writes, and may leave nothing that can be read."]
-        : []),
-    waitsForStandby(account)
+  return leavesOpenOf(durabilityOf(account), {
+    powerCut: "A power cut loses acknowledged writes, and may leave nothing that can be read.",
+    awaited: waitsForStandby(account)
       ? "A failover to a synchronous standby loses nothing that was acknowledged. One to another server does: it " +
         "may not know of a lock, and grants it again while its first holder goes on."
-      : "Replication, where there is any, is asynchronous. A primary that dies before it has replicated loses what " +
-        "it acknowledged last; the one that takes over may not know of a lock, and grants it again while its first " +
-        "holder goes on.",
-    "A primary that is cut off and not stopped goes on acknowledging to whoever still reaches it; those writes are " +
-      "lost.",
-    "Fences rise with the server's clock where a lock's row was lost: one that is behind may grant a lower one.",
-    "A server that is restored from a backup knows the locks and records of that time.",
-  ];
+      : undefined,
+  });
 }
