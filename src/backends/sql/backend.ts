@@ -15,7 +15,7 @@
  *   migrations    the tables, by versions; `tables` makes them. `identifiers`: their names
  * The way to a server:
  *   client        what each kind of server has; `lanes-client`, `held-transaction`: what is the same in all of them
- *   lane, pool-lane, waiting-line   where callers get a connection
+ *   lane, pool-lane, waiting-line   where callers get a connection. `open-connections`: those that are to end
  *   options, capabilities, settings, failures   what is the same for all of them. `context`: what everybody here has
  */
 import { UnavailableError } from "../../base/errors.ts";

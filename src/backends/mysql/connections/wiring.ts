@@ -1,10 +1,10 @@
 import { UnavailableError } from "../../../base/errors.ts";
 import type { Time } from "../../../base/time.ts";
 import { Alarm } from "../../common/alarm.ts";
-import { before } from "../../common/deadline.ts";
 import { PendingCallers } from "../../common/pending.ts";
 import type { Failure } from "../../common/reconnecting.ts";
 import { OwnLane, type Hurrying, type Lane } from "../../sql/lane.ts";
+import { OpenConnections } from "../../sql/open-connections.ts";
 import { PoolLane } from "../../sql/pool-lane.ts";
 import { cut, DialAttempt } from "./attempt.ts";
 import {
@@ -20,8 +20,6 @@ import { attemptFailure, BACKEND } from "./errors.ts";
 import type { ResolvedConnectionOptions } from "./options.ts";
 import { Wire, type Run, type WireOptions } from "./wire.ts";
 
-/** How long a close waits until the server has taken leave, in ms. */
-const farewellMs = 1_000;
 /** Room in a packet for what is not the statement. */
 const packetHeader = 1_024;
 
@@ -44,13 +42,13 @@ export class Wiring {
   readonly #pending: PendingCallers;
   readonly #lanes = new Set<Hurrying>();
   /** Connections of our own that are open. */
-  readonly #open = new Set<OwnConnection>();
-  #ended: () => void = () => undefined;
+  readonly #open: OpenConnections<OwnConnection>;
 
   constructor(options: ResolvedConnectionOptions, context: WiringContext) {
     this.#options = options;
     this.#context = context;
     this.#alarm = new Alarm(context.time, (run) => run.wire.overdue(run));
+    this.#open = new OpenConnections(context.time);
     this.#pending = new PendingCallers(BACKEND, options.maxWaiting);
   }
 
@@ -102,23 +100,13 @@ export class Wiring {
 
   /** Resolves when all connections that were closed have ended, and soon in any case. */
   async farewell(): Promise<void> {
-    if (this.#open.size === 0) return;
-    const ended = new Promise<void>((resolve) => {
-      this.#ended = resolve;
-    });
-    const { time } = this.#context;
-    const late = (): Error => new Error("the server takes no leave");
-    await before(ended, { time, deadline: time.monotonic() + farewellMs, late, ref: true }).catch(() => undefined);
-    for (const connection of this.#open) cut(connection);
+    for (const connection of await this.#open.farewell()) cut(connection);
   }
 
   #own(connection: OwnConnection, lost: WireOptions["lost"]): Wire {
     this.#open.add(connection);
     // Of the socket, for the driver does not tell when it has ended what it was told to end.
-    connection.stream.once("close", () => {
-      this.#open.delete(connection);
-      if (this.#open.size === 0) this.#ended();
-    });
+    connection.stream.once("close", () => this.#open.delete(connection));
     const end = (kind: boolean): void => {
       if (kind) connection.end();
       else cut(connection);

@@ -1,10 +1,10 @@
 import { UnavailableError } from "../../../base/errors.ts";
 import type { Time } from "../../../base/time.ts";
 import { Alarm } from "../../common/alarm.ts";
-import { before } from "../../common/deadline.ts";
 import { PendingCallers } from "../../common/pending.ts";
 import type { Failure } from "../../common/reconnecting.ts";
 import { OwnLane, type Hurrying, type Lane } from "../../sql/lane.ts";
+import { OpenConnections } from "../../sql/open-connections.ts";
 import { PoolLane } from "../../sql/pool-lane.ts";
 import { DialAttempt, type DialOptions } from "./attempt.ts";
 import type { PgClient, PgPool, PgPoolClient } from "./driver.ts";
@@ -13,9 +13,6 @@ import { OwnListener, type Listener, type Listening } from "./listener.ts";
 import { Names } from "./names.ts";
 import type { ResolvedConnectionOptions } from "./options.ts";
 import { Wire, type Run } from "./wire.ts";
-
-/** How long a close waits until the server has taken leave, in ms. */
-const farewellMs = 1_000;
 
 const poolEnded: Failure = {
   error: new UnavailableError("the pool was ended", { backend: BACKEND }),
@@ -33,13 +30,13 @@ export class Wiring {
   readonly #pending: PendingCallers;
   readonly #lanes = new Set<Hurrying>();
   /** Connections of our own that are open. */
-  readonly #open = new Set<PgClient>();
-  #ended: () => void = () => undefined;
+  readonly #open: OpenConnections<PgClient>;
 
   constructor(options: ResolvedConnectionOptions, time: Time) {
     this.#options = options;
     this.#time = time;
     this.#alarm = new Alarm(time, (run) => run.wire.overdue(run));
+    this.#open = new OpenConnections(time);
     this.#pending = new PendingCallers(BACKEND, options.maxWaiting);
   }
 
@@ -92,14 +89,8 @@ export class Wiring {
 
   /** Resolves when all connections that were closed have ended, and soon in any case. */
   async farewell(): Promise<void> {
-    if (this.#open.size === 0) return;
-    const ended = new Promise<void>((resolve) => {
-      this.#ended = resolve;
-    });
-    const time = this.#time;
-    const late = (): Error => new Error("the server takes no leave");
     // Whoever does not answer is left: its socket does not keep the process alive.
-    await before(ended, { time, deadline: time.monotonic() + farewellMs, late, ref: true }).catch(() => undefined);
+    await this.#open.farewell();
   }
 
   #dial(targets: DialOptions["targets"]): DialOptions {
@@ -109,10 +100,7 @@ export class Wiring {
 
   #alive(client: PgClient, exclusive: boolean, lost: Lost): Wire {
     this.#open.add(client);
-    client.on("end", () => {
-      this.#open.delete(client);
-      if (this.#open.size === 0) this.#ended();
-    });
+    client.on("end", () => this.#open.delete(client));
     return this.#wire(client, exclusive, lost);
   }
 
