@@ -5,7 +5,8 @@ import type { Account } from "../../src/backends/mysql/settings/account.ts";
 import { connect } from "../../src/entries/index.ts";
 import { lacks } from "../support/sql/kinds.ts";
 import { startMysql, type MysqlServer } from "../support/sql/mysql.ts";
-import { doctor, report } from "./support/doctor.ts";
+import { report } from "./support/doctor.ts";
+import { complaints, findsNothingWrong, judges, type Case } from "./support/sql.ts";
 
 const usual: Readonly<Record<string, string>> = {
   version: "8.4.2",
@@ -33,24 +34,14 @@ function account(
   };
 }
 
-/** What is wrong or at risk, each with its remedy. */
-function complaints(subject: Account): string[] {
-  return judge(subject)
-    .filter(({ level }) => level !== "fine")
-    .map(({ level, what, refuses, remedy }) => {
-      assert.notEqual(remedy, "");
-      return `${level} ${refuses}: ${what}`;
-    });
-}
-
 describe("what is said of a MySQL or MariaDB", () => {
   it("that is set right: nothing is wrong", () => {
-    assert.deepEqual(complaints(account()), []);
+    assert.deepEqual(complaints(judge(account())), []);
     assert.equal(durabilityOf(account()), "disk");
   });
 
   const semi = { rpl_semi_sync_source_enabled: "ON" };
-  const cases: readonly (readonly [string, Account, readonly RegExp[], string])[] = [
+  const cases: readonly Case<Account>[] = [
     ["read-only", account({ read_only: "ON" }), [/^wrong never: read_only on/], "disk"],
     ["flushes now and then", account({ innodb_flush_log_at_trx_commit: "2" }), [/^risk never: .* 2/], "process"],
     ["acknowledges early", account({ innodb_flush_log_at_trx_commit: "0" }), [/^wrong asked: .* 0/], "none"],
@@ -78,14 +69,7 @@ describe("what is said of a MySQL or MariaDB", () => {
       "disk",
     ],
   ];
-  for (const [name, subject, expected, durability] of cases) {
-    it(name, () => {
-      const found = complaints(subject);
-      assert.equal(found.length, expected.length, found.join("\n"));
-      for (const [i, pattern] of expected.entries()) assert.match(found[i] ?? "", pattern);
-      assert.equal(durabilityOf(subject), durability);
-    });
-  }
+  judges({ judge, durabilityOf }, cases);
 });
 
 for (const kind of ["mariadb", "mysql"] as const) {
@@ -97,28 +81,8 @@ for (const kind of ["mariadb", "mysql"] as const) {
     after(async () => server.stop());
 
     it("says what it is, makes no tables, and finds nothing wrong", async () => {
-      const { code, said } = await report(server.url);
-      assert.deepEqual([code, said.ok, said.backend], [0, true, "mysql"], JSON.stringify(said.findings));
-      assert.match(String(said.facts["server"]?.["version"]), /^\d+\.\d+/);
-      assert.equal(said.facts["server"]?.["role"], "primary");
-      assert.equal(said.capabilities.durability, "disk");
-      assert.ok(said.findings.some(({ what }) => what === "no tables are there yet"));
-      assert.equal(said.roundTrips[0]?.count, 50);
-      assert.deepEqual(await server.query("SHOW TABLES"), []);
-
-      const hf = await connect(server.url);
-      await hf.state("orders").save("1", { paid: true });
-      assert.equal(hf.capabilities.durability, "disk");
-      await hf.close();
-      const text = await doctor(server.url);
-      assert.deepEqual([text.code, text.err], [0, ""]);
-      for (const part of ["holdfast_records", "two holders of one lock", "nothing is set wrong"]) {
-        assert.ok(text.out.includes(part), text.out);
-      }
-      assert.deepEqual(
-        text.out.split("\n").filter((line) => line.length > 80),
-        [],
-      );
+      const tables = async () => server.query("SHOW TABLES");
+      await findsNothingWrong({ url: server.url, backend: "mysql", version: /^\d+\.\d+/, tables });
     });
 
     it("names a table that is gone, and refuses one of another engine", async () => {

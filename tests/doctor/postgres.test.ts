@@ -6,7 +6,8 @@ import { connect, examine } from "../../src/entries/index.ts";
 import { lacks } from "../support/sql/kinds.ts";
 import { startPgBouncer } from "../support/sql/pgbouncer.ts";
 import { startPostgres, type PostgresServer } from "../support/sql/postgres.ts";
-import { doctor, report } from "./support/doctor.ts";
+import { report } from "./support/doctor.ts";
+import { complaints, findsNothingWrong, judges, type Case } from "./support/sql.ts";
 
 const usual: Readonly<Record<string, string>> = {
   server_encoding: "UTF8",
@@ -32,23 +33,13 @@ function account(settings: Readonly<Record<string, string>> = {}, more: Partial<
   };
 }
 
-/** What is wrong or at risk, each with its remedy. */
-function complaints(subject: Account): string[] {
-  return judge(subject)
-    .filter(({ level }) => level !== "fine")
-    .map(({ level, what, refuses, remedy }) => {
-      assert.notEqual(remedy, "");
-      return `${level} ${refuses}: ${what}`;
-    });
-}
-
 describe("what is said of a Postgres", () => {
   it("that is set right: nothing is wrong", () => {
-    assert.deepEqual(complaints(account()), []);
+    assert.deepEqual(complaints(judge(account())), []);
     assert.equal(durabilityOf(account()), "disk");
   });
 
-  const cases: readonly (readonly [string, Account, readonly RegExp[], string])[] = [
+  const cases: readonly Case<Account>[] = [
     ["an old one", account({}, { level: 110_022, version: "11.22" }), [/^wrong always: Postgres 11\.22/], "disk"],
     ["a standby", account({}, { standby: true }), [/^wrong never: .*standby/], "disk"],
     ["no UTF-8", account({ server_encoding: "SQL_ASCII" }), [/^wrong always: encoding SQL_ASCII/], "disk"],
@@ -70,14 +61,7 @@ describe("what is said of a Postgres", () => {
     ["a clock ahead", account({}, { clock: { aheadMs: 5_000, errorMs: 10 } }), [/^risk never: .*5\.0 s ahead/], "disk"],
     ["a user who sees no settings", { ...account(), setting: () => undefined }, [], "none"],
   ];
-  for (const [name, subject, expected, durability] of cases) {
-    it(name, () => {
-      const found = complaints(subject);
-      assert.equal(found.length, expected.length, found.join("\n"));
-      for (const [i, pattern] of expected.entries()) assert.match(found[i] ?? "", pattern);
-      assert.equal(durabilityOf(subject), durability);
-    });
-  }
+  judges({ judge, durabilityOf }, cases);
 });
 
 describe("holdfast doctor on a Postgres", { skip: lacks("postgres15") }, () => {
@@ -88,28 +72,8 @@ describe("holdfast doctor on a Postgres", { skip: lacks("postgres15") }, () => {
   after(async () => server.stop());
 
   it("says what it is, makes no tables, and finds nothing wrong", async () => {
-    const { code, said } = await report(server.url);
-    assert.deepEqual([code, said.ok, said.backend], [0, true, "postgres"]);
-    assert.match(String(said.facts["server"]?.["version"]), /^15\.\d+$/);
-    assert.equal(said.facts["server"]?.["role"], "primary");
-    assert.equal(said.capabilities.durability, "disk");
-    assert.ok(said.findings.some(({ what }) => what === "no tables are there yet"));
-    assert.equal(said.roundTrips[0]?.count, 50);
-    assert.deepEqual(await server.query("SELECT 1 FROM pg_tables WHERE schemaname = 'public'"), []);
-
-    const hf = await connect(server.url);
-    await hf.state("orders").save("1", { paid: true });
-    assert.equal(hf.capabilities.durability, "disk");
-    await hf.close();
-    const text = await doctor(server.url);
-    assert.deepEqual([text.code, text.err], [0, ""]);
-    for (const part of ["holdfast_records", "two holders of one lock", "nothing is set wrong"]) {
-      assert.ok(text.out.includes(part), text.out);
-    }
-    assert.deepEqual(
-      text.out.split("\n").filter((line) => line.length > 80),
-      [],
-    );
+    const tables = async () => server.query("SELECT 1 FROM pg_tables WHERE schemaname = 'public'");
+    await findsNothingWrong({ url: server.url, backend: "postgres", version: /^15\.\d+$/, tables });
   });
 
   it("names a table that is gone, one that autovacuum leaves alone, and a newer version", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { createConnection as connectWithCallbacks } from "mysql2";
 import mysql, { type Connection, type ConnectionOptions } from "mysql2/promise";
-import { isHoldfastError, type ErrorCode } from "../../../src/base/errors.ts";
+import { rejection } from "../../support/rejection.ts";
 import { Instance } from "../../../src/client/index.ts";
 import { mysqlBackend } from "../../../src/backends/mysql/index.ts";
 import { Lock } from "../../../src/lock/index.ts";
@@ -84,7 +84,7 @@ for (const kind of ["mysql", "mariadb"] as const) {
       const entry = await own.loadEntry("snapshot");
       await other.save("snapshot", 2);
       assert.equal(await own.load("snapshot"), 1);
-      await failure(own.save("snapshot", 9, { if: entry as never }), "CONFLICT");
+      await rejection(own.save("snapshot", 9, { if: entry as never }), "CONFLICT");
       assert.equal((await own.update("snapshot", (n) => n + 1))?.value, 3);
       assert.equal((await own.take("snapshot"))?.value, 3);
       await connection.query("COMMIT");
@@ -96,14 +96,14 @@ for (const kind of ["mysql", "mariadb"] as const) {
       await store.within(first).save("waits", 1);
       const second = await begin();
       await second.query("SET SESSION innodb_lock_wait_timeout = 1");
-      const error = await failure(store.within(second).save("waits", 2), "UNAVAILABLE");
+      const error = await rejection(store.within(second).save("waits", 2), "UNAVAILABLE");
       assert.equal(codeIn(error), 1205);
       await second.query("ROLLBACK");
       for (const given of [1, 7, 100]) {
         await second.query("START TRANSACTION");
         await second.query(`SET SESSION innodb_lock_wait_timeout = ${given}`);
         await store.within(second).save("else", 1, { timeout: "5s" });
-        await failure(store.within(second).save("else", 1, { if: { absent: true } }), "CONFLICT");
+        await rejection(store.within(second).save("else", 1, { if: { absent: true } }), "CONFLICT");
         const [rows] = await second.query("SELECT @@innodb_lock_wait_timeout AS seconds");
         assert.deepEqual(rows, [{ seconds: given }]);
         await second.query("ROLLBACK");
@@ -124,7 +124,7 @@ for (const kind of ["mysql", "mariadb"] as const) {
             await connection.query("COMMIT");
             return undefined;
           } catch (error) {
-            await failure(owns[i]?.save("c", 1) ?? Promise.resolve(), "INVALID_ARGUMENT");
+            await rejection(owns[i]?.save("c", 1) ?? Promise.resolve(), "INVALID_ARGUMENT");
             return codeIn(error);
           }
         }),
@@ -162,7 +162,7 @@ for (const kind of ["mysql", "mariadb"] as const) {
         const version = await odd.save(text, text, { ttl: "1h", if: { absent: true } });
         assert.equal((await odd.loadEntry(text))?.version, version);
         assert.equal(await odd.touch(text, "never", { if: { version } }), true);
-        await failure(odd.save("none", "x", { if: { version } }), "CONFLICT");
+        await rejection(odd.save("none", "x", { if: { version } }), "CONFLICT");
         assert.equal((await odd.take(text))?.value, text);
         await odd.save(text, text);
         await connection.query("COMMIT");
@@ -188,15 +188,6 @@ for (const kind of ["mysql", "mariadb"] as const) {
       assert.equal(await other.load("pinned"), 1);
     });
   });
-}
-
-async function failure(work: Promise<unknown>, code: ErrorCode): Promise<Error> {
-  const error: unknown = await work.then(
-    () => assert.fail(`it did not fail with ${code}`),
-    (thrown: unknown) => thrown,
-  );
-  assert.ok(isHoldfastError(error, code), String(error));
-  return error;
 }
 
 /** The server's number of the error that an error comes from. */

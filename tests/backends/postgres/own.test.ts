@@ -4,7 +4,7 @@ import { once } from "node:events";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { Client, Pool, types } from "pg";
-import { isHoldfastError, type ErrorCode } from "../../../src/base/errors.ts";
+import { rejection } from "../../support/rejection.ts";
 import { Instance } from "../../../src/client/index.ts";
 import { postgresBackend } from "../../../src/backends/postgres/index.ts";
 import { Lock } from "../../../src/lock/index.ts";
@@ -97,7 +97,7 @@ describe("own transactions on Postgres", { skip: lacks("postgres15") }, () => {
       await client.query(`BEGIN ISOLATION LEVEL ${level}`);
       await client.query("SELECT 1 FROM pg_class LIMIT 1");
       await other.update("level", (n) => n + 10);
-      const error = await failure(
+      const error = await rejection(
         store.within(client).update("level", (n) => n + 1),
         "UNAVAILABLE",
       );
@@ -107,7 +107,7 @@ describe("own transactions on Postgres", { skip: lacks("postgres15") }, () => {
       await client.query(`BEGIN ISOLATION LEVEL ${level}`);
       await client.query("SELECT 1 FROM pg_class LIMIT 1");
       await lease.extend("20s");
-      assert.equal(codeIn(await failure(lease.checkWithin(client), "UNAVAILABLE")), "40001");
+      assert.equal(codeIn(await rejection(lease.checkWithin(client), "UNAVAILABLE")), "40001");
       await client.query("ROLLBACK");
     }
     assert.equal(await store.load("level"), 21);
@@ -119,14 +119,14 @@ describe("own transactions on Postgres", { skip: lacks("postgres15") }, () => {
     await store.within(first).save("waits", 1);
     const second = await begin();
     await second.query("SET LOCAL lock_timeout = '90ms'");
-    const error = await failure(store.within(second).save("waits", 2), "UNAVAILABLE");
+    const error = await rejection(store.within(second).save("waits", 2), "UNAVAILABLE");
     assert.equal(codeIn(error), "55P03");
     await second.query("ROLLBACK");
     for (const given of ["7s", "0", "2min"]) {
       await second.query("BEGIN");
       await second.query(`SET LOCAL lock_timeout = '${given}'`);
       await store.within(second).save("else", 1, { timeout: "5s" });
-      await failure(store.within(second).save("else", 1, { if: { absent: true } }), "CONFLICT");
+      await rejection(store.within(second).save("else", 1, { if: { absent: true } }), "CONFLICT");
       const { rows } = await second.query<{ lock_timeout: string }>("SHOW lock_timeout");
       assert.equal(rows[0]?.lock_timeout, given);
       await second.query("ROLLBACK");
@@ -139,23 +139,23 @@ describe("own transactions on Postgres", { skip: lacks("postgres15") }, () => {
     const own = store.within(client);
     await own.save("one", 1);
     await client.query("COMMIT");
-    await failure(own.save("one", 2), "INVALID_ARGUMENT");
+    await rejection(own.save("one", 2), "INVALID_ARGUMENT");
     await client.query("BEGIN");
-    await failure(own.save("one", 2), "INVALID_ARGUMENT");
+    await rejection(own.save("one", 2), "INVALID_ARGUMENT");
     await store.within(client).save("one", 3);
     await client.query("COMMIT");
     assert.equal(await other.load("one"), 3);
 
     const pool = new Pool({ connectionString: server.url, max: 2 });
-    await failure(store.within(pool).save("one", 4), "INVALID_ARGUMENT");
+    await rejection(store.within(pool).save("one", 4), "INVALID_ARGUMENT");
     await pool.end();
 
     await server.query("DROP DATABASE IF EXISTS own_other", "CREATE DATABASE own_other");
     const url = server.url.replace(/[^/]*$/, "own_other");
-    await failure(store.within(await begin(undefined, url)).load("one"), "UNAVAILABLE");
+    await rejection(store.within(await begin(undefined, url)).load("one"), "UNAVAILABLE");
     await new StateStore(instanceOn(url), "own").load("one");
-    await failure(store.within(await begin(undefined, url)).load("one"), "INVALID_ARGUMENT");
-    await failure(store.within(await begin(undefined, url)).save("one", 5), "INVALID_ARGUMENT");
+    await rejection(store.within(await begin(undefined, url)).load("one"), "INVALID_ARGUMENT");
+    await rejection(store.within(await begin(undefined, url)).save("one", 5), "INVALID_ARGUMENT");
     assert.equal(await other.load("one"), 3);
   });
 
@@ -209,12 +209,12 @@ describe("own transactions on Postgres", { skip: lacks("postgres15") }, () => {
         }
       },
     };
-    const error = await failure(store.within(wrapped).save("k", 4711), "UNAVAILABLE");
+    const error = await rejection(store.within(wrapped).save("k", 4711), "UNAVAILABLE");
     assert.equal(codeIn(error), "25P02");
     for (let at: unknown = error; at instanceof Error; at = at.cause)
       assert.ok(!at.message.includes("4711"), at.message);
     const mistaken = { query: () => (undefined as unknown as { missing(): void }).missing() };
-    assert.match((await failure(store.within(mistaken).save("k", 1), "UNAVAILABLE")).message, /TypeError/);
+    assert.match((await rejection(store.within(mistaken).save("k", 1), "UNAVAILABLE")).message, /TypeError/);
   });
 
   it("a process that is killed between leaves nothing, and what it has checked is free", async () => {
@@ -231,15 +231,6 @@ describe("own transactions on Postgres", { skip: lacks("postgres15") }, () => {
     await lease.release();
   });
 });
-
-async function failure(work: Promise<unknown>, code: ErrorCode): Promise<Error> {
-  const error: unknown = await work.then(
-    () => assert.fail(`it did not fail with ${code}`),
-    (thrown: unknown) => thrown,
-  );
-  assert.ok(isHoldfastError(error, code), String(error));
-  return error;
-}
 
 /** The server's code that an error comes from. */
 function codeIn(error: unknown): unknown {

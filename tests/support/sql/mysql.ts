@@ -8,7 +8,7 @@ import { findTool, type ServerProgram } from "../../../scripts/lib/servers/find.
 import { findServer, wanted, type MysqlKind } from "../../backends/mysql/servers.ts";
 import { freePorts } from "../servers/ports.ts";
 import { present, TestServer } from "../servers/server.ts";
-import type { Row, SqlOptions, SqlSession } from "./options.ts";
+import { queryOn, type Row, type SqlOptions, type SqlSession } from "./options.ts";
 import { freshData } from "./template.ts";
 
 const run = promisify(execFile);
@@ -127,14 +127,7 @@ export function mysqlUrl(port: number, name = database): string {
 
 /** Runs statements one after the other on a connection of their own, and gives the rows of the last one. */
 export async function queryMysql(url: string, ...texts: readonly string[]): Promise<readonly Row[]> {
-  const session = await openMysql(url);
-  try {
-    let rows: readonly Row[] = [];
-    for (const text of texts) rows = await session.query(text);
-    return rows;
-  } finally {
-    await session.end();
-  }
+  return queryOn(openMysql(url), texts);
 }
 
 async function openMysql(url: string): Promise<SqlSession> {

@@ -18,3 +18,15 @@ export interface SqlSession {
   keepAlive(isOn: boolean): void;
   end(): Promise<void>;
 }
+
+/** Runs statements one after the other on a connection of their own, and gives the rows of the last. */
+export async function queryOn(opening: Promise<SqlSession>, texts: readonly string[]): Promise<readonly Row[]> {
+  const session = await opening;
+  try {
+    let rows: readonly Row[] = [];
+    for (const text of texts) rows = await session.query(text);
+    return rows;
+  } finally {
+    await session.end();
+  }
+}

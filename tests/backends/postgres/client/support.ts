@@ -1,16 +1,12 @@
-import assert from "node:assert/strict";
-import { systemTime } from "../../../../src/base/time.ts";
 import {
   postgresClient,
   type PostgresClient,
   type PostgresConnectionOptions,
 } from "../../../../src/backends/postgres/client.ts";
-import { SqlError, type Limit, type SqlFailure, type Statement } from "../../../../src/backends/sql/client.ts";
+import type { Statement } from "../../../../src/backends/sql/client.ts";
+import { MadeClients, soon } from "../../../support/sql/clients.ts";
 
-/** A moment of the system's clock, 5 s from now unless told. */
-export function soon(ms = 5_000): Limit {
-  return { deadline: systemTime.monotonic() + ms };
-}
+export { failure, soon } from "../../../support/sql/clients.ts";
 
 export function sql(text: string, ...values: readonly unknown[]): Statement {
   return { text, values };
@@ -22,27 +18,9 @@ export async function one(client: PostgresClient, statement: Statement, limit = 
   return rows[0]?.[0];
 }
 
-/** How a call fails: `lost` or, where it may have written, `lost, maybe written`. */
-export async function failure(call: Promise<unknown>): Promise<SqlFailure | `${SqlFailure}, maybe written`> {
-  const error: unknown = await call.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof SqlError, `no SqlError but ${String(error)}`);
-  return error.mayHaveWritten ? `${error.failure}, maybe written` : error.failure;
-}
-
 /** Clients that are closed after their test. */
-export class Clients {
-  readonly #open: PostgresClient[] = [];
-
-  make(options: PostgresConnectionOptions | string): PostgresClient {
-    const client = postgresClient(typeof options === "string" ? { url: options } : options);
-    this.#open.push(client);
-    return client;
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#open.splice(0).map(async (client) => client.close()));
+export class Clients extends MadeClients<PostgresConnectionOptions, PostgresClient> {
+  constructor() {
+    super(postgresClient);
   }
 }
