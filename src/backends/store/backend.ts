@@ -5,6 +5,7 @@ import { systemTime, type Time } from "../../base/time.ts";
 import type {
   Backend,
   Capabilities,
+  Examination,
   ExecuteCall,
   Group,
   Opened,
@@ -23,10 +24,10 @@ import { checked } from "./checked.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
 import { failureOf } from "./store-error.ts";
 import { readPage } from "./pages.ts";
-import { capabilitiesOf } from "./promises.ts";
+import { capabilitiesOf, contentOf } from "./promises.ts";
 import { refusalOf } from "./refusal.ts";
 import { messagesOf, SignalHub, tellPassed } from "./signal-hub.ts";
-import type { Messages, Store } from "./store.ts";
+import type { Found, Messages, Store } from "./store.ts";
 
 /** How long an attempt to open, and a message, may take, in ms. */
 const patienceMs = 10_000;
@@ -50,7 +51,9 @@ class StoreBackend implements Backend {
   readonly name: string;
   readonly time: Time;
   readonly store: Store;
-  readonly capabilities: Capabilities;
+  /** As declared, until it is open. */
+  capabilities: Capabilities;
+  readonly examine?: NonNullable<Backend["examine"]>;
   readonly engine: Engine;
   readonly alarm: Alarm<Call<Task>>;
   readonly messages: Messages | undefined;
@@ -64,7 +67,7 @@ class StoreBackend implements Backend {
     this.name = name;
     this.store = store;
     this.time = time;
-    this.capabilities = capabilitiesOf(store);
+    this.capabilities = this.#promised();
     this.keepAlive = new KeepAlive(time);
     this.alarm = new Alarm(time, (call) => call.expire());
     const messages = messagesOf(
@@ -75,7 +78,9 @@ class StoreBackend implements Backend {
     this.messages = messages;
     this.opening = new Opening(name, time, async () => this.#open());
     const onPassed: EngineOptions["onPassed"] = (passed) => messages && tellPassed(messages, passed, this.limit());
-    this.engine = new Engine({ name, store, time, onPassed });
+    const maxContent = (): number => contentOf(this.capabilities);
+    this.engine = new Engine({ name, store, time, maxContent, onPassed });
+    if (store.examine) this.examine = async (limit) => this.#examine(limit);
   }
 
   open(): Promise<Opened> {
@@ -107,10 +112,24 @@ class StoreBackend implements Backend {
     const { deadline } = this.limit();
     const late = (): Error => new UnavailableError("the server could not be reached in time", { backend: name });
     try {
-      const { domain } = await before(this.store.open({ deadline }), { time, deadline, late, ref: true });
-      return { domain, capabilities: this.capabilities };
+      const opened = await before(this.store.open({ deadline }), { time, deadline, late, ref: true });
+      this.capabilities = this.#promised(opened.declares);
+      return { domain: opened.domain, capabilities: this.capabilities };
     } catch (error) {
       throw failureOf(error, name);
+    }
+  }
+
+  #promised(found?: Found): Capabilities {
+    return capabilitiesOf(this.store, { ...this.store.declares, ...found });
+  }
+
+  async #examine(limit: { readonly deadline: number }): Promise<Examination> {
+    try {
+      const { declares, ...told } = await (this.store.examine as NonNullable<Store["examine"]>)(limit);
+      return { ...told, capabilities: this.#promised(declares) };
+    } catch (error) {
+      throw failureOf(error, this.name);
     }
   }
 }

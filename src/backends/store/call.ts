@@ -34,6 +34,13 @@ export class Task extends CommonTask {
     return this.group.ops.some(arms);
   }
 
+  /** Whether what is there does not matter to it: a write without a condition that keeps nothing. */
+  get isBlind(): boolean {
+    const { guards, ops } = this.group;
+    const [op] = ops;
+    return ops.length === 1 && !guards?.length && op?.op === "set" && op.if === undefined && op.ttl !== "keep";
+  }
+
   /** The space of what it is about first. */
   get space(): string {
     return keyOf(this.group.ops[0] as Operation).space.id;

@@ -18,14 +18,18 @@ const keepGrantMs = 24 * 3_600_000;
  */
 export const needsRead = new Error("needs a read");
 
+/** Stands for a cell that nobody has looked at: who asks what is in it needs a read. */
+export const unseen: Cell = { content: new Uint8Array(), revision: "" };
+
 /** A lock whose holder was granted it in passing: to be told. */
 export interface Passed extends HandedOff {
   readonly lock: Key;
 }
 
-/** A row, and whether a group of this view has written its record. */
+/** A row, whether a group of this view has written its record, and whether nobody knows what was there. */
 interface SeenRow extends Row {
   written?: true;
+  isUnseen?: true;
 }
 
 /**
@@ -152,8 +156,11 @@ export class CellView implements View<Key, Written, StoredRow> {
    */
   transaction({ guessed, alone }: { readonly guessed: boolean; readonly alone: boolean }): Transaction {
     const changes: Change[] = [];
-    for (const key of this.#changed)
-      changes.push({ key, revision: this.#cells.get(key)?.revision, ...this.#content(key) });
+    for (const key of this.#changed) {
+      const found = this.#cells.get(key);
+      const on = found === unseen ? ({ revision: undefined, blind: true } as const) : { revision: found?.revision };
+      changes.push({ key, ...on, ...this.#content(key) });
+    }
     const checks: Check[] = [];
     if (!alone) {
       for (const [key, cell] of this.#cells)
@@ -187,13 +194,15 @@ export class CellView implements View<Key, Written, StoredRow> {
     let row = this.#rows.get(cell);
     if (row) return row;
     const found = this.#cells.get(cell);
-    row = found ? decoded(decodeRow, found, cell) : { record: undefined, floor: undefined };
+    row = found && found !== unseen ? decoded(decodeRow, found, cell) : { record: undefined, floor: undefined };
+    if (found === unseen) row.isUnseen = true;
     this.#rows.set(cell, row);
     return row;
   }
 
   /** The record of a row. One that was written here ends as of the commit, so nothing depends on when that comes. */
-  #live({ record, written }: SeenRow): StoredRow | undefined {
+  #live({ record, written, isUnseen }: SeenRow): StoredRow | undefined {
+    if (isUnseen && !written) throw needsRead;
     if (!record) return undefined;
     return (written ? !this.#hasEnded(record) : this.#isLive(record.until)) ? record : undefined;
   }

@@ -8,11 +8,12 @@ import type { Cell, Read, Store } from "./store.ts";
  */
 export function checked(store: Store, backend: string): Store {
   checkDeclared(store, backend);
-  const { atomic, declares, messages, scan, watch } = store;
+  const { atomic, declares, messages, scan, watch, examine } = store;
   return {
     atomic,
     declares,
     ...(messages && { messages }),
+    ...(examine && { examine: async (limit) => examine.call(store, limit) }),
     ...(watch && { watch: async (prefix, listener) => watch.call(store, prefix, listener) }),
     ...(scan && {
       scan: async (range, limit) => {
@@ -27,6 +28,7 @@ export function checked(store: Store, backend: string): Store {
     async open(limit) {
       const opened = await store.open(limit);
       if (typeof opened?.domain !== "string" || opened.domain === "") throw wrong("open", "an object with a domain");
+      checkDeclared({ atomic, declares: { ...declares, ...opened.declares } }, backend);
       return opened;
     },
     async read(keys, limit) {
@@ -44,12 +46,14 @@ export function checked(store: Store, backend: string): Store {
 }
 
 function checkDeclared({ atomic, declares }: Partial<Store>, backend: string): void {
-  const { clock, maxContent, mostCells, mostRead } = declares ?? {};
+  const { clock, guard, maxContent, mostCells, mostRead } = declares ?? {};
   const atLeast = (value: unknown, least: number): boolean => typeof value === "number" && value >= least;
   let wrong: string | undefined;
   if (atomic !== "one" && atomic !== "any") wrong = '`atomic` must be "one" or "any"';
   else if (clock !== "server" && clock !== "client") wrong = '`declares.clock` must be "server" or "client"';
-  else if (!atLeast(maxContent, leastContent)) wrong = `\`declares.maxContent\` must be ${leastContent} or more`;
+  else if (guard !== undefined && guard !== "floor" && (guard !== "none" || atomic !== "one")) {
+    wrong = '`declares.guard` must be "floor" or "none", and is for `atomic: "one"`';
+  } else if (!atLeast(maxContent, leastContent)) wrong = `\`declares.maxContent\` must be ${leastContent} or more`;
   else if (mostCells !== undefined && !atLeast(mostCells, 8)) wrong = "`declares.mostCells` must be 8 or more";
   else if (mostRead !== undefined && !atLeast(mostRead, 1)) wrong = "`declares.mostRead` must be 1 or more";
   if (wrong !== undefined) throw new InvalidArgumentError(`the store of ${backend}: ${wrong}`, { backend });
@@ -60,14 +64,14 @@ function checkRead(read: Partial<Read> | undefined, count: number, clock: Store[
   if (!Array.isArray(cells) || cells.length !== count || !cells.every(isCell)) {
     throw wrong(
       "read",
-      `an array of ${count} cells, one for each key: each undefined, or its content and its revision`,
+      `an array of ${count} cells, one for each key: each undefined, its content and its revision, or an error`,
     );
   }
   if (clock === "server" && !Number.isFinite(read?.now)) throw wrong("read", "the server's time as `now`");
 }
 
-function isCell(cell: Partial<Cell> | undefined): boolean {
-  if (cell === undefined) return true;
+function isCell(cell: Partial<Cell> | Error | undefined): boolean {
+  if (cell === undefined || cell instanceof Error) return true;
   return cell !== null && cell.content instanceof Uint8Array && isRevision(cell.revision);
 }
 

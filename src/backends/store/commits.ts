@@ -129,7 +129,7 @@ export class Commits {
           for (const { prepared, error } of attempts) {
             const { key, content } = lookedAt(prepared.transaction) as Change & { content: Uint8Array };
             const cell = found.get(key);
-            if (cell && stampOf(cell.content) === stampOf(content)) this.#done(prepared);
+            if (cell && !(cell instanceof Error) && stampOf(cell.content) === stampOf(content)) this.#done(prepared);
             else this.#then.fail(prepared.attempt, error, true);
           }
         },

@@ -3,7 +3,7 @@ import type { Time } from "../../base/time.ts";
 import { lateError } from "../common/failures.ts";
 import { Attempt, decideAll, latest, type Decided, type Moment, type Prepared } from "./attempt.ts";
 import type { Task } from "./call.ts";
-import type { Passed } from "./cell-view.ts";
+import { unseen, type Passed } from "./cell-view.ts";
 import { failureOf } from "./store-error.ts";
 import { Commits } from "./commits.ts";
 import { Known } from "./known.ts";
@@ -25,6 +25,8 @@ export interface EngineOptions {
   readonly name: string;
   readonly store: Store;
   readonly time: Time;
+  /** The largest content of a cell, in bytes. */
+  readonly maxContent: () => number;
   /** Called with the locks that were passed on, once that is done. */
   readonly onPassed: (passed: readonly Passed[]) => void;
 }
@@ -43,7 +45,8 @@ export class Engine {
   readonly #timed: boolean;
   /** Whether the clock is the server's. */
   readonly #isServers: boolean;
-  readonly #maxContent: number;
+  readonly #maxContent: () => number;
+  readonly #blind: boolean;
   readonly #known: Known;
   readonly clock: StoreClock;
   readonly #requests: Requests;
@@ -54,7 +57,7 @@ export class Engine {
   #pruneFrom = mostTaken;
   #scheduled = false;
 
-  constructor({ name, store, time, onPassed }: EngineOptions) {
+  constructor({ name, store, time, maxContent, onPassed }: EngineOptions) {
     const { declares } = store;
     this.#name = name;
     this.#store = store;
@@ -63,7 +66,8 @@ export class Engine {
     this.#mostRead = mostReadOf(store);
     this.#timed = declares.timed === true;
     this.#isServers = declares.clock === "server";
-    this.#maxContent = declares.maxContent;
+    this.#maxContent = maxContent;
+    this.#blind = declares.guard === "none";
     this.#known = new Known(time);
     this.clock = new StoreClock(time, declares.clock);
     this.#requests = new Requests(time, () => this.#schedule());
@@ -152,6 +156,10 @@ export class Engine {
     // Stamps that no commit compares must be read: others may have changed them.
     if (this.#alone && attempt.cells.length > 1) return undefined;
     const [cell, second] = attempt.cells;
+    const now = (): number | undefined => (!this.#isServers || this.#timed ? this.clock.guess() : undefined);
+    if (this.#blind && attempt.first.isBlind && (!this.#isServers || !attempt.first.arms)) {
+      return { cells: new Map([[cell as string, unseen]]), now: now(), guessed: true };
+    }
     let cells = this.#known.find(attempt.cells);
     if (!cells && cell !== undefined && second === undefined && this.#known.isNew(cell, attempt.first.space)) {
       cells = new Map([[cell, undefined]]);
@@ -159,7 +167,7 @@ export class Engine {
     if (!cells) return undefined;
     // What lasts so many ms from now on needs a server's time as it is: the guess is a moment to come.
     if (this.#isServers && attempt.tasks.some((task) => task.arms)) return undefined;
-    return { cells, now: !this.#isServers || this.#timed ? this.clock.guess() : undefined, guessed: true };
+    return { cells, now: now(), guessed: true };
   }
 
   #read({ attempts, keys }: { readonly attempts: readonly Attempt[]; readonly keys: readonly string[] }): void {
@@ -170,11 +178,21 @@ export class Engine {
       async () => this.#store.read(keys, { deadline }),
       (reply) => {
         const cells = new Map<string, Cell | undefined>();
-        for (const [i, key] of keys.entries()) cells.set(key, reply.cells[i]);
+        const failed = new Map<string, Error>();
+        for (const [i, key] of keys.entries()) {
+          const cell = reply.cells[i];
+          if (cell instanceof Error) failed.set(key, cell);
+          else cells.set(key, cell);
+        }
         const now = this.clock.read(reply.now, asked);
         const prepared: Prepared[] = [];
         for (const attempt of attempts) {
           const { writes, first } = attempt;
+          const missed = failed.size > 0 ? attempt.cells.find((cell) => failed.has(cell)) : undefined;
+          if (missed !== undefined) {
+            this.#fail(attempt, failed.get(missed), false);
+            continue;
+          }
           if (writes && first.cells.length === 1) this.#known.saw(first.space, cells.get(first.cells[0] as string));
           const decided = this.#decide(attempt, { cells, now, guessed: false });
           if (decided) this.#answer(decided, false, prepared);
@@ -203,8 +221,9 @@ export class Engine {
     const transaction = view.transaction({ guessed: guessed && this.#timed, alone: this.#alone });
     const { notAfter, changes } = transaction;
     const sizes = changes.map(({ content }) => content?.byteLength ?? 0);
-    if (Math.max(...sizes) > this.#maxContent) {
-      return this.#fail(attempt, tooLarge(this.#name, this.#maxContent), false);
+    const most = this.#maxContent();
+    if (Math.max(...sizes) > most) {
+      return this.#fail(attempt, tooLarge(this.#name, most), false);
     }
     if (!this.#timed && notAfter !== undefined && this.clock.notYet() + marginMs >= notAfter) {
       return this.#again(attempt, marginMs / 2);

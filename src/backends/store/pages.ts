@@ -30,7 +30,11 @@ export async function readPage(
     const asked = monotonic();
     const { cells, now } = await store.read(keys, limit);
     const read = new Map<string, Cell | undefined>();
-    for (const [i, key] of keys.entries()) read.set(key, cells[i]);
+    for (const [i, key] of keys.entries()) {
+      const cell = cells[i];
+      if (cell instanceof Error) throw cell;
+      read.set(key, cell);
+    }
     const view = new CellView(read, clock.read(now, asked));
     for (const cell of keys) {
       const key = { space, key: cell.slice(space.id.length) };

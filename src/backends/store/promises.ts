@@ -1,5 +1,5 @@
 import type { Capabilities } from "../../port/index.ts";
-import type { Store } from "./store.ts";
+import type { Declares, Store } from "./store.ts";
 
 /** What a value leaves for what is stored beside it, in bytes: its version, its stamps, its fence. */
 const headBytes = 4_096;
@@ -11,15 +11,23 @@ export function mostReadOf({ declares: { mostRead = 256, mostCells = 64 } }: Sto
   return Math.max(mostRead, mostCells);
 }
 
+/** The largest content of a cell. */
+export function contentOf({ maxValue }: Capabilities): number {
+  return maxValue + headBytes;
+}
+
 /** What a backend on this store promises. */
-export function capabilitiesOf(store: Store): Capabilities {
-  const { exclusion, fence, reads, durability, ttlGranularity, shared, clock, maxContent, mostCells } = store.declares;
+export function capabilitiesOf(
+  store: Pick<Store, "atomic" | "messages" | "watch" | "scan">,
+  declares: Declares,
+): Capabilities {
+  const { exclusion, fence, reads, durability, ttlGranularity, shared, clock, maxContent, mostCells } = declares;
   const any = store.atomic === "any";
   const tells = store.messages !== undefined || store.watch !== undefined;
   return {
     exclusion,
     fence,
-    guard: any ? "atomic" : "floor",
+    guard: any ? "atomic" : (declares.guard ?? "floor"),
     reads,
     transact: any ? "full" : "none",
     durability,
@@ -27,7 +35,7 @@ export function capabilitiesOf(store: Store): Capabilities {
     ttlGranularity,
     maxValue: maxContent - headBytes,
     push: tells,
-    watch: store.watch ? (store.declares.watch ?? "lossy") : "none",
+    watch: store.watch ? (declares.watch ?? "lossy") : "none",
     list: store.scan !== undefined,
     batchRoundTrips: 2,
     shared,

@@ -10,6 +10,9 @@ export function refusalOf(task: Task, backend: string, capabilities: Capabilitie
   if (task.group.guards?.length && guard !== "atomic") {
     return unsupported(`${backend} cannot check a lease in the step of a write`);
   }
+  if (guard === "none" && task.group.ops.some(({ op }) => op === "floor")) {
+    return unsupported(`${backend} keeps no fences`);
+  }
   if (task.cells.length > 1 && transact === "none") return unsupported(`${backend} changes one key at a time`);
   return refuse(task.group, { backend, maxGroup, maxValue });
 }

@@ -55,6 +55,7 @@ async function readMessage(
     const [cell] = cells;
     // It has ended, which is a change too.
     if (!cell) return;
+    if (cell instanceof Error) throw cell;
     body = textOf(cell.content);
   } catch {
     // What it said is lost: `undefined` says so.

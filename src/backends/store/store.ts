@@ -1,4 +1,4 @@
-import type { Capabilities } from "../../port/index.ts";
+import type { Capabilities, Examination } from "../../port/index.ts";
 
 /**
  * The small port: the least that a server must do to be a backend. It keeps cells, and changes them if they are still
@@ -17,13 +17,14 @@ export interface Store {
   readonly declares: Declares;
   /**
    * Reaches the server; called once before anything else, and again after it has failed. `domain` is an id kept in
-   * the server: two stores with the same one see the same cells. Rejects with UnavailableError, or with
-   * UnsupportedError or InvalidArgumentError for what can never work.
+   * the server: two stores with the same one see the same cells. `declares` is what the server, as it is set, turns out
+   * to promise instead of what was declared. Rejects with UnavailableError, or with UnsupportedError or
+   * InvalidArgumentError for what can never work.
    */
-  open(limit: Limit): Promise<{ readonly domain: string }>;
+  open(limit: Limit): Promise<{ readonly domain: string; readonly declares?: Found | undefined }>;
   /**
    * The cells under `keys`, in their order. Of one moment where `atomic` is `"any"`. At most `declares.mostRead`
-   * keys.
+   * keys. Rejects where none could be read; one that could not is a {@link StoreError} in its place.
    */
   read(keys: readonly string[], limit: Limit): Promise<Read>;
   /**
@@ -47,6 +48,8 @@ export interface Store {
   watch?(prefix: string, listener: (key: string | undefined) => void): Promise<() => void>;
   /** Messages that are not kept. Where there are none and there is `watch`, they go through cells. */
   readonly messages?: Messages;
+  /** What the server is and how it is set, for `holdfast doctor`. Optional: without it, what `open` tells is all. */
+  examine?(limit: Limit): Promise<Examined>;
   /** Ends what the store opened itself. */
   close(): Promise<void>;
 }
@@ -64,6 +67,11 @@ export interface Declares extends Pick<
    * longer may take effect late, though never after anybody else has changed the cell.
    */
   readonly timed?: boolean;
+  /**
+   * Where `atomic` is `"one"`: `"none"` keeps no fences beside records, so leases guard no writes, and a write without
+   * a condition overwrites what it has not read ({@link Change.blind}). Default `"floor"`.
+   */
+  readonly guard?: "floor" | "none";
   /** What an acknowledged change tells `watch`: all of it, or most. Default `"lossy"`. */
   readonly watch?: "log" | "lossy";
   /** Largest content of a cell, in bytes. A value has 4 KiB less. */
@@ -73,6 +81,12 @@ export interface Declares extends Pick<
   /** Most keys of one `read`. Default 256, and never less than `mostCells`. */
   readonly mostRead?: number;
 }
+
+/** What a server can turn out to promise instead of what was declared. */
+export type Found = Partial<Pick<Declares, "exclusion" | "reads" | "durability" | "ttlGranularity" | "maxContent">>;
+
+/** What {@link Store.examine} tells. */
+export type Examined = Omit<Examination, "capabilities"> & { readonly declares?: Found | undefined };
 
 /** What names a state of a cell. Never the same again for another state of that cell. */
 export type Revision = string | number | bigint;
@@ -84,7 +98,7 @@ export interface Cell {
 }
 
 export interface Read {
-  readonly cells: readonly (Cell | undefined)[];
+  readonly cells: readonly (Cell | Error | undefined)[];
   /**
    * The server's clock when it was read, in ms since 1970, with fractions where it has them. Left out where `clock`
    * is `"client"`.
@@ -116,6 +130,8 @@ export interface Change extends Check {
    * server without revisions can compare these.
    */
   readonly content: Uint8Array | undefined;
+  /** Whatever is there is overwritten, so `revision` is undefined. Only with `declares.guard` as `"none"`. */
+  readonly blind?: true;
   /** When the store may forget the cell, in ms since 1970; Infinity for never. Not before. */
   readonly until: number;
 }

@@ -53,6 +53,7 @@ describe("a store that does not answer as it must", () => {
       { declares: undefined },
       { declares: { ...store.declares, clock: "none" } },
       { declares: { ...store.declares, maxContent: undefined } },
+      { declares: { ...store.declares, guard: "none" } },
       { declares: { ...store.declares, mostCells: 7 } },
       { declares: { ...store.declares, mostRead: 0 } },
     ];

@@ -17,6 +17,7 @@ import type {
 export interface MemoryStoreOptions {
   readonly atomic: "one" | "any";
   readonly clock?: "server" | "client";
+  readonly guard?: "none";
   /** Whether a commit is compared with the server's clock. */
   readonly timed?: boolean;
   readonly scan?: boolean;
@@ -52,7 +53,7 @@ export class CellServer {
   }
 
   store(): Store {
-    const { atomic, clock = "server", scan = true, watch, messages } = this.#options;
+    const { atomic, clock = "server", guard, scan = true, watch, messages } = this.#options;
     const declares: Declares = {
       exclusion: "exact",
       fence: "clock",
@@ -63,6 +64,7 @@ export class CellServer {
       clock,
       timed: this.#options.timed ?? clock === "server",
       watch: "lossy",
+      ...(guard && { guard }),
       maxContent: 4 * 1024 * 1024,
     };
     return {
@@ -124,7 +126,8 @@ export class CellServer {
     const now = this.#time.wall();
     const late = (notBefore !== undefined && now < notBefore) || (notAfter !== undefined && now >= notAfter);
     const timed = this.#options.timed ?? this.#options.clock !== "client";
-    const changed = [...checks, ...changes].some(({ key, revision }) => this.#live(key)?.revision !== revision);
+    const expected = [...checks, ...changes.filter(({ blind }) => !blind)];
+    const changed = expected.some(({ key, revision }) => this.#live(key)?.revision !== revision);
     if (changed || (timed && late)) {
       this.counts.refused++;
       return false;
