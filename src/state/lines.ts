@@ -8,6 +8,8 @@ import type { Work } from "./task.ts";
 /** How long the lines remember, in ms, that several calls wanted a record, and of how many records. */
 const wantedMs = 1_000;
 const mostWanted = 1_000;
+/** Who has read a record that so many commits under way write has most likely read what is old by then. */
+const mostCommits = 2;
 /** After so many meetings in a row, calls take a turn at once; one in {@link probeEvery} tries without a turn first. */
 const mostMeetings = 8;
 const probeEvery = 32;
@@ -21,6 +23,8 @@ export class Lines {
    * Records that several calls wanted lately, with the turn that they took for it, and until when that is remembered.
    */
   readonly #wanted = new Map<string, { readonly turn: Key; readonly until: number }>();
+  /** How many commits outside of the lines are under way, by record that they write. */
+  readonly #commits = new Map<string, number>();
   /** The turn that was met last, and how often in a row. */
   #met: Key | undefined;
   #meetings = 0;
@@ -79,6 +83,27 @@ export class Lines {
     }
     this.#meetings = 0;
     return undefined;
+  }
+
+  /** The first record that a transaction has read and several commits under way write: its own would be in vain. */
+  crowded(items: Iterable<readonly [string, { readonly key: Key; readonly read: boolean }]>): Key | undefined {
+    if (this.#commits.size === 0) return undefined;
+    for (const [id, { key, read }] of items) if (read && (this.#commits.get(id) ?? 0) >= mostCommits) return key;
+    return undefined;
+  }
+
+  /** Commits outside of the lines; counts that for the records that it writes, until it has ended. */
+  async committing<R>(written: readonly string[], commit: () => Promise<R>): Promise<R> {
+    for (const key of written) this.#commits.set(key, (this.#commits.get(key) ?? 0) + 1);
+    try {
+      return await commit();
+    } finally {
+      for (const key of written) {
+        const left = (this.#commits.get(key) ?? 0) - 1;
+        if (left > 0) this.#commits.set(key, left);
+        else this.#commits.delete(key);
+      }
+    }
   }
 
   #remember(keys: Iterable<string>, turn: Key): void {

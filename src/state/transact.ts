@@ -20,9 +20,9 @@ const diagnostics = new Diagnostics("state");
 
 /**
  * Runs `fn`, and commits what it wrote through the transaction as one atomic step, if nothing that it read has changed.
- * Else runs it again, until the timeout; after its second conflict it waits for its turn, first come first served. If
- * `fn` throws, the transaction writes nothing and its error is thrown, unless what it read has changed: then it runs
- * again.
+ * Else runs it again, until the timeout; after its second conflict, or where two others of this process are writing
+ * what it has read, it waits for its turn, first come first served. If `fn` throws, the transaction writes nothing and
+ * its error is thrown, unless what it read has changed: then it runs again.
  *
  * Rejects with ConflictError (others kept changing what it read until the timeout; `tries` says how often it was
  * tried), FencedError (the lease is over), UnsupportedError (the backend cannot write these keys together),
@@ -77,6 +77,7 @@ export async function runTransaction<R>(
       if ("value" in tried) return tried.value;
       tries++;
       if ("meets" in tried) turn = tried.meets;
+      else if ("crowded" in tried) turn = turnOf(tried.crowded, opened);
       else {
         ({ conflict } = tried);
         if (instance.time.monotonic() >= call.deadline) throw kept(instance, conflict.key, tries);
@@ -101,10 +102,11 @@ function turnOf({ space: { service }, key }: Key, { capabilities }: Opened): Key
 }
 
 /**
- * The result of a try: a value, the record that a conflict was with, or the turn that it has to take because others
- * wait for the same records.
+ * The result of a try: a value, the record that a conflict was with, the turn that it has to take because others wait
+ * for the same records, or the record that several others are about to change.
  */
-type Tried<R> = { readonly value: R } | { readonly conflict: Found } | { readonly meets: Key };
+type Tried<R> =
+  { readonly value: R } | { readonly conflict: Found } | { readonly meets: Key } | { readonly crowded: Key };
 
 /** A transaction that is tried until it succeeds. */
 class Attempt<R> {
@@ -139,7 +141,8 @@ class Attempt<R> {
   }
 
   /**
-   * Runs the function once, and commits. If it is `polite`, it commits only where nobody waits for the same records.
+   * Runs the function once, and commits. If it is `polite`, it commits only where nobody waits for the same records,
+   * and few commits that write them are under way.
    */
   async alone(known: Found | undefined, polite: boolean): Promise<Tried<R>> {
     this.#host.running.assertLive();
@@ -152,11 +155,18 @@ class Attempt<R> {
       if (conflict) return { conflict };
       throw error;
     }
-    const meets = polite && tx.writes ? this.#host.lines.meet(tx.items.keys()) : undefined;
-    if (meets) return { meets };
-    const done = await (this.#joined
-      ? this.#joined.commit(async ({ ops, guards }, call) => tx.commit({ ops, guards }, call))
-      : tx.commit());
+    const { lines } = this.#host;
+    const { written } = tx;
+    if (polite && written.length > 0) {
+      const meets = lines.meet(tx.items.keys());
+      if (meets) return { meets };
+      const crowded = lines.crowded(tx.items);
+      if (crowded) return { crowded };
+    }
+    const joined = this.#joined;
+    const done = await lines.committing(written, async () =>
+      joined ? joined.commit(async ({ ops, guards }, call) => tx.commit({ ops, guards }, call)) : tx.commit(),
+    );
     if (done.ok) return { value };
     const { op } = done;
     const key = op && "key" in op ? op.key : undefined;

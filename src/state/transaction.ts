@@ -140,10 +140,9 @@ export class Transaction {
     return this.#ledger.items;
   }
 
-  /** @internal Whether it has writes. */
-  get writes(): boolean {
-    for (const { write } of this.items.values()) if (write !== undefined) return true;
-    return false;
+  /** @internal The keys of the items that it writes. */
+  get written(): readonly string[] {
+    return [...this.items].flatMap(([id, { write }]) => (write === undefined ? [] : [id]));
   }
 
   /**

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { space, type Key } from "../../src/base/keys.ts";
-import { StateStore, Transaction, transactionFactory } from "../../src/state/index.ts";
+import { StateStore, transact, Transaction, transactionFactory } from "../../src/state/index.ts";
 import { leaseOf } from "../../src/testing/state/client.ts";
 import { gripOf } from "../../src/client/index.ts";
 import { FaultyLine } from "./support.ts";
@@ -161,4 +161,29 @@ void it("a schema that takes its time does not change the order of the writes", 
       ["l", 3],
     ],
   );
+});
+
+void it("of many transactions on one record at once few are sent in vain", async () => {
+  const { line, instance, store } = stand();
+  await store.save("k", 0);
+  line.next();
+  const add = async (tx: Transaction): Promise<void> => tx.save(store, "k", ((await tx.load(store, "k")) ?? 0) + 1);
+  await Promise.all(Array.from({ length: 100 }, async () => transact(instance, add)));
+  assert.equal(await store.load("k"), 100);
+  const { length } = line.sent.filter(({ group }) => group.ops.some(({ op }) => op === "set"));
+  assert.ok(length <= 20, `${length} were sent`);
+});
+
+void it("transactions that read the same and write what nobody reads are all sent, and wait for no turn", async () => {
+  const { line, instance, store } = stand();
+  await store.save("shared", 1);
+  line.next();
+  const note = async (tx: Transaction, i: number): Promise<void> => {
+    tx.save(store, "last", i);
+    tx.save(store, `own ${i}`, (await tx.load(store, "shared")) ?? 0);
+  };
+  await Promise.all(Array.from({ length: 100 }, async (_, i) => transact(instance, async (tx) => note(tx, i))));
+  const ops = line.sent.flatMap(({ group }) => group.ops.map(({ op }) => op));
+  assert.deepEqual(new Set(ops), new Set(["get", "check", "set"]));
+  assert.equal(ops.filter((op) => op === "set").length, 200);
 });

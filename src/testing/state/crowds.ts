@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { setImmediate as turn } from "node:timers/promises";
 import { deferred } from "../../base/async.ts";
 import { isHoldfastError } from "../../base/errors.ts";
-import { KEEP, REMOVE } from "../../state/index.ts";
-import type { Case } from "../suite.ts";
-import { guards, instanceOf, keeps, leaseOf, rejects, storeOf, storeOn, times } from "./client.ts";
+import { KEEP, REMOVE, transact } from "../../state/index.ts";
+import type { Case, CaseContext } from "../suite.ts";
+import { books, guards, instanceOf, keeps, leaseOf, rejects, storeOf, storeOn, times } from "./client.ts";
 
 /** What became of calls, each as its value or the code or message of its error. */
 export async function told(calls: readonly Promise<unknown>[]): Promise<readonly unknown[]> {
@@ -12,6 +12,17 @@ export async function told(calls: readonly Promise<unknown>[]): Promise<readonly
     if (one.status === "fulfilled") return one.value;
     return isHoldfastError(one.reason) ? one.reason.code : (one.reason as Error).message;
   });
+}
+
+/** For so many transactions at once, in ms: as long as they take here one after the other, and 20 s at least. */
+export async function timeoutOf(context: CaseContext, count: number): Promise<number> {
+  const { instance, a } = books(context);
+  const add = async (): Promise<unknown> =>
+    transact(instance, async (tx) => tx.upsert(a, "{t}alone", (n) => (n ?? 0) + 1), { timeout: "60s" });
+  await add(); // opens it
+  const begun = instance.time.monotonic();
+  for (let i = 0; i < 8; i++) await add();
+  return Math.max(20_000, (count / 8) * (instance.time.monotonic() - begun));
 }
 
 const valueOf = async <T>(entry: Promise<{ readonly value: T } | undefined>): Promise<T | undefined> =>
@@ -26,8 +37,9 @@ export const crowdCases: readonly Case[] = [
     async run(context) {
       const store = storeOf<number>(context);
       await store.delete("k");
+      const timeout = 20 * context.unit;
       const seen = await times(1_000, async (i) =>
-        valueOf(store.upsert("k", i % 7 === 0 ? async (n) => (n ?? 0) + 1 : (n) => (n ?? 0) + 1, { timeout: "5s" })),
+        valueOf(store.upsert("k", i % 7 === 0 ? async (n) => (n ?? 0) + 1 : (n) => (n ?? 0) + 1, { timeout })),
       );
       assert.equal(await store.load("k"), 1_000);
       assert.deepEqual(

@@ -4,7 +4,7 @@ import { space } from "../../base/keys.ts";
 import { transact, transactionFactory, type StateStore } from "../../state/index.ts";
 import type { Case } from "../suite.ts";
 import { books, guards, instanceOf, keeps, leaseOf, storeOf, storeOn, times, transacts } from "./client.ts";
-import { told } from "./crowds.ts";
+import { timeoutOf, told } from "./crowds.ts";
 
 /** Many transactions on the same records at the same time. */
 export const turnCases: readonly Case[] = [
@@ -17,6 +17,7 @@ export const turnCases: readonly Case[] = [
       const accounts = Array.from({ length: 10 }, (_, i) => `{t}${i}`);
       const from = (i: number): string => accounts[i % 10] as string;
       const to = (i: number): string => accounts[(i + 1 + (i % 7)) % 10] as string;
+      const timeout = await timeoutOf(context, 400);
       const done = await told(
         Array.from({ length: 400 }, async (_, i) => {
           const { instance, a } = clients[i % 2] as (typeof clients)[0];
@@ -28,7 +29,7 @@ export const turnCases: readonly Case[] = [
               tx.save(a, to(i), (y ?? 0) + 1);
               return "done";
             },
-            { timeout: "20s" },
+            { timeout },
           );
         }),
       );
@@ -184,6 +185,7 @@ export const turnCases: readonly Case[] = [
     when: transacts,
     async run(context) {
       const clients = [books(context), books(context)];
+      const timeout = await timeoutOf(context, 500);
       const count = async (i: number, key: string): Promise<string> => {
         const { instance, a, b } = clients[i % 2] as (typeof clients)[0];
         return transact(
@@ -194,7 +196,7 @@ export const turnCases: readonly Case[] = [
             tx.save(b, key, n + 1);
             return "done";
           },
-          { timeout: "20s" },
+          { timeout },
         );
       };
       // In waves, so that those of the later ones know what the earlier ones met.
@@ -215,6 +217,7 @@ export const turnCases: readonly Case[] = [
     when: transacts,
     async run(context) {
       const clients = [books(context), books(context)];
+      const timeout = await timeoutOf(context, 60);
       const done = await told(
         Array.from({ length: 60 }, async (_, i) => {
           const { instance, a, b } = clients[i % 2] as (typeof clients)[0];
@@ -228,7 +231,7 @@ export const turnCases: readonly Case[] = [
               tx.save(b, key, n + 1);
               return "done";
             },
-            { timeout: "20s" },
+            { timeout },
           );
         }),
       );
