@@ -5,7 +5,7 @@ import { isHoldfastError, type ErrorCode } from "../../base/errors.ts";
 import { space, type Key } from "../../base/keys.ts";
 import { Instance } from "../../client/index.ts";
 import { Lock, type AcquireDefaults, type Lease, type LockOptions } from "../../lock/index.ts";
-import type { Backend, Capabilities, Group, LockState, Operation, Outcome } from "../../port/index.ts";
+import type { Backend, Capabilities, Group, LockState, Operation, Outcome, Session } from "../../port/index.ts";
 import { transactionFactory, type Transaction } from "../../state/index.ts";
 import { misbehavingBackend, type Fault, type Next } from "../misbehave.ts";
 import type { Case, CaseContext } from "../suite.ts";
@@ -17,6 +17,8 @@ export class Bench {
   readonly unit: number;
   readonly #instances: Instance[] = [];
   readonly #calls = new Calls();
+  /** Made when it is first needed, and once: a case that waits asks hundreds of times. */
+  #behind: Promise<{ readonly backend: Backend; readonly session: Session }> | undefined;
 
   constructor(context: CaseContext) {
     this.context = context;
@@ -110,11 +112,16 @@ export class Bench {
 
   /** Runs operations past the feature, on a client of their own. */
   async behind(ops: readonly Operation[]): Promise<Outcome> {
+    const { backend, session } = await (this.#behind ??= this.#openBehind());
+    const call = { deadline: backend.time.monotonic() + 30_000, claim: () => true };
+    const [outcome] = await session.execute([{ ops }], call);
+    return outcome as Outcome;
+  }
+
+  async #openBehind(): Promise<{ readonly backend: Backend; readonly session: Session }> {
     const backend = this.context.place.backend();
     await backend.open();
-    const call = { deadline: backend.time.monotonic() + 30_000, claim: () => true };
-    const [outcome] = await backend.session().execute([{ ops }], call);
-    return outcome as Outcome;
+    return { backend, session: backend.session() };
   }
 
   /** Waits until the store knows so many waiters, for at most so many ms. */
