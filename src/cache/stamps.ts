@@ -47,8 +47,9 @@ export class StampRecords {
   readonly #instance: Instance;
   /** Told of each stamp that was read or written. */
   readonly #onUse: (name: string) => void;
-  /** Those that are being made. */
+  /** Those that are being made, and those that are being given a longer life. */
   readonly #making = new Set<string>();
+  readonly #arming = new Set<string>();
 
   constructor(instance: Instance, service: string, name: string, onUse: (name: string) => void) {
     this.space = space("stamp", service, name);
@@ -73,11 +74,7 @@ export class StampRecords {
     if (short.length === 0) return;
     // Twice as long as needed, so that not every write arms it.
     const life = ttl === Infinity ? undefined : Math.max(SHORTEST_MS, 2 * ttl + MARGIN_MS);
-    await Promise.all(
-      short.map(async ({ key, id }) =>
-        this.#instance.execute({ ops: [{ op: "set", key, id, value: "", if: { id }, ttl: life }] }, call),
-      ),
-    );
+    await Promise.all(short.map(async (stamp) => this.#arm(stamp, needed, life, call)));
   }
 
   /** The names of the stamps that a record bears. */
@@ -113,6 +110,22 @@ export class StampRecords {
       return await this.#create(key, call);
     } finally {
       this.#making.delete(name);
+    }
+  }
+
+  /** Gives a stamp a life of `life` ms, unless somebody here gives it one until `needed` meanwhile. */
+  async #arm({ key, id }: StampRecord, needed: number, life: number | undefined, call: Call): Promise<void> {
+    const name = key.key;
+    while (this.#arming.has(name)) {
+      // The look comes behind the write that is under way, and all who look share it.
+      const found = recordOf(await this.#instance.execute({ ops: [{ op: "get", key, keyOnly: true }] }, call));
+      if (found?.id !== id || found.expiresAt === undefined || found.expiresAt >= needed) return;
+    }
+    this.#arming.add(name);
+    try {
+      await this.#instance.execute({ ops: [{ op: "set", key, id, value: "", if: { id }, ttl: life }] }, call);
+    } finally {
+      this.#arming.delete(name);
     }
   }
 

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { space } from "../../src/base/keys.ts";
-import type { StoredRecord } from "../../src/port/index.ts";
-import { stand } from "./support.ts";
+import { Cache } from "../../src/cache/index.ts";
+import { Instance } from "../../src/client/index.ts";
+import type { Group, StoredRecord } from "../../src/port/index.ts";
+import { remote, stand } from "./support.ts";
 
 const stamps = space("stamp", "", "values");
 
@@ -53,5 +55,25 @@ describe("stamps", () => {
     assert.ok(before && after?.id === before.id);
     assert.ok((after.expiresAt ?? 0) > (before.expiresAt ?? Infinity));
     assert.equal(await values.get("first"), "v");
+  });
+
+  it("are armed once for all who write at the same time, and for the longest of their lives", async () => {
+    const { backend, time } = stand();
+    const armed: string[] = [];
+    const onExecute = (groups: readonly Group[]): void => {
+      for (const { ops } of groups)
+        for (const op of ops)
+          if (op.op === "set" && op.key.space.id === stamps.id && op.if && "id" in op.if) armed.push(op.key.key);
+    };
+    const values = new Cache<number>(new Instance(remote(backend(), { onExecute })), "values");
+    const ttls = ["2d", "never", "30d"] as const;
+    await values.set("first", 0, { tags: ["t"], ttl: "1m" });
+    assert.deepEqual(armed, []);
+    await Promise.all(
+      Array.from({ length: 99 }, (_, i) => values.set(`k${i}`, i, { tags: ["t"], ttl: ttls[i % 3] as "never" })),
+    );
+    assert.ok(armed.length <= 4, `armed ${armed.join()}`);
+    await time.advance("1000d");
+    assert.deepEqual([await values.get("k0"), await values.get("k1")], [undefined, 1]);
   });
 });
