@@ -136,9 +136,9 @@ export const loadCases: readonly Case[] = [
       const cache = cacheOf<string>(context);
       assert.equal(await cache.getOrSet("skipped", ({ skip }) => (skip(), "value")), "value");
       assert.equal(await cache.has("skipped"), false);
-      await cache.getOrSet("short", ({ set }) => (set({ ttl: context.unit }), "value"));
       await cache.getOrSet("tagged", ({ set }) => (set({ tags: ["late"] }), "value"), { tags: ["early"] });
       await cache.getOrSet("too", ({ set }) => (set({ tags: ["late"] }), "value"), { tags: ["early"] });
+      await cache.getOrSet("short", ({ set }) => (set({ ttl: context.unit }), "value"));
       assert.equal(await cache.get("short"), "value");
       await context.place.elapse(context.unit + 1);
       assert.equal(await cache.get("short"), undefined);

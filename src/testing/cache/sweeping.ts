@@ -4,7 +4,7 @@ import { Cache } from "../../cache/index.ts";
 import { Instance } from "../../client/index.ts";
 import type { Capabilities, Page, StoredRecord } from "../../port/index.ts";
 import type { Case, CaseContext } from "../suite.ts";
-import { calm, keeps } from "./client.ts";
+import { keeps } from "./client.ts";
 
 /** Null keeps nothing, and what cannot be listed cannot be swept. */
 function sweeps(capabilities: Capabilities): boolean {
@@ -22,7 +22,7 @@ function instanceOf({ place }: CaseContext): Instance {
 }
 
 function cacheOn(instance: Instance, name = "swept"): Cache<string> {
-  return new Cache<string>(instance, name, { ttl: "never", ...calm });
+  return new Cache<string>(instance, name, { ttl: "never", timeout: patienceMs });
 }
 
 function spaceOf(kind: "cache" | "stamp", name = "swept"): Space {

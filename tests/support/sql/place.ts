@@ -30,15 +30,15 @@ const idle = new Map<SqlServer, string[]>();
  * A place is tables of their own, whose names begin with the prefix, on a server that all places of the process share.
  * `apply` makes an application beside them.
  */
-export function placeOnTables(
+export async function placeOnTables(
   server: SqlServer,
   schema: string,
   make: (prefix: string) => Backend,
   apply?: (prefix: string) => Promise<TestApplication>,
-): Place {
+): Promise<Place> {
   const free = idle.get(server) ?? [];
   idle.set(server, free);
-  const prefix = free.pop() ?? drawPrefix();
+  const prefix = free.pop() ?? (await madeTables(make));
   const applications: TestApplication[] = [];
   const place = placeOf(() => make(prefix), {
     async remove() {
@@ -55,6 +55,18 @@ export function placeOnTables(
       return one;
     },
   });
+}
+
+/** Tables that nobody has: no case waits for them to be made, which may take a busy server longer than a call may. */
+async function madeTables(make: (prefix: string) => Backend): Promise<string> {
+  const prefix = drawPrefix();
+  const backend = make(prefix);
+  try {
+    await backend.open();
+  } finally {
+    await backend.close();
+  }
+  return prefix;
 }
 
 /** A prefix of tables that nobody has. */

@@ -21,7 +21,7 @@ if (lacks("postgres15") === false) {
       async place() {
         const server = await sharedServer("postgres15");
         const pools: pg.Pool[] = [];
-        const place = placeOnTables(server, "public", (prefix) => {
+        const place = await placeOnTables(server, "public", (prefix) => {
           const pool = new pg.Pool({ connectionString: server.url, max, pipeline, allowExitOnIdle: true });
           pool.on("error", () => undefined);
           pools.push(pool);
