@@ -138,10 +138,10 @@ end
 
 -- Drops those whose claim has ended. Of a long queue it looks at a part only, another one each time: all who live
 -- refresh their claims, and each of them that does so looks, so that the dead are found within few claims, and at the
--- head at once.
+-- head at once. The part may hang over either end, so that all places are as likely to be looked at.
 local function reap(lock)
-  local from = lock.waiting > 16 and now % lock.waiting or 0
-  local owners, dead = call('ZRANGE', lock.order, from, from + 15), {}
+  local from = lock.waiting > 16 and now % (lock.waiting + 15) - 15 or 0
+  local owners, dead = call('ZRANGE', lock.order, math.max(from, 0), from + 15), {}
   local waiters = call('HMGET', lock.waiters, spread(owners))
   for i = 1, #owners do
     local waiter = waiters[i]
