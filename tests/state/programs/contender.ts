@@ -17,7 +17,8 @@ export interface Done {
   readonly failed: readonly string[];
 }
 
-const hf = await connect(process.argv[2] as string, { service: "crowd" });
+// Beside many others a process may take longer than the default until its driver is loaded and the server has answered.
+const hf = await connect(process.argv[2] as string, { service: "crowd", timeout: "30s" });
 const numbers = hf.state<number>("numbers");
 await numbers.load("ready");
 
