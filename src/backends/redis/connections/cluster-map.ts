@@ -4,7 +4,7 @@ import type { Reply } from "../router.ts";
 import { askOnce, within } from "./ask-once.ts";
 import { ClusterNode } from "./cluster-node.ts";
 import type { Common } from "./connection-options.ts";
-import { attemptFailure, BACKEND } from "./failures.ts";
+import { attemptFailure, BACKEND, unanswered } from "./failures.ts";
 import { parseSlots, SLOTS, type SlotRange } from "./slots.ts";
 import { showEndpoint, type Endpoint } from "./wire.ts";
 
@@ -38,6 +38,8 @@ export class ClusterMap {
   #timer: Timer | undefined;
   #pause = SOONEST_MS;
   #problem: HoldfastError | undefined;
+  /** Who is being asked. */
+  #asked: string | undefined;
   #hopeless = false;
   #failures = 0;
   #closed = false;
@@ -72,7 +74,8 @@ export class ClusterMap {
 
   /** Why there is no way to the cluster. */
   get problem(): HoldfastError | undefined {
-    return this.#problem ?? this.nodes.find(({ commands }) => commands.problem)?.commands.problem;
+    const of = this.#problem ?? this.nodes.find(({ commands }) => commands.problem)?.commands.problem;
+    return of ?? (this.#asked === undefined ? undefined : unanswered(this.#asked));
   }
 
   /** How many looks have failed. */
@@ -148,6 +151,7 @@ export class ClusterMap {
       this.#failures++;
     }
     this.#looking = false;
+    this.#asked = undefined;
     this.#lookedAt = this.#options.time.monotonic();
     if (this.#closed) return;
     this.#options.changed();
@@ -164,6 +168,7 @@ export class ClusterMap {
     const endpoints = [...shuffled(this.nodes).map(({ endpoint }) => endpoint), ...this.#options.seeds()];
     for (const endpoint of new Map(endpoints.map((one) => [showEndpoint(one), one])).values()) {
       if (this.#closed) break;
+      this.#asked = showEndpoint(endpoint);
       try {
         return checked(parseSlots(await this.#askOne(endpoint), endpoint));
       } catch (error) {

@@ -1,9 +1,9 @@
-import type { HoldfastError } from "../../../base/errors.ts";
+import { UnavailableError, type HoldfastError } from "../../../base/errors.ts";
 import { Reconnecting } from "../../common/reconnecting.ts";
 import { RedisFailure, type Arg, type Reply } from "../router.ts";
 import { DialAttempt } from "./attempt.ts";
 import type { ConnectionOptions } from "./connection-options.ts";
-import { attemptFailure, isUnknownHost } from "./failures.ts";
+import { attemptFailure, BACKEND, isUnknownHost, unanswered } from "./failures.ts";
 import { Live } from "./live.ts";
 import type { Wire } from "./wire.ts";
 
@@ -51,11 +51,14 @@ export class Connection {
     return this.#where;
   }
 
-  /** Why the last attempt failed, or the first has not come to an end; undefined after a success. */
+  /** Why the last attempt failed, or what the first waits for; undefined after a success. */
   get problem(): HoldfastError | undefined {
     const { problem, attempting } = this.#reconnecting;
-    const { silence = "", where = "" } = attempting ?? {};
-    return problem ?? (silence === "" ? undefined : attemptFailure(new Error(silence), where, String).error);
+    if (problem || !attempting) return problem;
+    const { silence, where } = attempting;
+    if (where === undefined)
+      return new UnavailableError("where the server is was not found out yet", { backend: BACKEND });
+    return silence === "" ? unanswered(where) : attemptFailure(new Error(silence), where, String).error;
   }
 
   /** How many attempts have failed. */

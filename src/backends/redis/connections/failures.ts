@@ -107,6 +107,11 @@ export function attemptFailure(error: unknown, where: string, hide: Hide): Attem
   return { final: false, error: new UnavailableError(said, { backend: BACKEND, refused }) };
 }
 
+/** An attempt that is under way: what is said to those who cannot wait for its end. */
+export function unanswered(where: string): UnavailableError {
+  return new UnavailableError(`${where} has not answered yet`, { backend: BACKEND });
+}
+
 /** Attempts on several addresses of one name fail as one error, whose own message is empty. */
 function messageOf(error: Error): string {
   if (!(error instanceof AggregateError)) return error.message;
