@@ -2,6 +2,7 @@ import { awayCases } from "./cache/away.ts";
 import { changeCases } from "./cache/changes.ts";
 import { entryCases } from "./cache/entries.ts";
 import { failureCases } from "./cache/failures.ts";
+import { lateWriteCases } from "./cache/late-writes.ts";
 import { loaderCases } from "./cache/loaders.ts";
 import { loadCases } from "./cache/loads.ts";
 import { signalCases } from "./cache/signals.ts";
@@ -19,6 +20,7 @@ export const cacheCases: readonly Case[] = [
   ...entryCases,
   ...touchCases,
   ...awayCases,
+  ...lateWriteCases,
   ...failureCases,
   ...signalCases,
   ...sweepCases,

@@ -7,6 +7,7 @@
 //   between a case and a backend, and spoil what the case says. `one-signal` counts the listeners of a signal.
 
 import type { Backend, Capabilities, OwnConnection } from "../port/index.ts";
+import { inTime } from "./in-time.ts";
 
 /** Where a suite runs: a fresh, empty place, which several backends (clients of one server) can share. */
 export interface Place {
@@ -90,7 +91,13 @@ export interface BoundCase {
   readonly run: () => Promise<void>;
 }
 
-/** Binds a suite to a subject: each case gets a fresh place, closed whatever happens. */
+/** In ms, by the real clock. No case takes as long, and one that waits for what does not come is to end and say so. */
+const longest = 120_000;
+
+/**
+ * Binds a suite to a subject: each case gets a fresh place, closed whatever happens. A case that has not ended within
+ * two minutes fails.
+ */
 export async function bindSuite(
   suite: string,
   cases: readonly Case[],
@@ -110,7 +117,7 @@ export async function bindSuite(
     async run() {
       const place = await subject.place();
       try {
-        await one.run({ place, capabilities, unit });
+        await inTime("the end of the case", one.run({ place, capabilities, unit }), longest);
       } finally {
         await place.close();
       }

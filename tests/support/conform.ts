@@ -25,7 +25,8 @@ export async function conform(suite: string, cases: readonly Case[], subjects: r
       continue;
     }
     describe(title, { concurrency: subject.atOnce ?? 8 }, () => {
-      for (const one of bound) it(one.title, { skip: one.skip ?? false, timeout: 120_000 }, one.run);
+      // Longer than a case may take by itself, so that it says what it waited for and its place is closed.
+      for (const one of bound) it(one.title, { skip: one.skip ?? false, timeout: 240_000 }, one.run);
     });
   }
 }

@@ -4,6 +4,7 @@ import { space } from "../../base/keys.ts";
 import { Cache, type CacheEvents, type CacheOptions, type GetOrSetOptions, type Loader } from "../../cache/index.ts";
 import { Instance } from "../../client/index.ts";
 import type { Backend, Capabilities, Group, Operation } from "../../port/index.ts";
+import { inTime } from "../in-time.ts";
 import { misbehavingBackend, type Fault } from "../misbehave.ts";
 import type { CaseContext, Place } from "../suite.ts";
 
@@ -100,8 +101,11 @@ export interface Line {
   hang(which?: (group: Group) => boolean): void;
   /** The store answers, and is told what was held back. */
   restore(): void;
-  /** Resolves when a request is held back, at once if one is. */
-  held(): Promise<void>;
+  /**
+   * Resolves when so many requests were held back since it hangs, or with false once `unless` has ended: on a busy
+   * machine the time of a call may be over before it is sent. Rejects after a minute.
+   */
+  held(count?: number, unless?: Promise<unknown>): Promise<boolean>;
 }
 
 /** A backend of the place, on a line of its own. */
@@ -110,7 +114,8 @@ export function line({ place }: { readonly place: Pick<Place, "backend"> }): Lin
   let refuses = false;
   let hangs: ((group: Group) => boolean) | undefined;
   let end = deferred<void>();
-  let holds = deferred<void>();
+  let holds = 0;
+  let more = deferred<void>();
   const fault: Fault = {
     name: "its line is cut",
     async group(group, next) {
@@ -119,7 +124,9 @@ export function line({ place }: { readonly place: Pick<Place, "backend"> }): Lin
         return { ok: false, why: "failed", sent: false, error };
       }
       if (hangs?.(group)) {
-        holds.resolve();
+        holds++;
+        more.resolve();
+        more = deferred();
         await end.promise;
       }
       return next(group);
@@ -138,9 +145,17 @@ export function line({ place }: { readonly place: Pick<Place, "backend"> }): Lin
       hangs = undefined;
       end.resolve();
       end = deferred();
-      holds = deferred();
+      holds = 0;
     },
-    held: async () => holds.promise,
+    async held(count = 1, unless) {
+      let over = false;
+      const ended = unless?.catch(() => undefined).then(() => (over = true)); // what it comes to is the case's to see
+      const wait = async (): Promise<void> => {
+        while (holds < count && !over) await Promise.race([more.promise, ...(ended ? [ended] : [])]);
+      };
+      await inTime(`${count} requests that are held back`, wait());
+      return holds >= count;
+    },
   };
 }
 

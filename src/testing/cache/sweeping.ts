@@ -41,14 +41,14 @@ async function stored(instance: Instance, of: Space): Promise<readonly StoredRec
   return [...records.values()];
 }
 
-/** Lets time pass until `holds`, for at most three minutes. */
+/** Lets time pass until `holds`, for at most 90 seconds. */
 async function until({ place, unit }: CaseContext, what: string, holds: () => Promise<boolean>): Promise<void> {
   const step = Math.min(unit, 250);
-  for (let passed = 0; passed < 180_000; passed += step) {
+  for (let passed = 0; passed < 90_000; passed += step) {
     if (await holds()) return;
     await place.elapse(step);
   }
-  assert.fail(`${what}, within three minutes`);
+  assert.fail(`${what}, within 90 seconds`);
 }
 
 async function fill(cache: Cache<string>, count: number, tags: (i: number) => readonly string[]): Promise<void> {

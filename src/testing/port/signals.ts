@@ -193,9 +193,11 @@ export const signalCases: readonly Case[] = [
     async run(context) {
       const client = Client.of(context);
       const names = ["deleted", "absent", "again", "set", "refused", "checked"];
-      for (const name of names) await client.set(record(name), "v", { ttl: 2 * context.unit });
+      const ttl = 4 * context.unit;
+      const sets = names.map((name) => ({ op: "set", key: record(name), id: drawId(), value: "v", ttl }) as const);
+      await client.groups(sets.map((op) => ({ ops: [op] })));
       const heard = await client.listen({ changes: record("any").space, prefix: "" });
-      await context.place.elapse(2 * context.unit + context.capabilities.ttlGranularity);
+      await context.place.elapse(ttl + context.capabilities.ttlGranularity);
       const gone = { id: drawId() };
       const absent = { absent: true } as const;
       const outcomes = await client.groups([

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import type { BatchError } from "../../base/errors.ts";
-import { Instance } from "../../client/index.ts";
 import type { Case } from "../suite.ts";
-import { all, declaring, keeps, lists, rejects, storeOf, storeOn } from "./client.ts";
+import { all, declaring, instanceOn, keeps, lists, rejects, storeOf, storeOn } from "./client.ts";
 
 export const batchCases: readonly Case[] = [
   {
@@ -182,7 +181,7 @@ export const batchCases: readonly Case[] = [
     title: "where listing is not declared it is refused",
     proves: "capabilities: list",
     async run(context) {
-      const instance = new Instance(declaring(context.place.backend(), { list: false }));
+      const instance = instanceOn(declaring(context.place.backend(), { list: false }));
       const store = storeOn<number>(instance);
       await rejects(all(store.list()), "UNSUPPORTED");
       await rejects(store.listPage(), "UNSUPPORTED");

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { Instance } from "../../client/index.ts";
 import { transact, type StateStore } from "../../state/index.ts";
 import type { Case } from "../suite.ts";
-import { declaring, instanceOf, keeps, rejects, storeOf, storeOn } from "./client.ts";
+import { declaring, instanceOf, instanceOn, keeps, rejects, storeOf, storeOn } from "./client.ts";
 
 interface Limits {
   readonly signal?: AbortSignal;
@@ -158,7 +157,7 @@ export const callCases: readonly Case[] = [
     title: "a value over the backend's limit is refused early",
     proves: "every call 4: values over the backend's limit",
     async run(context) {
-      const instance = new Instance(declaring(context.place.backend(), { maxValue: 100 }));
+      const instance = instanceOn(declaring(context.place.backend(), { maxValue: 100 }));
       const store = storeOn<string>(instance);
       // 40 units and two quotes, but 122 bytes of UTF-8.
       for (const value of ["x".repeat(99), "\u20ac".repeat(40)]) {

@@ -13,7 +13,12 @@ const patience = 10_000;
 
 /** A new instance on a backend of its own: another client of the same data. */
 export function instanceOf({ place }: CaseContext): Instance {
-  return new Instance(place.backend(), { timeout: 30_000 });
+  return instanceOn(place.backend());
+}
+
+/** A new instance, whose calls end in time on however busy a machine. */
+export function instanceOn(backend: Backend): Instance {
+  return new Instance(backend, { timeout: 30_000 });
 }
 
 /** A store of a new instance. Stores of one case are the same records unless their names differ. */

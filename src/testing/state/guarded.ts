@@ -7,12 +7,13 @@ import {
   declaring,
   floors,
   guards,
+  type HeldLease,
   instanceOf,
+  instanceOn,
   leaseOf,
   rejects,
   storeOn,
   transacts,
-  type HeldLease,
 } from "./client.ts";
 
 interface Guarded {
@@ -228,7 +229,7 @@ export const guardedCases: readonly Case[] = [
     title: "where guarded writes are not declared, every one is refused",
     proves: "capabilities: guard",
     async run(context) {
-      const instance = new Instance(declaring(context.place.backend(), { guard: "none" }));
+      const instance = instanceOn(declaring(context.place.backend(), { guard: "none" }));
       const store = storeOn<number>(instance);
       const lease = await leaseOf(new Instance(memoryBackend({})), ["k"]);
       for (const [what, write] of writes({ instance, store }, lease)) await rejects(write(), "UNSUPPORTED", what);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { Instance } from "../../client/index.ts";
 import type { Page } from "../../port/index.ts";
 import { misbehavingBackend } from "../misbehave.ts";
 import type { Case } from "../suite.ts";
@@ -8,6 +7,7 @@ import {
   declaring,
   guards,
   instanceOf,
+  instanceOn,
   keeps,
   leaseOf,
   lists,
@@ -70,7 +70,7 @@ export const keyCases: readonly Case[] = [
       await rejects(all(store.list()), "SCHEMA_VERSION");
       const sizes: number[] = [];
       const fault = { name: "sees pages", page: (page: Page) => (sizes.push(page.records.length), page) };
-      await all(storeOn(new Instance(misbehavingBackend(context.place.backend(), fault))).keys({ limit: 7 }));
+      await all(storeOn(instanceOn(misbehavingBackend(context.place.backend(), fault))).keys({ limit: 7 }));
       assert.ok(Math.max(...sizes) <= 7, `it asks for what it needs: ${sizes.join()}`);
     },
   },
@@ -126,7 +126,7 @@ export const keyCases: readonly Case[] = [
     title: "where keys are not listed, keys, count and clear are refused, and nothing is deleted",
     proves: "capabilities: list",
     async run(context) {
-      const store = storeOn<number>(new Instance(declaring(context.place.backend(), { list: false })));
+      const store = storeOn<number>(instanceOn(declaring(context.place.backend(), { list: false })));
       await store.save("k", 1);
       await rejects(all(store.keys()), "UNSUPPORTED");
       await rejects(store.count(), "UNSUPPORTED");

@@ -3,7 +3,7 @@ import { memoryBackend } from "../../backends/memory/index.ts";
 import { Instance } from "../../client/index.ts";
 import { transact, type Transaction } from "../../state/index.ts";
 import type { Case } from "../suite.ts";
-import { books, booksOf, declaring, rejects, storeOn, throws, transacts } from "./client.ts";
+import { books, booksOf, declaring, instanceOn, rejects, storeOn, throws, transacts } from "./client.ts";
 
 /** What a transaction refuses. */
 export const transactionRefusalCases: readonly Case[] = [
@@ -89,7 +89,7 @@ export const transactionRefusalCases: readonly Case[] = [
     title: "where groups are not declared, several keys are refused before anything is written, one key is not",
     proves: "state 6: else UnsupportedError",
     async run(context) {
-      const { instance, a, b } = booksOf(new Instance(declaring(context.place.backend(), { transact: "none" })));
+      const { instance, a, b } = booksOf(instanceOn(declaring(context.place.backend(), { transact: "none" })));
       await rejects(
         transact(instance, (tx) => {
           tx.save(a, "k", 1);
@@ -110,7 +110,7 @@ export const transactionRefusalCases: readonly Case[] = [
     proves: "state 6: slot",
     when: (capabilities) => capabilities.transact !== "none",
     async run(context) {
-      const { instance, a, b } = booksOf(new Instance(declaring(context.place.backend(), { transact: "slot" })));
+      const { instance, a, b } = booksOf(instanceOn(declaring(context.place.backend(), { transact: "slot" })));
       const write = async (...keys: readonly string[]): Promise<void> =>
         transact(instance, (tx) => {
           for (const key of keys) tx.save(a, key, 1);
@@ -136,7 +136,7 @@ export const transactionRefusalCases: readonly Case[] = [
     title: "more keys than a group takes are refused before anything is written",
     proves: "capabilities: maxGroup",
     async run(context) {
-      const { instance, a } = booksOf(new Instance(declaring(context.place.backend(), { maxGroup: 3 })));
+      const { instance, a } = booksOf(instanceOn(declaring(context.place.backend(), { maxGroup: 3 })));
       const write = async (count: number): Promise<void> =>
         transact(instance, (tx) => {
           for (let i = 0; i < count; i++) tx.save(a, `{k}${i}`, 1);

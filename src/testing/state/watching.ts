@@ -3,7 +3,7 @@ import { Instance } from "../../client/index.ts";
 import type { Session, Signal } from "../../port/index.ts";
 import type { StateStore } from "../../state/index.ts";
 import type { Case, CaseContext } from "../suite.ts";
-import { Changes, declaring, instanceOf, lists, rejects, storeOf, storeOn, watches } from "./client.ts";
+import { Changes, declaring, instanceOf, instanceOn, lists, rejects, storeOf, storeOn, watches } from "./client.ts";
 
 /** A store whose case can play the server: send it signals, and take them away. */
 function tampered(context: CaseContext): { store: StateStore<number>; tell: (signal: Signal) => void } {
@@ -207,7 +207,7 @@ export const watchCases: readonly Case[] = [
     title: "where watching is not declared it is refused",
     proves: "capabilities: watch",
     async run(context) {
-      const instance = new Instance(declaring(context.place.backend(), { watch: "none" }));
+      const instance = instanceOn(declaring(context.place.backend(), { watch: "none" }));
       await rejects(storeOn<number>(instance).watch(), "UNSUPPORTED");
     },
   },
