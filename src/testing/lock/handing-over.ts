@@ -160,7 +160,7 @@ export const handingOverCases: readonly Case[] = [
           { ttl: 8 * bench.unit, renew: false },
           { ttl, renew },
         );
-        await bench.pass(1 / 4);
+        await bench.pass(3 / 4);
         const least = first.remainingMs;
         await first.release();
         const lease = await bench.settle(second);
@@ -180,11 +180,10 @@ export const handingOverCases: readonly Case[] = [
       const lock = bench.lock({}, gate.fault);
       const ttl = 8 * bench.unit;
       const { first, second } = await twoTurns(bench, lock, "k", { ttl, renew: false }, { ttl });
-      // Soon: after a second the lock goes to the store's queue.
-      await bench.pass(1 / 4);
+      await bench.pass(3 / 4);
       await first.release();
-      const lease = await bench.settle(second, 4);
-      assert.ok(lease.remainingMs < 7.75 * bench.unit, "nothing was armed before");
+      const lease = await bench.settle(second, 1);
+      assert.ok(lease.remainingMs < 7.25 * bench.unit, "nothing was armed before");
       await gate.held;
       gate.free();
       const before = lease.remainingMs;

@@ -110,7 +110,7 @@ embedded("a call ends by its deadline though another process stopped inside a co
     run(session, { ops: [{ op: "set", key: record("k"), id: "2", value: "v" }] }, 300),
     pause(20).then(() => run(session, { ops: [{ op: "set", key: record("l"), id: "2", value: "v" }] }, 300)),
   ]);
-  assert.ok(performance.now() - start < 2_000);
+  assert.ok(performance.now() - start < 4_500);
   assert.ok(!first.ok && first.why === "failed" && !first.sent, "it is with the thread, which has not begun");
   assert.match(first.error.message, /another process holds up all that writes to the (?:directory|file)/);
   assert.ok(!second.ok && second.why === "failed" && !second.sent, "it never left");

