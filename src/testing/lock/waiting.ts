@@ -183,8 +183,8 @@ export const waitingCases: readonly Case[] = [
       const [lock, other] = [bench.lock({ ttl: 60_000 }), bench.lock({ wait: 60_000, ttl: 60_000 })];
       const { time } = bench.context.place.backend();
       const took: number[] = [];
-      // A busy machine may hold up one of them. Whoever asks again by itself is that quick by chance alone.
-      for (let i = 0; i < 3 && !took.some((ms) => ms < 200); i++) {
+      // A busy machine may hold up one of three. Whoever asks again by itself is that quick once in five times.
+      for (let i = 0; i < 3; i++) {
         const lease = await bench.settle(lock.acquire(`k${i}`));
         const waiting = other.acquire(`k${i}`);
         await bench.waiting(`k${i}`, 1);
@@ -194,7 +194,8 @@ export const waitingCases: readonly Case[] = [
         await bench.settle(waiting, 4_000 / bench.unit);
         took.push(time.monotonic() - before);
       }
-      assert.ok(Math.min(...took) < 200, `well before the next refresh: ${took.join()} ms`);
+      const [, median = Infinity] = took.toSorted((x, y) => x - y);
+      assert.ok(median < 200, `well before the next refresh: ${took.join()} ms`);
     },
     pushes,
   ),
