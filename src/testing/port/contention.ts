@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { drawId } from "../../base/ids.ts";
+import type { Key } from "../../base/keys.ts";
 import type { Group, Operation, Outcome } from "../../port/index.ts";
 import type { Case } from "../suite.ts";
-import { acquire, Client, excludes, keeps, lock, okOf, record } from "./client.ts";
+import { acquire, Client, excludes, keeps, lock, okOf, record, transacts } from "./client.ts";
 
 const long = 600_000;
 
@@ -122,6 +123,46 @@ export const contentionCases: readonly Case[] = [
         over = true;
         await hammering;
       }
+    },
+  },
+  {
+    title: "of two groups that each change what the other one checks one takes effect, whether it is there or not",
+    proves: "state 6: one atomic group",
+    when: transacts,
+    async run(context) {
+      const [one, other] = [Client.of(context), Client.of(context)];
+      for (let round = 0; round < 30; round++) {
+        const [a, b] = [record(`{t}${round} a`), record(`{t}${round} b`)];
+        const exists = round % 2 === 0;
+        const ids = exists ? new Map([a, b].map((key) => [key, drawId()])) : undefined;
+        for (const [key, id] of ids ?? []) await one.ok({ op: "set", key, id, value: "old" });
+        const group = (checked: Key, written: Key): Group => {
+          const id = ids?.get(checked);
+          const check: Operation = { op: "check", key: checked, if: id === undefined ? { absent: true } : { id } };
+          return { ops: [check, { op: "set", key: written, id: drawId(), value: "new" }] };
+        };
+        const won = winners(await Promise.all([one.group(group(a, b)), other.group(group(b, a))]));
+        assert.equal(won.length, 1, `round ${round}: ${won.length} took effect`);
+      }
+    },
+  },
+  {
+    title: "groups of several clients that write the same keys, each in an order of its own, all take effect",
+    proves: "state 6: one atomic group",
+    when: transacts,
+    async run(context) {
+      const clients = [Client.of(context), Client.of(context), Client.of(context)];
+      const keys = Array.from({ length: 8 }, (_, i) => record(`{t}shared ${i}`));
+      await Promise.all(
+        clients.map(async (client, c) => {
+          for (let i = 0; i < 25; i++) {
+            // Four of them, from another one on, forth or back.
+            const four = Array.from({ length: 4 }, (_, k) => keys[(i * (c + 1) + (i % 2 ? k : 8 - k)) % 8] as Key);
+            const ops = four.map((key): Operation => ({ op: "set", key, id: drawId(), value: "v", ttl: "keep" }));
+            okOf(await client.group({ ops }));
+          }
+        }),
+      );
     },
   },
 ];

@@ -130,37 +130,6 @@ describe("rows on Postgres", { skip: lacks(kind) }, () => {
     assert.deepEqual(await one.holders(lock("hot")), ["a"]);
   });
 
-  it("what one group reads and another writes is not decided on by both", async () => {
-    const [one, other] = [client(), client()];
-    for (let round = 0; round < 30; round++) {
-      const [a, b] = [record(`${round} a`), record(`${round} b`)];
-      const group = (absent: typeof a, written: typeof a): Group => ({
-        ops: [
-          { op: "check", key: absent, if: { absent: true } },
-          { op: "set", key: written, id: drawId(), value: "v" },
-        ],
-      });
-      const outcomes = await Promise.all([one.group(group(a, b)), other.group(group(b, a))]);
-      assert.equal(outcomes.filter(({ ok }) => ok).length, 1, JSON.stringify(outcomes));
-    }
-  });
-
-  it("groups that write the same keys in any order all end soon", async () => {
-    const clients = [client(), client(), client()];
-    const keys = Array.from({ length: 8 }, (_, i) => `shared ${i}`);
-    const begun = performance.now();
-    await Promise.all(
-      clients.map(async (one) => {
-        for (let i = 0; i < 25; i++) {
-          const some = keys.toSorted(() => Math.random() - 0.5).slice(0, 4);
-          const ops = some.map((key): Operation => ({ ...set(key).ops[0], ttl: "keep" }));
-          okOf(await one.group({ ops }));
-        }
-      }),
-    );
-    assert.ok(performance.now() - begun < 20_000);
-  });
-
   it("rows that were inserted to be locked are gone when their groups have ended", async () => {
     const one = client();
     const groups: Group[] = [
