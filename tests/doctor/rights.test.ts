@@ -10,8 +10,8 @@ import { startCluster, type RedisCluster } from "../support/redis/cluster.ts";
 import { lacks } from "../support/redis/kinds.ts";
 import { startSentinel } from "../support/redis/sentinel.ts";
 import { startRedis, type RedisServer } from "../support/redis/server.ts";
-import { until } from "../support/servers/until.ts";
 import { doctor, report } from "./support/doctor.ts";
+import { useAll } from "./support/use-all.ts";
 
 const skip = lacks("redis");
 const kind = "redis";
@@ -51,42 +51,6 @@ function userLine(name: string, rights: string, where = "~hf:* &*"): string {
 /** A URL with a user in it. */
 function as(user: string, url: string): string {
   return url.replace("//", `//${user}:topsecret@`);
-}
-
-/** Does what needs rights, with two instances. */
-async function useAll(one: Holdfast, two: Holdfast): Promise<void> {
-  const orders = one.state<{ paid: boolean }>("orders");
-  const watch = new AbortController();
-  const changes = await orders.watch({ initial: true, signal: watch.signal });
-  const first = changes[Symbol.asyncIterator]().next();
-  await one.lock("orders").run("1", async (lease) => {
-    await orders.save("1", { paid: false }, { lease, ttl: "1h" });
-    await orders.update("1", () => ({ paid: true }));
-  });
-  assert.equal((await first).done, false);
-  watch.abort();
-  await one.transact(async (tx) => {
-    await tx.load(orders, "1");
-    tx.save(orders, "{1}b", { paid: true });
-  });
-  const keys: string[] = [];
-  for await (const { key } of orders.list()) keys.push(key);
-  assert.deepEqual(keys.toSorted(), ["1", "{1}b"]);
-
-  const held = await one.lock("orders").acquire("1", { ttl: "10s" });
-  const waiting = two.lock("orders").acquire("1", { ttl: "10s", wait: "10s" });
-  await until("the waiter", async () => (await one.lock("orders").inspect("1"))?.waiting === 1);
-  await held.release();
-  await (await waiting).release();
-  await one.lock("orders").runOnce("payment", async () => 1, { keep: "1h" });
-
-  const prices = one.cache<number>("prices", { ttl: "1h" });
-  await prices.getOrSet("btc", async ({ set }) => {
-    set({ tags: ["crypto"] });
-    return 1;
-  });
-  await prices.invalidateTags(["crypto"]);
-  assert.equal(await two.cache<number>("prices", { ttl: "1h" }).get("btc"), undefined);
 }
 
 async function nothingIsMissed(url: string): Promise<void> {
