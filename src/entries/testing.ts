@@ -10,7 +10,16 @@ export type { StoreCall, StoreFailure, TestBackend } from "../testing/test-backe
 export { virtualTime, type VirtualTime } from "../testing/virtual-time.ts";
 export { elapse } from "../testing/elapse.ts";
 export { placeOf, type PlaceOptions } from "../testing/place.ts";
-export { bindSuite, type BoundCase, type Case, type CaseContext, type Place, type Subject } from "../testing/suite.ts";
+export { bindSuite } from "../testing/suite.ts";
+export type {
+  Application,
+  ApplicationConnection,
+  BoundCase,
+  Case,
+  CaseContext,
+  Place,
+  Subject,
+} from "../testing/suite.ts";
 export { portCases } from "../testing/port-suite.ts";
 export { cacheCases } from "../testing/cache-suite.ts";
 export { lockCases } from "../testing/lock-suite.ts";

@@ -16,7 +16,10 @@ export interface Capabilities {
   readonly guard: "atomic" | "floor" | "none";
   /** `linearizable`: a read sees every write acknowledged before it. `primary`: on the primary. `eventual`: later. */
   readonly reads: "linearizable" | "primary" | "eventual";
-  /** Whether groups can be part of a transaction that the application commits, with rows of its own. Absent: no. */
+  /**
+   * Whether groups can be part of a transaction that the application commits, with rows of its own. Absent: they are
+   * refused.
+   */
   readonly within?: boolean | undefined;
   /** Groups of several keys. `full`: any. `slot`: of one tag. `none`: single records only. */
   readonly transact: "full" | "slot" | "none";

@@ -242,8 +242,8 @@ export class StateStore<T> {
   /**
    * The entries of this store within the transaction that the application has begun on `connection`: they are written
    * when the application commits, with its own rows or not at all. No I/O. For a connection of the backend's driver, or
-   * an object whose `query` runs a statement in the transaction. Throws UnsupportedError unless the backend is an SQL
-   * server, InvalidArgumentError for anything but a connection.
+   * an object whose `query` runs a statement in the transaction. Throws UnsupportedError unless the backend is a server
+   * of SQL (`capabilities.within`; a file of SQLite is not), InvalidArgumentError for anything but a connection.
    */
   within(connection: OwnConnection): OwnStateStore<T> {
     return new OwnStateStore(this.#core, connection);

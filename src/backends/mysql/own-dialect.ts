@@ -52,7 +52,7 @@ export function ownDialect({ meta }: TableNames, dialect: Dialect): OwnDialect {
     partsOf: (statement) =>
       partsOf(statement).map((text) => plain(text.startsWith(hasty) ? text.slice(hasty.length) : text)),
     column: bytesOf,
-    failure: (error) => failureIn(error, isServerReply, (reply) => replyError(reply)),
+    failure: (error) => failureIn(error, (at) => (isServerReply(at) ? replyError(at) : undefined)),
   };
 }
 

@@ -1,10 +1,10 @@
-import type { Statement } from "../sql/client.ts";
+import type { SqlError, Statement } from "../sql/client.ts";
 import type { Dialect, LockHow } from "../sql/dialect.ts";
 import type { Entered, OwnDialect } from "../sql/own-dialect.ts";
 import type { TableNames } from "../sql/identifiers.ts";
 import { failureIn } from "../sql/own-failures.ts";
 import { arrayText } from "./arrays.ts";
-import { isServerReply, replyError } from "./connections/errors.ts";
+import { isCode, isServerReply, replyError } from "./connections/errors.ts";
 
 /**
  * What the dialect says in a transaction of the application. Its isolation level is the application's, and so is its
@@ -51,9 +51,19 @@ export function ownDialect({ meta }: TableNames, dialect: Dialect): OwnDialect {
     },
     partsOf: (statement) => [plainly(statement)],
     column: (value) => (value instanceof Uint8Array && !Buffer.isBuffer(value) ? Buffer.from(value) : value),
-    // Whoever has put what the server said into an error of theirs may have put the values into its message.
-    failure: (error) => failureIn(error, isServerReply, (reply) => replyError(reply, () => "a statement failed")),
+    failure: (error) => failureIn(error, meaning),
   };
+}
+
+/**
+ * What the server said, of the driver's error or of what an adapter keeps of it. Whoever has put it into an error of
+ * theirs may have put the values into its message.
+ */
+function meaning(error: unknown): SqlError | undefined {
+  const hide = (): string => "a statement failed";
+  if (isServerReply(error)) return replyError(error, hide);
+  const { originalCode: code } = (error ?? {}) as { readonly originalCode?: unknown };
+  return typeof code === "string" && isCode(code) ? replyError({ code, message: "" }, hide) : undefined;
 }
 
 /** The same with texts alone as its values, which every driver writes in the same way. */

@@ -20,6 +20,8 @@ interface ConsumerOptions {
   readonly optional: boolean;
   /** More packages, as npm names them. */
   readonly packages?: readonly string[];
+  /** Whether packages run what they ask for when they are installed. Default: true. */
+  readonly scripts?: boolean;
 }
 
 /** Packs what was built, and installs it into a new folder. */
@@ -46,6 +48,7 @@ export async function createConsumer(options: ConsumerOptions): Promise<Consumer
     const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")) as { version: string };
     const install = ["install", "--prefix", folder, "--prefer-offline", "--no-audit", "--no-fund"];
     if (!options.optional) install.push("--omit=optional");
+    if (options.scripts === false) install.push("--ignore-scripts");
     await succeed("npm", [...install, `./holdfast-${version}.tgz`, ...(options.packages ?? [])], { cwd: folder });
   } catch (error) {
     consumer.remove();

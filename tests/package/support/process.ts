@@ -12,6 +12,8 @@ interface RunOptions {
   readonly cwd: string;
   /** Folders that come first on the PATH. */
   readonly path?: readonly string[];
+  /** More of the environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Default 120 s. */
   readonly timeoutMs?: number;
 }
@@ -20,7 +22,7 @@ interface RunOptions {
 export function execute(command: string, args: readonly string[], options: RunOptions): Promise<Finished> {
   const child = spawn(command, args, {
     cwd: options.cwd,
-    env: cleanEnvironment(options.path ?? []),
+    env: { ...cleanEnvironment(options.path ?? []), ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
     timeout: options.timeoutMs ?? 120_000,
     killSignal: "SIGKILL",

@@ -45,6 +45,14 @@ interface ServerReply extends Error {
   readonly table?: string | undefined;
 }
 
+/** What is told of it. */
+type Said = Pick<ServerReply, "code" | "message" | "constraint" | "table">;
+
+/** Whether a text is a code of the server's, an SQLSTATE. */
+export function isCode(text: string): boolean {
+  return /^[0-9A-Z]{5}$/.test(text);
+}
+
 /**
  * Whether the driver's error is a reply of the server. Told by its shape, for an application's pool may come from
  * another copy of the driver.
@@ -52,7 +60,7 @@ interface ServerReply extends Error {
 export function isServerReply(error: unknown): error is ServerReply {
   if (!(error instanceof Error)) return false;
   const { code, severity } = error as { readonly code?: unknown; readonly severity?: unknown };
-  return typeof severity === "string" && typeof code === "string" && /^[0-9A-Z]{5}$/.test(code);
+  return typeof severity === "string" && typeof code === "string" && isCode(code);
 }
 
 /** Whether the connection is of no use after this reply. */
@@ -74,7 +82,7 @@ class ServerError extends Error {
   readonly constraint: string | undefined;
   readonly table: string | undefined;
 
-  constructor({ code, message, constraint, table }: ServerReply, hide: Hide) {
+  constructor({ code, message, constraint, table }: Said, hide: Hide) {
     super(/^(?:22|P0)/.test(code) ? "it does not take a value" : hide(message));
     this.name = "ServerError";
     this.code = code;
@@ -87,7 +95,7 @@ class ServerError extends Error {
 export type Hide = (text: string) => string;
 
 /** Why a statement was refused: what the server said. */
-export function replyError(reply: ServerReply, hide: Hide, mayHaveWritten = false): SqlError {
+export function replyError(reply: Said, hide: Hide, mayHaveWritten = false): SqlError {
   const { code } = reply;
   const cause = new ServerError(reply, hide);
   const failure = meanings[code] ?? meanings[code.slice(0, 2)] ?? "refused";

@@ -12,7 +12,7 @@ import {
 } from "../../../../src/backends/postgres/connections/errors.ts";
 import type { SqlFailure } from "../../../../src/backends/sql/client.ts";
 
-type Reply = Parameters<typeof replyError>[0];
+type Reply = Parameters<typeof endsConnection>[0];
 
 function reply(code: string, severity = "ERROR", message = "so it is"): Reply {
   const error = Object.assign(new DatabaseError(message, 1, "error"), { code, severity });
