@@ -171,15 +171,15 @@ for (const kind of ["mysql", "mariadb"] as const) {
     });
 
     it("a lease stays its holder's until the transaction ends, though it cannot be renewed meanwhile", async () => {
-      const lease = await new Lock(instance, "own").acquire("pinned", { ttl: 800 });
       const connection = await begin();
+      const lease = await new Lock(instance, "own").acquire("pinned", { ttl: 1_500 });
       await lease.checkWithin(connection);
       let committed = false;
       const next = new Lock(makeInstance(), "own").acquire("pinned", { wait: "20s", timeout: "20s" }).then((late) => {
         assert.ok(committed, "granted before the commit");
         return late;
       });
-      await connection.query("SELECT SLEEP(1.5)");
+      await connection.query("SELECT SLEEP(2.5)");
       await store.within(connection).save("pinned", 1);
       committed = true;
       await connection.query("COMMIT");
