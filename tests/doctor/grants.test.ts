@@ -111,6 +111,18 @@ for (const kind of sqlKinds) {
       await (await open()).close();
     });
 
+    it("go with indexes on state, as the page makes them", async () => {
+      const [, block = ""] = /```sql\n(CREATE INDEX .*?)\n```/s.exec(page) ?? [];
+      const [onPostgres = "", onMysql = ""] = block.split("\n\n");
+      await server.query(isPostgres ? onPostgres : onMysql);
+      const hf = await open();
+      await hf.state("orders").save("42", { customer: "ann" });
+      await hf.close();
+      const customer = isPostgres ? "data->>'customer'" : "customer";
+      const rows = await server.query(`SELECT 1 FROM holdfast_records WHERE ${customer} = 'ann'`);
+      assert.equal(rows.length, 1);
+    });
+
     async function open(): Promise<Holdfast> {
       return connect(`${url}?migrate=check`, { service: "checkout" });
     }
