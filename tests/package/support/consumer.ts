@@ -49,7 +49,10 @@ export async function createConsumer(options: ConsumerOptions): Promise<Consumer
     const install = ["install", "--prefix", folder, "--prefer-offline", "--no-audit", "--no-fund"];
     if (!options.optional) install.push("--omit=optional");
     if (options.scripts === false) install.push("--ignore-scripts");
-    await succeed("npm", [...install, `./holdfast-${version}.tgz`, ...(options.packages ?? [])], { cwd: folder });
+    await succeed("npm", [...install, `./holdfast-${version}.tgz`, ...(options.packages ?? [])], {
+      cwd: folder,
+      timeoutMs: 600_000,
+    });
   } catch (error) {
     consumer.remove();
     throw error;
