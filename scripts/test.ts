@@ -1,5 +1,5 @@
-// The one command that proves the repository: `npm test`. Static checks first, then all tests side by side, with one summary as
-// the last thing printed. `node scripts/test.ts unit|package|chaos|kills` runs a part, without the static checks.
+// The one command that proves the repository: `npm test`. Static checks first, while servers are fetched, then all tests side by side,
+// with one summary as the last thing printed. `node scripts/test.ts unit|package|chaos|kills` runs a part, without the static checks.
 // With HOLDFAST_REQUIRE_BACKENDS=1 a backend that cannot be reached is a failure.
 import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -16,10 +16,11 @@ interface Step {
 }
 
 const build: Step = { name: "build", command: "node", args: ["scripts/build.ts"] };
+/** Checked beside the others, for one process does it all. */
+const format: Step = { name: "format", command: "prettier", args: ["--check", "--log-level", "warn", "."] };
 const staticChecks: readonly Step[] = [
   { name: "typecheck", command: "tsc", args: ["--noEmit"] },
   { name: "lint", command: "oxlint", args: ["--type-aware", "--deny-warnings"] },
-  { name: "format", command: "prettier", args: ["--check", "--log-level", "warn", "."] },
   { name: "imports", command: "node", args: ["scripts/check-imports.ts"] },
   build,
   { name: "exports", command: "node", args: ["scripts/check-exports.ts"] },
@@ -28,7 +29,8 @@ const staticChecks: readonly Step[] = [
 ];
 
 interface Suite {
-  readonly steps: readonly Step[];
+  /** Steps that follow one another, beside those of the other lists. */
+  readonly steps: readonly (readonly Step[])[];
   /** Whether a file, named from `tests/` on, belongs to it. */
   readonly includes: (file: string) => boolean;
   /** Settings of the tests, unless the environment has others. */
@@ -39,12 +41,12 @@ const isPackage = (file: string): boolean => file.startsWith("package/");
 const isChaos = (file: string): boolean => file.startsWith("chaos/");
 
 const suites: Readonly<Record<string, Suite>> = {
-  all: { steps: staticChecks, includes: () => true },
+  all: { steps: [[format], staticChecks], includes: () => true },
   unit: { steps: [], includes: (file) => !isPackage(file) && !isChaos(file) },
-  package: { steps: [build], includes: isPackage },
-  chaos: { steps: [build], includes: isChaos },
+  package: { steps: [[build]], includes: isPackage },
+  chaos: { steps: [[build]], includes: isChaos },
   kills: {
-    steps: [build],
+    steps: [[build]],
     includes: (file) => file === "chaos/kills.test.ts",
     settings: { HOLDFAST_KILLS: "5000", HOLDFAST_OPENS: "100000" },
   },
@@ -57,11 +59,16 @@ async function main(name: string): Promise<number> {
     return 2;
   }
   for (const [setting, value] of Object.entries(suite.settings ?? {})) process.env[setting] ??= value;
-  for (const step of suite.steps) {
-    const code = await timed(step);
-    if (code !== 0) return code;
+  // What is fetched comes meanwhile.
+  const [reached, ...failed] = await Promise.all([
+    reachBackends({ install: console.log }),
+    ...suite.steps.map(async (steps) => follow(steps)),
+  ]);
+  const names = failed.flatMap((step) => step?.name ?? []);
+  if (names.length > 0) {
+    console.error(`== FAILED, and no test ran: ${names.join(", ")}`);
+    return 1;
   }
-  const reached = await reachBackends({ install: console.log });
   if (!report(reached)) return 1;
 
   const files = testFiles().filter(suite.includes);
@@ -70,8 +77,8 @@ async function main(name: string): Promise<number> {
     return 1;
   }
   const units = planOf(files, reached);
-  // In halves of a processor: most tests wait for servers and clocks most of the time.
-  const capacity = Math.max(2, 2 * availableParallelism());
+  // In eighths of a processor: most tests wait for servers and clocks most of the time.
+  const capacity = 8 * availableParallelism();
   console.log(`== tests (${files.length} files in ${units.length} units, side by side)`);
   return runUnits(units, capacity, { test: 600_000, file: 1_200_000 });
 }
@@ -81,6 +88,12 @@ function testFiles(): string[] {
     .map((file) => file.replaceAll(path.sep, "/"))
     .filter((file) => file.endsWith(".test.ts"))
     .toSorted();
+}
+
+/** Runs one after the other until one fails, which it gives. */
+async function follow(steps: readonly Step[]): Promise<Step | undefined> {
+  for (const step of steps) if ((await timed(step)) !== 0) return step;
+  return undefined;
 }
 
 async function timed(step: Step): Promise<number> {

@@ -87,6 +87,18 @@ describe("the README", () => {
   });
 });
 
+// Pages that need the same drivers share a project, in folders of their own.
+const consumers = new Map<string, Promise<Consumer>>();
+async function consumerWith(packages: readonly string[]): Promise<Consumer> {
+  const name = packages.join(" ");
+  const known = consumers.get(name) ?? createConsumer({ optional: true, packages: ["@types/node@20", ...packages] });
+  consumers.set(name, known);
+  return known;
+}
+after(async () => {
+  for (const made of await Promise.allSettled(consumers.values())) if (made.status === "fulfilled") made.value.remove();
+});
+
 for (const page of pages) {
   describe(`the code of ${page}`, () => {
     const text = readFileSync(path.join(root, page), "utf8");
@@ -94,12 +106,13 @@ for (const page of pages) {
     const used = namedIn(text)
       .flatMap(({ drivers }) => drivers)
       .map((name) => `${name}@${manifest.devDependencies[name]}`);
+    /** Of the page, from the project's folder on. */
+    const folder = path.basename(page, ".md");
     let consumer: Consumer;
     before(async () => {
-      consumer = await createConsumer({ optional: true, packages: ["@types/node@20", ...used] });
-      mkdirSync(path.join(consumer.folder, "shell"));
+      consumer = await consumerWith(used);
+      mkdirSync(path.join(consumer.folder, folder, "shell"), { recursive: true });
     });
-    after(() => consumer.remove());
 
     const files: Snippet[] = [];
     const programs: string[] = [];
@@ -108,24 +121,24 @@ for (const page of pages) {
       if (snippet.language === "file") {
         files.push(snippet);
         it(`line ${snippet.line}: ${snippet.file} is stored`, () =>
-          store(path.join(consumer.folder, "shell"), [snippet]));
+          store(path.join(consumer.folder, folder, "shell"), [snippet]));
       } else if (snippet.language === "sh") {
         for (const command of commandsOf(snippet.code)) {
           it(`line ${snippet.line}: ${command}`, { skip: obstacleTo(command) }, async () =>
-            runCommand(consumer, await onServer(command)),
+            runCommand(consumer, folder, await onServer(command)),
           );
         }
       } else {
         const beside = [...files];
-        const file = `${name}/main.${extensionOf(snippet)}`;
+        const file = `${folder}/${name}/main.${extensionOf(snippet)}`;
         if (snippet.language === "ts") programs.push(file);
         const skip = obstacleTo(snippet.code);
         // Its types are looked at all the same.
         if (skip !== false) before(() => void consumer.write(file, `${snippet.code}\n`));
         it(`line ${snippet.line} runs`, { skip }, async () => {
           consumer.write(file, `${await onServer(snippet.code)}\n`);
-          store(path.join(consumer.folder, name), beside);
-          const cwd = path.join(consumer.folder, name);
+          const cwd = path.join(consumer.folder, folder, name);
+          store(cwd, beside);
           await succeed(process.execPath, [path.basename(file)], { cwd, timeoutMs: 60_000 });
         });
       }
@@ -141,10 +154,11 @@ for (const page of pages) {
         noEmit: true,
         allowImportingTsExtensions: true,
       };
-      consumer.write("tsconfig.json", JSON.stringify({ compilerOptions, files: programs }));
       if (programs.length === 0) return;
+      const config = `tsconfig.${folder}.json`;
+      consumer.write(config, JSON.stringify({ compilerOptions, files: programs }));
       const compiler = path.join(root, "node_modules/.bin/tsc");
-      const { code, stdout } = await execute(compiler, ["-p", "tsconfig.json"], { cwd: consumer.folder });
+      const { code, stdout } = await execute(compiler, ["-p", config], { cwd: consumer.folder });
       assert.equal(code, 0, stdout);
     });
   });
@@ -178,7 +192,7 @@ function commandsOf(code: string): string[] {
 }
 
 /** Runs a command, except those that set up this repository or install packages: of these it checks what they name. */
-async function runCommand(consumer: Consumer, command: string): Promise<void> {
+async function runCommand(consumer: Consumer, folder: string, command: string): Promise<void> {
   if (/^npm (ci|test|run)\b/.test(command)) {
     for (const part of command.split("&&").map((text) => text.trim())) {
       const script = /^npm (?:run )?([\w:]+)/.exec(part)?.[1] ?? "";
@@ -189,7 +203,7 @@ async function runCommand(consumer: Consumer, command: string): Promise<void> {
     const known = new Set(["holdfast", ...Object.keys({ ...optionalDependencies, ...peerDependencies })]);
     for (const name of command.split(/\s+/).slice(2)) assert.ok(known.has(name), `${name} is no package of ours`);
   } else {
-    const cwd = path.join(consumer.folder, "shell");
+    const cwd = path.join(consumer.folder, folder, "shell");
     const bin = [path.dirname(process.execPath), path.join(consumer.folder, "node_modules/.bin")];
     await succeed("bash", ["-euo", "pipefail", "-c", command], { cwd, path: bin, timeoutMs: 120_000 });
   }

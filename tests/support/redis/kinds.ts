@@ -11,5 +11,8 @@ const onPath = all.filter((kind) => wanted[kind].debian === undefined && kind !=
 /** What is tested with each kind: those that the tests fetch, and of the others those that are there. */
 export const everyKind: readonly ServerKind[] = ["redis", "redis8", "valkey", ...onPath];
 
-/** What takes long is tested with the oldest Redis that can be fetched, and Valkey; or also with what is on the PATH. */
+/** What the tests of faults run on: the oldest Redis that can be fetched, and Valkey; see {@link faulted}. */
 export const faultKinds = faulted<ServerKind>(["redis", "valkey"], onPath);
+/** Of these, where they take long, one each: what becomes of one server on Redis, of several that replicate on Valkey. */
+export const aloneKinds = faulted<ServerKind>(["redis"], ["valkey", ...onPath]);
+export const groupKinds = faulted<ServerKind>(["valkey"], ["redis", ...onPath]);

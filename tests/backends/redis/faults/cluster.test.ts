@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { killWorker, times, type Deed, type Stage } from "../../../chaos/support/nemesis.ts";
 import { runRound } from "../../../chaos/support/round.ts";
 import { startCluster, type RedisCluster } from "../../../support/redis/cluster.ts";
-import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
+import { groupKinds, lacks } from "../../../support/redis/kinds.ts";
 import { isReplicating } from "../../../support/redis/sentinel.ts";
 import { until } from "../../../support/servers/until.ts";
 
@@ -55,7 +55,7 @@ async function settled(cluster: RedisCluster): Promise<void> {
   }
 }
 
-for (const kind of faultKinds) {
+for (const kind of groupKinds) {
   const skip = lacks(kind);
 
   void test(`slots of a cluster of ${kind} move under load, and the history holds`, { skip }, async (t) => {

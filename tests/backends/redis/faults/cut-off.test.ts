@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { connect, isHoldfastError } from "../../../../src/entries/index.ts";
 import { FaultProxy } from "../../../support/fault-proxy.ts";
-import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
+import { groupKinds, lacks } from "../../../support/redis/kinds.ts";
 import { hasCaughtUp, startSentinel } from "../../../support/redis/sentinel.ts";
 import type { RedisServer } from "../../../support/redis/server.ts";
 import { until } from "../../../support/servers/until.ts";
@@ -29,7 +29,7 @@ async function rejects(call: Promise<unknown>, ...codes: readonly string[]): Pro
   await assert.rejects(call, (error) => isHoldfastError(error) && codes.includes(error.code));
 }
 
-for (const kind of faultKinds) {
+for (const kind of groupKinds) {
   const skip = lacks(kind);
   const title = `what a primary of ${kind} acknowledges while it is cut off is lost when it comes back, and its leases guard nothing`;
   void test(title, { skip }, async () => {

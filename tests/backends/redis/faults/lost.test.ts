@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { ServerKind } from "../servers.ts";
 import { connect, isHoldfastError } from "../../../../src/entries/index.ts";
 import { startCluster } from "../../../support/redis/cluster.ts";
-import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
+import { groupKinds, lacks } from "../../../support/redis/kinds.ts";
 import { hasCaughtUp, isReplicating, startSentinel } from "../../../support/redis/sentinel.ts";
 import type { RedisServer } from "../../../support/redis/server.ts";
 import { until } from "../../../support/servers/until.ts";
@@ -59,7 +59,7 @@ async function rejects(call: Promise<unknown>, ...codes: readonly string[]): Pro
 const arrangements = { sentinels: withSentinel, "a cluster": withCluster };
 
 for (const [arrangement, start] of Object.entries(arrangements)) {
-  for (const kind of faultKinds) {
+  for (const kind of groupKinds) {
     const skip = lacks(kind);
     const title = `what a replica of ${kind} has not heard of is lost with the primary (${arrangement}), and a lease among it guards nothing`;
     void test(title, { skip }, async () => {

@@ -1,5 +1,5 @@
 import { networkFaults } from "../../../support/faults/network.ts";
 import { redisFaults } from "../../../support/redis/fault-subject.ts";
-import { faultKinds } from "../../../support/redis/kinds.ts";
+import { aloneKinds } from "../../../support/redis/kinds.ts";
 
-for (const kind of faultKinds) networkFaults(redisFaults(kind));
+for (const kind of aloneKinds) networkFaults(redisFaults(kind));

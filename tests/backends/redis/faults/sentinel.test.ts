@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Deed } from "../../../chaos/support/nemesis.ts";
 import { runRound } from "../../../chaos/support/round.ts";
-import { faultKinds, lacks } from "../../../support/redis/kinds.ts";
+import { groupKinds, lacks } from "../../../support/redis/kinds.ts";
 import { isReplicating, startSentinel, type SentinelGroup } from "../../../support/redis/sentinel.ts";
 import { until } from "../../../support/servers/until.ts";
 
@@ -28,7 +28,7 @@ async function settled(group: SentinelGroup): Promise<void> {
   await until("a replica", async () => replicates().catch(() => false), 90_000);
 }
 
-for (const kind of faultKinds) {
+for (const kind of groupKinds) {
   const skip = lacks(kind);
   void test(
     `sentinels of ${kind} replace its primary: fences rise, and no late write is accepted`,
