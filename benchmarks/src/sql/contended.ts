@@ -6,7 +6,7 @@ import { lockPeers } from "./lock-peers.ts";
 const PROCESSES = 4;
 const WORKERS = 64;
 const ROUNDS = 5;
-const WARM_MS = 2_000;
+const WARM_MS = 1_500;
 let drawn = 0;
 
 /** One lock that everybody wants: 4 processes of 64 workers that do nothing under it. */

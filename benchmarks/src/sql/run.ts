@@ -1,6 +1,6 @@
 // SQL servers: state and locks beside raw pools and other packages. Starts the servers that the tests use.
 //
-//   node --expose-gc src/sql/run.ts [parts...] [--servers postgres15,mariadb] [--url postgres://...] [--scale 0.1] [--seconds 4]
+//   node --expose-gc src/sql/run.ts [parts...] [--servers postgres15,mariadb] [--url postgres://...] [--scale 0.1] [--seconds 3]
 //
 // Parts: state, contended, hot, size; all of them unless told.
 import { availableParallelism } from "node:os";
@@ -17,10 +17,17 @@ const { values, positionals } = parseArgs({
     url: { type: "string" },
     servers: { type: "string", default: "postgres15,mariadb,mysql" },
     scale: { type: "string", default: "1" },
-    seconds: { type: "string", default: "4" },
+    seconds: { type: "string", default: "3" },
   },
 });
 const scale = Number(values.scale);
+
+/** Room for all rows in memory, and for a minute of writes in the log, as a server has that does this work. */
+const settings = {
+  postgres: { shared_buffers: "2GB", max_wal_size: "4GB" },
+  mysql: { "innodb-buffer-pool-size": "2G", "innodb-redo-log-capacity": "1G" },
+  mariadb: { "innodb-buffer-pool-size": "2G", "innodb-log-file-size": "1G" },
+} as const;
 
 const parts: Readonly<Record<string, (url: string) => Promise<void>>> = {
   state: (url) => state(url, scale),
@@ -47,7 +54,8 @@ else {
   for (const name of values.servers.split(",")) {
     const kind = sqlKinds.find((one) => one === name);
     if (kind === undefined) throw new Error(`no such server: ${name}; there are ${sqlKinds.join(", ")}`);
-    const server = await startSql(kind, { flushes: true });
+    const family = kind === "mysql" || kind === "mariadb" ? kind : "postgres";
+    const server = await startSql(kind, { flushes: true, settings: settings[family] });
     try {
       await run(`${kind} ${server.version}`, server.url);
     } finally {

@@ -6,8 +6,10 @@ import { clients } from "./clients.ts";
 export interface Start {
   readonly url: string;
   readonly client: keyof typeof clients;
-  /** How many records there are, to be made before anything is measured. */
+  /** How many records there are. */
   readonly count: number;
+  /** Whether they are to be made before anything is measured; else another process has made them. */
+  readonly fills: boolean;
 }
 
 /** What it is told after that; no operations, and it ends. */
@@ -20,10 +22,10 @@ export interface Work {
 
 process.once("message", (start) => void prepare(start as Start));
 
-async function prepare({ url, client: name, count }: Start): Promise<void> {
+async function prepare({ url, client: name, count, fills }: Start): Promise<void> {
   const client = await clients[name](url);
   const keyAt = (i: number): string => `order-${(i * 7_919) % count}`;
-  await inFlight(count, 256, (i) => client.save(`order-${i}`, order));
+  if (fills) await inFlight(count, 256, (i) => client.save(`order-${i}`, order));
   process.on("message", (work) => void run(work as Work));
   process.send?.("ready");
 

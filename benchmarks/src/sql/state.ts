@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { answer, withChildren } from "../answer.ts";
 import { report, timed } from "../measure.ts";
 import { isPostgres, POOL } from "./clients.ts";
@@ -11,8 +12,8 @@ const names = ["holdfast", "raw", "keyv"] as const;
 
 /** Operations of a round, by how many are in flight. */
 const widths = [
-  [1, 1_000],
-  [256, 30_000],
+  [1, 300],
+  [256, 15_000],
 ] as const;
 
 const cases = widths.flatMap(([width, operations]) =>
@@ -25,7 +26,7 @@ const cases = widths.flatMap(([width, operations]) =>
  */
 export async function state(url: string, scale: number): Promise<void> {
   const seconds = cases.map(() => names.map(() => [] as number[]));
-  for (let pair = 0; pair < PAIRS; pair++) await runPair(url, scale, seconds);
+  for (let pair = 0; pair < PAIRS; pair++) await runPair(url, scale, seconds, pair === 0);
   for (const [i, { does, width, operations }] of cases.entries()) {
     const contenders = names.map((name) => ({ name: nameOf(name, url, does) }));
     report(`${does} of 1 kB, ${width} in flight`, contenders, operations * scale, seconds[i] as number[][]);
@@ -38,40 +39,57 @@ function nameOf(name: (typeof names)[number], url: string, does: string): string
   return `raw pool of ${POOL}, prepared statements`;
 }
 
-async function runPair(url: string, scale: number, seconds: readonly number[][][]): Promise<void> {
+/** The first one `fills` the tables; all others find the records there. */
+async function runPair(url: string, scale: number, seconds: readonly number[][][], fills: boolean): Promise<void> {
   await withChildren("sql/state-child.ts", names, async (children) => {
-    for (const { name: client, child } of children) await answer(child, { url, client, count: COUNT } satisfies Start);
-    for (const [i, { does, width, operations }] of cases.entries()) {
-      const contenders = children.map(({ name, child }) => ({
-        name,
-        run: async (n: number) => void (await answer(child, { does, width, operations: n } satisfies Work)),
-      }));
-      const times = await timed(contenders, { operations: operations * scale, rounds: 1 });
-      for (const [of, list] of times.entries()) seconds[i]?.[of]?.push(...list);
+    for (const { name: client, child } of children) {
+      await answer(child, { url, client, count: COUNT, fills } satisfies Start);
     }
-    const end: Work = { does: "load", width: 1, operations: 0 };
-    await Promise.all(children.map(async ({ child }) => answer(child, end)));
+    await measure(children, { scale, rounds: 1, seconds });
   });
 }
 
-/** The same, ours alone, on few and on many rows. */
+interface Rounds {
+  readonly scale: number;
+  readonly rounds: number;
+  /** Of each case and contender; what was measured is added. */
+  readonly seconds: readonly number[][][];
+}
+
+/** Has processes do the same in turn, and ends them. */
+async function measure(
+  children: readonly { readonly name: string; readonly child: ChildProcess }[],
+  { scale, rounds, seconds }: Rounds,
+): Promise<void> {
+  for (const [i, { does, width, operations }] of cases.entries()) {
+    const contenders = children.map(({ name, child }) => ({
+      name,
+      run: async (n: number) => void (await answer(child, { does, width, operations: n } satisfies Work)),
+    }));
+    const times = await timed(contenders, { operations: operations * scale, rounds });
+    for (const [of, list] of times.entries()) seconds[i]?.[of]?.push(...list);
+  }
+  const end: Work = { does: "load", width: 1, operations: 0 };
+  await Promise.all(children.map(async ({ child }) => answer(child, end)));
+}
+
+/** The same, ours alone: few rows in one table beside many in another. */
 export async function size(url: string, scale: number): Promise<void> {
   const counts = [1_000, Math.max(10_000, 1_000_000 * scale)];
+  const tables = counts.map((count) => ({ name: `${count.toLocaleString("en")} rows`, count }));
   const seconds = cases.map(() => counts.map(() => [] as number[]));
-  for (const [of, count] of counts.entries()) {
-    await withChildren("sql/state-child.ts", ["holdfast"] as const, async ([only]) => {
-      const { child } = only as NonNullable<typeof only>;
-      await answer(child, { url, client: "holdfast", count } satisfies Start);
-      for (const [i, { does, width, operations }] of cases.entries()) {
-        const run = async (n: number): Promise<void> =>
-          void (await answer(child, { does, width, operations: n } satisfies Work));
-        const [times = []] = await timed([{ name: "", run }], { operations: operations * scale, rounds: PAIRS });
-        seconds[i]?.[of]?.push(...times);
+  await withChildren(
+    "sql/state-child.ts",
+    tables.map(({ name }) => name),
+    async (children) => {
+      for (const [of, { child }] of children.entries()) {
+        const own = `${url}?prefix=size${of}_`;
+        await answer(child, { url: own, client: "holdfast", count: counts[of] ?? 0, fills: true } satisfies Start);
       }
-    });
-  }
+      await measure(children, { scale, rounds: PAIRS, seconds });
+    },
+  );
   for (const [i, { does, width, operations }] of cases.entries()) {
-    const contenders = counts.map((count) => ({ name: `${count.toLocaleString("en")} rows` }));
-    report(`holdfast ${does} of 1 kB, ${width} in flight`, contenders, operations * scale, seconds[i] as number[][]);
+    report(`holdfast ${does} of 1 kB, ${width} in flight`, tables, operations * scale, seconds[i] as number[][]);
   }
 }

@@ -32,6 +32,7 @@ export function mysqlClient(options: MySqlConnectionOptions, time: Time = system
 class Client extends LanesClient<Wire> implements MySqlClient {
   server: Server = unknownServer;
   readonly database: string | undefined;
+  readonly #own: boolean;
 
   constructor(options: ResolvedConnectionOptions, time: Time) {
     const { pool, maxConnections, maxWaiting, database } = options;
@@ -47,6 +48,7 @@ class Client extends LanesClient<Wire> implements MySqlClient {
       farewell: async () => wiring.farewell(),
     });
     this.database = database;
+    this.#own = pool === undefined;
   }
 
   async open(limit: Limit): Promise<void> {
@@ -56,7 +58,7 @@ class Client extends LanesClient<Wire> implements MySqlClient {
   override write(make: () => Statement | undefined, limit: Limit): Promise<Reply | undefined> {
     return super.write(() => {
       const statement = make();
-      return statement && alone(statement);
+      return statement && alone(statement, this.#own);
     }, limit);
   }
 }

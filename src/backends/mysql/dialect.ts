@@ -16,7 +16,19 @@ import {
 import type { TableNames } from "../sql/identifiers.ts";
 import { isDeeper } from "../sql/values.ts";
 import type { Server } from "./server.ts";
-import { bytes, integer, listed, micros, named, plain, rowsOf, several, type MySqlStatement } from "./statement.ts";
+import {
+  bytes,
+  inserts,
+  integer,
+  listed,
+  micros,
+  named,
+  plain,
+  quoted,
+  rowsOf,
+  several,
+  type MySqlStatement,
+} from "./statement.ts";
 import { mysqlSweep } from "./sweep.ts";
 
 /*
@@ -31,8 +43,8 @@ import { mysqlSweep } from "./sweep.ts";
  *   look and the insert, within one statement, is waited for: until the other transaction ends, which is its next trip,
  *   and for a second at most.
  *   (INSERT IGNORE is no way: on a row that is there it takes a shared lock, and two of them a deadlock.)
- * - A write that looks at nothing is ONE trip: its rows are locked with NOWAIT first, and if one is locked by others,
- *   nothing is written, and the shared code takes the longer way.
+ * - A write that looks at nothing is ONE trip. On MariaDB its insert waits for nothing; on MySQL its rows are locked
+ *   with NOWAIT first. If one is locked by others, nothing is written, and the shared code takes the longer way.
  *
  * Only rows that are named may be touched: a plan that scans a table, an index or a space would meet the locks of
  * others. So keys stand in a derived table, which is read first (STRAIGHT_JOIN), and each row is looked up by its whole
@@ -105,14 +117,25 @@ export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
     `SELECT 1 FROM ${records} AS t WHERE t.space = UNHEX(s.s) AND t.\`key\` = UNHEX(s.k) ` +
     `AND t.version = UNHEX(s.v) AND t.format < ${formats.nothing} AND ${isLive("t")}))))`;
 
-  const set = (rows: readonly SetRow[]): MySqlStatement => ({
-    ...several(
+  const setting = (rows: readonly SetRow[], literal: Literal): readonly string[] =>
+    inserts(
       `${inserting()} ${records} (space, \`key\`, version, format, value, expires_at, stamps) VALUES `,
-      rows.map(setRow),
+      rows.map((row) => setRow(row, literal)),
       " ON DUPLICATE KEY UPDATE version = VALUES(version), format = VALUES(format), value = VALUES(value), " +
         "expires_at = VALUES(expires_at), stamps = VALUES(stamps)",
-    ),
-    ahead: `SELECT 1 FROM ${rowsOf(records, keysOf(rows))} FOR UPDATE NOWAIT`,
+    );
+  const set = (rows: readonly SetRow[]): MySqlStatement => ({
+    text: "",
+    values: [],
+    get parts() {
+      return setting(rows, bytes);
+    },
+    alone(own) {
+      const insert = setting(rows, own ? quoted : bytes);
+      // MariaDB's insert waits for nothing.
+      if (server().isMariaDb) return insert;
+      return [`SELECT COUNT(*) FROM ${rowsOf(records, keysOf(rows))} FOR UPDATE NOWAIT`, ...insert];
+    },
   });
 
   const inRange = ({ space, prefix, after }: Range): string => {
@@ -186,11 +209,14 @@ function keysOf(rows: readonly { readonly key: Key }[]): readonly Key[] {
   return rows.map(({ key }) => key);
 }
 
-function setRow({ key, version, format, value, end, stamps }: SetRow): string {
+/** How bytes stand in a statement. */
+type Literal = typeof bytes;
+
+function setRow({ key, version, format, value, end, stamps }: SetRow, literal: Literal): string {
   const ends =
     end === undefined ? "NULL" : "at" in end ? integer(end.at) : `(${micros} + 999) DIV 1000 + ${integer(end.in)}`;
   const kept = format === formats.json && isDeeper(value as string, mostNested) ? formats.text : format;
-  const own = `${bytes(version)}, ${kept}, ${bytes(value)}, ${ends}, ${stamps === undefined ? "NULL" : bytes(stamps)}`;
+  const own = `${bytes(version)}, ${kept}, ${literal(value)}, ${ends}, ${stamps === undefined ? "NULL" : bytes(stamps)}`;
   return `${named(key)}, ${own}`;
 }
 

@@ -31,7 +31,8 @@ export function postgresTables(schema: string, prefix: string): TablePlan {
   name text COLLATE "C" PRIMARY KEY,
   value text NOT NULL
 )`,
-          // What is no JSON to Postgres (\u0000, say) must not fail the write: the value stands in its own column.
+          // For queries and indexes of applications. A column of it would cost each write more than the write itself.
+          // What is no JSON to Postgres (\u0000, say) is NULL, so that no index fails a write.
           `CREATE OR REPLACE FUNCTION ${json}(bytea) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 BEGIN
   RETURN pg_catalog.convert_from($1, 'UTF8')::pg_catalog.jsonb;
@@ -46,7 +47,6 @@ END $$`,
   value bytea NOT NULL,
   expires_at bigint,
   stamps bytea,
-  data jsonb GENERATED ALWAYS AS (CASE WHEN format = 2 THEN ${json}(value) END) STORED,
   PRIMARY KEY (space, key)
 ) WITH (fillfactor = 85)`,
           `${index("records", "expires_at")} WHERE expires_at IS NOT NULL`,

@@ -29,7 +29,16 @@ function isStorableJson(text: string, mostNested: number): boolean {
 
 /** Whether a JSON text is nested deeper than that. */
 export function isDeeper(text: string, most: number): boolean {
-  return text.length > 2 * most && depthOf(text) > most;
+  return text.length > 2 * most && opensMore(text, most) && depthOf(text) > most;
+}
+
+/** Whether it has more opening brackets than that, in strings too: few have, and this is soon told. */
+function opensMore(text: string, most: number): boolean {
+  let count = 0;
+  for (const bracket of "[{") {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) if (++count > most) return true;
+  }
+  return false;
 }
 
 function depthOf(text: string): number {

@@ -97,7 +97,8 @@ describe("statements on Postgres", { skip: lacks(kind) }, () => {
     await client.set({ ...state, key: "3" }, "no JSON");
     const rows = await queryPostgres(
       url,
-      "SELECT convert_from(key, 'UTF8') AS key, data, data->'lines'->0->>'sku' AS sku FROM holdfast_records ORDER BY key",
+      "SELECT convert_from(key, 'UTF8') AS key, holdfast_json(value) AS data, " +
+        "holdfast_json(value)->'lines'->0->>'sku' AS sku FROM holdfast_records ORDER BY key",
     );
     assert.deepEqual(rows, [
       { key: "1", data: JSON.parse(value), sku: "a" },

@@ -65,7 +65,7 @@ for (const kind of ["postgres15", "postgres18"] as const) {
       await run(
         "INSERT INTO public.holdfast_records (space, key, version, format, value) VALUES ('', '', '', 2, '{\"a\":1}')",
       );
-      const [row] = await run("SELECT data->>'a' AS a FROM public.holdfast_records");
+      const [row] = await run("SELECT public.holdfast_json(value)->>'a' AS a FROM public.holdfast_records");
       assert.equal(row?.["a"], "1");
     });
 

@@ -48,8 +48,11 @@ export interface DriverPool {
  */
 export interface DriverQuery {
   readonly sql: string;
-  /** Not left out: with `namedPlaceholders` the driver looks for names where there are no values. */
-  readonly values: readonly never[];
+  /**
+   * Not left out: with `namedPlaceholders` the driver looks for names where there are no values. With null, which it
+   * takes on connections of ours, it does not read the text at all.
+   */
+  readonly values: readonly never[] | null;
   readonly rowsAsArray: true;
   readonly nestTables: false;
   readonly typeCast: (field: { buffer(): Buffer | null }) => Buffer | null;
@@ -58,8 +61,9 @@ export interface DriverQuery {
 /** Every column as the bytes that the server sends: integers are ASCII digits. */
 const typeCast: DriverQuery["typeCast"] = (field) => field.buffer();
 
-export function queryOf(sql: string): DriverQuery {
-  return { sql, values: [], rowsAsArray: true, nestTables: false, typeCast };
+/** `own`: for a connection of ours. */
+export function queryOf(sql: string, own: boolean): DriverQuery {
+  return { sql, values: own ? null : [], rowsAsArray: true, nestTables: false, typeCast };
 }
 
 /** CLIENT_MULTI_STATEMENTS, of the protocol. */

@@ -27,6 +27,8 @@ export interface Run {
 
 export interface WireOptions {
   readonly time: Time;
+  /** Whether it is a connection of ours, and not of an application's pool. */
+  readonly own: boolean;
   /** Knows the runs under way by their deadlines, and tells {@link Wire.overdue}. */
   readonly alarm: Alarm<Run>;
   /** How many characters go in one trip at most; with 0, each statement has a trip of its own. */
@@ -125,7 +127,7 @@ export class Wire implements Link {
       if (length > most) break;
     }
     const count = run.sent - first;
-    const query = queryOf(run.texts.slice(first, run.sent).join(";"));
+    const query = queryOf(run.texts.slice(first, run.sent).join(";"), this.#options.own);
     this.connection.query(query, (error, results) => {
       if (this.#run !== run) return;
       if (error) return this.#refused(run, error);

@@ -88,6 +88,7 @@ export class Wiring {
       meaning: (error) => (isPoolEnd(error) ? poolEnded : attemptFailure(error, "the server of the pool")),
       alive: (connection: PooledConnection) =>
         this.#wire(connection, {
+          own: false,
           end: () => cut(connection),
           // What its connections may be sent at once is the application's to say.
           mostTogether: () => (isTogether(connection) ? this.#mostTogether : 0),
@@ -111,14 +112,14 @@ export class Wiring {
       if (kind) connection.end();
       else cut(connection);
     };
-    return this.#wire(connection, { end, mostTogether: () => this.#mostTogether, lost });
+    return this.#wire(connection, { own: true, end, mostTogether: () => this.#mostTogether, lost });
   }
 
   get #mostTogether(): number {
     return this.#context.mostBytes() - packetHeader;
   }
 
-  #wire(connection: DriverConnection, options: Pick<WireOptions, "end" | "mostTogether" | "lost">): Wire {
+  #wire(connection: DriverConnection, options: Omit<WireOptions, "time" | "alarm">): Wire {
     return new Wire(connection, { ...options, time: this.#context.time, alarm: this.#alarm });
   }
 }

@@ -21,7 +21,7 @@ const neededRights: Readonly<Record<TableKind, readonly string[]>> = {
   watchers: ["SELECT", "INSERT", "UPDATE", "DELETE"],
 };
 
-/** Which rights on tables that are there, on their schema and on what makes JSON of values are missing. */
+/** Which rights on tables that are there and on their schema are missing. */
 export async function judgeRights(plan: TablePlan, asking: Asking): Promise<Judgement[]> {
   const { names } = plan;
   const schema = literal(names.schema ?? "");
@@ -33,9 +33,7 @@ export async function judgeRights(plan: TablePlan, asking: Asking): Promise<Judg
       "SELECT w.t, w.r FROM n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid " +
       `JOIN (VALUES ${wanted.join(", ")}) w(t, r) ON w.t = c.relname ` +
       "WHERE NOT pg_catalog.has_table_privilege(c.oid, w.r) " +
-      "UNION ALL SELECT n.nspname::text, 'USAGE' FROM n WHERE NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE') " +
-      "UNION ALL SELECT p.proname::text, 'EXECUTE' FROM n JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid " +
-      `AND p.proname = ${literal(names.plain("json"))} WHERE NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE')`,
+      "UNION ALL SELECT n.nspname::text, 'USAGE' FROM n WHERE NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')",
     asking,
   )) as readonly (readonly [string, string])[];
   if (rows.length === 0) return [fine("the user's rights", "are enough")];
