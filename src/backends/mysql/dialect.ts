@@ -216,8 +216,8 @@ function setRow({ key, version, format, value, end, stamps }: SetRow, literal: L
   const ends =
     end === undefined ? "NULL" : "at" in end ? integer(end.at) : `(${micros} + 999) DIV 1000 + ${integer(end.in)}`;
   const kept = format === formats.json && isDeeper(value as string, mostNested) ? formats.text : format;
-  const own = `${bytes(version)}, ${kept}, ${literal(value)}, ${ends}, ${stamps === undefined ? "NULL" : bytes(stamps)}`;
-  return `${named(key)}, ${own}`;
+  const borne = stamps === undefined ? "NULL" : bytes(stamps);
+  return `${named(key)}, ${bytes(version)}, ${kept}, ${literal(value)}, ${ends}, ${borne}`;
 }
 
 function endText(end: number): string {
