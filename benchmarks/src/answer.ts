@@ -4,13 +4,21 @@ import path from "node:path";
 
 /** Tells a child what to do; gives its answer. */
 export async function answer(child: ChildProcess, order: unknown): Promise<unknown> {
-  const failed = once(child, "exit").then(([code]) => {
+  // Whichever comes, the other one is listened to no longer.
+  const over = new AbortController();
+  const { signal } = over;
+  const failed = once(child, "exit", { signal }).then(([code]) => {
     throw new Error(`a contender ended with ${code}`);
   });
-  const answered = once(child, "message").then(([message]) => message as unknown);
-  child.send(order as object);
+  const answered = once(child, "message", { signal }).then(([message]) => message as unknown);
   failed.catch(() => {}); // one that ends after its answer has done its work
-  return Promise.race([answered, failed]);
+  answered.catch(() => {}); // nobody awaits the answer of one that has ended
+  child.send(order as object);
+  try {
+    return await Promise.race([answered, failed]);
+  } finally {
+    over.abort();
+  }
 }
 
 /** Starts a process of `file` of this folder for each name, and ends them all when `use` has. */
