@@ -29,10 +29,9 @@ const kinds: readonly Kind[] = [
   { units: /^state\/processes/, weight: 4 },
   { units: /^each\/(?:lost|command|shared-store)/, weight: 4 },
   { units: /^(?:package|chaos|backends\/[^/]+\/faults)\//, weight: 4 },
-  // These wait for their clocks most of the time; threads and servers of SQL have more to do than others.
+  // These wait for their clocks as often as they work. Of threads and their own processes some have more to do.
   { units: /^conformance\/.* on (?:lmdb|sqlite)$/, weight: 6 },
-  { units: /^conformance\/.* on (?:postgres|pgbouncer|mysql|mariadb)/, weight: 4 },
-  { units: /^conformance\//, weight: 2 },
+  { units: /^conformance\//, weight: 4 },
   { units: /^doctor\//, weight: 2 },
   // These are over before they wait for anything.
   { units: /^/, weight: 4 },

@@ -22,10 +22,10 @@ test("each suite on each backend that is there is a unit, and each other file; w
     [
       ["package/conformance.test.ts", undefined],
       ["chaos/kills.test.ts", undefined],
-      ["conformance/lock.test.ts on postgres15", "postgres15"],
-      ["conformance/port.test.ts on postgres15", "postgres15"],
       ["conformance/lock.test.ts on memory", "memory"],
+      ["conformance/lock.test.ts on postgres15", "postgres15"],
       ["conformance/port.test.ts on memory", "memory"],
+      ["conformance/port.test.ts on postgres15", "postgres15"],
       ["doctor/redis.test.ts", undefined],
       ["base/bag.test.ts", undefined],
     ],
