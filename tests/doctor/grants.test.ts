@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { createConnection } from "mysql2/promise";
 import { Client } from "pg";
-import { root } from "../../scripts/lib/run.ts";
 import {
   connect,
   examine,
@@ -13,11 +10,10 @@ import {
   type Holdfast,
   type OwnConnection,
 } from "../../src/entries/index.ts";
+import { jsonStatements, page } from "../support/sql/documented.ts";
 import { lacks, sqlKinds, startSql, type SqlKind, type SqlServer } from "../support/sql/kinds.ts";
 import { until } from "../support/servers/until.ts";
 import { useAll } from "./support/use-all.ts";
-
-const page = readFileSync(path.join(root, "docs/sql.md"), "utf8");
 
 interface Grant {
   readonly privileges: readonly string[];
@@ -111,10 +107,8 @@ for (const kind of sqlKinds) {
       await (await open()).close();
     });
 
-    it("go with indexes on state, as the page makes them", async () => {
-      const [, block = ""] = /```sql\n(CREATE INDEX .*?)\n```/s.exec(page) ?? [];
-      const [onPostgres = "", onMysql = ""] = block.split("\n\n");
-      await server.query(isPostgres ? onPostgres : onMysql);
+    it("go with JSON in columns and indexes, as the page makes them", async () => {
+      for (const text of jsonStatements(kind)) await server.query(text);
       const hf = await open();
       await hf.state("orders").save("42", { customer: "ann" });
       await hf.close();

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import type { SqlClient } from "../../../src/backends/sql/client.ts";
 import {
@@ -11,6 +10,7 @@ import {
 } from "../../../src/backends/sql/migrations.ts";
 import { migrateTables, openTables, type MigrateMode } from "../../../src/backends/sql/tables.ts";
 import { systemTime as time } from "../../../src/base/time.ts";
+import { jsonStatements } from "../../support/sql/documented.ts";
 import { lacks, sqlKinds, startSql, type SqlServer } from "../../support/sql/kinds.ts";
 import { clientOf, isPostgres, planOf } from "./support/places.ts";
 
@@ -145,7 +145,7 @@ for (const kind of sqlKinds) {
     it("give the value of a state record as JSON by the columns and indexes of the documentation", async () => {
       const plan = fresh();
       await open(plan);
-      const own = documented(kind).map((text) =>
+      const own = jsonStatements(kind).map((text) =>
         text.replaceAll("holdfast_records", plan.names.records).replaceAll("holdfast_json", plan.names.other("json")),
       );
       assert.equal(own.length, 2);
@@ -192,13 +192,6 @@ for (const kind of sqlKinds) {
       await open(plan);
     });
   });
-}
-
-/** What docs/sql.md gives for JSON in columns and indexes. */
-function documented(kind: SqlServer["kind"]): readonly string[] {
-  const docs = readFileSync(new URL("../../../docs/sql.md", import.meta.url), "utf8");
-  const all = docs.match(/^(?:CREATE INDEX|ALTER TABLE) [^;]+/gm) ?? [];
-  return all.filter((text) => /holdfast_json/.test(text) === isPostgres(kind));
 }
 
 async function steps<T>(client: SqlClient, asks: Steps<T>): Promise<T> {
