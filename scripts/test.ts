@@ -77,8 +77,8 @@ async function main(name: string): Promise<number> {
     return 1;
   }
   const units = planOf(files, reached);
-  // In eighths of a processor: most tests wait for servers and clocks most of the time.
-  const capacity = 8 * availableParallelism();
+  // In halves of a processor: most tests wait for servers and clocks half of the time.
+  const capacity = Math.max(2, 2 * availableParallelism());
   console.log(`== tests (${files.length} files in ${units.length} units, side by side)`);
   return runUnits(units, capacity, { test: 600_000, file: 1_200_000 });
 }

@@ -7,49 +7,54 @@ export interface Unit {
   readonly files: readonly string[];
   /** Settings of its processes beside those of the environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Eighths of a processor that it keeps busy. */
+  /** Half processors that it keeps busy. */
   readonly weight: number;
 }
 
-interface Kind {
-  /** Matches the names of units: of files from `tests/` on, and of suites "conformance/lock.test.ts on redis". */
-  readonly units: RegExp;
+interface Heavy {
+  /** Matches the names of files from `tests/` on. */
+  readonly files: RegExp;
   readonly weight: number;
 }
 
-/**
- * What the units are, in the order in which they begin. Only the first is long enough to be waited for at the end, and what takes all
- * of the machine that it gets comes before what waits: of what takes half of it, one runs at a time beside such.
- */
-const kinds: readonly Kind[] = [
-  { units: /^package\/conformance/, weight: 6 },
-  { units: /^chaos\/(?:kills|machine)\./, weight: 8 },
-  { units: /^backends\/[^/]+\/faults\/(?:server|cluster|sentinel|crashes|pgbouncer|commits)\./, weight: 8 },
-  { units: /^chaos\/holders/, weight: 4 },
-  { units: /^state\/processes/, weight: 4 },
-  { units: /^each\/(?:lost|command|shared-store)/, weight: 4 },
-  { units: /^(?:package|chaos|backends\/[^/]+\/faults)\//, weight: 4 },
-  // These wait for their clocks as often as they work. Of threads and their own processes some have more to do.
-  { units: /^conformance\/.* on (?:lmdb|sqlite)$/, weight: 6 },
-  { units: /^conformance\//, weight: 4 },
-  { units: /^doctor\//, weight: 2 },
-  // These are over before they wait for anything.
-  { units: /^/, weight: 4 },
+/** Files that take long or are no light work, the longest first: they begin first. A file is of the first that it matches. */
+const heavy: readonly Heavy[] = [
+  { files: /^package\/conformance/, weight: 3 },
+  { files: /^chaos\/holders/, weight: 3 },
+  { files: /^chaos\/kills\./, weight: 3 },
+  { files: /^state\/processes/, weight: 2 },
+  { files: /^each\/(?:lost|command|shared-store)/, weight: 2 },
+  { files: /^backends\/[^/]+\/faults\//, weight: 2 },
+  { files: /^chaos\//, weight: 3 },
+  { files: /^package\//, weight: 2 },
+  { files: /^doctor\//, weight: 1 },
 ];
 
 /**
- * What runs side by side: each test file, and each of the conformance suites on each backend. What is long begins first, so that the
- * short ones fill the room at the end.
+ * What runs side by side. The conformance suites are a unit for each backend; each other file is one. What is heavy and long begins
+ * first, so that the short ones fill the room at the end.
  */
 export function planOf(files: readonly string[], reached: readonly Reach[]): Unit[] {
+  const suites = files.filter((file) => file.startsWith("conformance/"));
+  const others = files.filter((file) => !file.startsWith("conformance/"));
+  const kindOf = (file: string): Heavy | undefined => heavy.find((one) => one.files.test(file));
+  const of = (kind: Heavy | undefined): Unit[] =>
+    others
+      .filter((file) => kindOf(file) === kind)
+      .map((file) => ({ name: file, files: [file], weight: kind?.weight ?? 1 }));
+  const [first, ...rest] = heavy.map((kind) => of(kind)) as [Unit[], ...Unit[][]];
+  return [...first, ...conformance(suites, reached), ...rest.flat(), ...of(undefined)];
+}
+
+/** Those that are made of several servers first. */
+function conformance(files: readonly string[], reached: readonly Reach[]): Unit[] {
+  if (files.length === 0) return [];
   const names = reached.filter(({ missing }) => missing === undefined).map(({ backend }) => backend);
-  const units = files.flatMap((file) =>
-    file.startsWith("conformance/")
-      ? names.map((name) => ({ name: `${file} on ${name}`, files: [file], env: { HOLDFAST_SUBJECTS: name } }))
-      : [{ name: file, files: [file] }],
-  );
-  const kindOf = ({ name }: { readonly name: string }): Kind => kinds.find((one) => one.units.test(name)) as Kind;
-  return kinds.flatMap((kind) =>
-    units.filter((unit) => kindOf(unit) === kind).map((unit) => ({ ...unit, weight: kind.weight })),
-  );
+  const ordered = [...names.filter((name) => name.includes("-")), ...names.filter((name) => !name.includes("-"))];
+  return ordered.map((name) => ({
+    name: `conformance on ${name}`,
+    files,
+    env: { HOLDFAST_SUBJECTS: name },
+    weight: 1,
+  }));
 }
