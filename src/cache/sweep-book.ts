@@ -51,7 +51,8 @@ export class SweepBook {
     let claim: Claim;
     if (last?.state === "running") {
       const taken = last.by !== "" && last.by !== this.#by;
-      if (taken && !this.#isSilent(progress as StoredRecord)) return { lookAfterMs: SILENCE_MS };
+      const patience = taken ? SILENCE_MS - this.#silentFor(progress as StoredRecord) : 0;
+      if (patience > 0) return { lookAfterMs: patience };
       claim = { due: last.due, cursor: last.cursor };
     } else {
       const daily = last !== undefined && time.wall() - last.at > DAILY_MS;
@@ -78,11 +79,11 @@ export class SweepBook {
     return own !== undefined && this.#write({ state: "done", at: this.#instance.time.wall() }, own);
   }
 
-  /** Whether who sweeps has said nothing for too long, as far as was seen from here. */
-  #isSilent({ id }: StoredRecord): boolean {
+  /** How long who sweeps has said nothing, in ms, as far as was seen from here. */
+  #silentFor({ id }: StoredRecord): number {
     const now = this.#instance.time.monotonic();
     if (this.#seen?.id !== id) this.#seen = { id, at: now };
-    return now - this.#seen.at >= SILENCE_MS;
+    return now - this.#seen.at;
   }
 
   /** The record of the sweep as long as it is this one's. */

@@ -5,6 +5,7 @@ import { space } from "../../src/base/keys.ts";
 import type { Time } from "../../src/base/time.ts";
 import { Cache } from "../../src/cache/index.ts";
 import { NameFilter } from "../../src/cache/name-filter.ts";
+import { SweepBook } from "../../src/cache/sweep-book.ts";
 import { readSweep, writeSweep } from "../../src/cache/sweep-record.ts";
 import { Instance } from "../../src/client/index.ts";
 import { memoryBackend, MemoryServer } from "../../src/backends/memory/index.ts";
@@ -137,6 +138,19 @@ describe("a sweep", () => {
     for (let i = 0; i < 1_000 && (await page(entries)).length > 1; i++) await time.advance("100ms");
     assert.equal((await page(entries)).length, 1);
     assert.equal(await other.get("fresh"), "value");
+  });
+
+  it("is gone on with a minute after its instance fell silent, though a look comes a little before that", async () => {
+    const { time, instance } = stand();
+    const [dead, other] = [new SweepBook(instance().instance, stamps), new SweepBook(instance().instance, stamps)];
+    await dead.mark();
+    const claim = await dead.claim();
+    assert.ok(claim && "due" in claim);
+    assert.deepEqual(await other.claim(), { lookAfterMs: 60_000 });
+    await time.advance(59_990); // a timer may come before its time
+    assert.deepEqual(await other.claim(), { lookAfterMs: 10 });
+    await time.advance(10);
+    assert.deepEqual(await other.claim(), claim);
   });
 
   it("is made although the store was away when it was due, and in its middle", async () => {
