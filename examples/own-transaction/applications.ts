@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { sql } from "drizzle-orm";
+import { sql, type SQL } from "drizzle-orm";
 import { drizzle as drizzleMysql, type MySql2Database } from "drizzle-orm/mysql2";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import type { OwnConnection } from "holdfast";
@@ -77,34 +77,16 @@ export const libraries: Readonly<Record<string, (url: string) => Library>> = {
   drizzle(url) {
     const pool = poolOf(url);
     const db: NodePgDatabase = drizzle({ client: pool });
-    return {
-      outside: drizzleExample.connectionOf(db),
-      begin: async () =>
-        begun<Pick<NodePgDatabase, "execute">>(
-          async (fn) => db.transaction(fn),
-          (tx) => ({
-            own: drizzleExample.connectionOf(tx),
-            run: async (text) => tx.execute(sql.raw(text)),
-          }),
-        ),
-      end: async () => pool.end(),
-    };
+    const transaction = async (fn: (tx: Pick<NodePgDatabase, "execute">) => Promise<void>): Promise<void> =>
+      db.transaction(fn);
+    return drizzleOn(db, transaction, drizzleExample.connectionOf, async () => pool.end());
   },
   "drizzle-mysql": (url) => {
     const pool = createPool({ uri: url, connectionLimit: 60 });
     const db: MySql2Database = drizzleMysql({ client: pool });
-    return {
-      outside: drizzleMysqlExample.connectionOf(db),
-      begin: async () =>
-        begun<Pick<MySql2Database, "execute">>(
-          async (fn) => db.transaction(fn),
-          (tx) => ({
-            own: drizzleMysqlExample.connectionOf(tx),
-            run: async (text) => tx.execute(sql.raw(text)),
-          }),
-        ),
-      end: async () => pool.end(),
-    };
+    const transaction = async (fn: (tx: Pick<MySql2Database, "execute">) => Promise<void>): Promise<void> =>
+      db.transaction(fn);
+    return drizzleOn(db, transaction, drizzleMysqlExample.connectionOf, async () => pool.end());
   },
   kysely: (url) => kyselyOn(new Kysely({ dialect: new PostgresDialect({ pool: poolOf(url) }) })),
   "kysely-mysql": (url) =>
@@ -133,6 +115,23 @@ export const libraries: Readonly<Record<string, (url: string) => Library>> = {
     };
   },
 };
+
+function drizzleOn<Tx extends { execute(query: SQL): PromiseLike<unknown> }>(
+  db: Tx,
+  transaction: (fn: (tx: Tx) => Promise<void>) => Promise<unknown>,
+  connectionOf: (tx: Tx) => OwnConnection,
+  end: Library["end"],
+): Library {
+  return {
+    outside: connectionOf(db),
+    begin: async () =>
+      begun(transaction, (tx) => ({
+        own: connectionOf(tx),
+        run: async (text) => tx.execute(sql.raw(text)),
+      })),
+    end,
+  };
+}
 
 function kyselyOn(db: Kysely<unknown>): Library {
   return {

@@ -67,7 +67,10 @@ const behindAll = Buffer.from([0xff]);
 /** What makes a statement of MariaDB wait for no row. */
 export const hasty = "SET STATEMENT innodb_lock_wait_timeout = 0 FOR ";
 
-/** How deep MySQL lets a JSON text be nested; MariaDB leaves deeper ones out of the column by itself. */
+/**
+ * How deep MySQL lets a JSON text be nested: a column that an application computes of it would fail the write. MariaDB
+ * leaves deeper ones out of such a column by itself.
+ */
 const mostNested = 100;
 
 /** MySQL and MariaDB. Its tables are those of `migrations.ts`. `server` tells which of them it is, once it is open. */

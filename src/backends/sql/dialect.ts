@@ -16,7 +16,7 @@ export interface Dialect {
   readonly stamps: Capabilities["stamps"];
   /**
    * How deep a JSON text may be nested for the server's JSON type. Undefined where the server itself keeps what its
-   * JSON type cannot hold out of the column for it.
+   * JSON type cannot hold out of what applications compute of it.
    */
   readonly mostNested: number | undefined;
 
