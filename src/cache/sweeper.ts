@@ -60,7 +60,8 @@ export class Sweeper {
   /** An invalidation ended entries that would stay stored for long. */
   due(): void {
     this.#dirty = true;
-    this.#start();
+    if (this.#closing) void this.#leave();
+    else this.#start();
   }
 
   /** Entries that never end are written: looks now and then whether a sweep is due. Costs nothing else. */
@@ -200,5 +201,17 @@ export class Sweeper {
     this.#timer?.clear();
     this.#wake();
     await this.#working;
+    await this.#leave();
+  }
+
+  /** Marks for others what this one was still to mark. */
+  async #leave(): Promise<void> {
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    try {
+      await this.#book.mark();
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 }

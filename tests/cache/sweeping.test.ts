@@ -118,6 +118,23 @@ describe("a sweep", () => {
     }
   });
 
+  it("is left to others by an instance that closes after a clear, at whatever moment of its own look", async () => {
+    for (let ticks = 0; ticks < 40; ticks++) {
+      const { time, instance, page } = stand();
+      const [{ instance: first }, { instance: second }] = [instance(), instance()];
+      const cache = new Cache<string>(first, "values", { ttl: "never" });
+      // The first value of all makes it look whether a sweep is due: the clear comes in the course of that.
+      await cache.set("key", "value");
+      await cache.clear();
+      for (let i = 0; i < ticks; i++) await Promise.resolve();
+      await first.close(0);
+      const other = new Cache<string>(second, "values", { ttl: "never" });
+      await other.set("fresh", "value");
+      for (let i = 0; i < 50 && (await page(entries)).length > 1; i++) await time.advance("100ms");
+      assert.equal((await page(entries)).length, 1, `after ${ticks} ticks`);
+    }
+  });
+
   it("is gone on with when its instance has died, where that had come to", async () => {
     const { time, instance, page } = stand();
     const [first, second] = [instance(), instance()];
