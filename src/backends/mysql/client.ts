@@ -41,7 +41,7 @@ class Client extends LanesClient<Wire> implements MySqlClient {
     super({
       time,
       maxWaiting,
-      trips: mysqlTrips(pool === undefined),
+      trips: mysqlTrips,
       calls,
       reads: pool ? calls : wiring.lane(few),
       renewals: wiring.lane(few),

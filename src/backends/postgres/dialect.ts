@@ -9,12 +9,13 @@ import {
   type LockRow,
   type Range,
   type RecordRow,
-  type SetRow,
   type Table,
 } from "../sql/dialect.ts";
 import type { TableNames } from "../sql/identifiers.ts";
-import { bigintArray, bytesArray, smallintArray, textArray } from "./arrays.ts";
+import { bigintArray, bytesArray, textArray } from "./arrays.ts";
+import { nameOf, setting } from "./sets.ts";
 import { telling } from "./signals/telling.ts";
+import type { PgStatement } from "./statement.ts";
 import { postgresSweep } from "./sweep.ts";
 
 /** How the server locks a row; those that `renew` one and those that `hold` it are not in each other's way. */
@@ -54,10 +55,21 @@ export function postgresDialect(names: TableNames): Dialect {
   const asked = "unnest($1::bytea[], $2::bytea[]) u(space, key)";
   const same = "r.space = u.space AND r.key = u.key";
 
-  const getText = (values: boolean): string =>
-    `SELECT ${columnsOf(values)}, ${isCurrent} AS is_current ` +
-    `FROM ${asked} JOIN ${records} r ON ${same} WHERE ${isLive("r")}`;
-  const gets = { with: getText(true), without: getText(false) };
+  const getText = (values: boolean, rows: string): string =>
+    `SELECT ${columnsOf(values)}, ${isCurrent} AS is_current FROM ${rows} AND ${isLive("r")}`;
+  const getTexts = (values: boolean) => ({
+    many: getText(values, `${asked} JOIN ${records} r ON ${same} WHERE true`),
+    one: getText(values, `${records} r WHERE r.space = $1::bytea AND r.key = $2::bytea`),
+  });
+  const gets = { with: getTexts(true), without: getTexts(false) };
+  const get = (keys: readonly Key[], values: boolean): PgStatement => {
+    const { many, one } = values ? gets.with : gets.without;
+    return {
+      text: many,
+      values: namesOf(keys),
+      one: keys.length === 1 ? { text: one, values: nameOf(keys[0] as Key) } : undefined,
+    };
+  };
 
   const missing = (table: Table, columns: string, values: string): string =>
     `INSERT INTO ${tables[table]} (space, key, ${columns}) SELECT u.space, u.key, ${values} FROM ${asked} ` +
@@ -73,16 +85,7 @@ export function postgresDialect(names: TableNames): Dialect {
     `FROM ${asked} JOIN ${tables[table]} r ON ${same} ORDER BY r.space, r.key ` +
     (mode === "none" ? "" : `FOR ${strengths[mode]} OF r${skip ? " SKIP LOCKED" : ""}`);
 
-  const set = telling(
-    names,
-    `INSERT INTO ${records} AS r (space, key, version, format, value, expires_at, stamps) ` +
-      "SELECT u.space, u.key, u.version, u.format, u.value, " +
-      `CASE WHEN u.ttl IS NULL THEN u.ends ELSE pg_catalog.ceil(${now} + u.ttl)::bigint END, u.stamps ` +
-      "FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::smallint[], $5::bytea[], $6::bigint[], $7::bigint[], " +
-      "$8::bytea[]) u(space, key, version, format, value, ends, ttl, stamps) ORDER BY u.space, u.key " +
-      "ON CONFLICT (space, key) DO UPDATE SET version = excluded.version, format = excluded.format, " +
-      "value = excluded.value, expires_at = excluded.expires_at, stamps = excluded.stamps",
-  );
+  const set = setting(names, now);
   const touch =
     `UPDATE ${records} r SET expires_at = u.ends ` +
     `FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) u(space, key, ends) WHERE ${same}`;
@@ -105,11 +108,11 @@ export function postgresDialect(names: TableNames): Dialect {
     name: "postgres",
     stamps: "atomic",
     mostNested: undefined,
-    get: (keys, values) => ({ text: values ? gets.with : gets.without, values: namesOf(keys) }),
+    get,
     insertMissing: (table, keys) => ({ text: inserts[table], values: namesOf(keys) }),
     lock: (table, keys, how) => ({ text: lockText(table, how), values: namesOf(keys) }),
     clock: () => ({ text: clock, values: [] }),
-    set: (rows) => ({ text: set, values: [...namesOf(rows.map(({ key }) => key)), ...setColumns(rows)] }),
+    set,
     touch: (rows) => ({
       text: touch,
       values: [
@@ -148,17 +151,6 @@ export function postgresDialect(names: TableNames): Dialect {
 
 function namesOf(keys: readonly Key[]): [Buffer, Buffer] {
   return [bytesArray(keys.map(({ space }) => space.id)), bytesArray(keys.map(({ key }) => key))];
-}
-
-function setColumns(rows: readonly SetRow[]): unknown[] {
-  return [
-    bytesArray(rows.map(({ version }) => version)),
-    smallintArray(rows.map(({ format }) => format)),
-    bytesArray(rows.map(({ value }) => value)),
-    bigintArray(rows.map(({ end }) => (end && "at" in end ? end.at : undefined))),
-    bigintArray(rows.map(({ end }) => (end && "in" in end ? end.in : undefined))),
-    bytesArray(rows.map(({ stamps }) => stamps)),
-  ];
 }
 
 function rangeOf({ space, prefix, after, limit }: Range): unknown[] {

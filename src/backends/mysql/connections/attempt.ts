@@ -3,6 +3,7 @@ import type { Time } from "../../../base/time.ts";
 import type { Attempt } from "../../common/reconnecting.ts";
 import type { DriverConnection, MySqlDriver, OwnConnection } from "./driver.ts";
 import { isServerReply } from "./errors.ts";
+import { introduction } from "./trips.ts";
 import type { Wire } from "./wire.ts";
 
 /** Where to connect, and how. */
@@ -21,15 +22,6 @@ export interface DialOptions {
   /** In ms. */
   readonly connectTimeout: number;
 }
-
-/**
- * What a connection of ours begins with. A transaction sets for itself all that it needs: this is for what only reads,
- * where the server's own defaults are unusual.
- */
-const introduction: readonly string[] = [
-  "SET SESSION autocommit = 1",
-  "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-];
 
 /** One attempt to connect. Whatever it opened is closed when it fails. */
 export class DialAttempt implements Attempt<Wire> {

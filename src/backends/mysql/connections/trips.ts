@@ -11,24 +11,30 @@ import type { Answer, Wire } from "./wire.ts";
  */
 const idleSeconds = 2;
 
-const begin: readonly string[] = [
-  // Of the next transaction alone. Refused where somebody has left one open.
-  "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
-  "START TRANSACTION READ WRITE",
-];
+/** Whatever isolation level and access mode the session has. */
+const begin = "START TRANSACTION READ WRITE";
+const isolation = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
 /**
- * Settings of the session, for there are none that end with the transaction: they are put back before it ends. The
- * waits for rows are those that the dialect cannot rule out; a second is the shortest that both servers take (with 0,
- * MariaDB has let a transaction fail in which SKIP LOCKED left out a row).
+ * Settings of the session, for there are none that end with the transaction: on connections of the application they are
+ * put back before it ends. The waits for rows are those that the dialect cannot rule out; a second is the shortest that
+ * both servers take (with 0, MariaDB has let a transaction fail in which SKIP LOCKED left out a row).
  */
+const waits = "innodb_lock_wait_timeout = 1, sql_safe_updates = 0";
 const enter =
   "SET @holdfast_idle = @@wait_timeout, @holdfast_wait = @@innodb_lock_wait_timeout, " +
-  "@holdfast_safe = @@sql_safe_updates, " +
-  `wait_timeout = ${idleSeconds}, innodb_lock_wait_timeout = 1, sql_safe_updates = 0`;
+  `@holdfast_safe = @@sql_safe_updates, wait_timeout = ${idleSeconds}, ${waits}`;
+const idleAgain = "wait_timeout = CAST(COALESCE(@holdfast_idle, 28800) AS SIGNED)";
 const leave =
-  "SET wait_timeout = CAST(COALESCE(@holdfast_idle, 28800) AS SIGNED), " +
-  "innodb_lock_wait_timeout = CAST(COALESCE(@holdfast_wait, 50) AS SIGNED), " +
+  `SET ${idleAgain}, innodb_lock_wait_timeout = CAST(COALESCE(@holdfast_wait, 50) AS SIGNED), ` +
   "sql_safe_updates = CAST(COALESCE(@holdfast_safe, 0) AS SIGNED)";
+
+/** What a connection of ours begins with, and keeps. */
+export const introduction: readonly string[] = [
+  "SET SESSION autocommit = 1",
+  "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE",
+  `SET @holdfast_idle = @@wait_timeout, ${waits}`,
+];
+
 /** Whatever `completion_type` is. */
 const commit = "COMMIT AND NO CHAIN NO RELEASE";
 const rollback = "ROLLBACK AND NO CHAIN NO RELEASE";
@@ -36,21 +42,39 @@ const rollback = "ROLLBACK AND NO CHAIN NO RELEASE";
 /** What a statement is asked in that only reads, on a connection whose settings are not ours. */
 function reading(text: string): readonly string[] {
   // Where autocommit is off it would leave a transaction open, with a snapshot that grows old.
-  return ["SET TRANSACTION ISOLATION LEVEL READ COMMITTED", text, commit];
+  return [isolation, text, commit];
 }
 
-/** `own`: whether connections for reads have settings of ours. */
-export function mysqlTrips(own: boolean): Trips<Wire> {
+/** What goes ahead of the statements of a trip, and behind them. */
+interface Frame {
+  readonly ahead: readonly string[];
+  readonly behind: readonly string[];
+}
+
+/** On connections of the application. The first of these is refused where somebody has left a transaction open. */
+function foreign({ first, last }: Trip): Frame {
+  return { ahead: first ? [enter, isolation, begin] : [], behind: last ? [leave, commit] : [] };
+}
+
+/** On connections of ours, after the {@link introduction}. `whole`: the server has all of it before it begins. */
+function own({ first, last }: Trip, count: number, whole: boolean): Frame {
+  if (whole && count === 1) return { ahead: [], behind: [] };
+  if (whole) return { ahead: [begin], behind: [commit] };
   return {
-    async read(link, { text }, deadline) {
-      const answer = own ? await link.run([text], deadline) : await readFrom(link, text, deadline);
-      if (answer.ok) return { found: answer.replies[own ? 0 : 1] as Reply };
-      return failureOf(answer);
-    },
-    run: runTrip,
-    undo: async (link, deadline) => link.run([rollback, leave], deadline),
+    ahead: first ? [`SET wait_timeout = ${idleSeconds}`, begin] : [],
+    behind: last ? [`SET ${idleAgain}`, commit] : [],
   };
 }
+
+export const mysqlTrips: Trips<Wire> = {
+  async read(link, { text }, deadline) {
+    const answer = link.own ? await link.run([text], deadline) : await readFrom(link, text, deadline);
+    if (answer.ok) return { found: answer.replies[link.own ? 0 : 1] as Reply };
+    return failureOf(answer);
+  },
+  run: runTrip,
+  undo: async (link, deadline) => link.run([rollback, link.own ? `SET ${idleAgain}` : leave], deadline),
+};
 
 /** On a connection of the application, which may have left a transaction open. */
 async function readFrom(link: Wire, text: string, deadline: number): Promise<Answer> {
@@ -61,11 +85,14 @@ async function readFrom(link: Wire, text: string, deadline: number): Promise<Ans
   return isInTransaction(answer.error) && undone.ok ? link.run(reading(text), deadline) : answer;
 }
 
-async function runTrip(link: Wire, statements: readonly Statement[], { first, last, deadline }: Trip): Promise<Sent> {
+async function runTrip(link: Wire, statements: readonly Statement[], trip: Trip): Promise<Sent> {
+  const { first, last, deadline } = trip;
   // Each statement is one or more of the server's.
   const parts = statements.map(partsOf);
-  const ahead = first ? [enter, ...begin] : [];
-  const texts = [...ahead, ...parts.flat(), ...(last ? [leave, commit] : [])];
+  const asked = parts.flat();
+  const whole = first && last && link.takesAtOnce(asked);
+  const { ahead, behind } = link.own ? own(trip, asked.length, whole) : foreign(trip);
+  const texts = [...ahead, ...asked, ...behind];
   let answer = await link.run(texts, deadline);
   if (first && !answer.ok && isInTransaction(answer.error)) {
     // Whoever had the connection before has left a transaction open. It ends as if its connection had been closed.
@@ -78,7 +105,7 @@ async function runTrip(link: Wire, statements: readonly Statement[], { first, la
     return { replies: parts.map(({ length }) => replies[(at += length) - 1] as Reply) };
   }
   // Its fate is unknown where it was sent and nothing ahead of it was refused.
-  return { ...failureOf(answer, last && answer.sent === texts.length), open: true };
+  return { ...failureOf(answer, last && answer.sent === texts.length), open: texts.length > 1 };
 }
 
 function failureOf({ error, answered }: Extract<Answer, { ok: false }>, mayHaveWritten = false): Failed {

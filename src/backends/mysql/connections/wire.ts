@@ -39,6 +39,9 @@ export interface WireOptions {
   lost(wire: Wire, why: unknown): void;
 }
 
+/** Characters of what begins a transaction and what commits it, at most. */
+const shortOnes = 100;
+
 /** A connection that is open, for one caller at a time. */
 export class Wire implements Link {
   readonly connection: DriverConnection;
@@ -56,6 +59,16 @@ export class Wire implements Link {
   /** Whether it is of use. */
   get alive(): boolean {
     return this.#gone === undefined;
+  }
+
+  /** Whether it is a connection of ours. */
+  get own(): boolean {
+    return this.#options.own;
+  }
+
+  /** Whether statements go in one trip, beside a short one ahead of them and one behind. */
+  takesAtOnce(texts: readonly string[]): boolean {
+    return texts.reduce((length, text) => length + text.length + 1, shortOnes) <= this.#options.mostTogether();
   }
 
   /** Hears when the connection fails: an error that nobody listens to ends the process. */

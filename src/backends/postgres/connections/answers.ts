@@ -5,6 +5,8 @@ import type { PgResult } from "./driver.ts";
 export interface Query {
   readonly text: string;
   readonly values?: readonly unknown[] | undefined;
+  /** Whether it brings the server closer to the plan that it keeps: see `Prepared.isPlanned`. */
+  readonly plans?: boolean;
 }
 
 /** What became of a query. */

@@ -37,7 +37,7 @@ export class Names {
 export class Prepared {
   readonly #names: Names;
   readonly #isParsed: (name: string) => boolean;
-  /** How often the server has run what has a name. */
+  /** How often the server has planned what has a name. */
   readonly #runs = new Map<string, number>();
   /**
    * How many names of a text failed. Behind another failure the server prepares nothing; but a pooler has noted the
@@ -70,8 +70,9 @@ export class Prepared {
     return this.#runs.has(name);
   }
 
-  ran(name: string): void {
-    this.#runs.set(name, (this.#runs.get(name) ?? 0) + 1);
+  /** The server has run it; `plans`: and has made a plan for it that it may keep. */
+  ran(name: string, plans: boolean): void {
+    this.#runs.set(name, (this.#runs.get(name) ?? 0) + (plans ? 1 : 0));
   }
 
   /** A text has failed that was sent by a name. `lost`: it is not prepared, or was already, though it was `known`. */

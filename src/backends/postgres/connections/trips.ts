@@ -3,6 +3,7 @@ import { SqlError, lockMs, type Statement } from "../../sql/client.ts";
 import type { Failed, Sent, Trip, Trips } from "../../sql/held-transaction.ts";
 import type { Answer, Done, Query, Refused } from "./answers.ts";
 import { endsConnection, isServerReply, isUnprepared, lostError, replyError, type Hide } from "./errors.ts";
+import { aloneOf, quickest } from "../statement.ts";
 import type { Wire } from "./wire.ts";
 
 /**
@@ -22,9 +23,16 @@ const byIndex = ["seqscan", "hashjoin", "mergejoin", "material"]
   .map((way) => `SET LOCAL enable_${way} = off`)
   .join("; ");
 
-/** A statement that only reads, while the server plans it: see above. */
-function planning(statement: Statement): readonly Query[] {
-  return [{ text: `BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; ${byIndex}` }, statement, commit];
+/**
+ * Has a plan kept from the first run on, whatever the values: of few keys, the server would make one anew each time,
+ * which takes longer than to execute it.
+ */
+const keepPlan = "SET LOCAL plan_cache_mode = force_generic_plan";
+
+/** A statement that only reads, while the server makes the plan that it keeps: see above. */
+function planning({ text, values }: Statement): readonly Query[] {
+  const begun = { text: `BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; ${byIndex}` };
+  return [begun, { text, values, plans: true }, commit];
 }
 
 /**
@@ -37,13 +45,14 @@ function begin(remainingMs: number): Query {
     text:
       `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = ${lockMs}; ` +
       `SET LOCAL statement_timeout = ${seconds * 1_000}; ` +
-      `SET LOCAL idle_in_transaction_session_timeout = ${idleMs}; ${byIndex}`,
+      `SET LOCAL idle_in_transaction_session_timeout = ${idleMs}; ${byIndex}; ${keepPlan}`,
   };
 }
 
 export function postgresTrips({ time, hide }: { readonly time: Time; readonly hide: Hide }): Trips<Wire> {
   return {
-    async read(link, statement, deadline) {
+    async read(link, given, deadline) {
+      const statement = quickest(given);
       const isPlanned = link.isPlanned(statement.text);
       const answers = await link.run(isPlanned ? [statement] : planning(statement), deadline);
       const answer = (answers.find(({ ok }) => !ok) ?? answers[isPlanned ? 0 : 1]) as Answer;
@@ -51,8 +60,10 @@ export function postgresTrips({ time, hide }: { readonly time: Time; readonly hi
     },
     async run(link, statements, trip) {
       const { first, last, deadline } = trip;
+      const alone = link.own && first && last ? aloneOf(statements) : undefined;
+      if (alone) return aloneSent((await link.run([alone], deadline))[0] as Answer, hide);
       const queries: Query[] = first ? [begin(deadline - time.monotonic())] : [];
-      queries.push(...statements);
+      queries.push(...statements.map(quickest));
       if (last) queries.push(commit);
       return sentOf(await link.run(queries, deadline), trip, hide);
     },
@@ -79,6 +90,12 @@ function sentOf(answers: readonly Answer[], { first, last }: Trip, hide: Hide): 
     return { failure: new SqlError("busy", "the server has rolled the transaction back"), open, again: false };
   }
   return { replies: done.slice(first ? 1 : 0, last ? -1 : undefined).map(({ reply }) => reply) };
+}
+
+/** Of a statement that committed by itself. */
+function aloneSent(answer: Answer, hide: Hide): Sent {
+  if (answer.ok) return { replies: [answer.reply] };
+  return { failure: failureOf(answer, answer, hide), open: false, again: isUnprepared(answer.error) };
 }
 
 /** `end`: the answer to the commit, if it was asked for. Its fate is unknown where nothing before it was refused. */

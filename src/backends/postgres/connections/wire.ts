@@ -27,6 +27,8 @@ export interface WireOptions {
   /** Knows the runs under way by their deadlines, and tells {@link Wire.overdue}. */
   readonly alarm: Alarm<Run>;
   readonly names: Names;
+  /** Whether it is a connection of ours, and not of an application's pool. */
+  readonly own: boolean;
   /** Whether one overdue reply ends it: nobody else's is behind it. */
   readonly exclusive: boolean;
   /** It is of no use any more. */
@@ -54,6 +56,11 @@ export class Wire implements Link {
   /** Whether it is of use. */
   get alive(): boolean {
     return this.#gone === undefined;
+  }
+
+  /** Whether it is a connection of ours: nobody has left a transaction open. */
+  get own(): boolean {
+    return this.#options.own;
   }
 
   /** Whether the server has settled on a plan for a statement on this connection, or nothing can be done about it. */
@@ -173,7 +180,7 @@ export class Wire implements Link {
   }
 
   #send(run: Run, i: number): void {
-    const { text, values } = run.queries[i] as Query;
+    const { text, values, plans = false } = run.queries[i] as Query;
     run.sent++;
     const name = values && this.#prepared.nameOf(text);
     const known = name !== undefined && this.#prepared.has(name);
@@ -181,7 +188,7 @@ export class Wire implements Link {
       if (this.#gone) return;
       this.#heardAt = this.#options.time.monotonic();
       if (error === null || error === undefined) {
-        if (name !== undefined) this.#prepared.ran(name);
+        if (name !== undefined) this.#prepared.ran(name, plans);
         this.#answered(run, i, answerOf(result));
         return;
       }

@@ -12,7 +12,7 @@ import { attemptFailure, BACKEND } from "./errors.ts";
 import { OwnListener, type Listener, type Listening } from "./listener.ts";
 import { Names } from "./names.ts";
 import type { ResolvedConnectionOptions } from "./options.ts";
-import { Wire, type Run } from "./wire.ts";
+import { Wire, type Run, type WireOptions } from "./wire.ts";
 
 const poolEnded: Failure = {
   error: new UnavailableError("the pool was ended", { backend: BACKEND }),
@@ -68,7 +68,7 @@ export class Wiring {
       pending: this.#pending,
       ask: async () => pool.connect(),
       meaning: (error) => (pool.ending === true ? poolEnded : attemptFailure(error, "the server of the pool", hide)),
-      alive: (client: PgPoolClient) => this.#wire(client, true, () => undefined),
+      alive: (client: PgPoolClient) => this.#wire(client, { own: false, exclusive: true, lost: () => undefined }),
       // With an error the pool does not use it any more.
       giveBack: (client, isOfUse) => client.release(isOfUse ? undefined : new Error("the connection is lost")),
     });
@@ -101,10 +101,10 @@ export class Wiring {
   #alive(client: PgClient, exclusive: boolean, lost: Lost): Wire {
     this.#open.add(client);
     client.on("end", () => this.#open.delete(client));
-    return this.#wire(client, exclusive, lost);
+    return this.#wire(client, { own: true, exclusive, lost });
   }
 
-  #wire(client: PgClient, exclusive: boolean, lost: Lost): Wire {
-    return new Wire(client, { time: this.#time, alarm: this.#alarm, names: this.#names, exclusive, lost });
+  #wire(client: PgClient, options: Pick<WireOptions, "own" | "exclusive" | "lost">): Wire {
+    return new Wire(client, { ...options, time: this.#time, alarm: this.#alarm, names: this.#names });
   }
 }

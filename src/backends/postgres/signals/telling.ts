@@ -32,14 +32,14 @@ export const notice = `SELECT ${notifying("c.name", "c.told")} FROM unnest($1::t
 
 /**
  * A statement that writes or removes records, so that it tells who watches them; its reply has their number and
- * their last end. `writing` names their
- * table `r`, and could go on with RETURNING. The notification is in the same statement, so it is told exactly if the
- * change takes effect. Where nobody watches a space of what was changed there is none: one would take a lock of the
- * whole cluster at commit. Rows with nothing in them are no records.
+ * their last end. `writing` names their table `r`, and could go on with RETURNING. The notification is in the same
+ * statement, so it is told exactly if the change takes effect. Where nobody watches a space of what was changed
+ * there is none: one would take a lock of the whole cluster at commit. Rows with nothing in them are no records.
+ * `ahead` is another query of its WITH.
  */
-export function telling({ watchers }: TableNames, writing: string): string {
+export function telling({ watchers }: TableNames, writing: string, ahead?: string): string {
   return (
-    `WITH changed AS (${writing} RETURNING r.space, r.key, r.format, r.expires_at), ` +
+    `WITH ${first(ahead)}changed AS (${writing} RETURNING r.space, r.key, r.format, r.expires_at), ` +
     `watched AS MATERIALIZED (SELECT DISTINCT space, channel FROM ${watchers} WHERE until > ${now}), ` +
     "told AS (SELECT w.channel, encode(c.key, 'base64') AS key FROM watched w JOIN changed c USING (space) " +
     `WHERE c.format < ${formats.nothing}), ` +
@@ -49,6 +49,21 @@ export function telling({ watchers }: TableNames, writing: string): string {
     `${notifying("channel", "keys")} FROM ` +
     "(SELECT channel, string_agg(key, ',') AS keys FROM parted GROUP BY channel, part) AS payloads"
   );
+}
+
+/**
+ * The same of a statement that writes one record, whose space and key are $1 and $2: a plan of a third of the steps.
+ */
+export function tellingOne({ watchers }: TableNames, writing: string, ahead?: string): string {
+  return (
+    `WITH ${first(ahead)}changed AS (${writing} RETURNING r.expires_at) ` +
+    `SELECT 1, changed.expires_at, (SELECT ${notifying("w.channel", "encode($2, 'base64')")} ` +
+    `FROM (SELECT DISTINCT channel FROM ${watchers} WHERE space = $1 AND until > ${now}) AS w) FROM changed`
+  );
+}
+
+function first(query: string | undefined): string {
+  return query === undefined ? "" : `${query}, `;
 }
 
 /** What those who watch ask the server for. */
