@@ -121,7 +121,11 @@ function report(reached: readonly Reach[]): boolean {
   for (const line of new Set(more)) console.log(`   tested too where it is there: ${line}`);
   const faults = reached.flatMap((one) => (one.faults && one.missing === undefined ? (one.server ?? one.backend) : []));
   console.log(
-    `   the conformance suites run on each of them; the tests of faults on ${[...new Set(faults)].join(", ") || "none"} (HOLDFAST_FAULTS=all: on all)`,
+    `   the suites of the port, the models and the locks run on each of them; those of state and cache are left out on what differs below the ` +
+      "port alone (HOLDFAST_SUITES=all: on all)",
+  );
+  console.log(
+    `   the tests of faults run on ${[...new Set(faults)].join(", ") || "none"} (HOLDFAST_FAULTS=all: on all)`,
   );
   return missing.length === 0 || process.env["HOLDFAST_REQUIRE_BACKENDS"] !== "1";
 }

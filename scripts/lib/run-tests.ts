@@ -2,6 +2,7 @@ import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { once } from "node:events";
 import path from "node:path";
+import { isLeftOut } from "./left-out.ts";
 import { root } from "./run.ts";
 import type { Unit } from "./test-plan.ts";
 
@@ -13,6 +14,7 @@ interface Told {
     readonly nesting?: number;
     readonly message?: string;
     readonly file?: string;
+    readonly skip?: string | boolean;
     readonly details?: { readonly type?: string };
     readonly counts?: Readonly<Record<string, number>>;
   };
@@ -37,6 +39,7 @@ export interface Limits {
 export async function runUnits(units: readonly Unit[], capacity: number, limits: Limits): Promise<number> {
   const begun = performance.now();
   const totals = new Map<string, number>(counted.map((name) => [name, 0]));
+  const out: string[] = [];
   const took: { readonly name: string; readonly seconds: number }[] = [];
   const reporter = new spec();
   reporter.pipe(process.stdout);
@@ -44,9 +47,10 @@ export async function runUnits(units: readonly Unit[], capacity: number, limits:
   const finish = (unit: Unit, events: readonly Told[], seconds: number): void => {
     took.push({ name: unit.name, seconds });
     for (const event of events) {
-      const { nesting, message, file, counts } = event.data;
+      const { name = "", nesting, message, file, skip, counts } = event.data;
+      if (event.type === "test:pass" && isLeftOut(skip)) out.push(name);
       if (event.type === "test:summary" && file === undefined) {
-        for (const name of counted) totals.set(name, (totals.get(name) ?? 0) + (counts?.[name] ?? 0));
+        for (const count of counted) totals.set(count, (totals.get(count) ?? 0) + (counts?.[count] ?? 0));
       } else if (event.type !== "test:diagnostic" || nesting !== 0 || !summaryLine.test(message ?? "")) {
         reporter.write(event);
       }
@@ -77,6 +81,9 @@ export async function runUnits(units: readonly Unit[], capacity: number, limits:
   const longest = took.toSorted((a, b) => b.seconds - a.seconds).slice(0, 12);
   const lines = [
     `longest: ${longest.map(({ name, seconds }) => `${name} ${seconds.toFixed(0)} s`).join(", ")}`,
+    ...(out.length > 0
+      ? [`left out, and no test of them ran (HOLDFAST_SUITES=all: all run): ${out.toSorted().join(", ")}`]
+      : []),
     ...counted.map((name) => `${shown[name] ?? name} ${totals.get(name)}`),
     `duration_ms ${(performance.now() - begun).toFixed(0)}`,
   ];

@@ -1,4 +1,7 @@
+import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { leftOut } from "../../scripts/lib/left-out.ts";
+import type { Capabilities } from "../../src/port/index.ts";
 import { bindSuite, type BoundCase, type Case, type Subject } from "../../src/testing/suite.ts";
 import { realUnit } from "./unit.ts";
 
@@ -6,6 +9,51 @@ import { realUnit } from "./unit.ts";
 export interface TestSubject extends Subject {
   /** How many cases run at a time: they mostly wait for a clock, and each has a place of its own. Default 8. */
   readonly atOnce?: number;
+  /**
+   * The name of the backend's subject that differs from this one below the port alone: another version of the server, or
+   * another way to reach it. The suites of state and cache, which stand on the port, run on that one.
+   */
+  readonly like?: string | undefined;
+}
+
+/** A subject that is here, with the one that it is like if that is here too. */
+export interface FoundSubject extends TestSubject {
+  readonly model?: TestSubject | undefined;
+}
+
+/**
+ * As {@link conform}, of what stands on the port: a subject that is like another one that is here is left out, and a skipped
+ * test says so. `HOLDFAST_SUITES=all` leaves none out.
+ */
+export async function conformAbove(
+  suite: string,
+  cases: readonly Case[],
+  subjects: readonly FoundSubject[],
+): Promise<void> {
+  const all = process.env["HOLDFAST_SUITES"] === "all";
+  const whole = subjects.filter(({ model }) => all || model === undefined);
+  await conform(suite, cases, whole);
+  for (const { name, model } of subjects.filter((one) => !whole.includes(one)))
+    it(`${suite} on ${name}`, { skip: leftOut(`above the port it is as ${model?.name}`) });
+}
+
+/** Registers that each subject that is like another promises what that one does: features decide by that alone. */
+export function compareLikes(subjects: readonly FoundSubject[]): void {
+  for (const { model, ...subject } of subjects) {
+    if (model === undefined) continue;
+    it(`${subject.name} promises what ${model.name} does`, async () => {
+      assert.deepEqual(await promisesOf(subject), await promisesOf(model));
+    });
+  }
+}
+
+async function promisesOf(subject: Subject): Promise<Capabilities> {
+  const place = await subject.place();
+  try {
+    return (await place.backend().open()).capabilities;
+  } finally {
+    await place.close();
+  }
 }
 
 /**

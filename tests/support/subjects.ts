@@ -1,5 +1,5 @@
 import { loadFrom, reachBackends, type Reach } from "../../scripts/lib/backends.ts";
-import type { TestSubject } from "./conform.ts";
+import type { FoundSubject, TestSubject } from "./conform.ts";
 
 /** What `tests/backends/<name>/subjects.ts` exports: its subjects, or those on what was reached. */
 interface Subjects {
@@ -14,16 +14,17 @@ for (const name of only ?? []) {
     throw new Error(`HOLDFAST_SUBJECTS: "${name}" is no backend: ${all.map(({ backend }) => backend).join()}`);
   if (found.missing !== undefined) throw new Error(`HOLDFAST_SUBJECTS: ${name} cannot be reached: ${found.missing}`);
 }
-const present = all.filter(
-  ({ backend, missing }) => missing === undefined && (only === undefined || only.includes(backend)),
-);
-const loaded = present.map(async (reached) => {
+const present = all.filter(({ missing }) => missing === undefined);
+const wanted = present.filter(({ backend }) => only === undefined || only.includes(backend));
+const loaded = wanted.map(async (reached): Promise<FoundSubject[]> => {
   const { subjects: found } = await loadFrom<Subjects>(reached.folder, "subjects.ts");
-  return typeof found === "function" ? found(reached) : found;
+  const on = (one: Reach): readonly TestSubject[] => (typeof found === "function" ? found(one) : found);
+  const family = present.filter(({ folder }) => folder === reached.folder).flatMap(on);
+  return on(reached).map((subject) => ({ ...subject, model: family.find(({ name }) => name === subject.like) }));
 });
 
 /**
  * Every backend that the conformance suites run on: those that can be reached here, which `npm test` lists. HOLDFAST_SUBJECTS
  * names some of them, such as `redis,redis-cluster`; a name that is none of them fails the file, for it would test nothing.
  */
-export const subjects: readonly TestSubject[] = (await Promise.all(loaded)).flat();
+export const subjects: readonly FoundSubject[] = (await Promise.all(loaded)).flat();

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
+import { leftOut } from "../../scripts/lib/left-out.ts";
 import { root } from "../../scripts/lib/run.ts";
 import { execute } from "../package/support/process.ts";
 
@@ -13,6 +14,10 @@ const head = `import { describe, it } from "node:test";\n`;
 const files = {
   passes: { text: `${head}it("does", () => {});`, shows: undefined },
   skips: { text: `${head}it("does not", { skip: "why" }, () => {});`, shows: undefined },
+  "leaves out": {
+    text: `${head}it("state on one", { skip: ${JSON.stringify(leftOut("why"))} }, () => {});`,
+    shows: undefined,
+  },
   fails: {
     text: `${head}it("is wrong", () => { throw new Error("what is wrong"); });`,
     shows: /is wrong.*what is wrong/s,
@@ -63,6 +68,15 @@ describe("npm test", { concurrency: 2 }, () => {
       assert.match(stdout, shows);
     });
   }
+
+  it("names at its end what was left out, and no other test that was skipped", async () => {
+    const { code, stdout } = await run("passes", "leaves out", "skips");
+    assert.equal(code, 0, stdout);
+    const [, end = ""] = stdout.split(/^ℹ longest: /m);
+    assert.match(end, /^ℹ left out, and no test of them ran \(HOLDFAST_SUITES=all: all run\): state on one$/m);
+    assert.match(end, /^ℹ skipped 2$/m);
+    assert.doesNotMatch((await run("skips")).stdout, /left out/);
+  });
 
   it("fails where there is nothing to run", async () => {
     assert.equal((await run()).code, 1);

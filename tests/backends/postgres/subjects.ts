@@ -15,6 +15,8 @@ export function subjects({ backend, server }: Reach): readonly TestSubject[] {
   return [
     {
       name: backend,
+      // Another version, or a pooler in front of that one.
+      like: kind === "postgres15" ? undefined : "postgres15",
       async place() {
         const isBouncer = kind.startsWith("pgbouncer");
         const running = await sharedServer(isBouncer ? "postgres15" : (kind as PostgresKind));
