@@ -48,7 +48,8 @@ import { mysqlSweep } from "./sweep.ts";
  *
  * Only rows that are named may be touched: a plan that scans a table, an index or a space would meet the locks of
  * others. So keys stand in a derived table, which is read first (STRAIGHT_JOIN), and each row is looked up by its whole
- * primary key (FORCE INDEX). `key IN (...)` is not enough, for a server may take all rows of the space instead.
+ * primary key (FORCE INDEX), a single one by two equations. `key IN (...)` is not enough, for a server may take all
+ * rows of the space instead.
  *
  * `key` and `body` are words of SQL, the second one in the sql_mode ORACLE.
  */
@@ -152,10 +153,10 @@ export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
     name: "mysql",
     stamps: "atomic",
     mostNested: undefined,
-    get: (keys, values) =>
+    get: (keys, { values, current }) =>
       plain(
-        `SELECT ${recordColumns(values)}, (${isCurrent}) AS is_current FROM ${rowsOf(records, keys)} ` +
-          `WHERE r.format < ${formats.nothing} AND ${isLive("r")}`,
+        `SELECT ${recordColumns(values)}, ${current ? `(${isCurrent})` : "NULL"} AS is_current ` +
+          `FROM ${rowsOf(records, keys)} AND r.format < ${formats.nothing} AND ${isLive("r")}`,
       ),
     insertMissing,
     lock,

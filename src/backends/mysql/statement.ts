@@ -98,7 +98,10 @@ export function listed([first, ...more]: readonly Key[]): string {
   return `(SELECT ${bytes(space.id)} AS s, ${bytes(key)} AS k${rows.join("")}) AS u`;
 }
 
-/** The rows `r` of keys, and no others. */
+/** The rows `r` of keys, and no others: a table and a condition that others may follow. */
 export function rowsOf(table: string, keys: readonly Key[]): string {
-  return `${listed(keys)} ${joined(table)}`;
+  const [only, ...more] = keys;
+  if (!only || more.length > 0) return `${listed(keys)} ${joined(table)} WHERE TRUE`;
+  const isIt = `r.space = ${bytes(only.space.id)} AND r.\`key\` = ${bytes(only.key)}`;
+  return `${table} AS r FORCE INDEX (PRIMARY) WHERE ${isIt}`;
 }

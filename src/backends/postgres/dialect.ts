@@ -55,20 +55,22 @@ export function postgresDialect(names: TableNames): Dialect {
   const asked = "unnest($1::bytea[], $2::bytea[]) u(space, key)";
   const same = "r.space = u.space AND r.key = u.key";
 
-  const getText = (values: boolean, rows: string): string =>
-    `SELECT ${columnsOf(values)}, ${isCurrent} AS is_current FROM ${rows} AND ${isLive("r")}`;
-  const getTexts = (values: boolean) => ({
-    many: getText(values, `${asked} JOIN ${records} r ON ${same} WHERE true`),
-    one: getText(values, `${records} r WHERE r.space = $1::bytea AND r.key = $2::bytea`),
+  const getText = (values: boolean, current: boolean, rows: string): string => {
+    const looked = current ? isCurrent : "NULL::boolean";
+    return `SELECT ${columnsOf(values)}, ${looked} AS is_current FROM ${rows} AND ${isLive("r")}`;
+  };
+  const getTexts = (values: boolean, current: boolean) => ({
+    many: getText(values, current, `${asked} JOIN ${records} r ON ${same} WHERE true`),
+    one: getText(values, current, `${records} r WHERE r.space = $1::bytea AND r.key = $2::bytea`),
   });
-  const gets = { with: getTexts(true), without: getTexts(false) };
-  const get = (keys: readonly Key[], values: boolean): PgStatement => {
-    const { many, one } = values ? gets.with : gets.without;
-    return {
-      text: many,
-      values: namesOf(keys),
-      one: keys.length === 1 ? { text: one, values: nameOf(keys[0] as Key) } : undefined,
-    };
+  const gets = {
+    with: { plain: getTexts(true, false), current: getTexts(true, true) },
+    without: { plain: getTexts(false, false), current: getTexts(false, true) },
+  };
+  const get: Dialect["get"] = (keys, { values, current }): PgStatement => {
+    const { many, one } = gets[values ? "with" : "without"][current ? "current" : "plain"];
+    const single = keys.length === 1 ? { text: one, values: nameOf(keys[0] as Key) } : undefined;
+    return { text: many, values: namesOf(keys), one: single };
   };
 
   const missing = (table: Table, columns: string, values: string): string =>
@@ -167,7 +169,7 @@ function recordOf(row: readonly unknown[]): RecordRow {
     value: valueOf(format as number, text as string | null, bytes as string | null),
     end: end === null ? Infinity : Number(end),
     stamps: (stamps as string | null) ?? undefined,
-    isCurrent: isCurrent as boolean | undefined,
+    isCurrent: (isCurrent as boolean | null) ?? undefined,
   };
 }
 

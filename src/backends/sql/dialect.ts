@@ -22,9 +22,9 @@ export interface Dialect {
 
   /**
    * The records that have not expired, without waiting for anybody: {@link RecordRow}. Without `values` no value
-   * travels.
+   * travels; without `current` nobody looks whether their stamps are current.
    */
-  get(keys: readonly Key[], values: boolean): Statement;
+  get(keys: readonly Key[], looks: { readonly values: boolean; readonly current: boolean }): Statement;
 
   /**
    * Inserts a row with nothing in it for each key that has none, in the order of the keys. `patient`: see {@link

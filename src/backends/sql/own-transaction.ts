@@ -168,7 +168,7 @@ async function readRecords(view: RowView, dialect: Dialect, plan: Plan, trip: Tr
   const keys = keysOf(plan, "records");
   if (keys.length === 0) return;
   const values = [...plan.records.values()].some((wanted) => wanted.values);
-  const [reply] = await trip.run([dialect.get(keys, values)]);
+  const [reply] = await trip.run([dialect.get(keys, { values, current: false })]);
   view.add("records", dialect.records(reply as Reply));
 }
 

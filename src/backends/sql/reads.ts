@@ -29,7 +29,10 @@ async function readSome(
   const plan = planOf(tasks.map(({ group }) => group));
   const keys = inOrder(plan.records.values()).map(({ key }) => key);
   const view = new RowView(dialect);
-  if (keys.length > 0) view.add("records", dialect.records(await client.read(dialect.get(keys, values), limit)));
+  if (keys.length > 0) {
+    const get = dialect.get(keys, { values, current: plan.stamped.size > 0 });
+    view.add("records", dialect.records(await client.read(get, limit)));
+  }
   if (dialect.stamps === "apart") {
     await readStamps(dialect, view, plan, async ([statement]) => {
       return statement ? [await client.read(statement, limit)] : [];

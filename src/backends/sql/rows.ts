@@ -41,7 +41,9 @@ export async function lockRows(dialect: Dialect, plan: Plan, { skip, renews }: L
   }
   const stamped = inOrder([...plan.stamped.values()].map((key) => ({ key }))).map(({ key }) => key);
   if (stamped.length > 0 && dialect.stamps === "atomic") {
-    add(dialect.get(stamped, false), (reply) => view.addCurrent(plan.stamped.keys(), dialect.records(reply)));
+    add(dialect.get(stamped, { values: false, current: true }), (reply) =>
+      view.addCurrent(plan.stamped.keys(), dialect.records(reply)),
+    );
   }
   add(dialect.clock(), (reply) => view.setClock(dialect.time(reply)));
   const replies = await run(steps.map(({ statement }) => statement));
@@ -54,7 +56,7 @@ export async function lockRows(dialect: Dialect, plan: Plan, { skip, renews }: L
 export async function readStamps(dialect: Dialect, view: RowView, plan: Plan, run: Run): Promise<void> {
   const keys = stampKeysOf(view, plan.stamped.keys());
   if (keys.length === 0) return;
-  const [reply] = await run([dialect.get(keys, false)]);
+  const [reply] = await run([dialect.get(keys, { values: false, current: false })]);
   view.addStamps(dialect.records(reply as Reply));
 }
 

@@ -2,6 +2,7 @@ import { deferred, type Deferred } from "../../base/async.ts";
 import { UnavailableError } from "../../base/errors.ts";
 import { space } from "../../base/keys.ts";
 import { Cache, type CacheEvents, type CacheOptions, type GetOrSetOptions, type Loader } from "../../cache/index.ts";
+import { isDeleted } from "../../cache/deleted.ts";
 import { Instance } from "../../client/index.ts";
 import type { Backend, Capabilities, Group, Operation } from "../../port/index.ts";
 import { inTime } from "../in-time.ts";
@@ -159,7 +160,7 @@ export function line({ place }: { readonly place: Pick<Place, "backend"> }): Lin
   };
 }
 
-/** Whether a group writes an entry, and no stamp. */
+/** Whether a group writes an entry: no stamp, and not what a deleted entry leaves. */
 export function writesEntry({ ops }: Group): boolean {
-  return ops.some((op) => op.op === "set" && op.key.space.id === entries.id);
+  return ops.some((op) => op.op === "set" && op.key.space.id === entries.id && !isDeleted(op));
 }

@@ -164,7 +164,7 @@ async function written(url: string, names: TableNames): Promise<readonly unknown
     });
     // Twice: on MySQL and MariaDB a row that is there is written otherwise than one that is not.
     for (let times = 0; times < 2; times++) await client.write(() => dialect.set(rows), limit());
-    const found = dialect.records(await client.read(dialect.get(keys, true), limit()));
+    const found = dialect.records(await client.read(dialect.get(keys, { values: true, current: true }), limit()));
     return keys.map((key) => found.find(({ id }) => id === keyId(key))?.value);
   } finally {
     await client.close();
