@@ -16,12 +16,9 @@ const noSavepoint = 1305;
  * alone. Locking reads see what is committed at every level.
  */
 export function ownDialect({ meta }: TableNames, dialect: Dialect): OwnDialect {
-  const look = [
-    // Without a transaction a savepoint is forgotten at once.
-    "SAVEPOINT holdfast_look",
-    "RELEASE SAVEPOINT holdfast_look",
-    `SELECT \`value\` AS domain FROM ${meta} WHERE \`name\` = 'domain'`,
-  ].map(plain);
+  // Without a transaction a savepoint is forgotten at once. Nothing names the transaction that is open.
+  const isOpen = ["SAVEPOINT holdfast_look", "RELEASE SAVEPOINT holdfast_look"].map(plain);
+  const look = [...isOpen, plain(`SELECT \`value\` AS domain FROM ${meta} WHERE \`name\` = 'domain'`)];
   const leave = [
     plain(
       "SET innodb_lock_wait_timeout = CAST(COALESCE(@holdfast_wait, 50) AS SIGNED), " +
@@ -39,7 +36,7 @@ export function ownDialect({ meta }: TableNames, dialect: Dialect): OwnDialect {
           `innodb_lock_wait_timeout = CAST(LEAST(@@innodb_lock_wait_timeout, ${seconds}) AS SIGNED), ` +
           "sql_safe_updates = 0",
       );
-      return known ? [bound] : [...look, bound];
+      return [...(known ? isOpen : look), bound];
     },
     entered(replies, known): Entered {
       const [told] = replies[2]?.rows[0] ?? [];

@@ -95,7 +95,8 @@ export class SqlOwnTransaction implements OwnTransaction {
       else if (!(error instanceof SqlError)) await trip.run(entered.leave);
       throw error;
     }
-    await trip.run(entered.leave);
+    // Where a call that was given up by now has changed the session, that outlives the transaction.
+    await (own.failsAll ? trip.run(entered.leave) : trip.runAnyway(entered.leave));
     return outcome;
   }
 
@@ -106,15 +107,19 @@ export class SqlOwnTransaction implements OwnTransaction {
     try {
       return own.entered(await trip.run(own.enter(waitMs, this.#known)), this.#known);
     } catch (error) {
-      if (error instanceof SqlError && own.isOutside(error)) throw this.#refused("no transaction is open on it");
+      if (error instanceof SqlError && own.isOutside(error)) throw this.#outside();
       throw error;
     }
   }
 
   #verify(entered: Entered, domain: string): void {
-    if (!entered.open) throw this.#refused(this.#known ? "its transaction has ended" : "no transaction is open on it");
+    if (!entered.open) throw this.#outside();
     if (entered.domain !== domain) throw this.#refused("it does not lead to the tables of this backend");
     this.#known ??= entered;
+  }
+
+  #outside(): InvalidArgumentError {
+    return this.#refused(this.#known ? "its transaction has ended" : "no transaction is open on it");
   }
 
   #refused(why: string): InvalidArgumentError {

@@ -135,6 +135,36 @@ export const ownEndingCases: readonly Case[] = [
     },
   },
   {
+    title: "a store within a transaction that has ended writes nothing",
+    proves: "own transactions: refusals",
+    when: takesPart,
+    async run(context) {
+      const at = await stand(context);
+      const lease = await leaseOf(at.instance, ["k"]);
+      // A library may say so before the server is asked, with an error of its own.
+      const refused = async (work: Promise<unknown>): Promise<void> =>
+        assert.rejects(
+          work,
+          (error) => isHoldfastError(error, "INVALID_ARGUMENT") || isHoldfastError(error, "UNAVAILABLE"),
+        );
+      for (const end of ["COMMIT", "ROLLBACK"]) {
+        const { entries, run, close } = await begin(at);
+        await entries.save("k", 1);
+        await run(end);
+        await refused(entries.save("k", 2));
+        await refused(entries.save("new", 2, { if: { absent: true } }));
+        await refused(entries.upsert("k", (n) => (n ?? 0) + 1));
+        await refused(entries.delete("k"));
+        await refused(entries.touch("k", "1h"));
+        await refused(entries.check(lease));
+        await close();
+      }
+      const entry = await at.other.loadEntry("k");
+      assert.deepEqual([entry?.value, entry?.expiresAt], [1, undefined]);
+      assert.deepEqual(await all(at.other.keys()), ["k"]);
+    },
+  },
+  {
     title: "no error holds a value or the text of a key that it is not about",
     proves: "own transactions: errors",
     when: takesPart,

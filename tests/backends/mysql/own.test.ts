@@ -11,6 +11,7 @@ import { StateStore } from "../../../src/state/index.ts";
 import { lacks, type SqlServer } from "../../support/sql/kinds.ts";
 import { drawPrefix } from "../../support/sql/place.ts";
 import { sharedServer } from "../../support/sql/shared.ts";
+import { until } from "../../support/servers/until.ts";
 
 // What own transactions are on MySQL and MariaDB alone. What they are everywhere is in the suite of states.
 
@@ -109,6 +110,30 @@ for (const kind of ["mysql", "mariadb"] as const) {
         await second.query("ROLLBACK");
       }
       await first.query("ROLLBACK");
+    });
+
+    it("leaves the settings of the session as they were when a call is given up while it waits", async () => {
+      const settings = "@@innodb_lock_wait_timeout AS waits, @@sql_safe_updates AS safe";
+      const first = await begin();
+      await store.within(first).save("given up", 1);
+      const second = await begin();
+      await second.query("SET SESSION innodb_lock_wait_timeout = 33, sql_safe_updates = 1");
+      const stop = new AbortController();
+      const own = {
+        query(text: string) {
+          const asked = second.query(text);
+          if (text.startsWith("INSERT")) stop.abort(new Error("enough"));
+          return asked;
+        },
+      };
+      await rejection(store.within(own).save("given up", 2, { signal: stop.signal }), "INDETERMINATE");
+      await first.query("ROLLBACK");
+      await second.query("ROLLBACK");
+      await until("they are set back", async () => {
+        const [rows] = await second.query(`SELECT ${settings}`);
+        const [{ waits, safe }] = rows as unknown as [{ waits: number; safe: number }];
+        return waits === 33 && safe === 1;
+      });
     });
 
     it("writes nothing more once a deadlock has rolled the transaction back", async () => {
