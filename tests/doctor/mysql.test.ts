@@ -85,6 +85,25 @@ for (const kind of ["mariadb", "mysql"] as const) {
       await findsNothingWrong({ url: server.url, backend: "mysql", version: /^\d+\.\d+/, tables });
     });
 
+    it("sees all where sessions are given few rows, and says who has asked, and where", async () => {
+      await server.query("SET GLOBAL sql_select_limit = 1");
+      try {
+        const url = `${server.url}?prefix=few_`;
+        const hf = await connect(url);
+        assert.equal(hf.capabilities.durability, "disk");
+        await hf.state("few").saveMany(["a", "b", "c"].map((key) => [key, 1]));
+        assert.equal((await hf.state("few").loadMany(["a", "b", "c"])).size, 3);
+        await hf.close();
+        const { code, said } = await report(url);
+        assert.equal(code, 0);
+        assert.equal(said.facts["server"]?.["database"], "holdfast");
+        assert.match(String(said.facts["server"]?.["user"]), /^root@/);
+        assert.equal(Object.keys(said.facts["tables"] ?? {}).length, 4);
+      } finally {
+        await server.query("SET GLOBAL sql_select_limit = DEFAULT");
+      }
+    });
+
     it("names a table that is gone, and refuses one of another engine", async () => {
       const url = `${server.url}?prefix=sick_`;
       await (await connect(url)).close();

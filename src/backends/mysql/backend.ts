@@ -41,8 +41,10 @@ export function mysqlBackend(options: MySqlOptions): Backend {
     plan,
     migrate,
     settings,
-    check: async (asking) => ({ capabilities: capabilities(await checkSettings(settings, asking)) }),
+    async check(asking) {
+      return { capabilities: capabilities(await checkSettings(settings, { ...asking, client })) };
+    },
     judgeRights: async (asking) => judgeRights(plan, asking),
-    examine: async (asking) => examineServer(plan, capabilities, asking),
+    examine: async (asking) => examineServer(plan, capabilities, { ...asking, client }),
   });
 }

@@ -111,7 +111,7 @@ export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
     // No lock goes beside another one and keeps off those who change more.
     const how = { write: "FOR UPDATE", renew: "FOR UPDATE", read: share, hold: share, none: "" }[mode];
     const others = mode === "none" || patient ? "" : skip ? "SKIP LOCKED" : "NOWAIT";
-    return plain(`SELECT ${columns} FROM ${rowsOf(tables[table], keys)} ${how} ${others}`);
+    return plain(`SELECT ${columns} FROM ${rowsOf(tables[table], keys)} ${whole(keys)} ${how} ${others}`);
   };
 
   const isCurrent =
@@ -156,11 +156,11 @@ export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
     get: (keys, { values, current }) =>
       plain(
         `SELECT ${recordColumns(values)}, ${current ? `(${isCurrent})` : "NULL"} AS is_current ` +
-          `FROM ${rowsOf(records, keys)} AND r.format < ${formats.nothing} AND ${isLive("r")}`,
+          `FROM ${rowsOf(records, keys)} AND r.format < ${formats.nothing} AND ${isLive("r")} ${whole(keys)}`,
       ),
     insertMissing,
     lock,
-    look: (keys) => plain(`SELECT ${lockColumns.locks}, ${clock} FROM ${rowsOf(locks, keys)}`),
+    look: (keys) => plain(`SELECT ${lockColumns.locks}, ${clock} FROM ${rowsOf(locks, keys)} ${whole(keys)}`),
     clock: () => plain(`SELECT ${clock}`),
     set,
     touch: (rows) =>
@@ -211,6 +211,11 @@ const lockColumns = {
 
 function keysOf(rows: readonly { readonly key: Key }[]): readonly Key[] {
   return rows.map(({ key }) => key);
+}
+
+/** Has all rows of keys come, whatever sql_select_limit is. */
+function whole(keys: readonly Key[]): string {
+  return `LIMIT ${keys.length}`;
 }
 
 /** How bytes stand in a statement. */

@@ -66,7 +66,8 @@ export function mysqlTables(database: string, prefix: string): TablePlan {
     // somebody drops one, has crashed MariaDB 10.11.
     look:
       `SELECT NULL FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ${constant(database)}` +
-      tables.map((kind) => ` UNION ALL SELECT TABLE_NAME ${tableRow(names, kind)}`).join(""),
+      tables.map((kind) => ` UNION ALL SELECT TABLE_NAME ${tableRow(names, kind)}`).join("") +
+      ` LIMIT ${tables.length + 1}`,
     turn: [],
     keep: (name, value) => `${insert(name, value)} \`value\` = \`value\``,
     // Never lower: a process with newer code may have been quicker.

@@ -45,7 +45,9 @@ const pools: Readonly<Record<string, { readonly options?: PoolOptions; readonly 
   "sql_mode: none": { session: ["SET sql_mode = ''"] },
   "sql_mode: ANSI": { session: ["SET sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES,HIGH_NOT_PRECEDENCE'"] },
   "sql_mode: TRADITIONAL": { session: ["SET sql_mode = 'TRADITIONAL,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH'"] },
-  "safe updates, and few rows": { session: ["SET sql_safe_updates = 1", "SET div_precision_increment = 0"] },
+  "safe updates, and few rows": {
+    session: ["SET sql_safe_updates = 1, sql_select_limit = 1", "SET div_precision_increment = 0"],
+  },
   "waits of its own": { session: ["SET wait_timeout = 1234", "SET innodb_lock_wait_timeout = 7"] },
 };
 const ofMariaDb: typeof pools = {
@@ -54,7 +56,7 @@ const ofMariaDb: typeof pools = {
   "sql_mode: MSSQL": { session: ["SET sql_mode = 'MSSQL'"] },
 };
 const settings =
-  "@@sql_safe_updates, @@autocommit, @@wait_timeout, @@innodb_lock_wait_timeout, @@time_zone, @@sql_mode, @@completion_type, " +
+  "@@sql_safe_updates, @@sql_select_limit, @@autocommit, @@wait_timeout, @@innodb_lock_wait_timeout, @@time_zone, @@sql_mode, @@completion_type, " +
   "@@character_set_client";
 
 for (const kind of ["mariadb", "mysql"] as const) {

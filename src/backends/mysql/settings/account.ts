@@ -1,4 +1,10 @@
 import { readClock, rowsOf, type Asking, type ClockReading } from "../../sql/settings.ts";
+import type { MySqlClient } from "../client.ts";
+
+/** As {@link Asking}. */
+export interface MySqlAsking extends Asking {
+  readonly client: MySqlClient;
+}
 
 /** What a server says of itself. */
 export interface Account {
@@ -44,20 +50,27 @@ const states = [
   "Rpl_semi_sync_master_clients",
 ];
 
-const listed = (names: readonly string[]): string => names.map((name) => `'${name}'`).join(", ");
+/** What SHOW tells. It gives no more rows than sql_select_limit, which may be a few in a session of an application. */
+function told(table: "session_variables" | "global_status", names: readonly string[], asking: MySqlAsking): string {
+  const { isMariaDb } = asking.client.server;
+  const place = `${isMariaDb ? "information_schema" : "performance_schema"}.${table}`;
+  const listed = names.map((name) => `'${name}'`).join(", ");
+  return `SELECT VARIABLE_NAME, VARIABLE_VALUE FROM ${place} WHERE VARIABLE_NAME IN (${listed}) LIMIT ${names.length}`;
+}
+
 const now = "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1000";
 
 /** Asks a server what it is. Rejects with a HoldfastError. */
-export async function readAccount(asking: Asking): Promise<Account> {
-  const told = pairs(await rowsOf(`SHOW VARIABLES WHERE Variable_name IN (${listed(variables)})`, asking));
-  const status = pairs(await rowsOf(`SHOW GLOBAL STATUS WHERE Variable_name IN (${listed(states)})`, asking));
+export async function readAccount(asking: MySqlAsking): Promise<Account> {
+  const settings = pairs(await rowsOf(told("session_variables", variables, asking), asking));
+  const status = pairs(await rowsOf(told("global_status", states, asking), asking));
   const [who] = await rowsOf("SELECT CURRENT_USER(), DATABASE()", asking);
   const clock = await readClock(async () => Number((await rowsOf(now, asking))[0]?.[0]), asking.time);
   return {
     clock,
     user: textOf(who?.[0]),
     database: textOf(who?.[1]),
-    variable: (name) => told.get(name),
+    variable: (name) => settings.get(name),
     status(name) {
       const value = status.get(name.toLowerCase());
       return value === undefined || value === "" ? undefined : Number(value);
@@ -65,8 +78,9 @@ export async function readAccount(asking: Asking): Promise<Account> {
   };
 }
 
+/** Columns come as bytes. */
 function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
+  return value instanceof Uint8Array ? Buffer.from(value).toString() : "";
 }
 
 function pairs(rows: readonly (readonly unknown[])[]): Map<string, string> {

@@ -19,7 +19,7 @@ import {
   type SettingsMode,
 } from "../../sql/settings.ts";
 import { judgeTables } from "../../sql/tables.ts";
-import { readAccount, type Account } from "./account.ts";
+import { readAccount, type Account, type MySqlAsking } from "./account.ts";
 import { durabilityOf, judge, readOnlyBy, waitsForReplica } from "./rules.ts";
 import { examineTables, judgeRights } from "./tables.ts";
 
@@ -32,7 +32,7 @@ export type Promised = Pick<Capabilities, "durability">;
  * Looks at the settings of a server. Rejects with UnsupportedError where one breaks a promise (`mode: "refuse"`), or
  * where the server can never work, and with UnavailableError where it is read-only, for a moment perhaps.
  */
-export async function checkSettings(mode: SettingsMode, asking: Asking): Promise<Promised> {
+export async function checkSettings(mode: SettingsMode, asking: MySqlAsking): Promise<Promised> {
   const { backend, client } = asking;
   const account = await readAccount(asking);
   const readOnly = readOnlyBy(account);
@@ -48,7 +48,7 @@ export async function checkSettings(mode: SettingsMode, asking: Asking): Promise
 export async function examineServer(
   plan: TablePlan,
   capabilities: (promised: Promised) => Capabilities,
-  asking: Asking,
+  asking: MySqlAsking,
 ): Promise<Examination> {
   const account = await readAccount(asking);
   const tables = await examineTables(plan, asking);

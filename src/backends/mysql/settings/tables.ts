@@ -95,7 +95,8 @@ export async function examineTables(
 ): Promise<{ readonly facts: Fact[]; readonly judgements: Judgement[] }> {
   const columns = "TABLE_NAME, TABLE_ROWS, DATA_LENGTH + INDEX_LENGTH";
   const rows = await rowsOf(
-    kinds.map((kind) => `SELECT ${columns} ${tableRow(plan.names, kind)}`).join(" UNION ALL "),
+    kinds.map((kind) => `SELECT ${columns} ${tableRow(plan.names, kind)}`).join(" UNION ALL ") +
+      ` LIMIT ${kinds.length}`,
     asking,
   );
   const facts = rows.flatMap(([table, ...numbers]) => {

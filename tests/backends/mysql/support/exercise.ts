@@ -42,6 +42,7 @@ export async function exercise(backend: Backend, prefix = "x"): Promise<void> {
     for (const key of oddKeys) {
       assert.deepEqual(await values.load(key), { key, bytes: oddBytes, at: new Date(0) }, JSON.stringify(key));
     }
+    assert.equal((await values.loadMany(oddKeys)).size, oddKeys.length);
     const listed = new Set<string>();
     for await (const key of values.keys()) listed.add(key);
     assert.deepEqual(listed, new Set(oddKeys));
