@@ -79,8 +79,8 @@ export const ownLeaseCases: readonly Case[] = [
       const here = new Lock(at.instance, "own");
       for (const end of ["release", "expiry", "force"] as const) {
         const ttl = context.unit;
-        const lease = await here.acquire(end, { ttl: end === "expiry" ? ttl : "30s", renew: false });
         const own = await begin(at);
+        const lease = await here.acquire(end, { ttl: end === "expiry" ? ttl : "30s", renew: false });
         await lease.checkWithin(own.own);
         let ended = false;
         const next = async (lock: Lock): Promise<void> => {

@@ -47,6 +47,8 @@ export interface PgPool {
 export interface PgPoolClient extends PgClient {
   /** With an error the pool does not use it any more. */
   release(error?: Error): void;
+  /** What the server said last of its transaction: `I` where there is none. From pg 8.21 on. */
+  getTransactionStatus?(): string | null;
 }
 
 export interface PgQuery {

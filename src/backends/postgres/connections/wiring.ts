@@ -66,7 +66,7 @@ export class Wiring {
       time: this.#time,
       most,
       pending: this.#pending,
-      ask: async () => pool.connect(),
+      ask: async () => clientOf(pool, most),
       meaning: (error) => (pool.ending === true ? poolEnded : attemptFailure(error, "the server of the pool", hide)),
       alive: (client: PgPoolClient) => this.#wire(client, { own: false, exclusive: true, lost: () => undefined }),
       // With an error the pool does not use it any more.
@@ -107,4 +107,17 @@ export class Wiring {
   #wire(client: PgClient, options: Pick<WireOptions, "own" | "exclusive" | "lost">): Wire {
     return new Wire(client, { ...options, time: this.#time, alarm: this.#alarm, names: this.#names });
   }
+}
+
+/**
+ * A client on which no transaction is open. One that somebody left open, which a commit of ours would commit, ends with
+ * its connection; `most` of them are passed over.
+ */
+async function clientOf(pool: PgPool, most: number): Promise<PgPoolClient> {
+  for (let passed = 0; passed <= most; passed++) {
+    const client = await pool.connect();
+    if ((client.getTransactionStatus?.() ?? "I") === "I") return client;
+    client.release(new Error("a transaction was left open on it"));
+  }
+  throw new Error("each of its clients has a transaction open");
 }

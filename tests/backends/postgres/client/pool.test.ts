@@ -59,6 +59,57 @@ void describe("a client on the application's own pool", { skip: lacks("postgres1
     });
   }
 
+  for (const pipeline of [false, true]) {
+    void it(`ends what somebody left open on a client, and is not part of it, with pipeline: ${pipeline}`, async () => {
+      const pool = poolOf({ pipeline });
+      const client = clients.make({ pool });
+      const mend = sql("UPDATE t SET v = v + 1 WHERE k = 1");
+      const uses: readonly (() => Promise<unknown>)[] = [
+        async () => undefined,
+        async () => client.write(() => mend, soon()),
+        async () => {
+          const transaction = await client.transaction(soon(), "calls");
+          await transaction.run([mend]);
+          await transaction.commit([]);
+        },
+      ];
+      for (const level of ["READ COMMITTED", "REPEATABLE READ"]) {
+        for (const failing of ["SELECT 1", "SELECT 1/0"]) {
+          for (const [i, use] of uses.entries()) {
+            const left = await pool.connect();
+            await left.query(`BEGIN ISOLATION LEVEL ${level}`);
+            await left.query("INSERT INTO t VALUES (2, 2)");
+            await left.query(failing).catch(() => undefined);
+            left.release();
+            await server.query("UPDATE t SET v = 10 WHERE k = 1");
+            await use();
+            assert.equal(await one(client, sql("SELECT v FROM t WHERE k = 1")), i === 0 ? 10 : 11);
+            assert.equal(await one(client, sql("SELECT count(*)::int FROM t")), 1, "it was committed");
+          }
+        }
+      }
+      await client.write(() => sql("UPDATE t SET v = 0"), soon());
+    });
+  }
+
+  void it("says that every client of the pool has a transaction open, and goes on when that is over", async () => {
+    const pool = poolOf();
+    let open = true;
+    const { connect } = pool;
+    Object.assign(pool, {
+      async connect() {
+        const made = await (connect as () => Promise<pg.PoolClient>).call(pool);
+        if (open) await made.query("BEGIN");
+        return made;
+      },
+    });
+    const client = clients.make({ pool });
+    const waiting = one(client, pid, soon(20_000));
+    await until("it is said", async () => /has a transaction open/.test(client.problem?.message ?? ""));
+    open = false;
+    assert.equal(typeof (await waiting), "number");
+  });
+
   void it("does without prepared statements when the application discards them", async () => {
     const pool = poolOf({ pipeline: true });
     const client = clients.make({ pool });
