@@ -2,7 +2,8 @@ import type { Dialect, Noted, Removed, Swept } from "../sql/dialect.ts";
 import type { TableNames } from "../sql/identifiers.ts";
 import { telling } from "./signals/telling.ts";
 
-const micros = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
+// Functions by their full names, as in the dialect.
+const micros = "(extract(epoch from pg_catalog.clock_timestamp()) * 1000000)::bigint";
 
 /** What a sweep asks for. */
 export function postgresSweep(
@@ -10,15 +11,16 @@ export function postgresSweep(
 ): Pick<Dialect, "swept" | "sweep" | "removed" | "note" | "swapNote" | "noted"> {
   const { records, locks, floors, watchers, meta } = names;
   // An index serves a comparison with a moment that is asked for once, and of its own type.
-  const now = `(SELECT floor(${micros} / 1000)::bigint)`;
+  const now = `(SELECT pg_catalog.floor(${micros} / 1000)::bigint)`;
   const over = (table: string, end: string): string =>
     `DELETE FROM ${table} r WHERE r.ctid = ANY (ARRAY(SELECT ctid FROM ${table} ` +
     `WHERE ${end} <= ${now} AND ${end} >= $2 ORDER BY ${end} LIMIT $1 FOR UPDATE SKIP LOCKED))`;
   const gone = (table: string, end: string, more = ""): string =>
-    `WITH gone AS (${over(table, end)} RETURNING r.*)${more} SELECT count(*), max(${end}) FROM gone`;
+    `WITH gone AS (${over(table, end)} RETURNING r.*)${more} ` +
+    `SELECT pg_catalog.count(*), pg_catalog.max(${end}) FROM gone`;
   const forgotten =
     `, forgotten AS (INSERT INTO ${meta} AS m (name, value) ` +
-    "SELECT 'forgotten', max(grant_no)::text FROM gone HAVING count(*) > 0 " +
+    "SELECT 'forgotten', pg_catalog.max(grant_no)::text FROM gone HAVING pg_catalog.count(*) > 0 " +
     "ON CONFLICT (name) DO UPDATE SET value = greatest(m.value::bigint, excluded.value::bigint)::text)";
   const sweeps: Readonly<Record<Swept, string>> = {
     records: telling(names, over(records, "expires_at")),

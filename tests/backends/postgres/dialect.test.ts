@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
+import { bytesArray, textArray } from "../../../src/backends/postgres/arrays.ts";
+import { postgresClient } from "../../../src/backends/postgres/client.ts";
 import { postgresBackend } from "../../../src/backends/postgres/index.ts";
+import { postgresTables } from "../../../src/backends/postgres/migrations.ts";
+import { watchTexts } from "../../../src/backends/postgres/signals/telling.ts";
+import { postgresSweep } from "../../../src/backends/postgres/sweep.ts";
+import type { Reply } from "../../../src/backends/sql/client.ts";
 import { drawId } from "../../../src/base/ids.ts";
 import { space, type Key } from "../../../src/base/keys.ts";
+import { Instance } from "../../../src/client/index.ts";
 import type { Backend, Operation, StoredRecord } from "../../../src/port/index.ts";
+import { StateStore } from "../../../src/state/index.ts";
 import { Client, lock, record } from "../../../src/testing/port/client.ts";
+import { Changes } from "../../../src/testing/state/client.ts";
 import { lacks } from "../../support/sql/kinds.ts";
 import { queryPostgres } from "../../support/sql/postgres.ts";
 import { sharedServer } from "../../support/sql/shared.ts";
@@ -40,6 +49,9 @@ describe("statements on Postgres", { skip: lacks(kind) }, () => {
       "CREATE SCHEMA decoy",
       ...["convert_from(bytea, text)", "encode(bytea, text)"].map(
         (call) => `CREATE FUNCTION decoy.${call} RETURNS text LANGUAGE sql AS $$ SELECT 'decoy' $$`,
+      ),
+      ...["length(text)", "floor(numeric)"].map(
+        (call) => `CREATE FUNCTION decoy.${call} RETURNS bigint LANGUAGE sql AS $$ SELECT 0::bigint $$`,
       ),
       "CREATE FUNCTION decoy.decode(text, text) RETURNS bytea LANGUAGE sql AS $$ SELECT 'decoy'::bytea $$",
       "CREATE FUNCTION decoy.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT 'epoch'::timestamptz $$",
@@ -84,6 +96,43 @@ describe("statements on Postgres", { skip: lacks(kind) }, () => {
     assert.ok(grant > begun * 1_000);
     const { holders } = await client.inspect(lock("k"));
     assert.ok((holders[0]?.remainingMs ?? 0) > long / 2);
+
+    const store = new StateStore<number>(new Instance(client.backend), "watched");
+    const changes = await Changes.of(store);
+    await store.save("ä \\", 1);
+    await changes.state("ä \\", 1);
+    await store.saveMany([
+      ["ö", 2],
+      ["ü", 3],
+    ]);
+    await changes.state("ö", 2);
+    await changes.state("ü", 3);
+    await changes.stop();
+
+    const { names } = postgresTables("public", "holdfast_");
+    const direct = postgresClient({ url });
+    const limit = { deadline: Infinity };
+    const texts = watchTexts(names);
+    const values = ["w", bytesArray([tag.space.id]), textArray(["c"])];
+    for (const isHeld of [null, true]) {
+      const reply = await direct.write(() => ({ text: texts.register, values }), limit);
+      assert.deepEqual(reply?.rows, [[Buffer.from(tag.space.id).toString("hex"), isHeld]]);
+    }
+    await client.backend.close(); // or it sweeps
+    await queryPostgres(
+      url,
+      "UPDATE public.holdfast_watchers SET until = 1",
+      "UPDATE public.holdfast_locks SET kept_until = 1",
+      "UPDATE public.holdfast_records SET expires_at = 1",
+      "INSERT INTO public.holdfast_floors VALUES ('', '', 1, 1, 1)",
+    );
+    const sweep = postgresSweep(names);
+    for (const table of sweep.swept) {
+      const reply = await direct.write(() => sweep.sweep(table, 100, 0), limit);
+      const { count, last } = sweep.removed(reply as Reply);
+      assert.ok(count > 0 && last === 1, table);
+    }
+    await direct.close();
   });
 
   it("show state records as JSON to whoever queries them, where they are", async () => {

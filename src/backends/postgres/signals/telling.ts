@@ -21,7 +21,7 @@ const commitMs = 5_000;
  */
 function notifying(channel: string, payload: string): string {
   return (
-    `count(ROW(pg_catalog.pg_notify(${channel}, ${payload}), ` +
+    `pg_catalog.count(ROW(pg_catalog.pg_notify(${channel}, ${payload}), ` +
     `CASE WHEN pg_catalog.current_setting('lock_timeout') = '${lockMs}ms' ` +
     `THEN pg_catalog.set_config('lock_timeout', '${commitMs}', true) END))`
   );
@@ -41,13 +41,15 @@ export function telling({ watchers }: TableNames, writing: string, ahead?: strin
   return (
     `WITH ${first(ahead)}changed AS (${writing} RETURNING r.space, r.key, r.format, r.expires_at), ` +
     `watched AS MATERIALIZED (SELECT DISTINCT space, channel FROM ${watchers} WHERE until > ${now}), ` +
-    "told AS (SELECT w.channel, encode(c.key, 'base64') AS key FROM watched w JOIN changed c USING (space) " +
+    "told AS (SELECT w.channel, pg_catalog.encode(c.key, 'base64') AS key " +
+    "FROM watched w JOIN changed c USING (space) " +
     `WHERE c.format < ${formats.nothing}), ` +
     "parted AS (SELECT channel, key, " +
-    `sum(length(key) + 1) OVER (PARTITION BY channel ORDER BY key) / ${keysInPayload} AS part FROM told) ` +
-    "SELECT (SELECT count(*) FROM changed), (SELECT max(expires_at) FROM changed), " +
+    "pg_catalog.sum(pg_catalog.length(key) + 1) OVER (PARTITION BY channel ORDER BY key) " +
+    `/ ${keysInPayload} AS part FROM told) ` +
+    "SELECT (SELECT pg_catalog.count(*) FROM changed), (SELECT pg_catalog.max(expires_at) FROM changed), " +
     `${notifying("channel", "keys")} FROM ` +
-    "(SELECT channel, string_agg(key, ',') AS keys FROM parted GROUP BY channel, part) AS payloads"
+    "(SELECT channel, pg_catalog.string_agg(key, ',') AS keys FROM parted GROUP BY channel, part) AS payloads"
   );
 }
 
@@ -57,7 +59,7 @@ export function telling({ watchers }: TableNames, writing: string, ahead?: strin
 export function tellingOne({ watchers }: TableNames, writing: string, ahead?: string): string {
   return (
     `WITH ${first(ahead)}changed AS (${writing} RETURNING r.expires_at) ` +
-    `SELECT 1, changed.expires_at, (SELECT ${notifying("w.channel", "encode($2, 'base64')")} ` +
+    `SELECT 1, changed.expires_at, (SELECT ${notifying("w.channel", "pg_catalog.encode($2, 'base64')")} ` +
     `FROM (SELECT DISTINCT channel FROM ${watchers} WHERE space = $1 AND until > ${now}) AS w) FROM changed`
   );
 }
@@ -69,8 +71,8 @@ function first(query: string | undefined): string {
 /** What those who watch ask the server for. */
 export interface WatchTexts {
   /**
-   * Registers the watcher $1 for spaces ($2) with their channels ($3); gives each space, and whether it was registered
-   * all the time since it was first.
+   * Registers the watcher $1 for spaces ($2) with their channels ($3); gives each space, in hexadecimal digits, and
+   * whether it was registered all the time since it was first.
    */
   readonly register: string;
   /** Ends the registration of the watcher $1 for spaces ($2). */
@@ -92,7 +94,8 @@ export function watchTexts({ watchers, records }: TableNames): WatchTexts {
       `SELECT n.space, $1, n.channel, clock.ms + ${watchMs} ` +
       "FROM clock, unnest($2::bytea[], $3::text[]) AS n(space, channel) ORDER BY n.space " +
       "ON CONFLICT (space, watcher) DO UPDATE SET until = excluded.until, channel = excluded.channel " +
-      "RETURNING w.space, (SELECT old.until > clock.ms FROM old, clock WHERE old.space = w.space)",
+      "RETURNING pg_catalog.encode(w.space, 'hex'), " +
+      "(SELECT old.until > clock.ms FROM old, clock WHERE old.space = w.space)",
     leave: `DELETE FROM ${watchers} WHERE watcher = $1 AND space = ANY ($2::bytea[])`,
     writers:
       "SELECT virtualtransaction FROM pg_catalog.pg_locks WHERE locktype = 'relation' AND granted " +

@@ -131,7 +131,7 @@ export class Watchers {
     try {
       const rows = await this.#statement("register", all);
       this.#renewLater(renewEvery);
-      const held = new Set(rows.filter(([, isHeld]) => isHeld === true).map(([space]) => String(space)));
+      const held = new Set(rows.filter(([, isHeld]) => isHeld === true).map(([space]) => hexText(space)));
       const lapsed = all.filter(({ space }) => !held.has(space.id));
       if (lapsed.length > 0) void this.#settle(lapsed, () => undefined).then(() => this.#gap(lapsed));
     } catch {
@@ -199,4 +199,8 @@ export class Watchers {
   #gap(all: readonly Watched[]): void {
     for (const { space, left } of all) if (!left) this.#options.gap(space);
   }
+}
+
+function hexText(digits: unknown): string {
+  return Buffer.from(String(digits), "hex").toString();
 }
