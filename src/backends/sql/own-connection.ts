@@ -24,9 +24,10 @@ export class Foreign {
 
   /** Does work of several statements once all that came before on this connection is over. */
   async inLine<R>(work: () => Promise<R>): Promise<R> {
-    const before = lines.get(this.#connection);
+    const inner = innerOf(this.#connection);
+    const before = lines.get(inner);
     const after = before ? before.then(work, work) : work();
-    lines.set(this.#connection, after);
+    lines.set(inner, after);
     return after;
   }
 
@@ -46,6 +47,12 @@ export class Foreign {
     const rows = rowsIn(result).map((row) => columnsOf(row).map((value) => this.#own.column(value)));
     return { rows, changed: 0 };
   }
+}
+
+/** One connection of a driver, of which several objects may be given: that with promises has the other one inside. */
+function innerOf(given: object): object {
+  const { connection } = given as { readonly connection?: unknown };
+  return typeof connection === "object" && connection !== null ? connection : given;
 }
 
 /** A connection that takes callbacks may have one beside it that gives promises. */

@@ -195,6 +195,22 @@ for (const kind of ["mysql", "mariadb"] as const) {
       }
     });
 
+    it("runs calls at once one after another, by whichever part of the driver a connection is given", async () => {
+      const called = connectWithCallbacks({ uri: server.url });
+      called.on("error", () => undefined);
+      const promised = called.promise();
+      await promised.query("SET SESSION innodb_lock_wait_timeout = 33");
+      await store.save("parts", 0);
+      await promised.query("START TRANSACTION");
+      const parts = [called, promised, called.promise(), called, promised, called.promise()];
+      await Promise.all(parts.map(async (part) => store.within(part).update("parts", (n) => n + 1)));
+      await promised.query("COMMIT");
+      assert.equal(await other.load("parts"), parts.length);
+      const [rows] = await promised.query("SELECT @@innodb_lock_wait_timeout AS seconds");
+      assert.deepEqual(rows, [{ seconds: 33 }]);
+      called.destroy();
+    });
+
     it("a lease stays its holder's until the transaction ends, though it cannot be renewed meanwhile", async () => {
       const connection = await begin();
       const lease = await new Lock(instance, "own").acquire("pinned", { ttl: 1_500 });
