@@ -43,7 +43,7 @@ export class SqliteEngine implements Engine {
       thread,
       openReadable: () => {
         const connection = (this.#driver as Driver).open(path, true);
-        return new ReadTables({ connection, names: sqliteNames(prefix), isWhole: readsWhole(connection) });
+        return new ReadTables({ connection, names: sqliteNames(prefix), isWhole: readsWhole(connection), path });
       },
     };
   }

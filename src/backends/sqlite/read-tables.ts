@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import type { Key } from "../../base/keys.ts";
 import type { KeyRange, Listed, ReadableTables } from "../machine/tables.ts";
 import { shownRecord, textColumn, valueColumn, withStamps, type RecordRow } from "./columns.ts";
@@ -5,6 +6,17 @@ import type { Statement, Value } from "./driver.ts";
 import { isBusy } from "./failures.ts";
 import { pastPrefix } from "./ranges.ts";
 import { keyOf, SqliteTables, type Opened, type Placed } from "./tables.ts";
+
+/** How often it is looked whether the file is still there, in ms. */
+const lookEvery = 250;
+
+/** The file is another one: the commit thread finds that too, and ends, and what is there is opened. */
+const replaced = new Error("the file was removed or replaced while it was open");
+
+/** What {@link ReadTables} takes. */
+export interface OpenedFile extends Opened {
+  readonly path: string;
+}
 
 /** In the caller's thread. A statement by itself is a snapshot; several are in a transaction that only reads. */
 export class ReadTables extends SqliteTables<Key> implements ReadableTables<RecordRow> {
@@ -14,12 +26,17 @@ export class ReadTables extends SqliteTables<Key> implements ReadableTables<Reco
   readonly #lists: readonly [keys: Statement, values: Statement];
   readonly #lockKeys: Statement;
   readonly #due: Statement;
+  readonly #path: string;
+  readonly #inode: number | undefined;
+  #lookAt = 0;
   #isOpen = true;
   #hasBegun = false;
 
-  constructor(opened: Opened) {
+  constructor(opened: OpenedFile) {
     super(opened);
-    const { connection, names, isWhole } = opened;
+    const { connection, names, isWhole, path } = opened;
+    this.#path = path;
+    this.#inode = inodeOf(path);
     const text = textColumn(isWhole);
     const range = "WHERE space = ? AND key >= ? AND key > ? AND key < ? ORDER BY key LIMIT ?";
     const columns = `SELECT ${text("key")}, ${text("version")}, expires_at, stamps`;
@@ -38,6 +55,7 @@ export class ReadTables extends SqliteTables<Key> implements ReadableTables<Reco
   }
 
   begin(single: boolean): void {
+    this.#look();
     if (single) return;
     this.#begin.run();
     this.#hasBegun = true;
@@ -67,7 +85,7 @@ export class ReadTables extends SqliteTables<Key> implements ReadableTables<Reco
   }
 
   isBusy(error: unknown): boolean {
-    return isBusy(error);
+    return error === replaced || isBusy(error);
   }
 
   close(): Promise<void> {
@@ -76,9 +94,20 @@ export class ReadTables extends SqliteTables<Key> implements ReadableTables<Reco
     return Promise.resolve();
   }
 
+  #look(): void {
+    const now = performance.now();
+    if (now < this.#lookAt) return;
+    if (inodeOf(this.#path) !== this.#inode) throw replaced;
+    this.#lookAt = now + lookEvery;
+  }
+
   protected place({ space, key }: Key): Placed {
     return [space.id, key];
   }
+}
+
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
 }
 
 /** Bytes come behind every text. */

@@ -5,9 +5,10 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { loadDriver, type Connection } from "../../../src/backends/sqlite/driver.ts";
 import { space } from "../../../src/base/keys.ts";
-import type { Outcome } from "../../../src/port/index.ts";
+import type { Outcome, StoredRecord } from "../../../src/port/index.ts";
 import { connect, examine } from "../../../src/entries/index.ts";
 import { sqlite } from "../machine/support/kinds.ts";
+import { until } from "../../support/servers/until.ts";
 import { lock, record, results, run, Scene } from "../machine/support/processes.ts";
 
 // Other programs that have the file open, as they may.
@@ -212,4 +213,19 @@ test("a file that is replaced while it is open is no store any more: what is the
   assert.ok(!outcome.ok && outcome.why === "held", "it was granted in a file that nobody finds");
   const [found] = await results(session, { op: "get", key: record("k") });
   assert.equal(found, undefined);
+});
+
+test("who only reads finds what is there instead of a file that was replaced", async (t) => {
+  const scene = new Scene(t, sqlite);
+  const session = await scene.session();
+  await results(session, set("k", "old"));
+  const file = sqlite.file(scene.folder);
+  for (const name of [file, `${file}-wal`, `${file}-shm`]) rmSync(name, { force: true });
+  const child = await scene.child();
+  assert.ok((await child.execute(set("k", "new"))).ok);
+  await until("it reads what is there", async () => {
+    const outcome = await run(session, { ops: [{ op: "get", key: record("k") }] });
+    if (!outcome.ok) return false;
+    return (outcome.results[0] as StoredRecord | undefined)?.value === "new";
+  });
 });
