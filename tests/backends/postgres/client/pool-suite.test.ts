@@ -1,23 +1,30 @@
 import pg from "pg";
 import { postgresBackend } from "../../../../src/backends/postgres/index.ts";
+import { contentionCases } from "../../../../src/testing/port/contention.ts";
+import { groupCases } from "../../../../src/testing/port/groups.ts";
+import { lockCases } from "../../../../src/testing/port/locks.ts";
+import { queueCases } from "../../../../src/testing/port/queues.ts";
 import { portCases } from "../../../../src/testing/port-suite.ts";
 import { conform } from "../../../support/conform.ts";
 import { lacks } from "../../../support/sql/kinds.ts";
 import { placeOnTables } from "../../../support/sql/place.ts";
 import { sharedServer } from "../../../support/sql/shared.ts";
 
-/** What a pool has to do with, and how it sends: the least, and what docs/postgres.md advises. */
+/**
+ * The least that a pool has to do with, and what docs/postgres.md advises. The least runs the whole suite: nothing may need a second
+ * client while it has one. The other runs what sends several statements and what waits; all else is sent in the same way on
+ * connections of our own, in tests/conformance.
+ */
 const kinds = [
-  { max: 1, pipeline: false },
-  { max: 3, pipeline: true },
+  { max: 1, pipeline: false, cases: portCases },
+  { max: 3, pipeline: true, cases: [...contentionCases, ...groupCases, ...lockCases, ...queueCases] },
 ];
 
-if (lacks("postgres15") === false) {
-  await conform(
-    "port",
-    portCases,
-    kinds.map(({ max, pipeline }) => ({
-      name: `a pool of ${max} on Postgres, with pipeline: ${pipeline}`,
+for (const { max, pipeline, cases } of lacks("postgres15") === false ? kinds : []) {
+  const name = `a pool of ${max} on Postgres, with pipeline: ${pipeline}`;
+  await conform("port", cases, [
+    {
+      name,
       async place() {
         const server = await sharedServer("postgres15");
         const pools: pg.Pool[] = [];
@@ -35,6 +42,6 @@ if (lacks("postgres15") === false) {
           },
         };
       },
-    })),
-  );
+    },
+  ]);
 }
