@@ -24,6 +24,9 @@ const lines = makeLines(400, 40);
 const bad = 150;
 const others = lines.filter(({ id }) => id !== bad);
 
+/** Code that blocks its process for so many ms, or for ever, and leaves the processor to the others. */
+const block = (ms = Infinity): string => `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${ms});`;
+
 interface Outcome {
   readonly code: number | null;
   readonly err: string;
@@ -94,9 +97,9 @@ function assertDead({ code, summary, letters, attempts, err }: Outcome, cause: R
   assert.ok(letter.attempts >= last, `${letter.attempts} attempts, the last that began was ${last}`);
 }
 
-/** Each run counts those before it. */
+/** Each run counts those before it: from 1 on, unless a worker was lost before it had begun the item. */
 function assertCounted(attempts: readonly number[]): void {
-  assert.equal(attempts[0], 1);
+  assert.ok((attempts[0] ?? 0) >= 1, "it was tried");
   for (const [i, attempt] of attempts.entries())
     assert.ok(i === 0 || attempt > (attempts[i - 1] as number), attempts.join(", "));
 }
@@ -121,7 +124,7 @@ for (const [backend, { skip, url: storeFor }] of Object.entries(stores)) {
       ["ends its process", "process.exit(7);", /^its process ended with exit code 7, while it ran alone: attempt 4$/],
       [
         "blocks its process for longer than the lease",
-        "const end = Date.now() + 1500; while (Date.now() < end);",
+        block(1_500),
         /^its handler blocked the event loop, or its process was paused, for longer than the lease \(0.5 s\)/,
         "--lease",
         "500ms",
@@ -139,7 +142,7 @@ for (const [backend, { skip, url: storeFor }] of Object.entries(stores)) {
         'setTimeout(() => { throw new RangeError("later"); }, 1); await sleep(60_000);',
         /\(RangeError: later\)/,
       ],
-      ["never gives its process back", "for (;;);", /blocked the event loop/, "--lease", "500ms"],
+      ["never gives its process back", block(), /blocked the event loop/, "--lease", "500ms"],
     ];
     for (const [name, what, cause, ...args] of backend === "file" ? [...cases, ...more] : cases) {
       it(`an item that ${name} is a dead letter that says so`, async (t) => {
@@ -248,7 +251,7 @@ it("a handler of this process that blocks it is counted when the partition is ta
     async (line, ctx) => {
       if (line.id === bad) {
         attempts.push(ctx.attempt);
-        for (const end = Date.now() + 900; Date.now() < end;);
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 900);
       }
       await ctx.state<number>("times").upsert(`${line.id}`, (times) => (times ?? 0) + 1);
     },
