@@ -7,8 +7,8 @@ import { kinds, type Kind } from "../backends/machine/support/kinds.ts";
 import { runKills } from "./support/kills.ts";
 
 // As many as a run can afford; `npm run test:kills` takes 5,000 kills and 100,000 opens.
-const kills = Number(process.env["HOLDFAST_KILLS"] ?? 100);
-const opens = Number(process.env["HOLDFAST_OPENS"] ?? 2_000);
+const kills = Number(process.env["HOLDFAST_KILLS"] ?? 50);
+const opens = Number(process.env["HOLDFAST_OPENS"] ?? 1_000);
 /** At least two rounds: one of each kind of value. */
 const round = Math.min(100, Math.ceil(kills / 2));
 
