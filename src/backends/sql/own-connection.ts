@@ -49,10 +49,13 @@ export class Foreign {
   }
 }
 
-/** One connection of a driver, of which several objects may be given: that with promises has the other one inside. */
+/**
+ * One connection of a driver, of which several objects may be given: that with promises has the one with callbacks
+ * inside. What else is called so may be what many connections share.
+ */
 function innerOf(given: object): object {
   const { connection } = given as { readonly connection?: unknown };
-  return typeof connection === "object" && connection !== null ? connection : given;
+  return hasFunction(connection, "promise") ? connection : given;
 }
 
 /** A connection that takes callbacks may have one beside it that gives promises. */
