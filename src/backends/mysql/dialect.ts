@@ -152,7 +152,6 @@ export function mysqlDialect(names: TableNames, server: () => Server): Dialect {
   return {
     name: "mysql",
     stamps: "atomic",
-    mostNested: undefined,
     get: (keys, { values, current }) =>
       plain(
         `SELECT ${recordColumns(values)}, ${current ? `(${isCurrent})` : "NULL"} AS is_current ` +

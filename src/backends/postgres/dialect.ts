@@ -109,7 +109,6 @@ export function postgresDialect(names: TableNames): Dialect {
   return {
     name: "postgres",
     stamps: "atomic",
-    mostNested: undefined,
     get,
     insertMissing: (table, keys) => ({ text: inserts[table], values: namesOf(keys) }),
     lock: (table, keys, how) => ({ text: lockText(table, how), values: namesOf(keys) }),

@@ -15,12 +15,6 @@ export interface Dialect {
   /** `atomic`: {@link get} says of each record whether its stamps are current. `apart`: a second statement tells. */
   readonly stamps: Capabilities["stamps"];
   /**
-   * How deep a JSON text may be nested for the server's JSON type. Undefined where the server itself keeps what its
-   * JSON type cannot hold out of what applications compute of it.
-   */
-  readonly mostNested: number | undefined;
-
-  /**
    * The records that have not expired, without waiting for anybody: {@link RecordRow}. Without `values` no value
    * travels; without `current` nobody looks whether their stamps are current.
    */

@@ -139,7 +139,7 @@ export class SqlOwnTransaction implements OwnTransaction {
   async #write(group: Group, entered: Entered, trip: Trip): Promise<Outcome> {
     const { dialect } = this.#options.context;
     if (!isBlind(group)) return this.#decide(group, entered, trip);
-    await trip.run([dialect.set(setRowsOf([group], dialect))]);
+    await trip.run([dialect.set(setRowsOf([group]))]);
     return { ok: true, results: group.ops.map(() => undefined) };
   }
 

@@ -57,10 +57,8 @@ export class RowView implements View<Key, Written, Record> {
   readonly #ends = new Map<string, EndRow>();
   readonly #removed = new Map<string, Key>();
   readonly #floors = new Map<string, SavedFloor>();
-  readonly #dialect: Dialect;
 
-  constructor(dialect: Dialect) {
-    this.#dialect = dialect;
+  constructor(dialect: Pick<Dialect, "name" | "look">) {
     // Who is not told of a grant asks so often that a claim is renewed in time.
     this.wholeClaim = dialect.look === undefined ? undefined : 0.5;
     this.#locks = new RowLocks(dialect.name);
@@ -139,7 +137,7 @@ export class RowView implements View<Key, Written, Record> {
     const id = keyId(key);
     const stamps = stampsText(given);
     const at = wholeEnd(end);
-    const format = formatOf(key.space, value, this.#dialect.mostNested);
+    const format = formatOf(key.space, value);
     this.#written.set(id, { key, row: { version, value, end: at, stamps, isCurrent: undefined } });
     this.#sets.set(id, { key, version, format, value, end: at === Infinity ? undefined : { at }, stamps });
     this.#ends.delete(id);

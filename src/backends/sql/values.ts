@@ -2,29 +2,10 @@ import type { Space } from "../../base/keys.ts";
 import type { Payload } from "../../port/index.ts";
 import { formats, type SetRow } from "./dialect.ts";
 
-/**
- * How a value is stored: as JSON where it is the text of a state record that the server's JSON type can hold, nested no
- * deeper than `mostNested`. Undefined stands for a server that looks itself.
- */
-export function formatOf({ kind }: Space, value: Payload, mostNested: number | undefined): SetRow["format"] {
+/** How a value is stored: as JSON where it is the text of a state record. No JSON has a NUL in it. */
+export function formatOf({ kind }: Space, value: Payload): SetRow["format"] {
   if (typeof value !== "string") return formats.bytes;
-  if (kind !== "state") return formats.text;
-  // No JSON has a NUL in it.
-  const isJson = mostNested === undefined ? !value.includes("\0") : isStorableJson(value, mostNested);
-  return isJson ? formats.json : formats.text;
-}
-
-/** What JSON allows and a server's JSON type may not: NUL and halves of characters, numbers beyond a double's. */
-const refused = /(?<!\\)(?:\\\\)*\\u(?:0000|[dD][89a-fA-F])|[eE][-+]?\d{4}|\d{1000}/;
-
-function isStorableJson(text: string, mostNested: number): boolean {
-  if (refused.test(text)) return false;
-  try {
-    JSON.parse(text);
-  } catch {
-    return false;
-  }
-  return !isDeeper(text, mostNested);
+  return kind === "state" && !value.includes("\0") ? formats.json : formats.text;
 }
 
 /** Whether a JSON text is nested deeper than that. */

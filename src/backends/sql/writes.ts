@@ -2,7 +2,7 @@ import type { Group, Operation, Ttl } from "../../port/index.ts";
 import type { Task } from "../common/call.ts";
 import type { Statement } from "./client.ts";
 import type { Context } from "./context.ts";
-import type { Dialect, SetRow } from "./dialect.ts";
+import type { SetRow } from "./dialect.ts";
 import { inOrder } from "./plan.ts";
 import { stampsText } from "./stamps.ts";
 import { formatOf } from "./values.ts";
@@ -21,17 +21,17 @@ export async function writeSets({ time, client, dialect }: Context, tasks: reado
     sent = tasks.filter((task) => task.isWanted(now));
     for (const task of sent) task.sent = true;
     const groups = sent.map(({ group }) => group);
-    return groups.length === 0 ? undefined : dialect.set(setRowsOf(groups, dialect));
+    return groups.length === 0 ? undefined : dialect.set(setRowsOf(groups));
   };
   await client.write(make, limit);
   for (const task of sent) task.settle({ ok: true, results: task.group.ops.map(() => undefined) });
 }
 
 /** The rows of groups of sets that look at nothing. */
-export function setRowsOf(groups: readonly Group[], { mostNested }: Dialect): readonly SetRow[] {
+export function setRowsOf(groups: readonly Group[]): readonly SetRow[] {
   const rows = groups.flatMap(({ ops }) =>
     (ops as readonly SetOperation[]).map(({ key, id, value, ttl, stamps }): SetRow => {
-      const format = formatOf(key.space, value, mostNested);
+      const format = formatOf(key.space, value);
       return { key, version: id, format, value, end: endOf(ttl), stamps: stampsText(stamps) };
     }),
   );

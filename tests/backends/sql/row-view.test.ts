@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { decide } from "../../../src/backends/common/decide.ts";
-import type { Dialect, LockRow, RecordRow } from "../../../src/backends/sql/dialect.ts";
+import type { LockRow, RecordRow } from "../../../src/backends/sql/dialect.ts";
 import { needsRead, RowView } from "../../../src/backends/sql/row-view.ts";
 import { stampsText } from "../../../src/backends/sql/stamps.ts";
 import { CorruptValueError } from "../../../src/base/errors.ts";
@@ -29,7 +29,7 @@ function row(key: string, more: Partial<RecordRow> = {}): RecordRow {
 }
 
 function viewOf(records: readonly RecordRow[], locks: readonly LockRow[] = [], forgotten = 0): RowView {
-  const view = new RowView({ name: "sql", mostNested: undefined } as Dialect);
+  const view = new RowView({ name: "sql" });
   view.add("records", records);
   view.add("locks", locks);
   view.setClock({ micros: now * 1_000 + 500, forgotten });
