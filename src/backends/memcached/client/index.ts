@@ -1,0 +1,16 @@
+/*
+ * A client for memcached's meta protocol, which knows nothing of what is stored. Who is who, from the caller down:
+ *
+ *   client    get, set, delete, count: what is asked and what the answers mean. `recaching`: one caller of all makes
+ *             a value anew
+ *   options   checked. `keys`: any text as a key of the protocol. `ring`: which server has a key
+ *   server    one server: a connection that is made anew, by an `attempt`; ejected while it cannot be reached
+ *   link      an open connection: one write a turn, replies in order, each to its own request or to nobody
+ *   parser    cuts what comes into replies
+ */
+export { MetaClient, mostValueOf, type Limit, type Stored } from "./client.ts";
+export { BACKEND } from "./attempt.ts";
+export type { ServerFacts } from "./link.ts";
+export type { MemcachedServer, MemcachedTlsOptions, MetaClientOptions } from "./options.ts";
+export { nameOf, usualPort } from "./ring.ts";
+export type { ServerConnection } from "./server.ts";

@@ -1,0 +1,300 @@
+import type { Socket } from "node:net";
+import type { Time, Timer } from "../../../base/time.ts";
+import { Alarm, type Due } from "../../common/alarm.ts";
+import { StoreError } from "../../store/index.ts";
+import { ProtocolError, ReplyParser, type Reply } from "./parser.ts";
+
+/** How many requests of a connection may wait for their replies, and how many bytes may wait to be sent. */
+const mostPending = 16_384;
+const mostBytes = 64 * 1024 * 1024;
+/** Requests with more bytes than this are sent as they are, not copied into one piece. */
+const mostCopied = 64 * 1024;
+/** The largest value that a server may send before it has told how large they are. */
+const mostAtFirst = 64 * 1024;
+
+/** What is known of a server since it was connected. */
+export interface ServerFacts {
+  readonly version: string;
+  /** The largest item, in bytes, with its key and what the server keeps beside it. */
+  readonly maxItem: number;
+  /** By how much its clock was ahead of `time.monotonic()`, in s. */
+  readonly clock: number;
+}
+
+/** A request that waits for its reply, which is read by `read`; it throws ProtocolError for what is none to it. */
+class Pending implements Due {
+  readonly deadline: number;
+  readonly opaque: string;
+  readonly read: (reply: Reply, flags: string) => unknown;
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: Error) => void;
+  place: number | undefined;
+
+  constructor(
+    { deadline, opaque, read }: Pick<Pending, "deadline" | "opaque" | "read">,
+    resolve: (result: never) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.deadline = deadline;
+    this.opaque = opaque;
+    this.read = read;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+}
+
+/** What a request asks with. */
+export interface Asking<T> {
+  /** Its line, without what numbers it and the line break. */
+  readonly line: string;
+  /** Follows the line. Not to be changed until the request is over. */
+  readonly data?: Uint8Array | undefined;
+  /** Makes the result of its reply; undefined where more of them are to come. Throws ProtocolError. */
+  readonly read: (reply: Reply, flags: string) => T | undefined;
+  readonly deadline: number;
+  /** Whether the command is numbered, and its reply with it: those of the meta protocol that have a key are. */
+  readonly numbered: boolean;
+}
+
+let links = 0;
+
+/**
+ * One open connection. What is asked in one turn of the loop is one write; replies come in the order of the requests,
+ * and each bears the number of its own. A request that is not answered by its deadline fails; a connection over which
+ * nothing came for `silence` ms, though something is awaited, is ended, and so is one over which something came that is
+ * no answer.
+ */
+export class Link {
+  /** Unlike that of any other connection of the process. */
+  readonly id = ++links;
+  facts: ServerFacts = { version: "", maxItem: mostAtFirst, clock: 0 };
+  readonly #socket: Socket;
+  readonly #time: Time;
+  readonly #silence: number;
+  readonly #onLost: (why: Error) => void;
+  readonly #parser = new ReplyParser((reply) => this.#take(reply), mostAtFirst);
+  readonly #alarm: Alarm<Pending>;
+  #pending: Pending[] = [];
+  #head = 0;
+  #number = 0;
+  #out: (string | Uint8Array)[] = [];
+  #outBytes = 0;
+  /** Since when the next reply is awaited, or something of it came last. */
+  #since = 0;
+  #timer: Timer | undefined;
+  #ended = false;
+  #retiring = false;
+
+  /** `onLost` is called once, unless it is closed. */
+  constructor(socket: Socket, time: Time, silence: number, onLost: (why: Error) => void) {
+    this.#socket = socket;
+    this.#time = time;
+    this.#silence = silence;
+    this.#onLost = onLost;
+    this.#alarm = new Alarm(time, (pending) => {
+      this.#alarm.delete(pending);
+      // Its place in the line stays: its reply may come yet, and is nobody's.
+      pending.reject(new StoreError("the server did not reply in time", { sent: true }));
+    });
+    socket.on("data", (chunk) => this.#read(chunk));
+    socket.on("error", (error) => this.#lose(error));
+    socket.on("close", () => this.#lose(new Error("the connection was closed")));
+    socket.unref();
+  }
+
+  /** Sends at the end of this turn. Rejects with StoreError. */
+  ask<T>({ line, data, read, deadline, numbered }: Asking<T>): Promise<T> {
+    const refused = this.#refusal();
+    if (refused) return Promise.reject(refused);
+    const opaque = numbered ? `O${(this.#number = (this.#number + 1) & 0xf_ffff)}` : "";
+    if (this.#out.length === 0) process.nextTick(() => this.#flush());
+    this.#add(numbered ? `${line} ${opaque}\r\n` : `${line}\r\n`);
+    if (data) {
+      this.#out.push(data);
+      this.#outBytes += data.length;
+      this.#add("\r\n");
+    }
+    if (this.#head === this.#pending.length) this.#begin();
+    return new Promise<T>((resolve, reject) => {
+      const pending = new Pending({ deadline, opaque, read }, resolve, reject);
+      this.#pending.push(pending);
+      this.#alarm.add(pending);
+    });
+  }
+
+  /** The server's clock, in s since 1970. */
+  get serverTime(): number {
+    return this.facts.clock + this.#time.monotonic() / 1_000;
+  }
+
+  /** Takes larger values from now on. */
+  learn(facts: ServerFacts): void {
+    this.facts = facts;
+    this.#parser.mostValue = facts.maxItem;
+  }
+
+  close(why: unknown = new Error("the client was closed")): void {
+    this.#end(why);
+  }
+
+  retire(ms: number): void {
+    this.#retiring = true;
+    if (this.#head === this.#pending.length) this.#end(new Error("the connection was replaced"));
+    else this.#time.after(ms, () => this.#end(new Error("the connection was replaced")));
+  }
+
+  #refusal(): StoreError | undefined {
+    if (this.#ended || this.#retiring) return new StoreError("the connection was closed", { sent: false });
+    if (this.#pending.length - this.#head >= mostPending) {
+      return new StoreError(`${mostPending} requests to the server wait for their replies`, { sent: false });
+    }
+    if (this.#outBytes + this.#socket.writableLength > mostBytes) {
+      return new StoreError(`${mostBytes} bytes wait to be sent to the server`, { sent: false });
+    }
+    return undefined;
+  }
+
+  #add(text: string): void {
+    this.#out.push(text);
+    this.#outBytes += text.length;
+  }
+
+  #flush(): void {
+    const out = this.#out;
+    const bytes = this.#outBytes;
+    this.#out = [];
+    this.#outBytes = 0;
+    if (this.#ended) return;
+    if (out.every((part) => typeof part === "string")) this.#socket.write(out.join(""), "latin1");
+    else if (bytes <= mostCopied) this.#socket.write(inOnePiece(out, bytes));
+    else {
+      this.#socket.cork();
+      for (const part of out) {
+        if (typeof part === "string") this.#socket.write(part, "latin1");
+        else this.#socket.write(part);
+      }
+      this.#socket.uncork();
+    }
+  }
+
+  #read(chunk: Buffer): void {
+    this.#since = this.#time.monotonic();
+    try {
+      this.#parser.push(chunk);
+    } catch (error) {
+      this.#lose(error as Error);
+    }
+    if (this.#head < this.#pending.length) return;
+    this.#socket.unref();
+    if (this.#retiring) this.#end(new Error("the connection was replaced"));
+  }
+
+  /** Throws ProtocolError for what is no answer. */
+  #take(reply: Reply): void {
+    if (this.#ended) return;
+    const pending = this.#pending[this.#head];
+    if (!pending) throw new ProtocolError("a reply that nobody asked for");
+    const failure = failureOf(reply);
+    const result = failure ?? pending.read(reply, flagsOf(reply, pending.opaque));
+    if (result === undefined && reply.code === "STAT") return;
+    this.#shift();
+    this.#alarm.delete(pending);
+    if (failure) pending.reject(failure);
+    else pending.resolve(result as never);
+    // What follows a line that the server did not understand may be taken for requests.
+    if (reply.code === "ERROR" || (reply.code === "CLIENT_ERROR" && !reply.rest.includes("numeric"))) {
+      throw new ProtocolError(`the server did not understand a request: ${reply.code} ${reply.rest}`.trimEnd());
+    }
+  }
+
+  #shift(): void {
+    this.#pending[this.#head++] = undefined as never;
+    if (this.#head === this.#pending.length) {
+      this.#pending = [];
+      this.#head = 0;
+    } else if (this.#head >= 1_024) {
+      this.#pending.splice(0, this.#head);
+      this.#head = 0;
+    }
+  }
+
+  /** Something is awaited from now on. */
+  #begin(): void {
+    this.#socket.ref();
+    this.#since = this.#time.monotonic();
+    this.#timer ??= this.#time.after(this.#silence, () => this.#listen());
+  }
+
+  #listen(): void {
+    this.#timer = undefined;
+    if (this.#ended || this.#head === this.#pending.length) return;
+    const left = this.#since + this.#silence - this.#time.monotonic();
+    if (left > 0) this.#timer = this.#time.after(left, () => this.#listen());
+    else {
+      // This process may have stood still: what has come meanwhile is read first.
+      const since = this.#since;
+      setImmediate(() =>
+        setImmediate(() => {
+          if (this.#since !== since) this.#listen();
+          else this.#lose(new Error(`the server sent nothing for ${this.#silence} ms`));
+        }),
+      );
+    }
+  }
+
+  #lose(why: Error): void {
+    if (this.#ended) return;
+    this.#end(why);
+    this.#onLost(why);
+  }
+
+  #end(why: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#timer?.clear();
+    this.#socket.destroy();
+    const pending = this.#pending.slice(this.#head);
+    this.#pending = [];
+    this.#head = 0;
+    const message = `the connection was lost: ${why instanceof Error ? why.message : String(why)}`;
+    for (const one of pending) {
+      this.#alarm.delete(one);
+      one.reject(new StoreError(message, { sent: true, cause: why }));
+    }
+  }
+}
+
+function inOnePiece(parts: readonly (string | Uint8Array)[], bytes: number): Buffer {
+  const all = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (const part of parts) {
+    if (typeof part === "string") at += all.write(part, at, "latin1");
+    else {
+      all.set(part, at);
+      at += part.length;
+    }
+  }
+  return all;
+}
+
+/** What the server says went wrong. It keeps nothing of a value that it refuses. */
+function failureOf({ code, rest }: Reply): StoreError | undefined {
+  if (code !== "ERROR" && code !== "CLIENT_ERROR" && code !== "SERVER_ERROR") return undefined;
+  const message = `memcached: ${rest === "" ? code : rest}`;
+  return new StoreError(message, { sent: false, refused: code === "SERVER_ERROR" });
+}
+
+/** The flags of a reply without its number, which must be that of the request. Throws ProtocolError. */
+function flagsOf({ rest }: Reply, opaque: string): string {
+  if (opaque === "") return rest;
+  if (rest.endsWith(opaque)) {
+    const before = rest.length - opaque.length - 1;
+    if (before < 0) return "";
+    if (rest[before] === " ") return rest.slice(0, before);
+  }
+  const flags = rest.split(" ");
+  const at = flags.indexOf(opaque);
+  if (at < 0) throw new ProtocolError("a reply to another request");
+  flags.splice(at, 1);
+  return flags.join(" ");
+}
