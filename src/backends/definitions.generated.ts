@@ -1,6 +1,7 @@
 // Made by `npm run generate` of the folders beside it that have a definition: do not edit.
 import type { BackendDefinition } from "../port/index.ts";
 import { definition as lmdbDefinition } from "./lmdb/definition.ts";
+import { definition as memcachedDefinition } from "./memcached/definition.ts";
 import { definition as memoryDefinition } from "./memory/definition.ts";
 import { definition as mysqlDefinition } from "./mysql/definition.ts";
 import { definition as nullDefinition } from "./null/definition.ts";
@@ -11,6 +12,7 @@ import { definition as sqliteDefinition } from "./sqlite/definition.ts";
 /** Every backend of this package, by name. */
 export const definitions: readonly BackendDefinition[] = [
   lmdbDefinition,
+  memcachedDefinition,
   memoryDefinition,
   mysqlDefinition,
   nullDefinition,
