@@ -49,8 +49,6 @@ export interface SetOptions {
   readonly ttl?: number | undefined;
   /** Only while the item has this cas. A cas of an earlier connection counts as another. */
   readonly cas?: string | undefined;
-  /** With `cas`: where the item was invalidated meanwhile, it is stored all the same, and is stale. */
-  readonly invalidate?: boolean | undefined;
   /** `add`: only where there is none; `replace`, `append`, `prepend`: only where there is one. Default `"set"`. */
   readonly mode?: "set" | "add" | "replace" | "append" | "prepend" | undefined;
   readonly flags?: number | undefined;
@@ -122,13 +120,13 @@ export class MetaClient {
   /** Rejects with StoreError, and sends nothing, for a value that is too large for the server. */
   set(key: string, data: Uint8Array, options: SetOptions, limit: Limit): Promise<Stored> {
     return this.#on(key, limit, (link, { token, flag }) => {
-      const { ttl, cas, mode = "set", invalidate, flags } = options;
+      const { ttl, cas, mode = "set", flags } = options;
       const most = mostValueOf(link.facts);
       if (data.length > most) throw new StoreError(`a value has at most ${most} bytes there`, { sent: false });
       const compared = casOf(link, cas);
       if (compared === undefined) return { result: "exists" };
       const kept = `${ttl === undefined ? "" : ` T${exptimeOf(link, ttl)}`}${flags ? ` F${flags}` : ""}`;
-      const line = `ms ${token} ${data.length}${flag} c${compared}${invalidate ? " I" : ""}${modes[mode]}${kept}`;
+      const line = `ms ${token} ${data.length}${flag} c${compared}${modes[mode]}${kept}`;
       const read = (reply: Reply, found: string): Stored => storedOf(link, reply, found, mode);
       return link.ask({ line, data, read, deadline: limit.deadline, numbered: true });
     });

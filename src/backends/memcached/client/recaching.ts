@@ -45,8 +45,8 @@ export async function fetchOrClaim(
 }
 
 /**
- * Stores what the winner has made, for `ttl` s. What was invalidated since it was claimed is stored as stale; what
- * somebody else has stored since stays (`exists`).
+ * Stores what the winner has made, for `ttl` s; not where the value was invalidated since (another one will win), or
+ * somebody else has stored one (`exists`).
  */
 export async function storeClaimed(
   client: MetaClient,
@@ -55,7 +55,7 @@ export async function storeClaimed(
   { claim, ttl }: { readonly claim: string; readonly ttl: number | undefined },
   limit: Limit,
 ): Promise<Stored> {
-  return client.set(key, value, { cas: claim, ttl, invalidate: true, flags: hasValue }, limit);
+  return client.set(key, value, { cas: claim, ttl, flags: hasValue }, limit);
 }
 
 /** Marks a value as stale for `staleFor` s: who asks first makes it anew, the others have the old one meanwhile. */
