@@ -108,7 +108,10 @@ describe("a backend that somebody else defines", () => {
     const hf = await connect("memory:", { backends: [mine] });
     assert.equal(opened.at(-1)?.host, "mine");
     await hf.close();
-    await assert.rejects(connect("toy://b"), /scheme is unknown; the known schemes are file:, memory:, mysql:\/\/,/);
+    await assert.rejects(
+      connect("toy://b"),
+      /scheme is unknown; the known schemes are file:, memcached\[s\]:\/\/, memory:, mysql:\/\/,/,
+    );
     await assert.rejects(connect("other:", { backends: [toy] }), /known schemes are toy\[s\]:\/\/, file:/);
   });
 

@@ -3,9 +3,11 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { root } from "../../scripts/lib/run.ts";
+import { findServer as findMemcached } from "../backends/memcached/servers.ts";
 import { findServer as findMysql } from "../backends/mysql/servers.ts";
 import { findServer as findPostgres } from "../backends/postgres/servers.ts";
 import { findServer as findRedis } from "../backends/redis/servers.ts";
+import { sharedMemcached } from "../support/memcached/server.ts";
 import { shared } from "../support/redis/shared.ts";
 import { sharedServer } from "../support/sql/shared.ts";
 import { createConsumer, type Consumer } from "./support/consumer.ts";
@@ -48,6 +50,12 @@ const servers: readonly SomeServer[] = [
     drivers: ["pg", "@types/pg"],
     isThere: () => findPostgres("postgres15") !== undefined,
     start: async () => sharedServer("postgres15"),
+  },
+  {
+    address: "memcached://localhost:11211",
+    drivers: [],
+    isThere: () => findMemcached("memcached16") !== undefined,
+    start: async () => sharedMemcached("memcached16"),
   },
   {
     address: "mysql://root@localhost:3306/mydb",

@@ -3,7 +3,8 @@ import { connect as connectTls } from "node:tls";
 import { InvalidArgumentError, isHoldfastError, UnavailableError, UnsupportedError } from "../../../base/errors.ts";
 import type { Time } from "../../../base/time.ts";
 import type { Attempt as AttemptBase } from "../../common/reconnecting.ts";
-import { Link, type Asking } from "./link.ts";
+import type { Asking } from "./asked.ts";
+import { Link } from "./link.ts";
 import type { Server, Settings } from "./options.ts";
 import { ProtocolError, type Reply } from "./parser.ts";
 

@@ -2,7 +2,8 @@ import { systemTime, type Time } from "../../../base/time.ts";
 import { StoreError } from "../../store/index.ts";
 import { collected } from "./attempt.ts";
 import { wireKey, type WireKey } from "./keys.ts";
-import type { Asking, Link, ServerFacts } from "./link.ts";
+import type { Asking } from "./asked.ts";
+import type { Link, ServerFacts } from "./link.ts";
 import { resolve, type MetaClientOptions } from "./options.ts";
 import { ProtocolError, type Reply } from "./parser.ts";
 import { Ring } from "./ring.ts";
@@ -124,7 +125,7 @@ export class MetaClient {
       const most = mostValueOf(link.facts);
       if (data.length > most) throw new StoreError(`a value has at most ${most} bytes there`, { sent: false });
       const compared = casOf(link, cas);
-      if (compared === undefined) return { result: "exists" };
+      if (compared === undefined) return Promise.resolve({ result: "exists" });
       const kept = `${ttl === undefined ? "" : ` T${exptimeOf(link, ttl)}`}${flags ? ` F${flags}` : ""}`;
       const line = `ms ${token} ${data.length}${flag} c${compared}${modes[mode]}${kept}`;
       const read = (reply: Reply, found: string): Stored => storedOf(link, reply, found, mode);
@@ -144,7 +145,7 @@ export class MetaClient {
   delete(key: string, { cas, staleFor }: DeleteOptions, limit: Limit): Promise<Deleted> {
     return this.#on(key, limit, (link, { token, flag }) => {
       const compared = casOf(link, cas);
-      if (compared === undefined) return "exists";
+      if (compared === undefined) return Promise.resolve("exists");
       const stale = staleFor === undefined ? "" : ` I T${secondsOf(staleFor)}`;
       const line = `md ${token}${flag}${compared}${stale}`;
       return link.ask({ line, read: deletedOf, deadline: limit.deadline, numbered: true });
@@ -178,11 +179,15 @@ export class MetaClient {
   }
 
   /** Over the connection of the key's server, at once where there is one. */
-  async #on<T>(key: string, limit: Limit, send: (link: Link, key: WireKey) => T | Promise<T>): Promise<T> {
-    const sent = wireKey(key);
-    const connection = this.serverOf(key);
-    const { link } = connection;
-    return send(link ?? (await connection.connected(limit)), sent);
+  #on<T>(key: string, limit: Limit, send: (link: Link, key: WireKey) => Promise<T>): Promise<T> {
+    try {
+      const sent = wireKey(key);
+      const connection = this.serverOf(key);
+      const { link } = connection;
+      return link ? send(link, sent) : connection.connected(limit).then((made) => send(made, sent));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 }
 
@@ -212,11 +217,9 @@ function secondsOf(ttl: number): number {
 
 function itemOf(link: Link, { code, value }: Reply, flags: string): Item | undefined {
   if (code === "EN") return undefined;
-  if (code !== "VA" || !value || !flags.startsWith("c")) throw unexpected(code);
+  if (code !== "VA" || !value) throw unexpected(code);
   const end = flags.indexOf(" ");
-  const cas = end < 0 ? flags.slice(1) : flags.slice(1, end);
-  if (!/^\d{1,20}$/.test(cas)) throw new ProtocolError("a cas that is no number");
-  const own = `${link.id}.${cas}`;
+  const own = casIn(link, end < 0 ? flags : flags.slice(0, end));
   if (end < 0) return { value, cas: own, ttl: undefined, flags: undefined, won: false, claimed: false, stale: false };
   const more = flags.slice(end + 1).split(" ");
   const number = (letter: string): number | undefined => {
@@ -227,8 +230,19 @@ function itemOf(link: Link, { code, value }: Reply, flags: string): Item | undef
   return { value, cas: own, ttl: number("t"), flags: number("f"), won: has("W"), claimed: has("Z"), stale: has("X") };
 }
 
+/** The cas in a flag such as `c12`, with the connection's own number. Throws ProtocolError. */
+function casIn(link: Link, flag: string): string {
+  let isNumber = flag.length > 1 && flag.length <= 21 && flag[0] === "c";
+  for (let i = 1; i < flag.length; i++) {
+    const digit = flag.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) isNumber = false;
+  }
+  if (!isNumber) throw new ProtocolError("a reply without a cas");
+  return link.prefix + flag.slice(1);
+}
+
 function storedOf(link: Link, { code }: Reply, flags: string, mode: keyof typeof modes): Stored {
-  if (code === "HD" && /^c\d{1,20}$/.test(flags)) return { result: "stored", cas: `${link.id}.${flags.slice(1)}` };
+  if (code === "HD") return { result: "stored", cas: casIn(link, flags) };
   if (code === "EX") return { result: "exists" };
   if (code === "NF") return { result: "missing" };
   if (code === "NS") return { result: mode === "add" ? "exists" : "missing" };

@@ -5,7 +5,8 @@
  *             a value anew
  *   options   checked. `keys`: any text as a key of the protocol. `ring`: which server has a key
  *   server    one server: a connection that is made anew, by an `attempt`; ejected while it cannot be reached
- *   link      an open connection: one write a turn, replies in order, each to its own request or to nobody
+ *   link      an open connection: replies in order, each to its own request (`asked`) or to nobody. `outbox`: one
+ *             write a turn
  *   parser    cuts what comes into replies
  */
 export { MetaClient, mostValueOf, type Limit, type Stored } from "./client.ts";

@@ -1,14 +1,14 @@
 import type { Socket } from "node:net";
 import type { Time, Timer } from "../../../base/time.ts";
-import { Alarm, type Due } from "../../common/alarm.ts";
+import { Alarm } from "../../common/alarm.ts";
 import { StoreError } from "../../store/index.ts";
+import { failureOf, flagsOf, Pending, type Asking } from "./asked.ts";
+import { Outbox } from "./outbox.ts";
 import { ProtocolError, ReplyParser, type Reply } from "./parser.ts";
 
 /** How many requests of a connection may wait for their replies, and how many bytes may wait to be sent. */
 const mostPending = 16_384;
 const mostBytes = 64 * 1024 * 1024;
-/** Requests with more bytes than this are sent as they are, not copied into one piece. */
-const mostCopied = 64 * 1024;
 /** The largest value that a server may send before it has told how large they are. */
 const mostAtFirst = 64 * 1024;
 
@@ -19,41 +19,6 @@ export interface ServerFacts {
   readonly maxItem: number;
   /** By how much its clock was ahead of `time.monotonic()`, in s. */
   readonly clock: number;
-}
-
-/** A request that waits for its reply, which is read by `read`; it throws ProtocolError for what is none to it. */
-class Pending implements Due {
-  readonly deadline: number;
-  readonly opaque: string;
-  readonly read: (reply: Reply, flags: string) => unknown;
-  readonly resolve: (result: never) => void;
-  readonly reject: (error: Error) => void;
-  place: number | undefined;
-
-  constructor(
-    { deadline, opaque, read }: Pick<Pending, "deadline" | "opaque" | "read">,
-    resolve: (result: never) => void,
-    reject: (error: Error) => void,
-  ) {
-    this.deadline = deadline;
-    this.opaque = opaque;
-    this.read = read;
-    this.resolve = resolve;
-    this.reject = reject;
-  }
-}
-
-/** What a request asks with. */
-export interface Asking<T> {
-  /** Its line, without what numbers it and the line break. */
-  readonly line: string;
-  /** Follows the line. Not to be changed until the request is over. */
-  readonly data?: Uint8Array | undefined;
-  /** Makes the result of its reply; undefined where more of them are to come. Throws ProtocolError. */
-  readonly read: (reply: Reply, flags: string) => T | undefined;
-  readonly deadline: number;
-  /** Whether the command is numbered, and its reply with it: those of the meta protocol that have a key are. */
-  readonly numbered: boolean;
 }
 
 let links = 0;
@@ -67,8 +32,11 @@ let links = 0;
 export class Link {
   /** Unlike that of any other connection of the process. */
   readonly id = ++links;
+  /** What a cas of this connection begins with. */
+  readonly prefix = `${this.id}.`;
   facts: ServerFacts = { version: "", maxItem: mostAtFirst, clock: 0 };
   readonly #socket: Socket;
+  readonly #outbox: Outbox;
   readonly #time: Time;
   readonly #silence: number;
   readonly #onLost: (why: Error) => void;
@@ -77,8 +45,6 @@ export class Link {
   #pending: Pending[] = [];
   #head = 0;
   #number = 0;
-  #out: (string | Uint8Array)[] = [];
-  #outBytes = 0;
   /** Since when the next reply is awaited, or something of it came last. */
   #since = 0;
   #timer: Timer | undefined;
@@ -88,6 +54,7 @@ export class Link {
   /** `onLost` is called once, unless it is closed. */
   constructor(socket: Socket, time: Time, silence: number, onLost: (why: Error) => void) {
     this.#socket = socket;
+    this.#outbox = new Outbox(socket);
     this.#time = time;
     this.#silence = silence;
     this.#onLost = onLost;
@@ -107,13 +74,7 @@ export class Link {
     const refused = this.#refusal();
     if (refused) return Promise.reject(refused);
     const opaque = numbered ? `O${(this.#number = (this.#number + 1) & 0xf_ffff)}` : "";
-    if (this.#out.length === 0) process.nextTick(() => this.#flush());
-    this.#add(numbered ? `${line} ${opaque}\r\n` : `${line}\r\n`);
-    if (data) {
-      this.#out.push(data);
-      this.#outBytes += data.length;
-      this.#add("\r\n");
-    }
+    this.#outbox.add(numbered ? `${line} ${opaque}` : line, data);
     if (this.#head === this.#pending.length) this.#begin();
     return new Promise<T>((resolve, reject) => {
       const pending = new Pending({ deadline, opaque, read }, resolve, reject);
@@ -148,33 +109,10 @@ export class Link {
     if (this.#pending.length - this.#head >= mostPending) {
       return new StoreError(`${mostPending} requests to the server wait for their replies`, { sent: false });
     }
-    if (this.#outBytes + this.#socket.writableLength > mostBytes) {
+    if (this.#outbox.waiting > mostBytes) {
       return new StoreError(`${mostBytes} bytes wait to be sent to the server`, { sent: false });
     }
     return undefined;
-  }
-
-  #add(text: string): void {
-    this.#out.push(text);
-    this.#outBytes += text.length;
-  }
-
-  #flush(): void {
-    const out = this.#out;
-    const bytes = this.#outBytes;
-    this.#out = [];
-    this.#outBytes = 0;
-    if (this.#ended) return;
-    if (out.every((part) => typeof part === "string")) this.#socket.write(out.join(""), "latin1");
-    else if (bytes <= mostCopied) this.#socket.write(inOnePiece(out, bytes));
-    else {
-      this.#socket.cork();
-      for (const part of out) {
-        if (typeof part === "string") this.#socket.write(part, "latin1");
-        else this.#socket.write(part);
-      }
-      this.#socket.uncork();
-    }
   }
 
   #read(chunk: Buffer): void {
@@ -203,7 +141,7 @@ export class Link {
     else pending.resolve(result as never);
     // What follows a line that the server did not understand may be taken for requests.
     if (reply.code === "ERROR" || (reply.code === "CLIENT_ERROR" && !reply.rest.includes("numeric"))) {
-      throw new ProtocolError(`the server did not understand a request: ${reply.code} ${reply.rest}`.trimEnd());
+      throw new ProtocolError("the server did not understand a request");
     }
   }
 
@@ -262,39 +200,4 @@ export class Link {
       one.reject(new StoreError(message, { sent: true, cause: why }));
     }
   }
-}
-
-function inOnePiece(parts: readonly (string | Uint8Array)[], bytes: number): Buffer {
-  const all = Buffer.allocUnsafe(bytes);
-  let at = 0;
-  for (const part of parts) {
-    if (typeof part === "string") at += all.write(part, at, "latin1");
-    else {
-      all.set(part, at);
-      at += part.length;
-    }
-  }
-  return all;
-}
-
-/** What the server says went wrong. It keeps nothing of a value that it refuses. */
-function failureOf({ code, rest }: Reply): StoreError | undefined {
-  if (code !== "ERROR" && code !== "CLIENT_ERROR" && code !== "SERVER_ERROR") return undefined;
-  const message = `memcached: ${rest === "" ? code : rest}`;
-  return new StoreError(message, { sent: false, refused: code === "SERVER_ERROR" });
-}
-
-/** The flags of a reply without its number, which must be that of the request. Throws ProtocolError. */
-function flagsOf({ rest }: Reply, opaque: string): string {
-  if (opaque === "") return rest;
-  if (rest.endsWith(opaque)) {
-    const before = rest.length - opaque.length - 1;
-    if (before < 0) return "";
-    if (rest[before] === " ") return rest.slice(0, before);
-  }
-  const flags = rest.split(" ");
-  const at = flags.indexOf(opaque);
-  if (at < 0) throw new ProtocolError("a reply to another request");
-  flags.splice(at, 1);
-  return flags.join(" ");
 }

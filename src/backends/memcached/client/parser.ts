@@ -25,6 +25,14 @@ const codes: ReadonlySet<string> = new Set(
   "HD EN NF NS EX MN VERSION STAT END STORED ERROR CLIENT_ERROR SERVER_ERROR".split(" "),
 );
 const none: Buffer = Buffer.alloc(0);
+const [lf, cr, blank, zero, V, A] = Buffer.from("\n\r 0VA") as unknown as [
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+];
 
 /**
  * Cuts what comes over a connection into replies, however it is split into chunks. What is no reply throws {@link
@@ -59,40 +67,46 @@ export class ReplyParser {
 
   /** Takes the reply that begins at `at`; where the next one begins, or the end where it is not whole. */
   #next(input: Buffer, at: number): number {
-    const end = input.indexOf(10, at);
-    if ((end < 0 ? input.length : end) - at > longestLine) throw new ProtocolError("a line without an end");
-    if (end < 0) {
+    const most = Math.min(input.length, at + longestLine);
+    let end = at;
+    // Lines are short: this is quicker than a search by the buffer.
+    while (end < most && input[end] !== lf) end++;
+    if (end === at + longestLine) throw new ProtocolError("a line without an end");
+    if (end === input.length) {
       this.#line = Buffer.from(input.subarray(at));
-      return input.length;
+      return end;
     }
-    if (input[end - 1] !== 13 || end === at) throw new ProtocolError("a line that ends in no CR LF");
+    if (input[end - 1] !== cr || end === at) throw new ProtocolError("a line that ends in no CR LF");
+    if (input[at] === V && input[at + 1] === A) return this.#begin(input, at + 2, end);
     const line = input.toString("latin1", at, end - 1);
     if (!/^[ -~]*$/.test(line)) throw new ProtocolError("a line that is no text");
     const space = line.indexOf(" ");
     const code = space < 0 ? line : line.slice(0, space);
-    const rest = space < 0 ? "" : line.slice(space + 1);
-    if (code === "VA") return this.#begin(rest, input, end + 1);
     if (!codes.has(code)) throw new ProtocolError("a line that is no reply");
-    this.#take({ code, rest, value: undefined });
+    this.#take({ code, rest: space < 0 ? "" : line.slice(space + 1), value: undefined });
     return end + 1;
   }
 
-  /** The line of a value was read, which begins at `at`; what {@link #next} gives. */
-  #begin(rest: string, input: Buffer, at: number): number {
-    const space = rest.indexOf(" ");
-    const digits = space < 0 ? rest : rest.slice(0, space);
-    if (!/^\d{1,10}$/.test(digits)) throw new ProtocolError("a value without a size");
-    const size = Number(digits);
-    if (size > this.mostValue) throw new ProtocolError("a value that is larger than the server takes any");
-    this.#flags = space < 0 ? "" : rest.slice(space + 1);
-    const end = at + size + 2;
-    if (end <= input.length) {
-      this.#finish(input.subarray(at, end));
-      return end;
+  /** Reads the line of a value from behind `VA` up to `end`; what {@link #next} gives. */
+  #begin(input: Buffer, from: number, end: number): number {
+    let size = 0;
+    let at = from + 1;
+    for (; at < end - 1 && input[at] !== blank; at++) {
+      const digit = (input[at] as number) - zero;
+      if (digit < 0 || digit > 9) throw new ProtocolError("a value without a size");
+      size = 10 * size + digit;
+      if (size > this.mostValue) throw new ProtocolError("a value that is larger than the server takes any");
+    }
+    if (input[from] !== blank || at === from + 1) throw new ProtocolError("a value without a size");
+    this.#flags = input.toString("latin1", at + 1, end - 1);
+    const until = end + 1 + size;
+    if (until + 2 <= input.length) {
+      this.#finish(input, end + 1, until);
+      return until + 2;
     }
     this.#value = Buffer.allocUnsafeSlow(size + 2);
     this.#filled = 0;
-    this.#fill(this.#value, input.subarray(at));
+    this.#fill(this.#value, input.subarray(end + 1));
     return input.length;
   }
 
@@ -102,14 +116,13 @@ export class ReplyParser {
     this.#filled += taken;
     if (this.#filled === value.length) {
       this.#value = undefined;
-      this.#finish(value);
+      this.#finish(value, 0, value.length - 2);
     }
     return taken;
   }
 
-  #finish(withBreak: Buffer): void {
-    const size = withBreak.length - 2;
-    if (withBreak[size] !== 13 || withBreak[size + 1] !== 10) throw new ProtocolError("a value without its end");
-    this.#take({ code: "VA", rest: this.#flags, value: withBreak.subarray(0, size) });
+  #finish(input: Buffer, from: number, to: number): void {
+    if (input[to] !== cr || input[to + 1] !== lf) throw new ProtocolError("a value without its end");
+    this.#take({ code: "VA", rest: this.#flags, value: input.subarray(from, to) });
   }
 }

@@ -91,7 +91,7 @@ describe("replies", () => {
 
   it("are never more than one line and one value in memory", () => {
     const parser = new ReplyParser(() => undefined, 64);
-    parser.push(Buffer.from("x".repeat(2_048)));
+    parser.push(Buffer.from("x".repeat(2_047)));
     assert.throws(() => parser.push(Buffer.from("x")), ProtocolError);
   });
 });
