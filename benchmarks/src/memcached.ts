@@ -5,11 +5,23 @@ import { availableParallelism } from "node:os";
 import { connect } from "node:net";
 import { once } from "node:events";
 import { parseArgs } from "node:util";
-import Memcached from "memcached";
-import memjs from "memjs";
 import { MetaClient } from "../../src/backends/memcached/client/client.ts";
 import { startMemcached } from "../../tests/support/memcached/server.ts";
 import { compare, inFlight, type Contender } from "./measure.ts";
+
+/** What is used of the package `memcached`, which has no types. */
+interface Packed {
+  get(key: string, done: (error: unknown, value: unknown) => void): void;
+  set(key: string, value: Buffer, ttl: number, done: (error: unknown, done: unknown) => void): void;
+  end(): void;
+}
+/** What is used of `memjs`, which has none either. */
+interface Binary {
+  get(key: string): Promise<unknown>;
+  set(key: string, value: Buffer, options: { readonly expires: number }): Promise<unknown>;
+  close(): void;
+}
+const load = async <T>(name: string): Promise<T> => ((await import(name)) as { readonly default: T }).default;
 
 const { values } = parseArgs({
   options: {
@@ -73,9 +85,11 @@ const server = await startMemcached({ kind: "memcached" });
 console.log(`memcached ${server.version}, ${availableParallelism()} cores, Node ${process.version}`);
 const own = new MetaClient({ servers: [{ host: server.host, port: server.port }] });
 const least = await bare(server.port);
-const packed = new Memcached(`${server.host}:${server.port}`, { poolSize: 10 });
-const binary = memjs.Client.create(`${server.host}:${server.port}`);
-const limit = { deadline: Infinity };
+const at = `${server.host}:${server.port}`;
+const Packed = await load<new (at: string, options: { readonly poolSize: number }) => Packed>("memcached");
+const packed = new Packed(at, { poolSize: 10 });
+const binary = (await load<{ readonly Client: { create(at: string): Binary } }>("memjs")).Client.create(at);
+const limit = { deadline: performance.now() + 3_600_000 };
 const promised = async <T>(call: (done: (error: unknown, result: T) => void) => void): Promise<T> =>
   new Promise((resolve, reject) => call((error, result) => (error ? reject(error as Error) : resolve(result))));
 

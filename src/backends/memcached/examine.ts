@@ -15,7 +15,7 @@ const young = 3_600;
 const usualItem = 1024 * 1024;
 
 /** What memcached leaves open, however it is set. */
-export const leavesOpen: readonly string[] = [
+const leavesOpen: readonly string[] = [
   "Nothing is on disk: a server that is started anew has forgotten its locks and records.",
   "A server whose memory is full evicts what was not used for longest: an evicted lock is granted to a second holder.",
   "Each client ends leases and entries by its own clock: keep the machines' clocks together.",

@@ -186,7 +186,7 @@ export class MetaClient {
       const { link } = connection;
       return link ? send(link, sent) : connection.connected(limit).then((made) => send(made, sent));
     } catch (error) {
-      return Promise.reject(error as Error);
+      return failing(error);
     }
   }
 }
@@ -247,6 +247,10 @@ function storedOf(link: Link, { code }: Reply, flags: string, mode: keyof typeof
   if (code === "NF") return { result: "missing" };
   if (code === "NS") return { result: mode === "add" ? "exists" : "missing" };
   throw unexpected(code);
+}
+
+async function failing(error: unknown): Promise<never> {
+  throw error;
 }
 
 function askedBy({ vivify, recache, told }: GetOptions): string {

@@ -9,9 +9,9 @@
  *             write a turn
  *   parser    cuts what comes into replies
  */
-export { MetaClient, mostValueOf, type Limit, type Stored } from "./client.ts";
+export { MetaClient, mostValueOf } from "./client.ts";
 export { BACKEND } from "./attempt.ts";
 export type { ServerFacts } from "./link.ts";
 export type { MemcachedServer, MemcachedTlsOptions, MetaClientOptions } from "./options.ts";
-export { nameOf, usualPort } from "./ring.ts";
+export { nameOf } from "./ring.ts";
 export type { ServerConnection } from "./server.ts";
