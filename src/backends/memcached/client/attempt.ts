@@ -67,10 +67,9 @@ export class Attempt implements AttemptBase<Link> {
     this.#socket = socket;
     return new Promise((resolve, reject) => {
       const failed = (error?: Error): void => reject(error ?? new Error("the connection was closed"));
-      socket.once("error", failed);
+      socket.on("error", failed); // also one that comes after the first: nobody else listens before there is a link
       socket.once("close", () => failed());
       socket.once(tls ? "secureConnect" : "connect", () => {
-        socket.off("error", failed);
         resolve(socket);
       });
       if (this.#abandoned) socket.destroy(this.#abandoned);
