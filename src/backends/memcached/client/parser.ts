@@ -25,7 +25,8 @@ const codes: ReadonlySet<string> = new Set(
   "HD EN NF NS EX MN VERSION STAT END STORED ERROR CLIENT_ERROR SERVER_ERROR".split(" "),
 );
 const none: Buffer = Buffer.alloc(0);
-const [lf, cr, blank, zero, V, A] = Buffer.from("\n\r 0VA") as unknown as [
+const [lf, cr, blank, zero, tilde, V, A] = Buffer.from("\n\r 0~VA") as unknown as [
+  number,
   number,
   number,
   number,
@@ -98,6 +99,10 @@ export class ReplyParser {
       if (size > this.mostValue) throw new ProtocolError("a value that is larger than the server takes any");
     }
     if (input[from] !== blank || at === from + 1) throw new ProtocolError("a value without a size");
+    for (let i = at; i < end - 1; i++) {
+      const byte = input[i] as number;
+      if (byte < blank || byte > tilde) throw new ProtocolError("a line that is no text");
+    }
     this.#flags = input.toString("latin1", at + 1, end - 1);
     const until = end + 1 + size;
     if (until + 2 <= input.length) {

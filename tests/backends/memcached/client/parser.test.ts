@@ -76,6 +76,7 @@ describe("replies", () => {
     ["a value without a size", "VA\r\n"],
     ["a negative size", "VA -1\r\n"],
     ["a size that is no number", "VA 1e3 c1\r\n"],
+    ["a value with flags that are no text", "VA 1 c1\rEN\r\nx\r\n"],
     ["a value that is too large", "VA 1025 c1\r\n"],
     ["a size beyond all", `VA ${"9".repeat(40)}\r\n`],
     ["a value that is longer than it says", "VA 2 c1\r\nabc\r\n"],
