@@ -8,6 +8,9 @@ function grantOf(lease: Lease): bigint {
   return lease.fence >> 10n;
 }
 
+/** How long a turn lasts, in units: well within the second that a grant is handed on for. */
+const turn = 3 / 8;
+
 /** Two turns of one instance under one grant: the first is held, the second waits for it. */
 async function twoTurns(
   bench: Bench,
@@ -148,7 +151,10 @@ export const handingOverCases: readonly Case[] = [
     "without renewal, or with too little left, the successor's ttl is armed first",
     "locks 4: extends first",
     async (bench) => {
-      const lock = bench.lock();
+      const instance = bench.instance();
+      const lock = bench.lockOf(instance);
+      const endOf = (left: { readonly remainingMs: number } | undefined): number =>
+        instance.time.monotonic() + (left?.remainingMs ?? 0);
       for (const renew of [false, true]) {
         const key = `k ${renew}`;
         // Too little is left for one that asks for much more.
@@ -160,14 +166,15 @@ export const handingOverCases: readonly Case[] = [
           { ttl: 8 * bench.unit, renew: false },
           { ttl, renew },
         );
-        await bench.pass(3 / 4);
-        const least = first.remainingMs;
+        const end = endOf(first);
+        await bench.pass(turn);
         await first.release();
         const lease = await bench.settle(second);
-        assert.ok(lease.remainingMs > least, `${lease.remainingMs} ms are left`);
+        const least = end + (turn / 2) * bench.unit;
+        assert.ok(endOf(lease) > least, `${lease.remainingMs} ms are left`);
         assert.equal(grantOf(lease), grantOf(first));
         const [holder] = (await bench.state(key)).holders;
-        assert.ok((holder?.remainingMs ?? 0) > least, "at the store as well");
+        assert.ok(endOf(holder) > least, "at the store as well");
       }
     },
   ),
@@ -177,17 +184,20 @@ export const handingOverCases: readonly Case[] = [
     "locks 4: immediate",
     async (bench) => {
       const gate = valve("extensions hang", (group) => does(group, "extend") || (group.guards?.length ?? 0) > 0);
-      const lock = bench.lock({}, gate.fault);
-      const ttl = 8 * bench.unit;
+      const instance = bench.instance(gate.fault);
+      const lock = bench.lockOf(instance);
+      const endOf = (lease: Lease): number => instance.time.monotonic() + lease.remainingMs;
+      // More than a sixteenth of it is over after a turn: less is not worth an extension.
+      const ttl = 4 * bench.unit;
       const { first, second } = await twoTurns(bench, lock, "k", { ttl, renew: false }, { ttl });
-      await bench.pass(3 / 4);
+      const least = endOf(first) + (turn / 2) * bench.unit;
+      await bench.pass(turn);
       await first.release();
       const lease = await bench.settle(second, 1);
-      assert.ok(lease.remainingMs < 7.25 * bench.unit, "nothing was armed before");
+      assert.ok(endOf(lease) < least, "nothing was armed before");
       await gate.held;
       gate.free();
-      const before = lease.remainingMs;
-      await bench.until("it is armed anew", () => lease.remainingMs > before + bench.unit / 4, 2);
+      await bench.until("it is armed anew", () => endOf(lease) > least, 2);
     },
   ),
 
