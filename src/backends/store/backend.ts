@@ -21,7 +21,8 @@ import { closedError, lateError, notSent } from "../common/failures.ts";
 import { Opening } from "../common/opening.ts";
 import { Task } from "./call.ts";
 import { checked } from "./checked.ts";
-import { Engine, type EngineOptions } from "./engine.ts";
+import type { EngineOptions } from "./engine.ts";
+import { Engines } from "./engines.ts";
 import { failureOf } from "./store-error.ts";
 import { readPage } from "./pages.ts";
 import { capabilitiesOf, contentOf } from "./promises.ts";
@@ -54,7 +55,7 @@ class StoreBackend implements Backend {
   /** As declared, until it is open. */
   capabilities: Capabilities;
   readonly examine?: NonNullable<Backend["examine"]>;
-  readonly engine: Engine;
+  readonly engines: Engines;
   readonly alarm: Alarm<Call<Task>>;
   readonly messages: Messages | undefined;
   closed = false;
@@ -79,7 +80,7 @@ class StoreBackend implements Backend {
     this.opening = new Opening(name, time, async () => this.#open());
     const onPassed: EngineOptions["onPassed"] = (passed) => messages && tellPassed(messages, passed, this.limit());
     const maxContent = (): number => contentOf(this.capabilities);
-    this.engine = new Engine({ name, store, time, maxContent, onPassed });
+    this.engines = new Engines({ name, store, time, maxContent, onPassed });
     if (store.examine) this.examine = async (limit) => this.#examine(limit);
   }
 
@@ -160,7 +161,7 @@ class StoreSession implements Session {
 
   execute(groups: readonly Group[], given: ExecuteCall): Promise<readonly Outcome[]> {
     return new Promise((resolve) => {
-      const { alarm, name, engine, capabilities, opening, keepAlive } = this.#backend;
+      const { alarm, name, engines, capabilities, opening, keepAlive } = this.#backend;
       keepAlive.enter();
       const settle = (outcomes: readonly Outcome[]): void => {
         keepAlive.leave();
@@ -173,18 +174,18 @@ class StoreSession implements Session {
       }
       const left = call.tasks.filter(({ outcome }) => !outcome);
       if (left.length === 0) return;
-      if (opening.opened) engine.enter(left);
+      if (opening.opened) engines.enter(left);
       else void this.#openFor(left, given.deadline);
     });
   }
 
   async page(query: Query, { deadline }: { readonly deadline: number }): Promise<Page> {
-    const { store, name, time, engine, opening } = this.#backend;
+    const { store, name, time, engines, opening } = this.#backend;
     if (this.#ended) throw closedError(name);
     const late = (): Error => lateError(name);
     const read = async (): Promise<Page> => {
       await opening.openBefore(deadline);
-      return readPage({ store, name, clock: engine.clock, monotonic: () => time.monotonic() }, query, { deadline });
+      return readPage({ store, name, clock: engines.clock, monotonic: () => time.monotonic() }, query, { deadline });
     };
     try {
       return await before(read(), { time, deadline, late, ref: true });
@@ -206,13 +207,13 @@ class StoreSession implements Session {
   }
 
   async #openFor(tasks: readonly Task[], deadline: number): Promise<void> {
-    const { name, engine, opening } = this.#backend;
+    const { name, engines, opening } = this.#backend;
     try {
       await opening.openBefore(deadline);
     } catch (error) {
       for (const task of tasks) task.fail(failureOf(error, name));
       return;
     }
-    engine.enter(tasks);
+    engines.enter(tasks);
   }
 }

@@ -2,16 +2,20 @@ import { InvalidArgumentError } from "../../base/errors.ts";
 import { leastContent } from "./promises.ts";
 import type { Cell, Read, Store } from "./store.ts";
 
+/** Each has an engine of its own. */
+const mostServers = 1_024;
+
 /**
  * The store, with a clear error in place of an answer that is none: a cell that is left out of an answer must not count
  * as absent. Throws InvalidArgumentError for a store that declares what cannot be.
  */
 export function checked(store: Store, backend: string): Store {
   checkDeclared(store, backend);
-  const { atomic, declares, messages, scan, watch, examine } = store;
+  const { atomic, declares, messages, scan, servers, watch, examine } = store;
   return {
     atomic,
     declares,
+    ...(servers && { servers: { count: servers.count, of: (cell) => servers.of(cell) } }),
     ...(messages && { messages }),
     ...(examine && { examine: async (limit) => examine.call(store, limit) }),
     ...(watch && { watch: async (prefix, listener) => watch.call(store, prefix, listener) }),
@@ -45,7 +49,7 @@ export function checked(store: Store, backend: string): Store {
   };
 }
 
-function checkDeclared({ atomic, declares }: Partial<Store>, backend: string): void {
+function checkDeclared({ atomic, declares, servers }: Partial<Store>, backend: string): void {
   const { clock, guard, maxContent, mostCells, mostRead } = declares ?? {};
   const atLeast = (value: unknown, least: number): boolean => typeof value === "number" && value >= least;
   let wrong: string | undefined;
@@ -54,7 +58,9 @@ function checkDeclared({ atomic, declares }: Partial<Store>, backend: string): v
   else if (guard !== undefined && guard !== "floor" && (guard !== "none" || atomic !== "one")) {
     wrong = '`declares.guard` must be "floor" or "none", and is for `atomic: "one"`';
   } else if (!atLeast(maxContent, leastContent)) wrong = `\`declares.maxContent\` must be ${leastContent} or more`;
-  else if (mostCells !== undefined && !atLeast(mostCells, 8)) wrong = "`declares.mostCells` must be 8 or more";
+  else if (servers !== undefined && (atomic !== "one" || !atLeast(servers.count, 1) || servers.count > mostServers)) {
+    wrong = `\`servers\` are at most ${mostServers}, and for \`atomic: "one"\``;
+  } else if (mostCells !== undefined && !atLeast(mostCells, 8)) wrong = "`declares.mostCells` must be 8 or more";
   else if (mostRead !== undefined && !atLeast(mostRead, 1)) wrong = "`declares.mostRead` must be 1 or more";
   if (wrong !== undefined) throw new InvalidArgumentError(`the store of ${backend}: ${wrong}`, { backend });
 }

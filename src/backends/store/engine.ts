@@ -1,4 +1,3 @@
-import { InvalidArgumentError } from "../../base/errors.ts";
 import type { Time } from "../../base/time.ts";
 import { lateError } from "../common/failures.ts";
 import { Attempt, decideAll, latest, type Decided, type Moment, type Prepared } from "./attempt.ts";
@@ -6,12 +5,13 @@ import type { Task } from "./call.ts";
 import { unseen, type Passed } from "./cell-view.ts";
 import { failureOf } from "./store-error.ts";
 import { Commits } from "./commits.ts";
-import { Known } from "./known.ts";
+import type { Known } from "./known.ts";
 import { Marks } from "./marks.ts";
 import { partedByKeys } from "./parted.ts";
 import { mostReadOf } from "./promises.ts";
+import { tooLarge } from "./refusal.ts";
 import { Requests } from "./requests.ts";
-import { StoreClock } from "./store-clock.ts";
+import type { StoreClock } from "./store-clock.ts";
 import type { Cell, Store } from "./store.ts";
 
 /** Most groups that are taken up at once. */
@@ -27,8 +27,12 @@ export interface EngineOptions {
   readonly time: Time;
   /** The largest content of a cell, in bytes. */
   readonly maxContent: () => number;
+  readonly clock: StoreClock;
+  readonly known: Known;
   /** Called with the locks that were passed on, once that is done. */
   readonly onPassed: (passed: readonly Passed[]) => void;
+  /** Takes up groups that turned out to need more cells. */
+  readonly again: (tasks: readonly Task[]) => void;
 }
 
 /**
@@ -48,7 +52,8 @@ export class Engine {
   readonly #maxContent: () => number;
   readonly #blind: boolean;
   readonly #known: Known;
-  readonly clock: StoreClock;
+  readonly #clock: StoreClock;
+  readonly #onMore: EngineOptions["again"];
   readonly #requests: Requests;
   readonly #commits: Commits;
   readonly #marks = new Marks();
@@ -57,7 +62,7 @@ export class Engine {
   #pruneFrom = mostTaken;
   #scheduled = false;
 
-  constructor({ name, store, time, maxContent, onPassed }: EngineOptions) {
+  constructor({ name, store, time, maxContent, clock, known, onPassed, again }: EngineOptions) {
     const { declares } = store;
     this.#name = name;
     this.#store = store;
@@ -68,8 +73,9 @@ export class Engine {
     this.#isServers = declares.clock === "server";
     this.#maxContent = maxContent;
     this.#blind = declares.guard === "none";
-    this.#known = new Known(time);
-    this.clock = new StoreClock(time, declares.clock);
+    this.#known = known;
+    this.#clock = clock;
+    this.#onMore = again;
     this.#requests = new Requests(time, () => this.#schedule());
     this.#commits = new Commits(store, this.#requests, this.#known, {
       free: (attempt) => this.#free(attempt),
@@ -156,7 +162,7 @@ export class Engine {
     // Stamps that no commit compares must be read: others may have changed them.
     if (this.#alone && attempt.cells.length > 1) return undefined;
     const [cell, second] = attempt.cells;
-    const now = (): number | undefined => (!this.#isServers || this.#timed ? this.clock.guess() : undefined);
+    const now = (): number | undefined => (!this.#isServers || this.#timed ? this.#clock.guess() : undefined);
     if (this.#blind && attempt.first.isBlind && (!this.#isServers || !attempt.first.arms)) {
       return { cells: new Map([[cell as string, unseen]]), now: now(), guessed: true };
     }
@@ -184,7 +190,7 @@ export class Engine {
           if (cell instanceof Error) failed.set(key, cell);
           else cells.set(key, cell);
         }
-        const now = this.clock.read(reply.now, asked);
+        const now = this.#clock.read(reply.now, asked);
         const prepared: Prepared[] = [];
         for (const attempt of attempts) {
           const { writes, first } = attempt;
@@ -206,8 +212,7 @@ export class Engine {
   }
 
   #decide(attempt: Attempt, moment: Moment): Decided | undefined {
-    const again = (tasks: readonly Task[]): void => this.enter(tasks);
-    return decideAll(attempt, moment, { mono: this.#time.monotonic(), backend: this.#name, again });
+    return decideAll(attempt, moment, { mono: this.#time.monotonic(), backend: this.#name, again: this.#onMore });
   }
 
   /** Answers what changes nothing, and prepares the rest. */
@@ -225,7 +230,7 @@ export class Engine {
     if (Math.max(...sizes) > most) {
       return this.#fail(attempt, tooLarge(this.#name, most), false);
     }
-    if (!this.#timed && notAfter !== undefined && this.clock.notYet() + marginMs >= notAfter) {
+    if (!this.#timed && notAfter !== undefined && this.#clock.notYet() + marginMs >= notAfter) {
       return this.#again(attempt, marginMs / 2);
     }
     prepared.push({ ...decided, transaction, bytes: sizes.reduce((sum, size) => sum + size, 0) });
@@ -246,10 +251,4 @@ export class Engine {
     if (pauseMs === 0) this.enter(tasks);
     else this.#time.after(pauseMs, () => this.enter(tasks), { ref: true });
   }
-}
-
-function tooLarge(backend: string, most: number): InvalidArgumentError {
-  return new InvalidArgumentError(`what is to be stored under one key is more than the ${most} bytes that may be`, {
-    backend,
-  });
 }

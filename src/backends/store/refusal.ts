@@ -1,4 +1,4 @@
-import { UnsupportedError } from "../../base/errors.ts";
+import { InvalidArgumentError, UnsupportedError } from "../../base/errors.ts";
 import type { Capabilities } from "../../port/index.ts";
 import { notSent, refuse, type Failed } from "../common/failures.ts";
 import type { Task } from "./call.ts";
@@ -15,4 +15,11 @@ export function refusalOf(task: Task, backend: string, capabilities: Capabilitie
   }
   if (task.cells.length > 1 && transact === "none") return unsupported(`${backend} changes one key at a time`);
   return refuse(task.group, { backend, maxGroup, maxValue });
+}
+
+/** For a content of more bytes than a cell may have. */
+export function tooLarge(backend: string, most: number): InvalidArgumentError {
+  return new InvalidArgumentError(`what is to be stored under one key is more than the ${most} bytes that may be`, {
+    backend,
+  });
 }

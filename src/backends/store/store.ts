@@ -6,7 +6,7 @@ import type { Capabilities, Examination } from "../../port/index.ts";
  *
  * A call that fails rejects with a {@link StoreError}, which says whether it may have taken effect; whatever else
  * is thrown counts as "may have", and so does an answer that is not as said here. Each call settles soon after its
- * deadline; at most 16 are open, and one that is 10 s late is given up.
+ * deadline; at most 16 are open (to each of {@link Store.servers}), and one that is 10 s late is given up.
  */
 export interface Store {
   /**
@@ -15,6 +15,12 @@ export interface Store {
    */
   readonly atomic: "one" | "any";
   readonly declares: Declares;
+  /**
+   * Where `atomic` is `"one"` and the cells are spread over servers: how many there are, and which one has a cell, from
+   * 0 on, always the same. Cells of one server are then asked for apart from those of others: one that does not answer
+   * holds up nobody but those who ask it.
+   */
+  readonly servers?: { readonly count: number; of(cell: string): number };
   /**
    * Reaches the server; called once before anything else, and again after it has failed. `domain` is an id kept in
    * the server: two stores with the same one see the same cells. `declares` is what the server, as it is set, turns out
@@ -126,8 +132,8 @@ export interface Check {
 
 export interface Change extends Check {
   /**
-   * Absent: the cell is deleted. Its first 16 bytes are ASCII and those of no other content ever written, so that a
-   * server without revisions can compare these.
+   * Absent: the cell is deleted; one that is expected to be absent must be, as with any change. Its first 16 bytes are
+   * ASCII and those of no other content ever written, so that a server without revisions can compare these.
    */
   readonly content: Uint8Array | undefined;
   /** Whatever is there is overwritten, so `revision` is undefined. Only with `declares.guard` as `"none"`. */
