@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { isHoldfastError } from "../../base/errors.ts";
 import type { Time } from "../../base/time.ts";
 import { StoreError } from "../store/index.ts";
@@ -45,6 +45,7 @@ export function declared(guard: "none" | "floor"): Declares {
 export class MemcachedStore implements Store {
   readonly atomic = "one";
   readonly declares: Declares;
+  readonly servers?: NonNullable<Store["servers"]>;
   readonly #client: MetaClient;
   readonly #time: Time;
   readonly #prefix: string;
@@ -55,11 +56,13 @@ export class MemcachedStore implements Store {
     this.#time = time;
     this.#prefix = `${prefix}:`;
     this.declares = declared(guard);
+    const { connections } = this.#client;
+    if (connections.length > 1) {
+      this.servers = { count: connections.length, of: (cell) => this.#client.placeOf(this.#prefix + cell) };
+    }
     // Nothing that is kept in the servers outlives them all: the same servers under the same names are the same cells.
-    const names = this.#client.connections.map(({ server }) => nameOf(server)).toSorted();
-    this.#domain = createHash("sha256")
-      .update(JSON.stringify([prefix, ...names]))
-      .digest("base64url");
+    const places = connections.map(({ server }) => `${nameOf(server)} ${server.weight}`).toSorted();
+    this.#domain = hash("sha256", JSON.stringify([prefix, places]), "base64url");
   }
 
   async open(limit: Limit): Promise<{ readonly domain: string; readonly declares: Found }> {
@@ -90,16 +93,23 @@ export class MemcachedStore implements Store {
     return item && { content: item.value, revision: item.cas };
   }
 
-  async #change({ key, revision, blind, content, until }: Change, limit: Limit): Promise<Answer> {
+  async #change(change: Change, limit: Limit): Promise<Answer> {
+    const { key, revision, blind, content, until } = change;
+    if (!content) return (await this.#isRemoved(change, limit)) && [undefined];
     const cas = revision === undefined ? undefined : String(revision);
-    if (!content) {
-      const result = await this.#client.delete(this.#prefix + key, { cas }, limit);
-      return result === "deleted" ? [undefined] : false;
-    }
     const ttl = until === Infinity ? undefined : Math.max(0, until - this.#time.wall()) / 1_000 + longer;
     const mode = cas === undefined && !blind ? "add" : "set";
     const stored = await this.#client.set(this.#prefix + key, content, { cas, ttl, mode }, limit);
     return stored.result === "stored" && [stored.cas];
+  }
+
+  /** Removes a cell if it is as expected. One that is expected to be absent is looked for: another's must stay. */
+  async #isRemoved({ key, revision, blind }: Change, limit: Limit): Promise<boolean> {
+    const item = this.#prefix + key;
+    if (revision === undefined && !blind) return (await this.#client.get(item, undefined, limit)) === undefined;
+    const cas = revision === undefined ? undefined : String(revision);
+    const result = await this.#client.delete(item, { cas }, limit);
+    return result === "deleted" || (blind === true && result === "missing");
   }
 }
 

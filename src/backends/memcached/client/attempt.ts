@@ -3,6 +3,7 @@ import { connect as connectTls } from "node:tls";
 import { InvalidArgumentError, isHoldfastError, UnavailableError, UnsupportedError } from "../../../base/errors.ts";
 import type { Time } from "../../../base/time.ts";
 import type { Attempt as AttemptBase } from "../../common/reconnecting.ts";
+import { collected } from "./answers.ts";
 import type { Asking } from "./asked.ts";
 import { Link } from "./link.ts";
 import type { Server, Settings } from "./options.ts";
@@ -65,6 +66,7 @@ export class Attempt implements AttemptBase<Link> {
       ? connectTls({ ...(host.startsWith("/") ? {} : { servername: nameFor(host) }), ...tls, ...options })
       : connect(options);
     this.#socket = socket;
+    socket.unref(); // whoever waits for it keeps the process alive
     return new Promise((resolve, reject) => {
       const failed = (error?: Error): void => reject(error ?? new Error("the connection was closed"));
       socket.on("error", failed); // also one that comes after the first: nobody else listens before there is a link
@@ -107,7 +109,7 @@ export class Attempt implements AttemptBase<Link> {
       if (/unauthenticated|authentication/i.test(error.message)) {
         throw new InvalidArgumentError(`${this.#server.name} asks for a user and a password`, { backend: BACKEND });
       }
-      if (/did not understand|another request/.test(error.message)) {
+      if (/did not understand|another request|^memcached: ERROR$/.test(error.message)) {
         throw this.#lacking("", "it does not know the meta protocol");
       }
       throw error;
@@ -136,16 +138,4 @@ export class Attempt implements AttemptBase<Link> {
 /** The name that a certificate must bear; none for an address, which is no name. */
 function nameFor(host: string): string {
   return /^[\d.]+$|:/.test(host) ? "" : host;
-}
-
-/** Reads the lines of `stats`. */
-export function collected(): Asking<ReadonlyMap<string, string>>["read"] {
-  const lines = new Map<string, string>();
-  return ({ code, rest }) => {
-    if (code === "END") return lines;
-    if (code !== "STAT") throw new ProtocolError("no statistics");
-    const space = rest.indexOf(" ");
-    lines.set(space < 0 ? rest : rest.slice(0, space), space < 0 ? "" : rest.slice(space + 1));
-    return undefined;
-  };
 }

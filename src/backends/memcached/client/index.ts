@@ -1,8 +1,8 @@
 /*
  * A client for memcached's meta protocol, which knows nothing of what is stored. Who is who, from the caller down:
  *
- *   client    get, set, delete, count: what is asked and what the answers mean. `recaching`: one caller of all makes
- *             a value anew
+ *   client    get, set, delete, count (`calls`): what is sent for them. `answers`: what the replies mean.
+ *             `recaching`: one caller of all makes a value anew
  *   options   checked. `keys`: any text as a key of the protocol. `ring`: which server has a key
  *   server    one server: a connection that is made anew, by an `attempt`; ejected while it cannot be reached
  *   link      an open connection: replies in order, each to its own request (`asked`) or to nobody. `outbox`: one

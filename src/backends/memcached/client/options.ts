@@ -61,6 +61,8 @@ export interface Settings {
   readonly maxWaiting: number;
 }
 
+const mostServers = 1_024;
+
 /** Checks options. Throws InvalidArgumentError. */
 export function resolve(options: MetaClientOptions): {
   readonly servers: readonly Server[];
@@ -76,6 +78,7 @@ export function resolve(options: MetaClientOptions): {
     maxWaiting = 10_000,
   } = options;
   if (!Array.isArray(servers) || servers.length === 0) refuse("servers must name one server at least");
+  if (servers.length > mostServers) refuse(`servers must be ${mostServers} at most`);
   if ((username === undefined) !== (password === undefined)) refuse("username and password go together");
   const credentials = username === undefined || password === undefined ? undefined : { username, password };
   if (credentials && /\s/.test(credentials.username)) refuse("username must hold no white space");

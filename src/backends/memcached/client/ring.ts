@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** The port that is left out of a server's name on the ring. */
 export const usualPort = 11_211;
@@ -44,12 +44,12 @@ export class Ring {
 
   /** The index of the server that has a key: that of the first point from the key's own on. */
   pick(key: string): number {
-    const hash = md5(key).readUInt32LE(0);
+    const point = md5(key).readUInt32LE(0);
     let from = 0;
     let to = this.#values.length;
     while (from < to) {
       const middle = (from + to) >>> 1;
-      if ((this.#values[middle] as number) < hash) from = middle + 1;
+      if ((this.#values[middle] as number) < point) from = middle + 1;
       else to = middle;
     }
     return this.#servers[from === this.#values.length ? 0 : from] as number;
@@ -61,4 +61,4 @@ export function nameOf({ host, port }: Placed): string {
   return port === usualPort ? host : `${host}:${port}`;
 }
 
-const md5 = (text: string): Buffer => createHash("md5").update(text).digest();
+const md5 = (text: string): Buffer => hash("md5", text, "buffer");

@@ -81,6 +81,15 @@ export class ServerConnection {
     throw new StoreError("the server could not be reached in time", { sent: false });
   }
 
+  /** Resolves once it is known whether the server is there, and at the deadline. */
+  async tried({ deadline }: { readonly deadline: number }): Promise<void> {
+    const reconnecting = this.#reconnecting;
+    reconnecting.start();
+    const done = (): boolean => this.#closed || (reconnecting.link ?? reconnecting.problem) !== undefined;
+    const none = (): undefined => undefined;
+    await this.#awaited.wait(deadline, { done, failed: none, problem: none }).catch(none);
+  }
+
   close(): void {
     this.#closed = true;
     this.#reconnecting.close();

@@ -93,6 +93,7 @@ for (const kind of kinds) {
           [month, month - 30, month],
           [month + 1, month - 30, month + 3],
           [400 * 86_400, 400 * 86_400 - 30, 400 * 86_400 + 2],
+          [100 * 365 * 86_400, -1, -1], // later than any moment that the server knows
           [undefined, -1, -1],
         ] as const) {
           await client.set(name, bytes("v"), { ttl }, inTime());
@@ -239,6 +240,84 @@ for (const kind of kinds) {
       }
     });
 
+    it("refuses what is more than may wait for a server, and sends nothing of it", async () => {
+      const server = await startMemcached({ kind });
+      try {
+        await having(clientOf([server], { replyTimeout: 60_000 }), async (client) => {
+          const refused = /^(?:16384 requests to the server wait for their replies|\d+ bytes wait to be sent)/;
+          const count = async (calls: readonly Promise<unknown>[]): Promise<Record<string, number>> => {
+            const counts = { done: 0, refused: 0 };
+            for (const one of await Promise.allSettled(calls)) {
+              if (one.status === "fulfilled") counts.done++;
+              else {
+                const { name, sent, message } = one.reason as StoreError;
+                assert.ok(name === "StoreError" && !sent && refused.test(message), message);
+                counts.refused++;
+              }
+            }
+            return counts;
+          };
+          await client.open(inTime());
+          const most = 16_384;
+          const gets = Array.from({ length: most + 3 }, async () => client.get("none", undefined, inTime()));
+          assert.deepEqual(await count(gets), { done: most, refused: 3 });
+          // Once they are answered there is room again; then that many bytes are too many.
+          const value = Buffer.alloc(1_000_000, 1);
+          const sets = Array.from({ length: 100 }, async (_, i) => client.set(`k${i}`, value, {}, inTime()));
+          assert.deepEqual(await count(sets), { done: 68, refused: 32 });
+          assert.deepEqual(
+            await Promise.all(
+              [67, 68].map(async (i) => (await client.get(`k${i}`, undefined, inTime())) !== undefined),
+            ),
+            [true, false],
+          );
+        });
+      } finally {
+        await server.stop();
+      }
+    });
+
+    it("refuses callers who wait for a server that is away, once there are as many as may be", async () => {
+      const server = await startMemcached({ kind });
+      try {
+        await server.kill();
+        await having(clientOf([server], { maxWaiting: 2 }), async (client) => {
+          const calls = Array.from({ length: 5 }, async (_, i) => client.get(`k${i}`, undefined, inTime()));
+          const reasons = (await Promise.allSettled(calls)).map((one) => (one.status === "rejected" ? one.reason : 0));
+          assert.equal(
+            reasons.filter(({ message }: Error) => /2 callers wait for one already/.test(message)).length,
+            3,
+          );
+          assert.ok(reasons.every(({ name, sent }: StoreError) => name === "StoreError" && !sent));
+        });
+      } finally {
+        await server.stop();
+      }
+    });
+
+    it("opens on those of its servers that are there, and not without any", async () => {
+      const servers = await Promise.all([0, 1].map(async () => startMemcached({ kind })));
+      const [gone, other] = servers as [MemcachedServer, MemcachedServer];
+      try {
+        gone.pause();
+        await having(clientOf(servers, { connectTimeout: 200 }), async (client) => {
+          assert.equal((await client.open(inTime())).length, 1);
+          await other.kill();
+          await gone.kill();
+        });
+        await having(clientOf(servers, quick), async (client) => {
+          await assert.rejects(client.open(inTime()), {
+            name: "StoreError",
+            sent: false,
+            message: /cannot be reached/,
+          });
+        });
+      } finally {
+        gone.resume();
+        await Promise.all(servers.map(async (server) => server.stop()));
+      }
+    });
+
     it("has one caller of all make a value anew, by the server's own word", async () => {
       await having(clientOf([await sharedMemcached(kind)]), async (client) => {
         const name = key();
@@ -326,6 +405,7 @@ describe("options of the client", () => {
     ["no servers", { servers: [] }, /one server at least/],
     ["a port that is none", { servers: [{ host: "h", port: 70_000 }] }, /port must be/],
     ["a weight that is none", { servers: [{ host: "h", weight: 0 }] }, /weight must be/],
+    ["too many servers", { servers: Array.from({ length: 1_025 }, (_, i) => ({ host: `h${i}` })) }, /1024 at most/],
     ["a server twice", { servers: [{ host: "h" }, { host: "h", port: 11_211 }] }, /each server once/],
     ["a user without a password", { servers, username: "u" }, /go together/],
     ["a user with a space", { servers, username: "u v", password: "p" }, /white space/],
