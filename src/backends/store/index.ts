@@ -3,6 +3,7 @@
  *
  *   backend      the port: sessions; what is refused (`refusal`) and promised (`promises`); `pages`; `signal-hub`
  *   call         the groups of one `execute`, each a task that ends by its outcome or its deadline
+ *   engines      one for each of the servers that a store is spread over: a slow one is nobody else's
  *   engine       takes tasks up (`marks`: no two that change one cell at once), reads, decides, commits, tries again
  *   commits      sends what was decided, and finds out what became of it
  *   attempt      tasks that are decided together, by `decide` of `common` on a `cell-view`

@@ -7,7 +7,7 @@ export async function columns(): Promise<Column[]> {
   const capabilities = capabilitiesOf({ atomic: "one" }, declared("none"));
   const instead = {
     "a read after an acknowledged write": "sees it, or nothing where it was evicted",
-    "largest value": "1 MiB, or what the server takes",
+    "largest value": "just under 1 MiB, or what the server takes",
     "most keys in a transaction": "none",
   };
   return [{ title: "`memcached://`", capabilities, instead }];

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { deferred } from "../../../src/base/async.ts";
 import type { Time } from "../../../src/base/time.ts";
 import { storeBackend } from "../../../src/backends/store/index.ts";
 import type { Store } from "../../../src/backends/store/store.ts";
@@ -56,11 +57,49 @@ describe("a store that does not answer as it must", () => {
       { declares: { ...store.declares, guard: "none" } },
       { declares: { ...store.declares, mostCells: 7 } },
       { declares: { ...store.declares, mostRead: 0 } },
+      { servers: { count: 2, of: () => 0 } },
+      { atomic: "one", servers: { count: 0, of: () => 0 } },
+      { atomic: "one", servers: { count: 2_000, of: () => 0 } },
     ];
     for (const one of wrong) {
-      const refused = { code: "INVALID_ARGUMENT", message: /^the store of cells: `(atomic|declares)/ };
+      const refused = { code: "INVALID_ARGUMENT", message: /^the store of cells: `(atomic|declares|servers)/ };
       assert.throws(() => storeBackend({ name: "cells", store: { ...store, ...one } as never }), refused);
     }
+  });
+
+  it("a server of several that does not answer holds up those who ask it, and nobody else", async () => {
+    const store = new CellServer({ atomic: "one", clock: "client", servers: 2 }).store();
+    const answer = deferred<void>();
+    let asked = 0;
+    const read: Store["read"] = async (keys, limit) => {
+      if (keys.some((key) => key.length % 2 === 0)) {
+        asked++;
+        await answer.promise;
+      }
+      return store.read(keys, limit);
+    };
+    const backend = storeBackend({ name: "cells", store: { ...store, read } });
+    const session = backend.session();
+    const load = async (key: string): Promise<Outcome> => {
+      const call = { deadline: performance.now() + 60_000, claim: () => true };
+      const [outcome] = await session.execute([{ ops: [{ op: "get", key: { ...record, key } }] }], call);
+      return outcome as Outcome;
+    };
+    await backend.open();
+    const isSlow = (key: string): boolean => (record.space.id + key).length % 2 === 0;
+    const [slow, quick] = isSlow("a") ? ["a", "bb"] : ["bb", "a"];
+    let answered = 0;
+    const waiting: Promise<unknown>[] = [];
+    for (let i = 0; i < 40; i++) {
+      waiting.push(load(slow).then(() => answered++));
+      await Promise.resolve();
+      assert.ok((await load(quick)).ok);
+    }
+    assert.equal(answered, 0);
+    assert.equal(asked, 16, "requests that are open");
+    answer.resolve();
+    await Promise.all(waiting);
+    await backend.close();
   });
 
   it("each call ends at its deadline, the requests stay few, and once it answers again all is well", async () => {

@@ -23,6 +23,8 @@ export interface MemoryStoreOptions {
   readonly scan?: boolean;
   readonly watch?: boolean;
   readonly messages?: boolean;
+  /** Over how many servers it says that its cells are spread, by their length. */
+  readonly servers?: number;
   /** Whether a commit tells the revisions that it made. */
   readonly revisions?: boolean;
   readonly time?: Time;
@@ -53,7 +55,7 @@ export class CellServer {
   }
 
   store(): Store {
-    const { atomic, clock = "server", guard, scan = true, watch, messages } = this.#options;
+    const { atomic, clock = "server", guard, scan = true, watch, messages, servers } = this.#options;
     const declares: Declares = {
       exclusion: "exact",
       fence: "clock",
@@ -70,6 +72,7 @@ export class CellServer {
     return {
       atomic,
       declares,
+      ...(servers && { servers: { count: servers, of: (cell: string) => cell.length % servers } }),
       open: async () => ({ domain: this.domain }),
       read: async (keys) => this.#asked("read", () => this.#read(keys)),
       commit: async (transactions) => this.#asked("commit", () => this.#commit(transactions)),

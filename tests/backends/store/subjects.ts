@@ -15,7 +15,7 @@ function subject(name: string, options: MemoryStoreOptions): Subject {
 
 /** Servers that do as little as they may, and as much as they can. */
 export const subjects: readonly Subject[] = [
-  subject("store-one", { atomic: "one", clock: "client", scan: false, revisions: true }),
+  subject("store-one", { atomic: "one", clock: "client", scan: false, revisions: true, servers: 3 }),
   subject("store-any", { atomic: "any", messages: true, watch: true }),
   // Messages go through cells, no commit is compared with a clock, and none tells what it made.
   subject("store-watch", { atomic: "any", timed: false, watch: true, revisions: false }),
