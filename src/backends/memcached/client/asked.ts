@@ -37,11 +37,15 @@ export interface Asking<T> {
   readonly numbered: boolean;
 }
 
-/** What the server says went wrong. It keeps nothing of a value that it refuses. */
+/**
+ * What the server says went wrong. It keeps nothing of a value that it has no room for. Of any other request that it
+ * fails to serve, as one that stands before others may, nothing is known.
+ */
 export function failureOf({ code, rest }: Reply): StoreError | undefined {
   if (code !== "ERROR" && code !== "CLIENT_ERROR" && code !== "SERVER_ERROR") return undefined;
-  const message = `memcached: ${rest === "" ? code : rest.replaceAll(/[^ -~]/g, "?")}`;
-  return new StoreError(message, { sent: false, refused: code === "SERVER_ERROR" });
+  const refused = code === "SERVER_ERROR" && /^(?:out of memory|object too large)/.test(rest);
+  const sent = code === "SERVER_ERROR" && !refused;
+  return new StoreError(`memcached: ${rest === "" ? code : rest}`, { sent, refused });
 }
 
 /** The flags of a reply without its number, which must be that of the request. Throws ProtocolError. */

@@ -125,6 +125,29 @@ for (const kind of kinds) {
       }
     });
 
+    it("tells of a server that is full and evicts nothing: it refuses, and drops what was to be overwritten", async () => {
+      const server = await startMemcached({ kind, settings: ["-M", "-m", "4"] });
+      try {
+        await having(clientOf([server]), async (client) => {
+          const value = Buffer.alloc(100_000);
+          await client.set("k", value, {}, inTime());
+          let refused: StoreError | undefined;
+          for (let i = 0; refused === undefined; i++) {
+            refused = await client.set(`k${i}`, value, {}, inTime()).then(
+              () => undefined,
+              (error: StoreError) => error,
+            );
+          }
+          assert.deepEqual([refused.name, refused.sent, refused.refused], ["StoreError", false, true]);
+          assert.match(refused.message, /out of memory/);
+          await assert.rejects(client.set("k", value, {}, inTime()), { refused: true });
+          assert.equal(await client.get("k", undefined, inTime()), undefined);
+        });
+      } finally {
+        await server.stop();
+      }
+    });
+
     it("asks of one server what it is told to, and of three each its share", async () => {
       const servers = await Promise.all([0, 1, 2].map(async () => startMemcached({ kind })));
       try {
