@@ -41,13 +41,25 @@ export const lockPeers: Readonly<Record<string, (url: string) => Promise<LockPee
     return {
       async acquire(key) {
         const lock = verrou.createLock(key, TTL_MS);
-        if (!(await lock.acquire({ retry: { delay: 5 } }))) throw new Error("verrou gave up");
-        return () => lock.release();
+        const isHeld = await throughDeadlocks(async () => lock.acquire({ retry: { delay: 5 } }));
+        if (!isHeld) throw new Error("verrou gave up");
+        return () => throughDeadlocks(async () => lock.release());
       },
       close: () => connection.destroy(),
     };
   },
 };
+
+/** Its statements run into deadlocks on MySQL and MariaDB, which it leaves to its callers. */
+async function throughDeadlocks<T>(call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if ((error as { readonly code?: unknown }).code !== "ER_LOCK_DEADLOCK") throw error;
+    }
+  }
+}
 
 async function advisoryLock(url: string): Promise<LockPeer> {
   const { Pool } = await import("pg");
