@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { rmSync, statSync } from "node:fs";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { loadDriver, type Connection } from "../../../src/backends/sqlite/driver.ts";
@@ -197,13 +197,18 @@ test("a table that is dropped under a running process is told to its calls, and 
   other.close();
 });
 
-test("a file that is replaced while it is open is no store any more: what is there instead is opened", async (t) => {
+/** A session that has written to a file which is gone, and a process that opens what is there instead. */
+async function replaced(t: TestContext) {
   const scene = new Scene(t, sqlite);
   const session = await scene.session();
   await results(session, set("k", "old"));
   const file = sqlite.file(scene.folder);
   for (const name of [file, `${file}-wal`, `${file}-shm`]) rmSync(name, { force: true });
-  const child = await scene.child();
+  return { session, child: await scene.child() };
+}
+
+test("a file that is replaced while it is open is no store any more: what is there instead is opened", async (t) => {
+  const { session, child } = await replaced(t);
   const held = { op: "acquire", lock: lock("l"), owner: "child", mode: "exclusive", ttl: 60_000, info: "" } as const;
   assert.ok((await child.execute(held)).ok);
   let outcome: Outcome;
@@ -216,12 +221,7 @@ test("a file that is replaced while it is open is no store any more: what is the
 });
 
 test("who only reads finds what is there instead of a file that was replaced", async (t) => {
-  const scene = new Scene(t, sqlite);
-  const session = await scene.session();
-  await results(session, set("k", "old"));
-  const file = sqlite.file(scene.folder);
-  for (const name of [file, `${file}-wal`, `${file}-shm`]) rmSync(name, { force: true });
-  const child = await scene.child();
+  const { session, child } = await replaced(t);
   assert.ok((await child.execute(set("k", "new"))).ok);
   await until("it reads what is there", async () => {
     const outcome = await run(session, { ops: [{ op: "get", key: record("k") }] });
