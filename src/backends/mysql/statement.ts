@@ -1,5 +1,6 @@
 import type { Key } from "../../base/keys.ts";
 import type { Statement } from "../sql/client.ts";
+import { bytesOf } from "../sql/values.ts";
 
 /*
  * Statements are sent as text, with every value in it as a literal, for the driver has no other way to send several in
@@ -40,9 +41,7 @@ export function quoted(value: string | Uint8Array): string {
 
 /** Bytes, or the UTF-8 of a text. */
 export function bytes(value: string | Uint8Array): string {
-  const buffer =
-    typeof value === "string" ? Buffer.from(value) : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  return `X'${buffer.toString("hex")}'`;
+  return `X'${bytesOf(value).toString("hex")}'`;
 }
 
 /** An integer, exactly; NULL for what is undefined. */

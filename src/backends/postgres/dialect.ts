@@ -12,8 +12,9 @@ import {
   type Table,
 } from "../sql/dialect.ts";
 import type { TableNames } from "../sql/identifiers.ts";
-import { bigintArray, bytesArray, textArray } from "./arrays.ts";
-import { nameOf, setting } from "./sets.ts";
+import { bigintArray, textArray } from "./arrays.ts";
+import { nameOf, namesOf } from "./keys.ts";
+import { setting } from "./sets.ts";
 import { telling } from "./signals/telling.ts";
 import type { PgStatement } from "./statement.ts";
 import { postgresSweep } from "./sweep.ts";
@@ -69,8 +70,13 @@ export function postgresDialect(names: TableNames): Dialect {
   };
   const get: Dialect["get"] = (keys, { values, current }): PgStatement => {
     const { many, one } = gets[values ? "with" : "without"][current ? "current" : "plain"];
-    const single = keys.length === 1 ? { text: one, values: nameOf(keys[0] as Key) } : undefined;
-    return { text: many, values: namesOf(keys), one: single };
+    return {
+      text: many,
+      get values() {
+        return namesOf(keys);
+      },
+      one: keys.length === 1 ? { text: one, values: nameOf(keys[0] as Key) } : undefined,
+    };
   };
 
   const missing = (table: Table, columns: string, values: string): string =>
@@ -148,10 +154,6 @@ export function postgresDialect(names: TableNames): Dialect {
     floors: ({ rows }) => rows.map(floorOf),
     time: ({ rows: [row] }): Clock => ({ micros: Number(row?.[0]), forgotten: Number(row?.[1] ?? 0) }),
   };
-}
-
-function namesOf(keys: readonly Key[]): [Buffer, Buffer] {
-  return [bytesArray(keys.map(({ space }) => space.id)), bytesArray(keys.map(({ key }) => key))];
 }
 
 function rangeOf({ space, prefix, after, limit }: Range): unknown[] {

@@ -1,9 +1,9 @@
-import type { Key } from "../../base/keys.ts";
-import type { Payload } from "../../port/index.ts";
 import { lockMs } from "../sql/client.ts";
 import type { SetRow } from "../sql/dialect.ts";
 import type { TableNames } from "../sql/identifiers.ts";
+import { bytesOf } from "../sql/values.ts";
 import { bigintArray, bytesArray, smallintArray } from "./arrays.ts";
+import { nameOf, namesOf } from "./keys.ts";
 import { telling, tellingOne } from "./signals/telling.ts";
 import type { PgStatement } from "./statement.ts";
 
@@ -80,7 +80,9 @@ export function setting(names: TableNames, now: string): (rows: readonly SetRow[
     get values() {
       return arraysOf(rows);
     },
-    one: rows.length === 1 ? { text: texts.one, values: valuesOf(rows[0] as SetRow) } : undefined,
+    get one() {
+      return rows.length === 1 ? { text: texts.one, values: valuesOf(rows[0] as SetRow) } : undefined;
+    },
     get alone() {
       if (rows.length === 1) return { text: texts.oneAlone, values: valuesOf(rows[0] as SetRow) };
       return { text: texts.manyAlone, values: arraysOf(rows) };
@@ -90,8 +92,7 @@ export function setting(names: TableNames, now: string): (rows: readonly SetRow[
 
 function arraysOf(rows: readonly SetRow[]): unknown[] {
   return [
-    bytesArray(rows.map(({ key }) => key.space.id)),
-    bytesArray(rows.map(({ key }) => key.key)),
+    ...namesOf(rows.map(({ key }) => key)),
     bytesArray(rows.map(({ version }) => version)),
     smallintArray(rows.map(({ format }) => format)),
     bytesArray(rows.map(({ value }) => value)),
@@ -106,18 +107,9 @@ function valuesOf({ key, version, format, value, end, stamps }: SetRow): unknown
     ...nameOf(key),
     Buffer.from(version),
     format,
-    bufferOf(value),
+    bytesOf(value),
     end && "at" in end ? end.at : null,
     end && "in" in end ? end.in : null,
     stamps === undefined ? null : Buffer.from(stamps),
   ];
-}
-
-/** The key of one row, as values. */
-export function nameOf({ space, key }: Key): [Buffer, Buffer] {
-  return [Buffer.from(space.id), Buffer.from(key)];
-}
-
-function bufferOf(value: Payload): Buffer {
-  return typeof value === "string" ? Buffer.from(value) : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }

@@ -8,6 +8,11 @@ export function formatOf({ kind }: Space, value: Payload): SetRow["format"] {
   return kind === "state" && !value.includes("\0") ? formats.json : formats.text;
 }
 
+/** Its bytes, those of UTF-8 for a text. Bytes are not copied. */
+export function bytesOf(value: Payload): Buffer {
+  return typeof value === "string" ? Buffer.from(value) : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+}
+
 /** Whether a JSON text is nested deeper than that. */
 export function isDeeper(text: string, most: number): boolean {
   return text.length > 2 * most && opensMore(text, most) && depthOf(text) > most;

@@ -1,17 +1,17 @@
-import { statSync } from "node:fs";
 import type { Key } from "../../base/keys.ts";
 import type { KeyRange, Listed, ReadableTables } from "../machine/tables.ts";
 import { shownRecord, textColumn, valueColumn, withStamps, type RecordRow } from "./columns.ts";
 import type { Statement, Value } from "./driver.ts";
 import { isBusy } from "./failures.ts";
 import { pastPrefix } from "./ranges.ts";
+import { inodeOf, replacedMessage } from "./replaced.ts";
 import { keyOf, SqliteTables, type Opened, type Placed } from "./tables.ts";
 
 /** How often it is looked whether the file is still there, in ms. */
 const lookEvery = 250;
 
 /** The file is another one: the commit thread finds that too, and ends, and what is there is opened. */
-const replaced = new Error("the file was removed or replaced while it was open");
+const replaced = new Error(replacedMessage);
 
 /** What {@link ReadTables} takes. */
 export interface OpenedFile extends Opened {
@@ -104,10 +104,6 @@ export class ReadTables extends SqliteTables<Key> implements ReadableTables<Reco
   protected place({ space, key }: Key): Placed {
     return [space.id, key];
   }
-}
-
-function inodeOf(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.ino;
 }
 
 /** Bytes come behind every text. */

@@ -4,6 +4,7 @@ import type { Committed, Store, Work } from "../machine/serve.ts";
 import { makeTables, type Steps } from "../sql/migrations.ts";
 import type { Connection, Driver, Statement } from "./driver.ts";
 import { codeOf, isBusy, named } from "./failures.ts";
+import { inodeOf, replacedMessage } from "./replaced.ts";
 import { sqliteNames, sqliteTables } from "./schema.ts";
 import { readsWhole } from "./tables.ts";
 import type { ThreadData } from "./thread.ts";
@@ -68,8 +69,8 @@ export class SqliteStore implements Store {
   commit<T>(work: Work, body: () => T): Committed<T> {
     // What is written to a file that nobody finds any more excludes nobody: the thread ends, and the next one opens
     // what is there.
-    if (this.#inode !== undefined && statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode) {
-      throw new Error("the file was removed or replaced while it was open");
+    if (this.#inode !== undefined && inodeOf(this.#path) !== this.#inode) {
+      throw new Error(replacedMessage);
     }
     const { values, bytes } = work.load(() => 0);
     if (values && !this.#hasRoom(bytes)) return { error: noRoom(), sent: false };

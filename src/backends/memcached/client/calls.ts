@@ -1,11 +1,6 @@
 /*
  * What can be asked of the client, and what it answers.
  */
-export interface Limit {
-  /** When nobody waits any more, by `time.monotonic()`. */
-  readonly deadline: number;
-}
-
 export interface GetOptions {
   /** Makes an item without a value that lives for so long, in s, where there is none; whoever made it has won. */
   readonly vivify?: number | undefined;

@@ -1,7 +1,8 @@
 import { systemTime, type Time } from "../../../base/time.ts";
 import { StoreError } from "../../store/index.ts";
+import type { Limit } from "../../store/store.ts";
 import { collected, countOf, deletedOf, doneOf, itemOf, storedOf } from "./answers.ts";
-import type { CountOptions, Deleted, DeleteOptions, GetOptions, Item, Limit, SetOptions, Stored } from "./calls.ts";
+import type { CountOptions, Deleted, DeleteOptions, GetOptions, Item, SetOptions, Stored } from "./calls.ts";
 import { wireKey, type WireKey } from "./keys.ts";
 import type { Link, ServerFacts } from "./link.ts";
 import { resolve, type MetaClientOptions } from "./options.ts";

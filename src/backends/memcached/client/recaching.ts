@@ -1,5 +1,6 @@
 import { StoreError } from "../../store/index.ts";
-import type { Limit, Stored } from "./calls.ts";
+import type { Limit } from "../../store/store.ts";
+import type { Stored } from "./calls.ts";
 import type { MetaClient } from "./client.ts";
 
 /** Marks an item that has a value: one that was only claimed has none. */

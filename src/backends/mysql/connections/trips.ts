@@ -56,10 +56,11 @@ function foreign({ first, last }: Trip): Frame {
   return { ahead: first ? [enter, isolation, begin] : [], behind: last ? [leave, commit] : [] };
 }
 
-/** On connections of ours, after the {@link introduction}. `whole`: the server has all of it before it begins. */
-function own({ first, last }: Trip, count: number, whole: boolean): Frame {
-  if (whole && count === 1) return { ahead: [], behind: [] };
-  if (whole) return { ahead: [begin], behind: [commit] };
+/** On connections of ours, after the {@link introduction}. */
+function own(link: Wire, asked: readonly string[], { first, last }: Trip): Frame {
+  if (first && last && asked.length === 1) return { ahead: [], behind: [] };
+  // Where the server has all of it before it begins, it waits for nobody.
+  if (first && last && link.takesAtOnce([begin, ...asked, commit])) return { ahead: [begin], behind: [commit] };
   return {
     ahead: first ? [`SET wait_timeout = ${idleSeconds}`, begin] : [],
     behind: last ? [`SET ${idleAgain}`, commit] : [],
@@ -90,8 +91,7 @@ async function runTrip(link: Wire, statements: readonly Statement[], trip: Trip)
   // Each statement is one or more of the server's.
   const parts = statements.map(partsOf);
   const asked = parts.flat();
-  const whole = first && last && link.takesAtOnce(asked);
-  const { ahead, behind } = link.own ? own(trip, asked.length, whole) : foreign(trip);
+  const { ahead, behind } = link.own ? own(link, asked, trip) : foreign(trip);
   const texts = [...ahead, ...asked, ...behind];
   let answer = await link.run(texts, deadline);
   if (first && !answer.ok && isInTransaction(answer.error)) {

@@ -39,9 +39,6 @@ export interface WireOptions {
   lost(wire: Wire, why: unknown): void;
 }
 
-/** Characters of what begins a transaction and what commits it, at most. */
-const shortOnes = 100;
-
 /** A connection that is open, for one caller at a time. */
 export class Wire implements Link {
   readonly connection: DriverConnection;
@@ -66,9 +63,9 @@ export class Wire implements Link {
     return this.#options.own;
   }
 
-  /** Whether statements go in one trip, beside a short one ahead of them and one behind. */
+  /** Whether statements go in one trip. */
   takesAtOnce(texts: readonly string[]): boolean {
-    return texts.reduce((length, text) => length + text.length + 1, shortOnes) <= this.#options.mostTogether();
+    return texts.reduce((length, text) => length + 1 + text.length, -1) <= this.#options.mostTogether();
   }
 
   /** Hears when the connection fails: an error that nobody listens to ends the process. */
