@@ -16,6 +16,8 @@ export interface TaskCall {
 
 /** The groups of one `execute`: they end by their outcome or at the deadline, whichever is sooner. */
 export class Call<T extends Task> implements Due, TaskCall {
+  /** By `time.monotonic()`, as the deadline. */
+  readonly begun: number;
   readonly deadline: number;
   place: number | undefined;
   readonly backend: string;
@@ -27,11 +29,12 @@ export class Call<T extends Task> implements Due, TaskCall {
   #left: number;
 
   constructor(
-    of: { groups: readonly Group[]; session: string; backend: string; make: MakeTask<T> },
+    of: { groups: readonly Group[]; session: string; backend: string; begun: number; make: MakeTask<T> },
     call: ExecuteCall,
     alarm: Alarm<Call<T>>,
     settle: (outcomes: readonly Outcome[]) => void,
   ) {
+    this.begun = of.begun;
     this.deadline = call.deadline;
     this.backend = of.backend;
     this.session = of.session;

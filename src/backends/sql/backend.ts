@@ -15,7 +15,8 @@
  *   migrations    the tables, by versions; `tables` makes them. `identifiers`: their names
  * The way to a server:
  *   client        what each kind of server has; `lanes-client`, `held-transaction`: what is the same in all of them
- *   lane, pool-lane, waiting-line   where callers get a connection. `open-connections`: those that are to end
+ *   lane, pool-lane, waiting-line   where callers get a connection. `hindrance`: what was in their way lately.
+ *                                   `open-connections`: those that are to end
  *   options, capabilities, settings, failures   what is the same for all of them. `context`: what everybody here has
  */
 import { UnavailableError } from "../../base/errors.ts";
@@ -102,7 +103,7 @@ export class SqlBackend implements Backend {
       context,
       batches: new Batches(context),
       opening,
-      alarm: new Alarm(time, (call) => call.expire(client.problem)),
+      alarm: new Alarm(time, (call) => call.expire(client.problemSince(call.begun))),
       keepAlive: new KeepAlive(time),
       pending: new PendingCallers(name, client.maxWaiting),
       hub: told?.hub,

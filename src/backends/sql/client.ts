@@ -23,6 +23,8 @@ export interface SqlClient {
   transaction(limit: Limit, lane: Lane): Promise<SqlTransaction>;
   /** Why nobody gets a connection for a call, where it is so: it says more than that a call is late. */
   readonly problem: UnavailableError | undefined;
+  /** The same, of any moment from `since` on, by `time.monotonic()`. */
+  problemSince(since: number): UnavailableError | undefined;
   /** Most callers that may wait for a connection. */
   readonly maxWaiting: number;
   /** Ends what the client opened itself; those whose statements are under way are told. Idempotent. */

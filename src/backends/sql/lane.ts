@@ -4,6 +4,7 @@ import type { Time, Timer } from "../../base/time.ts";
 import { closedError } from "../common/failures.ts";
 import type { PendingCallers } from "../common/pending.ts";
 import { Reconnecting, type Attempt, type Link, type ReconnectingOptions } from "../common/reconnecting.ts";
+import { Hindrance } from "./hindrance.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
 /** A connection that is not the only one is closed when nobody has used it for so long, in ms. */
@@ -25,6 +26,8 @@ export interface Lane<L> {
   take(deadline: number): Lent<L> | Promise<Lent<L>>;
   /** Why nobody gets a connection; undefined where somebody has one, or it is on its way for the first time. */
   readonly problem: UnavailableError | undefined;
+  /** The same, of any moment from `since` on, by `time.monotonic()`. */
+  problemSince(since: number): UnavailableError | undefined;
   /** Lends no more, and ends what it opened itself, also what is lent. Idempotent. */
   close(): void;
 }
@@ -64,6 +67,7 @@ interface Slot<L extends Link, A extends Attempt<L>> {
 export class OwnLane<L extends Link, A extends Attempt<L>> implements Lane<L> {
   readonly #options: LaneOptions<L, A>;
   readonly #waiting: WaitingLine<Lent<L>>;
+  readonly #hindrance = new Hindrance();
   #slots: Slot<L, A>[] = [];
   #tidying: Timer | undefined;
   #closed = false;
@@ -90,6 +94,10 @@ export class OwnLane<L extends Link, A extends Attempt<L>> implements Lane<L> {
 
   get problem(): UnavailableError | undefined {
     return this.#slots.some(({ link }) => link) ? undefined : this.#waiting.problem;
+  }
+
+  problemSince(since: number): UnavailableError | undefined {
+    return this.problem ?? this.#hindrance.since(since);
   }
 
   hurry(): void {
@@ -186,6 +194,7 @@ export class OwnLane<L extends Link, A extends Attempt<L>> implements Lane<L> {
       // One that is made anew is enough; the others come when they are needed.
       if (!link && this.#slots.length > 1) this.#drop(slot);
     }
+    this.#hindrance.look(this.problem, this.#options.time.monotonic());
     this.#serve();
   }
 

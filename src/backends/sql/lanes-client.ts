@@ -41,6 +41,11 @@ export abstract class LanesClient<L extends { readonly alive: boolean }> impleme
     return calls.problem ?? reads.problem;
   }
 
+  problemSince(since: number): UnavailableError | undefined {
+    const { calls, reads } = this.#options;
+    return calls.problemSince(since) ?? reads.problemSince(since);
+  }
+
   read(statement: Statement, { deadline }: Limit): Promise<Reply> {
     const { trips } = this.#options;
     return this.reading(deadline, (link) => trips.read(link, statement, deadline));

@@ -4,6 +4,7 @@ import type { Time, Timer } from "../../base/time.ts";
 import { closedError } from "../common/failures.ts";
 import type { PendingCallers } from "../common/pending.ts";
 import type { Failure } from "../common/reconnecting.ts";
+import { Hindrance } from "./hindrance.ts";
 import type { Lane, Lent } from "./lane.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
@@ -48,6 +49,7 @@ export class PoolLane<C extends object, W extends Borrowed> implements Lane<W> {
   readonly #waiting: WaitingLine<Lent<W>>;
   readonly #wires = new WeakMap<C, W>();
   readonly #lent = new Set<W>();
+  readonly #hindrance = new Hindrance();
   /** How many clients the pool was asked for and has not given. */
   #asked = 0;
   #problem: HoldfastError | undefined;
@@ -72,6 +74,10 @@ export class PoolLane<C extends object, W extends Borrowed> implements Lane<W> {
 
   get problem(): UnavailableError | undefined {
     return this.#waiting.problem;
+  }
+
+  problemSince(since: number): UnavailableError | undefined {
+    return this.#hindrance.since(since);
   }
 
   close(): void {
@@ -100,20 +106,25 @@ export class PoolLane<C extends object, W extends Borrowed> implements Lane<W> {
       return;
     }
     this.#asked--;
-    this.#problem = undefined;
+    this.#see(undefined);
     if (this.#closed || this.#waiting.size === 0) this.#options.giveBack(client, true);
     else this.#waiting.serve(() => this.#lend(client));
   }
 
   #failed(error: unknown): void {
     const { error: problem, final } = this.#options.meaning(error);
-    this.#problem = problem;
+    this.#see(problem);
     if (final) this.#waiting.rejectAll(problem);
     if (this.#closed || this.#pause) return;
     this.#pause = this.#options.time.after(pauseMs, () => {
       this.#pause = undefined;
       this.#ask();
     });
+  }
+
+  #see(problem: HoldfastError | undefined): void {
+    this.#problem = problem;
+    this.#hindrance.look(this.problem, this.#options.time.monotonic());
   }
 
   #lend(client: C): Lent<W> {

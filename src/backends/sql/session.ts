@@ -68,7 +68,7 @@ export class SqlSession implements Session {
   execute(groups: readonly Group[], given: ExecuteCall): Promise<readonly Outcome[]> {
     return new Promise((resolve) => {
       const { context, alarm, opening, batches, keepAlive, pending } = this.#shared;
-      const { name: backend, client } = context;
+      const { name: backend, client, time } = context;
       keepAlive.enter();
       let stay: Stay | undefined;
       const settle = (outcomes: readonly Outcome[]): void => {
@@ -76,7 +76,8 @@ export class SqlSession implements Session {
         keepAlive.leave();
         resolve(outcomes);
       };
-      const call = new Call({ groups, session: this.id, backend, make }, given, alarm, settle);
+      const of = { groups, session: this.id, backend, begun: time.monotonic(), make };
+      const call = new Call(of, given, alarm, settle);
       for (const task of call.tasks) {
         if (this.#ended) task.settle(notSent(closedError(backend)));
         else this.#refuse(task);
@@ -98,7 +99,8 @@ export class SqlSession implements Session {
     const { context, opening } = this.#shared;
     const { name, time } = context;
     if (this.#ended) throw closedError(name);
-    const late = (): Error => context.client.problem ?? lateError(name);
+    const begun = time.monotonic();
+    const late = (): Error => context.client.problemSince(begun) ?? lateError(name);
     const read = async (): Promise<Page> => {
       await opening.openBefore(deadline);
       return readPage(context, query, { deadline });
