@@ -50,7 +50,10 @@ function slow(backend: Backend, next: () => number, transact: "full" | "none"): 
 async function run(seed: number, make: (next: () => number) => Backend): Promise<{ hits: number; loads: number }> {
   const next = random(seed);
   const pick = (): string => keys[Math.floor(next() * keys.length)] as string;
-  const caches = Array.from({ length: 3 }, () => new Cache<number>(new Instance(make(next)), "values", { ttl: "1h" }));
+  const caches = Array.from(
+    { length: 3 },
+    () => new Cache<number>(new Instance(make(next), { timeout: 60_000 }), "values", { ttl: "1h" }),
+  );
   const truth = new Map<string, number>();
   const known = new Map<string, number>();
   const change = async (cache: Cache<number>): Promise<void> => {

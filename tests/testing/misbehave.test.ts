@@ -25,7 +25,7 @@ async function caught(subject: Subject): Promise<readonly string[]> {
     cases.map(async (one) => {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<boolean>((resolve) => {
-        timer = setTimeout(() => resolve(true), 8_000);
+        timer = setTimeout(() => resolve(true), 20_000);
       });
       const failed = one.run().then(
         () => false,

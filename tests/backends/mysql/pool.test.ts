@@ -112,7 +112,7 @@ for (const kind of ["mariadb", "mysql"] as const) {
       const waiting = one(client, "SELECT CONNECTION_ID()", soon(10_000));
       const since = performance.now();
       await assert.rejects(client.read(sql("SELECT 1"), soon(200)), /no connection became free within the time given/);
-      assert.ok(performance.now() - since < 2_000);
+      assert.ok(performance.now() - since < 8_000);
       fresh.release();
       assert.equal(await waiting, String(threadId));
       const renewal = await client.transaction(soon(), "renewals");

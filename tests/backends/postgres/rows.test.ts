@@ -79,13 +79,13 @@ describe("rows on Postgres", { skip: lacks(kind) }, () => {
         { deadline: one.backend.time.monotonic() + long },
       );
       assert.equal(records.length, 1);
-      assert.ok(performance.now() - first < 1_000, "it waits for nobody");
+      assert.ok(performance.now() - first < 5_000, "it waits for nobody");
       const neighbours = Array.from({ length: 20 }, (_, i) => set(`n${i}`));
       for (const hot of [set("hot"), set("hot", { ttl: "keep" }), set("hot", { if: { id } })]) {
-        const results = await timed(one, [...neighbours, hot], 1_500);
+        const results = await timed(one, [...neighbours, hot], 4_000);
         for (const { outcome, after: ms } of results.slice(0, -1)) {
           okOf(outcome);
-          assert.ok(ms < 1_000, `a neighbour waited ${ms.toFixed()} ms`);
+          assert.ok(ms < 3_500, `a neighbour waited ${ms.toFixed()} ms`);
         }
         assertUnsent(results.at(-1)?.outcome);
       }
@@ -101,11 +101,11 @@ describe("rows on Postgres", { skip: lacks(kind) }, () => {
     const row = `${bytes(record("any").space.id)}, ${bytes("being made")}, ${bytes("theirs")}, 1, ${bytes("theirs")}`;
     await beside(`INSERT INTO ${prefix}records (space, key, version, format, value) VALUES (${row})`, async () => {
       const neighbours = Array.from({ length: 60 }, (_, i) => set(`m${i}`, { ttl: "keep" }));
-      const results = await timed(one, [...neighbours.slice(30), hot, ...neighbours.slice(0, 30)], 1_500);
+      const results = await timed(one, [...neighbours.slice(30), hot, ...neighbours.slice(0, 30)], 4_000);
       for (const [i, { outcome, after: ms }] of results.entries()) {
         if (i === 30) continue;
         okOf(outcome);
-        assert.ok(ms < 1_000, `a neighbour waited ${ms.toFixed()} ms`);
+        assert.ok(ms < 3_500, `a neighbour waited ${ms.toFixed()} ms`);
       }
       assertUnsent(results[30]?.outcome);
     });
@@ -121,9 +121,9 @@ describe("rows on Postgres", { skip: lacks(kind) }, () => {
         ops: [{ op: "extend", lock: lock(name), owner: "a", grant: held, ttl: long }],
       });
       const waits: Group = { ops: [acquire(lock("hot"), "b", { ttl: long, claimMs: long })] };
-      const results = await timed(one, [extend("free", other), extend("hot", grant), waits], 1_500);
+      const results = await timed(one, [extend("free", other), extend("hot", grant), waits], 4_000);
       okOf(results[0]?.outcome as Outcome);
-      assert.ok((results[0]?.after ?? long) < 1_000);
+      assert.ok((results[0]?.after ?? long) < 3_500);
       assertUnsent(results[1]?.outcome);
       assertUnsent(results[2]?.outcome);
     });

@@ -34,7 +34,7 @@ test("while another program holds a transaction that writes, calls end by their 
   const second = run(session, { ops: [set("l", "late")] }, 600);
   const patient = run(session, { ops: [set("patient")] });
   const hasty = await Promise.all([first, second]);
-  assert.ok(performance.now() - start < 2_000);
+  assert.ok(performance.now() - start < 4_500);
   for (const outcome of hasty) {
     assert.ok(!outcome.ok && outcome.why === "failed" && !outcome.sent);
     assert.match(outcome.error.message, /not (?:written|sent) in time/);

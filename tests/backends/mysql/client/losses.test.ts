@@ -103,7 +103,7 @@ for (const kind of ["mariadb", "mysql"] as const) {
       assert.equal(await failure(client.write(() => sql("UPDATE t SET v = 2"), soon(300))), "lost, maybe written");
       assert.equal(await failure(client.read(sql("SELECT 1"), soon(300))), "lost");
       await assert.rejects(client.read(sql("SELECT 1"), soon(300)), { code: "UNAVAILABLE" });
-      assert.ok(performance.now() - since < 3_000);
+      assert.ok(performance.now() - since < 10_000);
       proxy.set({ kind: "none" });
       assert.equal(await one(client, "SELECT 1", soon(10_000)), "1");
     });

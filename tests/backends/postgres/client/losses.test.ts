@@ -141,17 +141,17 @@ for (const kind of postgresFaultKinds) {
 
     void it("are found out by their deadline when the network is silent", async () => {
       const [committing, begun] = [
-        await client.transaction(soon(700), "calls"),
-        await client.transaction(soon(700), "calls"),
+        await client.transaction(soon(2_500), "calls"),
+        await client.transaction(soon(2_500), "calls"),
       ];
       await committing.run([sql("SELECT FROM t WHERE k = 1 FOR UPDATE")]);
       proxy.set({ kind: "black-hole" });
       const since = performance.now();
       const calls = [
-        failure(client.read(pid, soon(700))),
+        failure(client.read(pid, soon(2_500))),
         failure(committing.commit([sql("UPDATE t SET v = 9")])),
         failure(begun.run([sql("SELECT 1")])),
-        client.transaction(soon(700), "renewals").catch((error: Error) => error.message),
+        client.transaction(soon(2_500), "renewals").catch((error: Error) => error.message),
       ];
       assert.deepEqual(await Promise.all(calls), [
         "lost",
@@ -160,7 +160,7 @@ for (const kind of postgresFaultKinds) {
         "no connection within the time given",
       ]);
       const took = performance.now() - since;
-      assert.ok(took < 1_500, `took ${took} ms`);
+      assert.ok(took < 8_000, `took ${took} ms`);
       proxy.set({ kind: "none" });
       await client.write(() => sql("UPDATE t SET v = 1"), soon());
     });
@@ -174,7 +174,7 @@ for (const kind of postgresFaultKinds) {
       assert.equal(await first, "lost");
       for (const other of await Promise.all(others)) assert.notEqual(other, earlier);
       const took = performance.now() - since;
-      assert.ok(took < 4_000, `took ${took} ms`);
+      assert.ok(took < 8_000, `took ${took} ms`);
     });
 
     void it("are not, because one call had little time", async () => {
@@ -197,7 +197,7 @@ for (const kind of postgresFaultKinds) {
         return written?.changed === 1;
       });
       const took = performance.now() - since;
-      assert.ok(took > 1_000 && took < 4_000, `took ${took} ms`);
+      assert.ok(took > 1_000 && took < 15_000, `took ${took} ms`);
       assert.equal(await failure(paused.commit([sql("UPDATE t SET v = 2")])), "lost");
       assert.equal(await one(client, sql("SELECT v FROM t")), 1);
     });

@@ -151,7 +151,7 @@ void describe("a client on the application's own pool", { skip: lacks("postgres1
       client.write(() => assert.fail("it was made"), soon(200)),
       { code: "UNAVAILABLE" },
     );
-    assert.ok(performance.now() - since < 1_500);
+    assert.ok(performance.now() - since < 8_000);
     held.release();
     assert.equal(typeof (await waiting), "number");
     assert.deepEqual((await pool.query("SELECT 1 AS one")).rows, [{ one: 1 }]);

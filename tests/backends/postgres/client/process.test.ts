@@ -64,7 +64,7 @@ void describe("a process with a client of Postgres", { skip: lacks("postgres15")
       });
       assert.ok(told.waiting < 60, `${told.waiting} MB while they wait`);
       assert.ok(told.left < 10, `${told.left} MB afterwards`);
-      assert.ok(told.took < 3_000, `took ${told.took} ms`);
+      assert.ok(told.took < 20_000, `took ${told.took} ms`);
     });
   }
 });

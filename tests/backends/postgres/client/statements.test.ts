@@ -158,11 +158,11 @@ void describe("statements on Postgres", { skip: lacks("postgres15") }, () => {
     const client = clients.make({ url: server.url, maxConnections: 1 });
     const [first] = (await (await client.transaction(soon(), "calls")).commit([pid])) as [Reply];
     const since = performance.now();
-    const slow = client.write(() => sql("INSERT INTO t VALUES (1, length(pg_sleep(1)::text))"), soon(100));
+    const slow = client.write(() => sql("INSERT INTO t VALUES (1, length(pg_sleep(9)::text))"), soon(100));
     assert.equal(await failure(slow), "lost, maybe written");
     const [next] = (await (await client.transaction(soon(), "calls")).commit([pid])) as [Reply];
     assert.notDeepEqual(next.rows, first.rows);
-    assert.ok(performance.now() - since < 1_000);
+    assert.ok(performance.now() - since < 8_000);
   });
 
   void it("are answered where the reply came in time, and this process was busy", async () => {

@@ -145,23 +145,23 @@ void describe("one server", () => {
   });
 
   void it("finds out that a connection is dead, and leaves it", async () => {
-    const router = routers.make(url, fasterTime(20));
-    await router.ready(soon() * 20);
+    const router = routers.make(url, fasterTime(8));
+    await router.ready(soon() * 8);
     proxy.set({ kind: "black-hole" });
     const lost = await failure(command(router, "SET", "hole", "1"));
     assert.match(lost.message, /silent for too long/);
     assert.equal(lost.sent, true);
     assert.equal(router.isReady("commands", undefined), false);
     proxy.set({ kind: "none" });
-    await router.ready(soon() * 20);
+    await router.ready(soon() * 8);
   });
 
   void it("does not take a slow reply for a dead connection", async () => {
-    const router = routers.make(url, fasterTime(20));
-    await router.ready(soon() * 20);
+    const router = routers.make(url, fasterTime(4));
+    await router.ready(soon() * 4);
     server.pause();
     const slow = command(router, "PING");
-    // Of the 250 ms that silence may last here.
+    // Of the 1,250 ms that silence may last here.
     setTimeout(() => server.resume(), 100);
     assert.equal(await slow, "PONG");
   });

@@ -63,27 +63,27 @@ void describe("subscriptions on one server", () => {
   });
 
   void it("finds out that its connection is dead though nothing is pending", async () => {
-    const router = routers.make(url, fasterTime(20));
-    await router.ready(soon() * 20);
+    const router = routers.make(url, fasterTime(8));
+    await router.ready(soon() * 8);
     const heard = new Heard();
-    await router.subscriber(heard).subscribe("a", soon() * 20);
+    await router.subscriber(heard).subscribe("a", soon() * 8);
     proxy.set({ kind: "black-hole" });
     const accepted = proxy.accepted;
     while (proxy.accepted === accepted) await new Promise((resolve) => setTimeout(resolve, 10));
     assert.equal(heard.gaps, 0, "it cannot be back yet");
     proxy.set({ kind: "none" });
     await heard.until(() => heard.gaps === 1);
-    await router.ready(soon() * 20);
+    await router.ready(soon() * 8);
     await command(router, "PUBLISH", "a", "1");
     await heard.until(() => heard.messages.length > 0);
   });
 
   void it("stays through silence while the server answers", async () => {
-    const router = routers.make(url, fasterTime(50));
-    await router.ready(soon() * 50);
+    const router = routers.make(url, fasterTime(10));
+    await router.ready(soon() * 10);
     const heard = new Heard();
-    await router.subscriber(heard).subscribe("a", soon() * 50);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await router.subscriber(heard).subscribe("a", soon() * 10);
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
     assert.equal(heard.gaps, 0);
     await command(router, "PUBLISH", "a", "1");
     await heard.until(() => heard.messages.length === 1);

@@ -7,7 +7,7 @@ const router = makeRouter({ url }, systemTime);
 const deadline = systemTime.monotonic() + 5_000;
 if (what === "down") {
   await router
-    .ready(systemTime.monotonic() + 1_500)
+    .ready(systemTime.monotonic() + 3_000)
     .catch((error: unknown) => process.stdout.write(`${String(error)}\n`));
 } else {
   await router.ready(deadline);
