@@ -55,7 +55,7 @@ export function sqlRefusals(kind: SqlKind, says: { readonly readOnly: RegExp; re
       const giveBack = await server.takeConnections();
       const told = { code: "UNAVAILABLE", refused: true, message: says.full };
       // Nothing but the attempts to connect says that the server refuses.
-      await assert.rejects(orders.load("k", { timeout: "500ms" }), told);
+      await assert.rejects(orders.load("k", { timeout: "3s" }), told);
       await blockTables(kind, blocker);
       const late = [orders.load("k", { timeout: "4s" }), hf.lock("l").tryAcquire("k", { timeout: "4s" })];
       const rejected = late.map(async (one) => assert.rejects(one, { refused: true, message: says.full }));
