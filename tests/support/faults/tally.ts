@@ -24,16 +24,18 @@ interface Sum {
 
 /**
  * Two instances count in records, and move units from one account to another, while something is done to their store. Each
- * increase that was acknowledged is there at the end, none is there twice, and no unit was lost or made on its way.
+ * increase that was acknowledged is there at the end, none is there twice, and no unit was lost or made on its way. `work` can
+ * ask how many were acknowledged.
  */
 export async function tallyWhile(
   t: TestContext,
   { url, readUrl = url, timeout, seed = 1 }: TallyOptions,
-  work: () => Promise<void>,
+  work: (acknowledged: () => number) => Promise<void>,
 ): Promise<void> {
   const options = { service: "tally", timeout } as const;
   const instances = await Promise.all([connect(url, options), connect(url, options)]);
   const sums = new Map<string, Sum>();
+  const acknowledged = (): number => [...sums.values()].reduce((total, { certain }) => total + certain, 0);
   const random = new Random(seed);
   let done = false;
   try {
@@ -43,7 +45,7 @@ export async function tallyWhile(
       ...Array.from({ length: 3 }, () => repeat("moves", async (key) => move(hf, key, random))),
     ]);
     try {
-      await work();
+      await work(acknowledged);
     } finally {
       done = true;
     }
@@ -58,7 +60,7 @@ export async function tallyWhile(
     const found = new Map<string, number>();
     for (const key of sums.keys()) found.set(key, (await counts.load(key)) ?? 0);
     const all = [...sums.values()];
-    const certain = all.reduce((total, sum) => total + sum.certain, 0);
+    const certain = acknowledged();
     t.diagnostic(`${certain} acknowledged, ${all.reduce((total, sum) => total + sum.perhaps, 0)} unknown`);
     assert.ok(certain > 20, "the callers did nothing");
     for (const [key, sum] of sums) {

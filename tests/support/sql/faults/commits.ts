@@ -2,6 +2,7 @@ import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Random } from "../../../chaos/support/random.ts";
 import { FaultProxy } from "../../fault-proxy.ts";
+import { until } from "../../servers/until.ts";
 import { tallyWhile } from "../../faults/tally.ts";
 import { lacks, startSql, type SqlKind } from "../kinds.ts";
 
@@ -9,9 +10,9 @@ const timeout = 2_000;
 
 /**
  * What must hold of commits whose server or connection ends: acknowledged, they are there, and nothing is there twice. `limits`
- * are statements that set limits of time so short that the server ends statements and transactions under way.
+ * are statements that set limits of time so short that the server ends statements and transactions under way, and `lifted` end them.
  */
-export function commitFaults(kind: SqlKind, limits: readonly string[]): void {
+export function commitFaults(kind: SqlKind, limits: readonly string[], lifted: readonly string[]): void {
   const skip = lacks(kind);
 
   void test(
@@ -78,10 +79,14 @@ export function commitFaults(kind: SqlKind, limits: readonly string[]): void {
     const server = await startSql(kind);
     try {
       const url = await server.appUrl();
-      await tallyWhile(t, { url, timeout }, async () => {
+      await tallyWhile(t, { url, timeout }, async (acknowledged) => {
         await server.query(...limits);
         await server.endSessions("app"); // for those that came before
+        const before = acknowledged();
         await pause(2_000); // as long as they work under them
+        // On a busy machine little is done in so short a time.
+        await until("they have worked", async () => acknowledged() > before + 20, 60_000);
+        await server.query(...lifted);
       });
     } finally {
       await server.stop();
