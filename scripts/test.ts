@@ -121,8 +121,8 @@ function report(reached: readonly Reach[]): boolean {
   for (const line of new Set(more)) console.log(`   tested too where it is there: ${line}`);
   const faults = reached.flatMap((one) => (one.faults && one.missing === undefined ? (one.server ?? one.backend) : []));
   console.log(
-    `   the suites of the port, the models and the locks run on each of them; those of state and cache are left out on what differs below the ` +
-      "port alone (HOLDFAST_SUITES=all: on all)",
+    `   the suite of the port and the models run on each of them; those of state, cache and locks are left out on what differs below ` +
+      "the port alone (HOLDFAST_SUITES=all: on all)",
   );
   console.log(
     `   the tests of faults run on ${[...new Set(faults)].join(", ") || "none"} (HOLDFAST_FAULTS=all: on all)`,

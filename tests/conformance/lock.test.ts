@@ -1,5 +1,5 @@
 import { lockCases } from "../../src/testing/lock-suite.ts";
-import { conform } from "../support/conform.ts";
+import { conformAbove } from "../support/conform.ts";
 import { subjects } from "../support/subjects.ts";
 
-await conform("lock", lockCases, subjects);
+await conformAbove("lock", lockCases, subjects, ({ ownSignals }) => ownSignals === true);

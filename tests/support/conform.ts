@@ -11,9 +11,11 @@ export interface TestSubject extends Subject {
   readonly atOnce?: number;
   /**
    * The name of the backend's subject that differs from this one below the port alone: another version of the server, or
-   * another way to reach it. The suites of state and cache, which stand on the port, run on that one.
+   * another way to reach it. The suites of state, cache and locks, which stand on the port, run on that one.
    */
   readonly like?: string | undefined;
+  /** What waits is told in another way than on the one that this is like: the suite of the locks runs here too. */
+  readonly ownSignals?: boolean;
 }
 
 /** A subject that is here, with the one that it is like if that is here too. */
@@ -22,16 +24,17 @@ export interface FoundSubject extends TestSubject {
 }
 
 /**
- * As {@link conform}, of what stands on the port: a subject that is like another one that is here is left out, and a skipped
- * test says so. `HOLDFAST_SUITES=all` leaves none out.
+ * As {@link conform}, of what stands on the port: a subject that is like another one that is here is left out, unless it
+ * `differs`, and a skipped test says so. `HOLDFAST_SUITES=all` leaves none out.
  */
 export async function conformAbove(
   suite: string,
   cases: readonly Case[],
   subjects: readonly FoundSubject[],
+  differs: (subject: FoundSubject) => boolean = () => false,
 ): Promise<void> {
   const all = process.env["HOLDFAST_SUITES"] === "all";
-  const whole = subjects.filter(({ model }) => all || model === undefined);
+  const whole = subjects.filter((subject) => all || subject.model === undefined || differs(subject));
   await conform(suite, cases, whole);
   for (const { name, model } of subjects.filter((one) => !whole.includes(one)))
     it(`${suite} on ${name}`, { skip: leftOut(`above the port it is as ${model?.name}`) });

@@ -17,6 +17,8 @@ export function subjects({ backend, server }: Reach): readonly TestSubject[] {
       name: backend,
       // Another version, or a pooler in front of that one.
       like: kind === "postgres15" ? undefined : "postgres15",
+      // They come by a connection beside the pooler. One version of it proves that.
+      ownSignals: kind === "pgbouncer126",
       async place() {
         const isBouncer = kind.startsWith("pgbouncer");
         const running = await sharedServer(isBouncer ? "postgres15" : (kind as PostgresKind));
