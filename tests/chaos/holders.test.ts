@@ -12,7 +12,7 @@ for (const kind of kinds) {
 
     before(() => {
       folder = mkdtempSync(join(tmpdir(), "holdfast-holders-"));
-      options = { url: kind.url(folder), processes: 20, slack: 50 };
+      options = { url: kind.url(folder), processes: 10, holders: 100, slack: 50 };
     });
     after(() => rmSync(folder, { recursive: true }));
 

@@ -8,7 +8,9 @@ import { runKills } from "./support/kills.ts";
 
 // As many as a run can afford; `npm run test:kills` takes 5,000 kills and 100,000 opens.
 const kills = Number(process.env["HOLDFAST_KILLS"] ?? 50);
-const opens = Number(process.env["HOLDFAST_OPENS"] ?? 1_000);
+const opens = Number(process.env["HOLDFAST_OPENS"] ?? 300);
+/** In a whole run the tests beside it keep the cores busy. */
+const busy = process.env["HOLDFAST_KILLS"] === undefined ? 0 : 1;
 /** At least two rounds: one of each kind of value. */
 const round = Math.min(100, Math.ceil(kills / 2));
 
@@ -30,6 +32,7 @@ for (let done = 0; done < kills; done += round) {
         kills: Math.min(round, kills - done),
         opens: share,
         padding,
+        busy,
       });
       t.diagnostic(
         `${result.kills} kills, ${result.opens} opens, ${result.increments} increments, ${result.loads} loads: ${result.wrong.length} wrong`,

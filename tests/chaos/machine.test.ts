@@ -6,7 +6,7 @@ import { kinds } from "../backends/machine/support/kinds.ts";
 import { killWorker, pauseWorker, times } from "./support/nemesis.ts";
 import { runRound, seeds } from "./support/round.ts";
 
-const rounds = kinds.flatMap((kind) => seeds(3).map((seed) => ({ kind, seed })));
+const rounds = kinds.flatMap((kind) => seeds(1).map((seed) => ({ kind, seed })));
 for (const { kind, seed } of rounds) {
   void test(`${kind.name}: processes are killed and paused, and the history holds (seed ${seed})`, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), "holdfast-chaos-"));

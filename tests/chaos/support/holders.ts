@@ -10,8 +10,9 @@ import { machineTime } from "./machine-time.ts";
 
 export interface HoldersOptions {
   readonly url: string;
-  /** How many processes, one after the other, hold 50 locks each. */
+  /** How many processes, one after the other, hold that many locks each. */
   readonly processes: number;
+  readonly holders: number;
   /** ms that the next waiter may come after the end of the lease, besides what the machine itself is late. */
   readonly slack: number;
   /** Whether the death of a holder is known, so that its lease ends with it. */
@@ -20,7 +21,6 @@ export interface HoldersOptions {
   readonly asks?: boolean;
 }
 
-const holdersEach = 50;
 const ttl = 1_000;
 
 /** Kills processes that hold locks: nothing acknowledged is lost, and the next waiter is in in time. */
@@ -29,9 +29,9 @@ export async function killHolders(t: TestContext, options: HoldersOptions): Prom
     let slowest = 0;
     for (let i = 0; i < options.processes; i++) {
       const prefix = `kill-${i}`;
-      const { child } = await startHolder(options.url, prefix, "renew");
+      const { child } = await startHolder(options, prefix, "renew");
       let killed = 0;
-      const next = takeOver(hf, prefix, () => killed - (options.deathIsKnown ? ttl : 0));
+      const next = takeOver(hf, prefix, options.holders, () => killed - (options.deathIsKnown ? ttl : 0));
       const gone = once(child, "exit");
       killed = machineTime(); // a renewal may have armed them right before
       child.kill("SIGKILL");
@@ -50,9 +50,9 @@ export async function pauseHolders(t: TestContext, options: HoldersOptions): Pro
     const late: string[] = [];
     for (let i = 0; i < options.processes; i++) {
       const prefix = `pause-${i}`;
-      const { child, armed } = await startHolder(options.url, prefix, "once"); // nothing is on its way while it is paused
+      const { child, armed } = await startHolder(options, prefix, "once"); // nothing is on its way while it is paused
       child.kill("SIGSTOP");
-      const result = await takeOver(hf, prefix, () => armed);
+      const result = await takeOver(hf, prefix, options.holders, () => armed);
       assert.equal(result.lost, 0);
       slowest = Math.max(slowest, result.slowest);
       const answer = once(child, "message") as Promise<[{ outcomes: string[] }]>;
@@ -62,12 +62,12 @@ export async function pauseHolders(t: TestContext, options: HoldersOptions): Pro
       const [{ outcomes }] = await answer;
       late.push(...outcomes);
       await gone;
-      const keys = Array.from({ length: holdersEach }, (_, n) => `${prefix}-${n}`);
+      const keys = Array.from({ length: options.holders }, (_, n) => `${prefix}-${n}`);
       const values = await hf.state<string>("work").loadMany(keys);
-      assert.equal(values.size, holdersEach);
+      assert.equal(values.size, options.holders);
       assert.deepEqual(new Set(values.values()), new Set(["next"]));
     }
-    assert.equal(late.length, options.processes * holdersEach);
+    assert.equal(late.length, options.processes * options.holders);
     assert.deepEqual(new Set(late), new Set(["FENCED"]));
     return slowest;
   });
@@ -116,14 +116,14 @@ async function slowestSave(hf: Holdfast, signal: AbortSignal): Promise<number> {
 
 /** A process that holds its locks, and when the last of them was armed at the latest. */
 async function startHolder(
-  url: string,
+  { url, holders }: HoldersOptions,
   prefix: string,
   renew: "renew" | "once",
 ): Promise<{ readonly child: ChildProcess; readonly armed: number }> {
   const path = fileURLToPath(new URL("holder.ts", import.meta.url));
-  const child = fork(path, [url, prefix, String(holdersEach), String(ttl), renew]);
+  const child = fork(path, [url, prefix, String(holders), String(ttl), renew]);
   const [{ held, armed }] = (await once(child, "message")) as [{ held: number; armed: number }];
-  assert.equal(held, holdersEach);
+  assert.equal(held, holders);
   return { child, armed };
 }
 
@@ -131,12 +131,13 @@ async function startHolder(
 async function takeOver(
   hf: Holdfast,
   prefix: string,
+  holders: number,
   from: () => number,
 ): Promise<{ readonly lost: number; readonly slowest: number }> {
   const lock = hf.lock("work");
   const store = hf.state<string>("work");
   const taken = await Promise.all(
-    Array.from({ length: holdersEach }, async (_, i) => {
+    Array.from({ length: holders }, async (_, i) => {
       const key = `${prefix}-${i}`;
       const began = machineTime();
       const lease = await lock.acquire(key, { ttl: "20s", wait: "20s" });

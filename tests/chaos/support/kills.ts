@@ -19,6 +19,8 @@ export interface KillsOptions {
   readonly opens: number;
   /** Bytes of a value, about. */
   readonly padding: number;
+  /** Loops that keep a core busy each. */
+  readonly busy: number;
 }
 
 export interface KillsResult {
@@ -35,14 +37,13 @@ const workers = 8;
 /** How many of them are left alone while they are the oldest, so that there is always something to lose. */
 const steady = 2;
 const openers = 2;
-const busy = 1;
 
 /**
  * Processes increment counters while they are killed and replaced. Others open the data, and are stopped for a moment or killed,
- * mostly in the middle of an open. A loop keeps a core busy.
+ * mostly in the middle of an open.
  */
 export async function runKills(options: KillsOptions): Promise<KillsResult> {
-  const { kind, folder, logs, padding } = options;
+  const { kind, folder, logs, padding, busy } = options;
   const url = kind.url(folder);
   const all = new Set<ChildProcess>();
   const logFiles: string[] = [];
