@@ -161,6 +161,8 @@ describe("a typed consumer that checks the declarations of libraries", () => {
   ];
   for (const [label, bin] of compilers) {
     for (const name of Object.keys(settings)) {
+      // It resolves as "node20" does; the compiler that is older takes seconds for each.
+      if (name === "nodenext" && label === "TypeScript 5.9") continue;
       it(`compiles with ${name} (${label})`, async () => {
         const { code, stdout } = await execute(bin(), ["-p", `tsconfig.${name}.json`], { cwd: consumer.folder });
         assert.equal(code, 0, stdout);

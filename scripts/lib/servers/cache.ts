@@ -11,10 +11,10 @@ export const serverCache = path.join(
   "test-servers",
 );
 
-/** Runs `work` while no other process does the same. A process that dies lets the next one in. */
-export async function alone<T>(work: () => Promise<T>): Promise<T> {
+/** Runs `work` while no other process has the lock of that name. A process that dies lets the next one in. */
+export async function alone<T>(work: () => Promise<T>, name = "lock"): Promise<T> {
   mkdirSync(serverCache, { recursive: true });
-  const lock = spawn("flock", [path.join(serverCache, "lock"), "sh", "-c", "echo locked; exec cat"], {
+  const lock = spawn("flock", [path.join(serverCache, name), "sh", "-c", "echo locked; exec cat"], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   await Promise.race([

@@ -1,9 +1,8 @@
-import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { root } from "../../../scripts/lib/run.ts";
-import { succeed } from "./process.ts";
+import { installInto, type Wanted } from "./installed.ts";
 
 /** A project, outside of the repository, that has installed the packed package from its tarball. */
 export interface Consumer {
@@ -15,18 +14,8 @@ export interface Consumer {
   remove(): void;
 }
 
-interface ConsumerOptions {
-  /** Whether `lmdb` is installed too. */
-  readonly optional: boolean;
-  /** More packages, as npm names them. */
-  readonly packages?: readonly string[];
-  /** Whether packages run what they ask for when they are installed. Default: true. */
-  readonly scripts?: boolean;
-}
-
-/** Packs what was built, and installs it into a new folder. */
-export async function createConsumer(options: ConsumerOptions): Promise<Consumer> {
-  assert.ok(existsSync(path.join(root, "dist/entries/index.js")), "run `npm run build` first");
+/** Makes a new folder with the packed package, and others, as npm has installed them. Those are shared. */
+export async function createConsumer(options: Wanted): Promise<Consumer> {
   const folder = mkdtempSync(path.join(tmpdir(), "holdfast-consumer-"));
   const consumer: Consumer = {
     folder,
@@ -43,16 +32,7 @@ export async function createConsumer(options: ConsumerOptions): Promise<Consumer
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
   try {
-    consumer.write("package.json", JSON.stringify({ name: "consumer", private: true, type: "module" }));
-    await succeed("npm", ["pack", "--ignore-scripts", "--pack-destination", folder], { cwd: root });
-    const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")) as { version: string };
-    const install = ["install", "--prefix", folder, "--prefer-offline", "--no-audit", "--no-fund"];
-    if (!options.optional) install.push("--omit=optional");
-    if (options.scripts === false) install.push("--ignore-scripts");
-    await succeed("npm", [...install, `./holdfast-${version}.tgz`, ...(options.packages ?? [])], {
-      cwd: folder,
-      timeoutMs: 600_000,
-    });
+    await installInto(folder, options);
   } catch (error) {
     consumer.remove();
     throw error;
