@@ -5,7 +5,10 @@ import type { Time, Timer } from "../base/time.ts";
 /** How much time one bucket covers, in ms. The deadlines of many calls share the timer of their bucket. */
 const bucketMs = 16;
 
-/** How long a request to a backend is left after its deadline, in ms: its own error at the deadline says more. */
+/**
+ * How long a request to a backend is left after its deadline, in ms: its own error at the deadline says more. A process
+ * that stood still runs all timers that are due by then in any order, so another turn of them is waited for as well.
+ */
 export const lastWordMs = 10;
 
 /** Something that ends at a deadline. It is in one {@link Deadlines} at a time. */
@@ -18,6 +21,8 @@ interface Bucket extends Idling {
   readonly slot: number;
   readonly items: Bag<Expiring>;
   timer: Timer;
+  /** Whether the other timers that were due with its own are over. */
+  last: boolean;
 }
 
 /** Calls `expire` at most one bucket after the deadline, never before it. */
@@ -61,7 +66,7 @@ export class Deadlines {
     if (bucket?.slot === slot) return bucket;
     bucket = this.#buckets.get(slot);
     if (bucket === undefined) {
-      bucket = { slot, items: new Bag(), timer: this.#arm(slot), idle: false };
+      bucket = { slot, items: new Bag(), timer: this.#arm(slot), last: this.#lateBy === 0, idle: false };
       this.#buckets.set(slot, bucket);
     }
     return (this.#last = bucket);
@@ -84,6 +89,11 @@ export class Deadlines {
     if (!bucket) return;
     if (this.#time.monotonic() < slot * bucketMs) {
       bucket.timer = this.#arm(slot); // longer than a timer can hold, or fired early
+      return;
+    }
+    if (!bucket.last) {
+      bucket.last = true;
+      bucket.timer = this.#time.after(0, () => this.#expire(slot));
       return;
     }
     this.#buckets.delete(slot);

@@ -197,11 +197,9 @@ export async function bounded<T>(promise: Promise<T>, call: Call, time: Time, ba
   let unheard: (() => void) | undefined;
   const end = new Promise<never>((_, reject) => {
     unheard = onAbort(signal, () => reject(signal?.reason as Error));
-    timer = time.after(
-      deadline - time.monotonic() + lastWordMs,
-      () => reject(new UnavailableError("timed out: nothing was changed", { backend })),
-      { ref: true },
-    );
+    const late = (): void => reject(new UnavailableError("timed out: nothing was changed", { backend }));
+    const lastWord = (): void => void (timer = time.after(0, late, { ref: true }));
+    timer = time.after(deadline - time.monotonic() + lastWordMs, lastWord, { ref: true });
   });
   try {
     return await Promise.race([promise, end]);

@@ -60,3 +60,13 @@ void test("calls that are over leave no timers behind, however long their timeou
   }
   deadlines.delete(kept);
 });
+
+void test("whoever is left a last word has it before the deadline is told, also where both are due at once", async () => {
+  const time = virtualTime();
+  const deadlines = new Deadlines(time, 10);
+  const told: string[] = [];
+  deadlines.add({ deadline: 6, expire: () => void told.push("the deadline") });
+  time.after(16, () => void told.push("the last word"));
+  await time.advance(16);
+  assert.deepEqual(told, ["the last word", "the deadline"]);
+});

@@ -1,7 +1,8 @@
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import path from "node:path";
+import { until } from "./until.ts";
 
 /**
  * The server becomes the process that this script began as, so that its id is the server's. A guard, which is nobody's child,
@@ -90,8 +91,11 @@ export class ServerProcess {
   async kill(): Promise<void> {
     if (!this.isRunning) return;
     this.pause(); // so that it has no more children
+    const children = this.#manner.forks === true ? childrenOf(this.pid) : [];
     this.#signalChildren("SIGKILL");
     await this.end("SIGKILL");
+    // Whoever starts it again would find what they share still in use.
+    await until("its children have ended", async () => !children.some(isAlive));
   }
 
   /** Ends it, and resolves when it has ended. Default: in the way that leaves nothing behind. */
@@ -113,6 +117,12 @@ export class ServerProcess {
       }
     }
   }
+}
+
+/** Whether it runs. Who has ended, and was not waited for yet, does not. */
+function isAlive(pid: number): boolean {
+  const { stdout } = spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
+  return stdout.trim() !== "" && !stdout.trim().startsWith("Z");
 }
 
 function childrenOf(pid: number): number[] {
