@@ -17,22 +17,24 @@ interface Heavy {
   readonly weight: number;
 }
 
-/** Files that take long or are no light work, the longest first: they begin first. A file is of the first that it matches. */
+/**
+ * Files that are no light work, in the order in which they begin, before all others: whichever needs room later waits for it until the
+ * light ones are over, and is alone then. A file is of the first kind that it matches.
+ */
 const heavy: readonly Heavy[] = [
   { files: /^package\/conformance/, weight: 3 },
-  { files: /^chaos\/holders/, weight: 3 },
-  { files: /^chaos\/kills\./, weight: 3 },
+  // It installs for long, and others of the package wait for that.
+  { files: /^package\/own-transaction/, weight: 1 },
+  { files: /^chaos\//, weight: 3 },
   { files: /^state\/processes/, weight: 2 },
   { files: /^each\/(?:lost|command|shared-store)/, weight: 2 },
   { files: /^backends\/[^/]+\/faults\//, weight: 2 },
-  { files: /^chaos\//, weight: 3 },
   { files: /^package\//, weight: 2 },
-  { files: /^doctor\//, weight: 1 },
 ];
 
 /**
- * What runs side by side. The conformance suites are a unit for each backend; each other file is one. What is heavy and long begins
- * first, so that the short ones fill the room at the end.
+ * What runs side by side. The conformance suites are a unit for each backend, each other file is one. Light work, the longest first,
+ * fills what room the heavy leaves.
  */
 export function planOf(files: readonly string[], reached: readonly Reach[]): Unit[] {
   const suites = files.filter((file) => file.startsWith("conformance/"));
@@ -42,8 +44,14 @@ export function planOf(files: readonly string[], reached: readonly Reach[]): Uni
     others
       .filter((file) => kindOf(file) === kind)
       .map((file) => ({ name: file, files: [file], weight: kind?.weight ?? 1 }));
-  const [first, ...rest] = heavy.map((kind) => of(kind)) as [Unit[], ...Unit[][]];
-  return [...first, ...conformance(suites, reached), ...rest.flat(), ...of(undefined)];
+  const light = of(undefined);
+  const isDoctor = ({ name }: Unit): boolean => name.startsWith("doctor/");
+  return [
+    ...heavy.flatMap(of),
+    ...conformance(suites, reached),
+    ...light.filter(isDoctor),
+    ...light.filter((unit) => !isDoctor(unit)),
+  ];
 }
 
 /** Those that are made of several servers first. */

@@ -11,7 +11,7 @@ const files = [
   "package/conformance.test.ts",
 ];
 
-test("the suites on each backend that is there are a unit, and each other file; what takes longest begins first", () => {
+test("the suites on each backend that is there are a unit, and each other file; heavy work begins first, then what takes long", () => {
   const plan = planOf(files, [
     { backend: "memory" },
     { backend: "redis-cluster" },
@@ -22,9 +22,9 @@ test("the suites on each backend that is there are a unit, and each other file; 
     plan.map(({ name, files: run, env }) => [name, run, env?.["HOLDFAST_SUBJECTS"]]),
     [
       ["package/conformance.test.ts", ["package/conformance.test.ts"], undefined],
+      ["chaos/kills.test.ts", ["chaos/kills.test.ts"], undefined],
       ["conformance on redis-cluster", suites, "redis-cluster"],
       ["conformance on memory", suites, "memory"],
-      ["chaos/kills.test.ts", ["chaos/kills.test.ts"], undefined],
       ["doctor/redis.test.ts", ["doctor/redis.test.ts"], undefined],
       ["base/bag.test.ts", ["base/bag.test.ts"], undefined],
     ],
