@@ -5,11 +5,17 @@ import type { Time, Timer } from "../base/time.ts";
 /** How much time one bucket covers, in ms. The deadlines of many calls share the timer of their bucket. */
 const bucketMs = 16;
 
-/**
- * How long a request to a backend is left after its deadline, in ms: its own error at the deadline says more. A process
- * that stood still runs all timers that are due by then in any order, so another turn of them is waited for as well.
- */
+/** How long a request to a backend is left after its deadline, in ms: its own error at the deadline says more. */
 export const lastWordMs = 10;
+
+/**
+ * As `time.after`, but behind all other timers that are due by then: a process that stood still runs them in any order.
+ */
+export function afterOthers(time: Time, ms: number, fn: () => void, options?: { readonly ref?: boolean }): Timer {
+  const others = (): void => void (timer = time.after(0, fn, options));
+  let timer = time.after(ms, others, options);
+  return { clear: () => timer.clear() };
+}
 
 /** Something that ends at a deadline. It is in one {@link Deadlines} at a time. */
 export interface Expiring extends Placed {
@@ -21,8 +27,6 @@ interface Bucket extends Idling {
   readonly slot: number;
   readonly items: Bag<Expiring>;
   timer: Timer;
-  /** Whether the other timers that were due with its own are over. */
-  last: boolean;
 }
 
 /** Calls `expire` at most one bucket after the deadline, never before it. */
@@ -37,7 +41,7 @@ export class Deadlines {
   /** The bucket whose items expire now. */
   #due: Bucket | undefined;
 
-  /** `lateBy`: so many ms are added to each deadline. */
+  /** `lateBy`: so many ms are added to each deadline, and what else is due by then goes first. */
   constructor(time: Time, lateBy = 0) {
     this.#time = time;
     this.#lateBy = lateBy;
@@ -66,7 +70,7 @@ export class Deadlines {
     if (bucket?.slot === slot) return bucket;
     bucket = this.#buckets.get(slot);
     if (bucket === undefined) {
-      bucket = { slot, items: new Bag(), timer: this.#arm(slot), last: this.#lateBy === 0, idle: false };
+      bucket = { slot, items: new Bag(), timer: this.#arm(slot), idle: false };
       this.#buckets.set(slot, bucket);
     }
     return (this.#last = bucket);
@@ -81,7 +85,9 @@ export class Deadlines {
   }
 
   #arm(slot: number): Timer {
-    return this.#time.after(slot * bucketMs - this.#time.monotonic(), () => this.#expire(slot));
+    const ms = slot * bucketMs - this.#time.monotonic();
+    const expire = (): void => this.#expire(slot);
+    return this.#lateBy > 0 ? afterOthers(this.#time, ms, expire) : this.#time.after(ms, expire);
   }
 
   #expire(slot: number): void {
@@ -89,11 +95,6 @@ export class Deadlines {
     if (!bucket) return;
     if (this.#time.monotonic() < slot * bucketMs) {
       bucket.timer = this.#arm(slot); // longer than a timer can hold, or fired early
-      return;
-    }
-    if (!bucket.last) {
-      bucket.last = true;
-      bucket.timer = this.#time.after(0, () => this.#expire(slot));
       return;
     }
     this.#buckets.delete(slot);

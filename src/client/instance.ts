@@ -6,7 +6,7 @@ import type { Time } from "../base/time.ts";
 import type { Backend, Group, Opened, Page, Query, Session, Signal, Subscription } from "../port/index.ts";
 import { checkSignal, timeoutMs, type Call, type CallOptions } from "./calls.ts";
 import { Coalescer } from "./coalescer.ts";
-import { lastWordMs } from "./deadlines.ts";
+import { afterOthers, lastWordMs } from "./deadlines.ts";
 import type { HoldfastEvents } from "./events.ts";
 import { asItIs, type Reader, type Reply } from "./requests.ts";
 import { UserFunctions } from "./user-functions.ts";
@@ -198,8 +198,7 @@ export async function bounded<T>(promise: Promise<T>, call: Call, time: Time, ba
   const end = new Promise<never>((_, reject) => {
     unheard = onAbort(signal, () => reject(signal?.reason as Error));
     const late = (): void => reject(new UnavailableError("timed out: nothing was changed", { backend }));
-    const lastWord = (): void => void (timer = time.after(0, late, { ref: true }));
-    timer = time.after(deadline - time.monotonic() + lastWordMs, lastWord, { ref: true });
+    timer = afterOthers(time, deadline - time.monotonic() + lastWordMs, late, { ref: true });
   });
   try {
     return await Promise.race([promise, end]);
