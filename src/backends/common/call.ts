@@ -16,8 +16,6 @@ export interface TaskCall {
 
 /** The groups of one `execute`: they end by their outcome or at the deadline, whichever is sooner. */
 export class Call<T extends Task> implements Due, TaskCall {
-  /** By `time.monotonic()`, as the deadline. */
-  readonly begun: number;
   readonly deadline: number;
   place: number | undefined;
   readonly backend: string;
@@ -26,15 +24,17 @@ export class Call<T extends Task> implements Due, TaskCall {
   readonly #call: ExecuteCall;
   readonly #alarm: Alarm<Call<T>>;
   readonly #settle: (outcomes: readonly Outcome[]) => void;
+  /** Says more than that it is late, where more is known. */
+  readonly #late: (() => Error) | undefined;
   #left: number;
 
   constructor(
-    of: { groups: readonly Group[]; session: string; backend: string; begun: number; make: MakeTask<T> },
+    of: { groups: readonly Group[]; session: string; backend: string; late?: () => Error; make: MakeTask<T> },
     call: ExecuteCall,
     alarm: Alarm<Call<T>>,
     settle: (outcomes: readonly Outcome[]) => void,
   ) {
-    this.begun = of.begun;
+    this.#late = of.late;
     this.deadline = call.deadline;
     this.backend = of.backend;
     this.session = of.session;
@@ -57,8 +57,9 @@ export class Call<T extends Task> implements Due, TaskCall {
     this.#settle(this.tasks.map((task) => task.outcome as Outcome));
   }
 
-  /** The deadline has come. `why` says more than that it is late. */
-  expire(why: Error = lateError(this.backend)): void {
+  /** The deadline has come. */
+  expire(): void {
+    const why = this.#late?.() ?? lateError(this.backend);
     for (const task of this.tasks) task.fail(why);
   }
 }

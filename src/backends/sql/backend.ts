@@ -103,7 +103,7 @@ export class SqlBackend implements Backend {
       context,
       batches: new Batches(context),
       opening,
-      alarm: new Alarm(time, (call) => call.expire(client.problemSince(call.begun))),
+      alarm: new Alarm(time, (call) => call.expire()),
       keepAlive: new KeepAlive(time),
       pending: new PendingCallers(name, client.maxWaiting),
       hub: told?.hub,

@@ -97,7 +97,7 @@ export class OwnLane<L extends Link, A extends Attempt<L>> implements Lane<L> {
   }
 
   problemSince(since: number): UnavailableError | undefined {
-    return this.problem ?? this.#hindrance.since(since);
+    return this.#hindrance.since(since);
   }
 
   hurry(): void {

@@ -68,7 +68,7 @@ export class SqlSession implements Session {
   execute(groups: readonly Group[], given: ExecuteCall): Promise<readonly Outcome[]> {
     return new Promise((resolve) => {
       const { context, alarm, opening, batches, keepAlive, pending } = this.#shared;
-      const { name: backend, client, time } = context;
+      const { name: backend, client } = context;
       keepAlive.enter();
       let stay: Stay | undefined;
       const settle = (outcomes: readonly Outcome[]): void => {
@@ -76,7 +76,7 @@ export class SqlSession implements Session {
         keepAlive.leave();
         resolve(outcomes);
       };
-      const of = { groups, session: this.id, backend, begun: time.monotonic(), make };
+      const of = { groups, session: this.id, backend, late: this.#late(), make };
       const call = new Call(of, given, alarm, settle);
       for (const task of call.tasks) {
         if (this.#ended) task.settle(notSent(closedError(backend)));
@@ -99,8 +99,7 @@ export class SqlSession implements Session {
     const { context, opening } = this.#shared;
     const { name, time } = context;
     if (this.#ended) throw closedError(name);
-    const begun = time.monotonic();
-    const late = (): Error => context.client.problemSince(begun) ?? lateError(name);
+    const late = this.#late();
     const read = async (): Promise<Page> => {
       await opening.openBefore(deadline);
       return readPage(context, query, { deadline });
@@ -110,6 +109,13 @@ export class SqlSession implements Session {
     } catch (error) {
       throw failureOf(error, name);
     }
+  }
+
+  /** The error of a call that begins now, at its deadline: what was in the way of a connection since then. */
+  #late(): () => Error {
+    const { name, client, time } = this.#shared.context;
+    const begun = time.monotonic();
+    return () => client.problemSince(begun) ?? lateError(name);
   }
 
   async close(): Promise<void> {

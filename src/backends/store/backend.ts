@@ -161,14 +161,13 @@ class StoreSession implements Session {
 
   execute(groups: readonly Group[], given: ExecuteCall): Promise<readonly Outcome[]> {
     return new Promise((resolve) => {
-      const { alarm, name, time, engines, capabilities, opening, keepAlive } = this.#backend;
+      const { alarm, name, engines, capabilities, opening, keepAlive } = this.#backend;
       keepAlive.enter();
       const settle = (outcomes: readonly Outcome[]): void => {
         keepAlive.leave();
         resolve(outcomes);
       };
-      const of = { groups, session: this.id, backend: name, begun: time.monotonic(), make };
-      const call = new Call(of, given, alarm, settle);
+      const call = new Call({ groups, session: this.id, backend: name, make }, given, alarm, settle);
       for (const task of call.tasks) {
         const refused = this.#ended ? notSent(closedError(name)) : refusalOf(task, name, capabilities);
         if (refused) task.settle(refused);

@@ -27,7 +27,7 @@ function tasksOf(groups: readonly Group[]): readonly Task[] {
   const call = { deadline: Infinity, claim: () => true };
   const make = (of: ConstructorParameters<typeof Task>[0], i: number, group: Group): Task => new Task(of, i, group);
   const alarm = new Alarm<Call<Task>>(systemTime, (one) => one.expire());
-  return new Call({ groups, session: "s", backend: "b", begun: 0, make }, call, alarm, () => undefined).tasks;
+  return new Call({ groups, session: "s", backend: "b", make }, call, alarm, () => undefined).tasks;
 }
 
 /** The way that a group goes, of those of a batch. */
