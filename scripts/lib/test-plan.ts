@@ -44,14 +44,9 @@ export function planOf(files: readonly string[], reached: readonly Reach[]): Uni
     others
       .filter((file) => kindOf(file) === kind)
       .map((file) => ({ name: file, files: [file], weight: kind?.weight ?? 1 }));
-  const light = of(undefined);
-  const isDoctor = ({ name }: Unit): boolean => name.startsWith("doctor/");
-  return [
-    ...heavy.flatMap(of),
-    ...conformance(suites, reached),
-    ...light.filter(isDoctor),
-    ...light.filter((unit) => !isDoctor(unit)),
-  ];
+  const isDoctor = ({ name }: Unit): number => Number(name.startsWith("doctor/"));
+  const light = of(undefined).toSorted((a, b) => isDoctor(b) - isDoctor(a));
+  return [...heavy.flatMap(of), ...conformance(suites, reached), ...light];
 }
 
 /** Those that are made of several servers first. */

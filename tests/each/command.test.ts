@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test, type TestContext } from "node:test";
-import { isRunning, killAll, readIfThere, start, treeOf, until, type Running } from "./running.ts";
+import { isRunning } from "../support/is-running.ts";
+import { killAll, readIfThere, start, treeOf, until, type Running } from "./running.ts";
 import type { EachSummary } from "../../src/entries/each.ts";
 import { connect } from "../../src/entries/index.ts";
 import {

@@ -10,7 +10,8 @@ import { Machines, noMachines } from "../support/machines.ts";
 import { sharedServer } from "../support/sql/shared.ts";
 import { startRedis } from "../support/redis/server.ts";
 import { shared } from "../support/redis/shared.ts";
-import { isRunning, readIfThere, start, treeOf, until } from "./running.ts";
+import { isRunning } from "../support/is-running.ts";
+import { readIfThere, start, treeOf, until } from "./running.ts";
 import { accountsOf, folderFor, makeLines, memoryFor, readLines, serial, sorted, writeLines } from "./support.ts";
 
 // An item that costs its worker: it becomes a dead letter that names the cause, and everybody else's goes on.

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import assert from "node:assert/strict";
+import { isRunning } from "../support/is-running.ts";
 import { cli } from "./support.ts";
 
 /** A command that was started. */
@@ -62,11 +63,6 @@ export function readIfThere(file: string): string {
 
 export function killAll(pids: readonly number[]): void {
   for (const pid of pids) if (isRunning(pid)) process.kill(pid, "SIGKILL");
-}
-
-export function isRunning(pid: number): boolean {
-  const stat = readIfThere(`/proc/${pid}/stat`);
-  return stat !== "" && !/\) Z /.test(stat);
 }
 
 /** Waits until something is so, for at most so many ms. */

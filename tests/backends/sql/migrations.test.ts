@@ -11,8 +11,8 @@ import {
 import { migrateTables, openTables, type MigrateMode } from "../../../src/backends/sql/tables.ts";
 import { systemTime as time } from "../../../src/base/time.ts";
 import { jsonStatements } from "../../support/sql/documented.ts";
-import { lacks, sqlKinds, startSql, type SqlServer } from "../../support/sql/kinds.ts";
-import { clientOf, isPostgres, planOf } from "./support/places.ts";
+import { isPostgres, lacks, sqlKinds, startSql, type SqlServer } from "../../support/sql/kinds.ts";
+import { clientOf, planOf } from "./support/places.ts";
 
 const limit = (ms = 20_000): { time: typeof time; deadline: number } => ({ time, deadline: time.monotonic() + ms });
 

@@ -1,7 +1,8 @@
-import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import path from "node:path";
+import { isRunning } from "../is-running.ts";
 import { until } from "./until.ts";
 
 /**
@@ -95,7 +96,7 @@ export class ServerProcess {
     this.#signalChildren("SIGKILL");
     await this.end("SIGKILL");
     // Whoever starts it again would find what they share still in use.
-    await until("its children have ended", async () => !children.some(isAlive));
+    await until("its children have ended", async () => !children.some(isRunning));
   }
 
   /** Ends it, and resolves when it has ended. Default: in the way that leaves nothing behind. */
@@ -117,12 +118,6 @@ export class ServerProcess {
       }
     }
   }
-}
-
-/** Whether it runs. Who has ended, and was not waited for yet, does not. */
-function isAlive(pid: number): boolean {
-  const { stdout } = spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
-  return stdout.trim() !== "" && !stdout.trim().startsWith("Z");
 }
 
 function childrenOf(pid: number): number[] {

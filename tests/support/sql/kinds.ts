@@ -29,6 +29,11 @@ export async function startSql(kind: SqlKind, options: Omit<SqlOptions<SqlKind>,
   return isOf(kind, wantedPostgres) ? startPostgres({ ...options, kind }) : startMysql({ ...options, kind });
 }
 
+/** Whether a kind of server is a Postgres. */
+export function isPostgres(kind: SqlKind): boolean {
+  return isOf(kind, wantedPostgres);
+}
+
 function isOf<Kind extends string>(kind: string, kinds: Readonly<Record<Kind, unknown>>): kind is Kind {
   return kind in kinds;
 }

@@ -4,12 +4,7 @@ import { postgresClient } from "../../../../src/backends/postgres/client.ts";
 import { postgresTables } from "../../../../src/backends/postgres/migrations.ts";
 import type { SqlClient } from "../../../../src/backends/sql/client.ts";
 import type { TablePlan } from "../../../../src/backends/sql/migrations.ts";
-import type { SqlKind } from "../../../support/sql/kinds.ts";
-
-/** Whether a kind of server is a Postgres. */
-export function isPostgres(kind: SqlKind): boolean {
-  return kind.startsWith("postgres");
-}
+import { isPostgres, type SqlKind } from "../../../support/sql/kinds.ts";
 
 /** A client of the backend that a kind of server is for. */
 export function clientOf(kind: SqlKind, url: string): SqlClient {

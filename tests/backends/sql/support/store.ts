@@ -13,11 +13,10 @@ import type { TableNames } from "../../../../src/backends/sql/identifiers.ts";
 import { openTables } from "../../../../src/backends/sql/tables.ts";
 import { systemTime } from "../../../../src/base/time.ts";
 import type { Backend } from "../../../../src/port/index.ts";
-import type { SqlKind } from "../../../support/sql/kinds.ts";
+import { isPostgres, type SqlKind } from "../../../support/sql/kinds.ts";
 import type { Row } from "../../../support/sql/options.ts";
 import { drawPrefix } from "../../../support/sql/place.ts";
 import { sharedServer } from "../../../support/sql/shared.ts";
-import { isPostgres } from "./places.ts";
 
 /** Tables of their own, and the ways to them. All of it ends with the test. */
 export interface Store {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { connect } from "../../../../src/entries/index.ts";
 import { refusalFaults } from "../../faults/refusals.ts";
 import { until } from "../../servers/until.ts";
-import { lacks, startSql, type SqlKind } from "../kinds.ts";
+import { isPostgres, lacks, startSql, type SqlKind } from "../kinds.ts";
 import type { SqlSession } from "../options.ts";
 
 /** What must hold while a server that speaks SQL refuses what it is asked; `says` is what it says then. */
@@ -63,7 +63,7 @@ export function sqlRefusals(kind: SqlKind, says: { readonly readOnly: RegExp; re
       await Promise.all(rejected);
       // What begins when there is a connection has not been refused.
       await assert.rejects(orders.load("k", { timeout: "500ms" }), { code: "UNAVAILABLE", refused: false });
-      await blocker.query(isMysql(kind) ? "UNLOCK TABLES" : "ROLLBACK");
+      await blocker.query(isPostgres(kind) ? "ROLLBACK" : "UNLOCK TABLES");
       assert.equal(await orders.load("k"), 1);
     } finally {
       await hf.close();
@@ -76,13 +76,8 @@ export function sqlRefusals(kind: SqlKind, says: { readonly readOnly: RegExp; re
 /** Nobody else can read or write a row, until it is over. */
 async function blockTables(kind: SqlKind, session: SqlSession): Promise<void> {
   const tables = ["holdfast_records", "holdfast_locks"];
-  if (isMysql(kind)) await session.query(`LOCK TABLES ${tables.map((name) => `${name} WRITE`).join(", ")}`);
-  else {
+  if (isPostgres(kind)) {
     await session.query("BEGIN");
     await session.query(`LOCK TABLE ${tables.join(", ")}`);
-  }
-}
-
-function isMysql(kind: SqlKind): boolean {
-  return kind === "mysql" || kind === "mariadb";
+  } else await session.query(`LOCK TABLES ${tables.map((name) => `${name} WRITE`).join(", ")}`);
 }
