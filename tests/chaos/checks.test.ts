@@ -66,6 +66,7 @@ void test("two holders at one time and a fence that falls are found", () => {
     key: "l",
     holder,
     fence,
+    asked: from,
     from,
     until,
   });
@@ -122,7 +123,14 @@ void test("where records may go back to an earlier state, a late write and a fen
     outcome: "ok",
     start: 0n,
   });
-  const hold = (fence: bigint, from: bigint, until: bigint): Hold => ({ key: "g", holder: "a", fence, from, until });
+  const hold = (fence: bigint, from: bigint, until: bigint, asked = from - 1n): Hold => ({
+    key: "g",
+    holder: "a",
+    fence,
+    asked,
+    from,
+    until,
+  });
   const lost = {
     calls: [call(0, 1, save("a"), ok), call(2, 3, save("b"), ok)],
     timed: [],
@@ -138,9 +146,11 @@ void test("where records may go back to an earlier state, a late write and a fen
   const late = {
     ...lost,
     writes: [write("c", 2n, null), write("d", 1n, "c")],
-    holds: [hold(2n, 0n, 1n), hold(1n, 2n, 3n)],
+    holds: [hold(2n << 10n, 0n, 1n), hold(1n << 10n, 2n, 3n)],
   };
   assert.equal(checkHistory(late, final, { keeps: "fences" }).length, 2);
+  const unaware = [hold(2n << 10n, 5n, 9n), hold(1n << 10n, 10n, 11n, 4n), hold((1n << 10n) | 1n, 12n, 13n)];
+  assert.deepEqual(checkHistory({ ...lost, holds: unaware }, final, { keeps: "fences" }), []);
 });
 
 void test("a call that outlasts its deadline is found", () => {

@@ -45,25 +45,45 @@ export function checkRegisters(calls: readonly RegisterCall[], final: FinalState
   return problems;
 }
 
-/** No two holders at one instant, unless records may be lost; fences rise in the order of the holds. */
+/** No two holders at one instant and fences that rise from hold to hold; where records may be lost, grants that rise. */
 export function checkHolds(holds: readonly Hold[], { keeps = "all" }: Promised = {}): string[] {
-  const problems: string[] = [];
   // One that was never seen to be held proves nothing: its holder may have been paused past its lease before it noted the start.
-  const seen = holds.filter((hold) => hold.until > hold.from);
-  for (const [key, own] of groupBy(seen, (hold) => hold.key)) {
-    const ordered = [...own].sort((a, b) => (a.from < b.from ? -1 : 1));
-    let latest: Hold | undefined;
-    for (const hold of ordered) {
-      if (keeps === "all" && latest && hold.from < latest.until)
-        problems.push(`lock ${key}: ${latest.holder} and ${hold.holder} held it at one time`);
-      // A hold that only began while another ended may have been granted before it: compare what was one after the other.
-      if (latest && hold.from >= latest.until && hold.fence <= latest.fence && hold.from > latest.from) {
-        problems.push(`lock ${key}: fence ${hold.fence} came after ${latest.fence}`);
-      }
-      if (!latest || hold.until > latest.until) latest = hold;
-    }
+  const seen = [...groupBy(holds, (hold) => hold.key).values()].map((own) =>
+    own.filter(({ from, until }) => until > from),
+  );
+  return seen.flatMap(keeps === "all" ? checkTurns : checkGrants);
+}
+
+function checkTurns(holds: readonly Hold[]): string[] {
+  const problems: string[] = [];
+  let latest: Hold | undefined;
+  for (const hold of [...holds].sort((a, b) => (a.from < b.from ? -1 : 1))) {
+    if (latest && hold.from < latest.until)
+      problems.push(`lock ${hold.key}: ${latest.holder} and ${hold.holder} held it at one time`);
+    // A hold that only began while another ended may have been granted before it: compare what was one after the other.
+    if (latest && hold.from >= latest.until && hold.fence <= latest.fence && hold.from > latest.from)
+      problems.push(`lock ${hold.key}: fence ${hold.fence} came after ${latest.fence}`);
+    if (!latest || hold.until > latest.until) latest = hold;
   }
   return problems;
+}
+
+/**
+ * A holder whose grant was lost with a server does not know it until its next renewal: it may first be told of its grant, or
+ * hand it on in its process, when another holds a later one. So only a grant that was asked for later must be higher.
+ */
+function checkGrants(holds: readonly Hold[]): string[] {
+  return holds
+    .filter(({ fence }) => !isHandedOn(fence))
+    .flatMap((hold) => {
+      const earlier = holds.find(({ from, fence }) => from <= hold.asked && fence >= hold.fence);
+      return earlier ? [`lock ${hold.key}: fence ${hold.fence} was asked for after ${earlier.fence} was held`] : [];
+    });
+}
+
+/** Whether a fence tells of a turn in a process, under a grant that the process had already. */
+function isHandedOn(fence: bigint): boolean {
+  return (fence & 1023n) !== 0n;
 }
 
 /**

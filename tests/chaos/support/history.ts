@@ -35,7 +35,9 @@ export interface Hold {
   readonly key: string;
   readonly holder: string;
   readonly fence: bigint;
-  /** When acquire had returned. */
+  /** When acquire was called. */
+  readonly asked: bigint;
+  /** When it had returned. */
   readonly from: bigint;
   /** The last instant before which the lease was still seen to be held. */
   readonly until: bigint;
@@ -73,7 +75,14 @@ export type LogLine =
       readonly action: RegisterAction;
     }
   | { readonly t: "reply"; readonly n: number; readonly at: string; readonly outcome: RegisterOutcome }
-  | { readonly t: "hold"; readonly n: number; readonly at: string; readonly key: string; readonly fence: string }
+  | {
+      readonly t: "hold";
+      readonly n: number;
+      readonly asked: string;
+      readonly at: string;
+      readonly key: string;
+      readonly fence: string;
+    }
   | { readonly t: "held"; readonly n: number; readonly at: string }
   | {
       readonly t: "write";
@@ -109,7 +118,14 @@ export function readHistory(logs: readonly { readonly holder: string; readonly l
         calls.set(line.n, { key: line.key, action: line.action, start: at, outcome: { is: "unknown" } });
       else if (line.t === "reply") Object.assign(must(calls.get(line.n)), { outcome: line.outcome, end: at });
       else if (line.t === "hold")
-        holds.set(line.n, { key: line.key, holder, fence: BigInt(line.fence), from: at, until: at });
+        holds.set(line.n, {
+          key: line.key,
+          holder,
+          fence: BigInt(line.fence),
+          asked: BigInt(line.asked),
+          from: at,
+          until: at,
+        });
       else if (line.t === "held") must(holds.get(line.n)).until = at;
       else if (line.t === "write")
         writes.set(line.n, {

@@ -110,12 +110,13 @@ export async function runWorkload(hf: Holdfast, options: WorkloadOptions): Promi
     const key = `g${random.int(0, options.locks)}`;
     const wait = random.int(0, options.ttl);
     const renew = random.next() < 0.5;
+    const asked = now();
     const lease = await timed("tryAcquire", wait + options.timeout, async () =>
       lock.tryAcquire(key, { ttl: options.ttl, wait, renew }),
     );
     if (!lease) return;
     const held = n++;
-    options.log({ t: "hold", n: held, at: now(), key, fence: lease.fence.toString() });
+    options.log({ t: "hold", n: held, asked, at: now(), key, fence: lease.fence.toString() });
     try {
       for (let i = random.int(1, 6); i > 0; i--) {
         const at = now(); // before the check: at this instant the lease was held
