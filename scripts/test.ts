@@ -4,7 +4,7 @@
 import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import path from "node:path";
-import { reachBackends, type Reach } from "./lib/backends.ts";
+import { reachBackends, tellProcesses, type Reach } from "./lib/backends.ts";
 import { runUnits } from "./lib/run-tests.ts";
 import { root, run } from "./lib/run.ts";
 import { planOf } from "./lib/test-plan.ts";
@@ -70,6 +70,7 @@ async function main(name: string): Promise<number> {
     return 1;
   }
   if (!report(reached)) return 1;
+  tellProcesses(reached);
 
   const files = testFiles().filter(suite.includes);
   if (files.length === 0) {

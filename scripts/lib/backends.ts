@@ -29,12 +29,17 @@ export interface FoundBackend extends Reach {
 }
 
 const folders = path.join(root, "tests/backends");
+/** Names the setting by which processes learn what was found before them. */
+const foundBefore = "HOLDFAST_REACHED";
 
 /**
  * Which backends the tests can run on, on this machine: those of the folders of `tests/backends` with a `subjects.ts`. What
- * needs a server or a driver has a `reach.ts`, whose `reach(options)` says whether it is there.
+ * needs a server or a driver has a `reach.ts`, whose `reach(options)` says whether it is there. What {@link tellProcesses} told is
+ * not looked for again, unless something may be fetched.
  */
 export async function reachBackends(options: ReachOptions = {}): Promise<FoundBackend[]> {
+  const before = JSON.parse(process.env[foundBefore] ?? "{}") as { folders?: string; found?: FoundBackend[] };
+  if (before.folders === folders && before.found && !options.install) return before.found;
   const found: FoundBackend[] = [];
   for (const folder of readdirSync(folders).toSorted()) {
     if (!existsSync(path.join(folders, folder, "subjects.ts"))) continue;
@@ -44,6 +49,11 @@ export async function reachBackends(options: ReachOptions = {}): Promise<FoundBa
     found.push(...(await reach(options)).map((one) => ({ ...one, folder })));
   }
   return found;
+}
+
+/** Lets the processes that this one starts know what was found: to look takes each of them a second, and there are hundreds. */
+export function tellProcesses(found: readonly FoundBackend[]): void {
+  process.env[foundBefore] = JSON.stringify({ folders, found });
 }
 
 /** Loads a file of a backend's folder in `tests/backends`. */

@@ -22,9 +22,10 @@ function reached(options: string, folder: string): Reach[] {
     writeFileSync(failing, "#!/bin/sh\necho 'E: there is no network' >&2\nexit 1\n");
     chmodSync(failing, 0o755);
   }
+  const { HOLDFAST_REACHED: _, ...env } = process.env;
   const output = execFileSync(process.execPath, ["--input-type=module", "--eval", program], {
     encoding: "utf8",
-    env: { ...process.env, XDG_CACHE_HOME: folder, PATH: `${folder}:${process.env["PATH"] ?? ""}` },
+    env: { ...env, XDG_CACHE_HOME: folder, PATH: `${folder}:${env["PATH"] ?? ""}` },
   });
   return JSON.parse(output) as Reach[];
 }

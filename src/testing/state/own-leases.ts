@@ -77,8 +77,8 @@ export const ownLeaseCases: readonly Case[] = [
       const at = await stand(context);
       const elsewhere = new Lock(instanceOf(context), "own");
       const here = new Lock(at.instance, "own");
+      const ttl = 3 * context.unit; // time to take it and to check it
       for (const end of ["release", "expiry", "force"] as const) {
-        const ttl = context.unit;
         const own = await begin(at);
         const lease = await here.acquire(end, { ttl: end === "expiry" ? ttl : "30s", renew: false });
         await lease.checkWithin(own.own);
@@ -96,7 +96,7 @@ export const ownLeaseCases: readonly Case[] = [
             : end === "force"
               ? elsewhere.forceRelease(end, "test", { timeout: "30s" })
               : undefined;
-        await context.place.elapse(2 * ttl);
+        await context.place.elapse(end === "expiry" ? ttl + context.unit : context.unit);
         await own.insert(end);
         ended = true;
         await own.run("COMMIT");
