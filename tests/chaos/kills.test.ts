@@ -7,7 +7,7 @@ import { kinds, type Kind } from "../backends/machine/support/kinds.ts";
 import { runKills } from "./support/kills.ts";
 
 // As many as a run can afford; `npm run test:kills` takes 5,000 kills and 100,000 opens.
-const kills = Number(process.env["HOLDFAST_KILLS"] ?? 50);
+const kills = Number(process.env["HOLDFAST_KILLS"] ?? 30);
 const opens = Number(process.env["HOLDFAST_OPENS"] ?? 100);
 /** In a whole run the tests beside it keep the cores busy. */
 const busy = process.env["HOLDFAST_KILLS"] === undefined ? 0 : 1;
