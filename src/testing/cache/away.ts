@@ -106,7 +106,6 @@ export const awayCases: readonly Case[] = [
         assert.equal(outcome.status, "rejected");
         assert.equal((outcome.reason as { code?: string }).code, "UNAVAILABLE");
       }
-      await place.elapse(slack); // what they waited for is given up too: restored before that, the store would answer it
       store.restore();
       await place.elapse(patience + slack);
       assert.equal(await cache.get("k"), undefined, "who has it asked again does not wait for that");
