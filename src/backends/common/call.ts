@@ -10,6 +10,8 @@ export interface TaskCall {
   readonly backend: string;
   readonly session: string;
   readonly deadline: number;
+  /** What it is told at its deadline. */
+  late(): Error;
   claims(i: number): boolean;
   settled(i: number, outcome: Outcome): void;
 }
@@ -57,9 +59,13 @@ export class Call<T extends Task> implements Due, TaskCall {
     this.#settle(this.tasks.map((task) => task.outcome as Outcome));
   }
 
+  late(): Error {
+    return this.#late?.() ?? lateError(this.backend);
+  }
+
   /** The deadline has come. */
   expire(): void {
-    const why = this.#late?.() ?? lateError(this.backend);
+    const why = this.late();
     for (const task of this.tasks) task.fail(why);
   }
 }
@@ -86,16 +92,20 @@ export class Task {
     return this.#call.deadline;
   }
 
+  /** What its call is told at the deadline. */
+  late(): Error {
+    return this.#call.late();
+  }
+
   /**
    * Whether somebody still waits for it. Asked right before each decision, which is answered or sent at once: nothing
    * that was said to be unsent is ever sent.
    */
   isWanted(now: number): boolean {
     if (this.outcome) return false;
-    const { backend } = this.#call;
-    if (now >= this.deadline) this.fail(lateError(backend));
+    if (now >= this.deadline) this.fail(this.late());
     else if (this.#claimed || (this.#claimed = this.#call.claims(this.#i))) return true;
-    else this.settle(givenUp(backend));
+    else this.settle(givenUp(this.#call.backend));
     return false;
   }
 

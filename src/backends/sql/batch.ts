@@ -2,7 +2,7 @@ import { keyId } from "../../base/keys.ts";
 import type { Task } from "../common/call.ts";
 import { SqlError, type Lane } from "./client.ts";
 import type { Context } from "./context.ts";
-import { failureOf, mayHaveWritten, passes } from "./failures.ts";
+import { failureBy, mayHaveWritten, passes } from "./failures.ts";
 import { Flow } from "./flow.ts";
 import { Looks } from "./looks.ts";
 import { waysOf } from "./plan.ts";
@@ -102,8 +102,7 @@ export class Batches {
   }
 
   #fail(tasks: readonly Task[], error: unknown): void {
-    const told = failureOf(error, this.#context.name);
-    for (const task of tasks) task.fail(told, task.sent && mayHaveWritten(error));
+    for (const task of tasks) task.fail(failureBy(task, error, this.#context), task.sent && mayHaveWritten(error));
   }
 }
 

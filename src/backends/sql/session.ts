@@ -21,7 +21,7 @@ import type { PendingCallers, Stay } from "../common/pending.ts";
 import type { SignalHub } from "../common/signal-hub.ts";
 import type { Batches } from "./batch.ts";
 import type { Context } from "./context.ts";
-import { failureOf } from "./failures.ts";
+import { failureBy, failureOf } from "./failures.ts";
 import { Foreign } from "./own-connection.ts";
 import { SqlOwnTransaction } from "./own-transaction.ts";
 import { readPage } from "./pages.ts";
@@ -107,7 +107,7 @@ export class SqlSession implements Session {
     try {
       return await before(read(), { time, deadline, late, ref: true });
     } catch (error) {
-      throw failureOf(error, name);
+      throw failureBy({ deadline, late }, error, context);
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Task } from "../common/call.ts";
 import type { Lane } from "./client.ts";
 import type { Context } from "./context.ts";
-import { failureOf, mayHaveWritten, passes } from "./failures.ts";
+import { failureBy, mayHaveWritten, passes } from "./failures.ts";
 import { planOf } from "./plan.ts";
 import { transact } from "./transaction.ts";
 
@@ -62,13 +62,13 @@ export class Singles {
 
   async #run(single: Single): Promise<void> {
     const { task, lane } = single;
-    const { name, time } = this.#context;
+    const { time } = this.#context;
     try {
       // A lane of few connections is nothing to wait on.
       await transact(this.#context, [task], { lane, skip: lane === "renewals", renews: true });
     } catch (error) {
       if (passes(error)) task.sent = false;
-      else task.fail(failureOf(error, name), task.sent && mayHaveWritten(error));
+      else task.fail(failureBy(task, error, this.#context), task.sent && mayHaveWritten(error));
     }
     this.#running--;
     if (task.outcome) this.#leave(single);

@@ -69,7 +69,7 @@ export function networkFaults(subject: FaultSubject): void {
           throughProxies(place, 4, async (proxies) => {
             const at = (worker: number): string => place.url(proxies[worker]?.port ?? 0);
             const deeds = deedsOf(proxies);
-            await runRound(t, { url: place.url(place.port), place: at, seed, deeds, ttl: 600, timeout, slack: 500 });
+            await runRound(t, { url: place.url(place.port), place: at, seed, deeds, ttl: 600, timeout, slack: 1_500 });
           }),
         ),
     );

@@ -26,7 +26,7 @@ export function serverFaults(subject: FaultSubject): void {
       async (t) =>
         onPlace(subject, true, async (place) => {
           const deeds = [...times(5, restart(place)), ...times(3, killWorker)];
-          await runRound(t, { url: place.url(place.port), seed, deeds, ttl: 600, timeout: 2_000, slack: 500 });
+          await runRound(t, { url: place.url(place.port), seed, deeds, ttl: 600, timeout: 2_000, slack: 1_500 });
         }),
     );
 
@@ -55,7 +55,7 @@ export function serverFaults(subject: FaultSubject): void {
         const deeds = [...times(5, async () => place.restart({ keep: false })), ...times(2, killWorker)];
         const promised = { keeps: "fences" } as const;
         const url = place.url(place.port);
-        await runRound(t, { url, seed: 1, deeds, ttl: 600, timeout: 2_000, slack: 500, promised });
+        await runRound(t, { url, seed: 1, deeds, ttl: 600, timeout: 2_000, slack: 1_500, promised });
       }),
   );
 }

@@ -62,7 +62,7 @@ for (const kind of groupKinds) {
     const cluster = await startCluster({ kind, appendonly: "everysec" });
     try {
       const deeds = [...times(12, moveSlot(cluster)), ...times(2, handOver(cluster)), killWorker];
-      await runRound(t, { url: cluster.url, seed: 1, deeds, ttl: 900, timeout: 2_000, slack: 500 });
+      await runRound(t, { url: cluster.url, seed: 1, deeds, ttl: 900, timeout: 2_000, slack: 1_500 });
     } finally {
       await cluster.stop();
     }
@@ -77,7 +77,7 @@ for (const kind of groupKinds) {
         const deeds = times(2, killPrimary(cluster));
         // A replica may not have heard of the last writes: what is promised then is less.
         const promised = { keeps: "fences" } as const;
-        await runRound(t, { url: cluster.url, seed: 1, deeds, ttl: 900, timeout: 2_000, slack: 500, promised });
+        await runRound(t, { url: cluster.url, seed: 1, deeds, ttl: 900, timeout: 2_000, slack: 1_500, promised });
       } finally {
         await cluster.stop();
       }
