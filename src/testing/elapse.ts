@@ -3,8 +3,8 @@ import { setImmediate as turn, setTimeout as pause } from "node:timers/promises"
 /**
  * Lets more than `ms` pass, by the wall clock and by the monotonic one: what a place on a real server needs. A timer
  * alone may fire a fraction of a millisecond before its time, and a server that counts whole milliseconds has not seen
- * the last one then. What was due by then has happened too: a process that stood still runs its timers in any order, and
- * reads what has arrived after them.
+ * the last one then. What was due by then has happened too: a process that stood still runs its timers in any order,
+ * and reads what has arrived after them.
  */
 export async function elapse(ms: number): Promise<void> {
   const wall = Date.now() + ms + 1;

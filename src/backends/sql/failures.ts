@@ -22,8 +22,8 @@ export function failureOf(error: unknown, backend: string): Error {
 }
 
 /**
- * What a caller is told who waits until `deadline`: the server's reply may be found overdue a moment before the call is,
- * and is the same.
+ * What a caller is told who waits until `deadline`. The server's reply may be found overdue a moment before the call
+ * is: it is told the same.
  */
 export function failureBy(waiting: Waiting, error: unknown, { name, time }: Context): Error {
   const isOverdue = error instanceof SqlError && error.failure === "lost" && time.monotonic() >= waiting.deadline;
