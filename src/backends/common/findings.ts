@@ -1,3 +1,4 @@
+import { UnsupportedError } from "../../base/errors.ts";
 import { quantilesOf } from "../../base/quantiles.ts";
 import type { Time } from "../../base/time.ts";
 import type { Finding, RoundTrips } from "../../port/index.ts";
@@ -39,6 +40,23 @@ export function inOneLine({ what, why, remedy }: Judgement): string {
 
 /** How what is refused is opened all the same. */
 export const settingsHint = ' (opened all the same with settings: "warn", or ?settings=warn in the URL)';
+
+/** What becomes of settings of the server that break a promise: `open` is refused, or the process is warned. */
+export type SettingsMode = "refuse" | "warn";
+
+/**
+ * Refuses to open where judgements say so: throws UnsupportedError. With `"warn"` those that may be opened all the same
+ * are warnings of the process, once for each `owner`.
+ */
+export function enforce(judgements: readonly Judgement[], mode: SettingsMode, backend: string, owner: object): void {
+  const broken = judgements.filter(({ refuses }) => refuses !== "never");
+  const refused = broken.filter(({ refuses }) => refuses === "always" || mode === "refuse");
+  if (refused.length > 0) {
+    const hint = refused.every(({ refuses }) => refuses === "asked") ? settingsHint : "";
+    throw new UnsupportedError(`${refused.map(inOneLine).join("; ")}${hint}`, { backend });
+  }
+  for (const judgement of broken) warnOnce(owner, `${backend}: ${inOneLine(judgement)}`);
+}
 
 /** A clock that is further off than this is set wrong, in ms. */
 const clockOff = 1_000;

@@ -18,6 +18,18 @@ export function countOf(
   throw new InvalidArgumentError(`${name} must be a whole number above 0`, { backend });
 }
 
+/** One of the words. Throws InvalidArgumentError. */
+export function oneOf<const Word extends string>(
+  name: string,
+  value: unknown,
+  words: readonly Word[],
+  backend: string,
+): Word {
+  const found = words.find((word) => word === value);
+  if (found !== undefined) return found;
+  throw new InvalidArgumentError(`${name} must be ${words.map((word) => `"${word}"`).join(" or ")}`, { backend });
+}
+
 /** A duration in a URL may be a bare number of milliseconds. */
 function numeric(text: string | undefined): Duration | undefined {
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : text;

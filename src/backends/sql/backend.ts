@@ -26,7 +26,7 @@ import type { Key } from "../../base/keys.ts";
 import type { Backend, Examination, Group, Opened, Session, Tables } from "../../port/index.ts";
 import { Alarm } from "../common/alarm.ts";
 import { before } from "../common/deadline.ts";
-import type { Judgement } from "../common/findings.ts";
+import { enforce, type Judgement } from "../common/findings.ts";
 import { Opening } from "../common/opening.ts";
 import { PendingCallers } from "../common/pending.ts";
 import type { SignalHub } from "../common/signal-hub.ts";
@@ -41,7 +41,7 @@ import type { OwnDialect } from "./own-dialect.ts";
 import { LockPassing } from "./passing.ts";
 import type { Granted } from "./row-locks.ts";
 import { SqlSession, type Shared } from "./session.ts";
-import { enforce, type Asking } from "./settings.ts";
+import type { Asking } from "./settings.ts";
 import { Sweep } from "./sweep.ts";
 import { openTables, tablesOf } from "./tables.ts";
 

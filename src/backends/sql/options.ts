@@ -1,8 +1,7 @@
 import type { Duration } from "../../base/durations.ts";
-import { InvalidArgumentError } from "../../base/errors.ts";
-import { connectTimeoutOf, countOf } from "../common/options.ts";
+import type { SettingsMode } from "../common/findings.ts";
+import { connectTimeoutOf, countOf, oneOf } from "../common/options.ts";
 import { checkPrefix, checkSchema, defaultPrefix } from "./identifiers.ts";
-import type { SettingsMode } from "./settings.ts";
 import type { MigrateMode } from "./tables.ts";
 
 /** Options that are the same for every server that speaks SQL. */
@@ -43,12 +42,6 @@ export function resolveTableOptions(
     migrate: oneOf("migrate", options.migrate ?? param("migrate") ?? "auto", ["auto", "check"], backend),
     settings: oneOf("settings", options.settings ?? param("settings") ?? "refuse", ["refuse", "warn"], backend),
   };
-}
-
-function oneOf<const Word extends string>(name: string, value: unknown, words: readonly Word[], backend: string): Word {
-  const found = words.find((word) => word === value);
-  if (found !== undefined) return found;
-  throw new InvalidArgumentError(`${name} must be ${words.map((word) => `"${word}"`).join(" or ")}`, { backend });
 }
 
 /** Options of connections that are the same for every server that speaks SQL. */

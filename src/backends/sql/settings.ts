@@ -1,21 +1,8 @@
-import { UnsupportedError } from "../../base/errors.ts";
 import type { Time } from "../../base/time.ts";
 import type { Capabilities, Examination, Fact } from "../../port/index.ts";
-import {
-  findingsOf,
-  fine,
-  inOneLine,
-  risk,
-  settingsHint,
-  timed,
-  warnOnce,
-  type Judgement,
-} from "../common/findings.ts";
+import { findingsOf, fine, risk, timed, type Judgement } from "../common/findings.ts";
 import { SqlError, type Reply, type SqlClient, type Statement } from "./client.ts";
 import { failureOf } from "./failures.ts";
-
-/** What becomes of settings of the server that break a promise: `open` is refused, or the process is warned. */
-export type SettingsMode = "refuse" | "warn";
 
 /** What asks a server what it is, within one deadline. */
 export interface Asking {
@@ -45,20 +32,6 @@ export async function rowsIfAllowed(text: string, asking: Asking): Promise<Reply
     if (error instanceof SqlError && error.failure === "refused") return undefined;
     throw failureOf(error, asking.backend);
   }
-}
-
-/**
- * Refuses to open where judgements say so: throws UnsupportedError. With `"warn"` those that may be opened all the same
- * are warnings of the process, once for each `owner`.
- */
-export function enforce(judgements: readonly Judgement[], mode: SettingsMode, backend: string, owner: object): void {
-  const broken = judgements.filter(({ refuses }) => refuses !== "never");
-  const refused = broken.filter(({ refuses }) => refuses === "always" || mode === "refuse");
-  if (refused.length > 0) {
-    const hint = refused.every(({ refuses }) => refuses === "asked") ? settingsHint : "";
-    throw new UnsupportedError(`${refused.map(inOneLine).join("; ")}${hint}`, { backend });
-  }
-  for (const judgement of broken) warnOnce(owner, `${backend}: ${inOneLine(judgement)}`);
 }
 
 /** How often the server is pinged. */

@@ -5,18 +5,16 @@
 
 import { UnavailableError } from "../../../base/errors.ts";
 import type { Capabilities, Examination, Fact } from "../../../port/index.ts";
-import { risk, type Judgement } from "../../common/findings.ts";
+import { enforce, risk, type Judgement, type SettingsMode } from "../../common/findings.ts";
 import type { TablePlan } from "../../sql/migrations.ts";
 import {
   clockFact,
-  enforce,
   examinationOf,
   fact,
   judgeLeft,
   leavesOpenOf,
   rowsIfAllowed,
   type Asking,
-  type SettingsMode,
 } from "../../sql/settings.ts";
 import { judgeTables } from "../../sql/tables.ts";
 import { readAccount, type Account, type MySqlAsking } from "./account.ts";

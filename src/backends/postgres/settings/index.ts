@@ -5,18 +5,10 @@
 
 import { UnavailableError } from "../../../base/errors.ts";
 import type { Capabilities, Examination, Fact } from "../../../port/index.ts";
-import { risk } from "../../common/findings.ts";
+import { enforce, risk, type SettingsMode } from "../../common/findings.ts";
 import { failureOf } from "../../sql/failures.ts";
 import type { TablePlan } from "../../sql/migrations.ts";
-import {
-  clockFact,
-  enforce,
-  examinationOf,
-  fact,
-  leavesOpenOf,
-  type Asking,
-  type SettingsMode,
-} from "../../sql/settings.ts";
+import { clockFact, examinationOf, fact, leavesOpenOf, type Asking } from "../../sql/settings.ts";
 import { judgeTables } from "../../sql/tables.ts";
 import type { Promised } from "../capabilities.ts";
 import type { PostgresClient } from "../client.ts";
