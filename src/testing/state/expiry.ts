@@ -79,22 +79,28 @@ export const expiryCases: readonly Case[] = [
     when: keeps,
     async run(context) {
       const { place, unit } = context;
+      const instance = instanceOf(context);
       const store = storeOf<number>(context, { ttl: 8 * unit });
-      await store.saveMany(["kept", "upserted", "longer", "never"].map((key) => ({ key, value: 1 })));
-      const before = (await store.loadEntry("kept"))?.expiresAt;
-      await place.elapse(4 * unit);
-      const entry = await store.update("kept", (n) => n + 1);
-      assert.equal(entry?.expiresAt, before);
-      assert.equal((await store.loadEntry("kept"))?.expiresAt, before);
-      await store.upsert("upserted", (n) => (n ?? 0) + 1);
-      await store.update("longer", (n) => n + 1, { ttl: 90 * unit });
-      await store.update("never", (n) => n + 1, { ttl: "never" });
-      await store.upsert("created", () => 1);
+      const keys = ["kept", "upserted", "longer", "never"];
+      for (;;) {
+        await store.saveMany(keys.map((key) => ({ key, value: 1 })));
+        const before = (await store.loadEntry("kept"))?.expiresAt;
+        await place.elapse(4 * unit);
+        const entry = await store.update("kept", (n) => n + 1);
+        const after = (await store.loadEntry("kept"))?.expiresAt;
+        await store.upsert("upserted", (n) => (n ?? 0) + 1);
+        await store.update("longer", (n) => n + 1, { ttl: 90 * unit });
+        await store.update("never", (n) => n + 1, { ttl: "never" });
+        // Where the process stood still, they may have ended before they were updated.
+        if (before !== undefined && instance.time.wall() >= before) continue;
+        assert.deepEqual([entry?.expiresAt, after], [before, before]);
+        break;
+      }
+      assert.ok((await store.upsert("created", () => 1))?.expiresAt, "what upsert creates has the store's ttl");
       await place.elapse(4 * unit + unit / 2);
-      const left = await store.loadMany(["kept", "upserted", "longer", "never", "created"]);
-      assert.deepEqual([...left.keys()], ["longer", "never", "created"]);
+      const left = await store.loadMany(keys);
+      assert.deepEqual([...left.keys()], ["longer", "never"]);
       assert.equal((await store.loadEntry("never"))?.expiresAt, undefined);
-      assert.ok((await store.loadEntry("created"))?.expiresAt, "what upsert creates has the store's ttl");
     },
   },
   {
