@@ -70,7 +70,8 @@ const serverless = new Set([
   "backends/store",
   "backends/sql",
 ]);
-const servers = /\b(?:redis|valkey|keydb|dragonfly|lmdb|memcached?|mongo(?:db)?|postgres(?:ql)?|mysql|mariadb|etcd)\b/i;
+const servers =
+  /\b(?:redis|valkey|keydb|dragonfly|lmdb|memcached?|mongo(?:db)?|postgres(?:ql)?|mysql|mariadb|nats|etcd)\b/i;
 
 /** No file of `src` may be longer; the aim is 250. */
 export const maxLines = 300;

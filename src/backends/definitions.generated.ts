@@ -4,6 +4,7 @@ import { definition as lmdbDefinition } from "./lmdb/definition.ts";
 import { definition as memcachedDefinition } from "./memcached/definition.ts";
 import { definition as memoryDefinition } from "./memory/definition.ts";
 import { definition as mysqlDefinition } from "./mysql/definition.ts";
+import { definition as natsDefinition } from "./nats/definition.ts";
 import { definition as nullDefinition } from "./null/definition.ts";
 import { definition as postgresDefinition } from "./postgres/definition.ts";
 import { definition as redisDefinition } from "./redis/definition.ts";
@@ -15,6 +16,7 @@ export const definitions: readonly BackendDefinition[] = [
   memcachedDefinition,
   memoryDefinition,
   mysqlDefinition,
+  natsDefinition,
   nullDefinition,
   postgresDefinition,
   redisDefinition,

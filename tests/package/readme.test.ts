@@ -5,9 +5,11 @@ import { after, before, describe, it } from "node:test";
 import { root } from "../../scripts/lib/run.ts";
 import { findServer as findMemcached } from "../backends/memcached/servers.ts";
 import { findServer as findMysql } from "../backends/mysql/servers.ts";
+import { findServer as findNats } from "../backends/nats/servers.ts";
 import { findServer as findPostgres } from "../backends/postgres/servers.ts";
 import { findServer as findRedis } from "../backends/redis/servers.ts";
 import { sharedMemcached } from "../support/memcached/server.ts";
+import { sharedNats } from "../support/nats/server.ts";
 import { shared } from "../support/redis/shared.ts";
 import { sharedServer } from "../support/sql/shared.ts";
 import { createConsumer, type Consumer } from "./support/consumer.ts";
@@ -62,6 +64,12 @@ const servers: readonly SomeServer[] = [
     drivers: ["mysql2"],
     isThere: () => findMysql("mariadb") !== undefined,
     start: async () => sharedServer("mariadb"),
+  },
+  {
+    address: "nats://localhost:4222",
+    drivers: ["@nats-io/transport-node"],
+    isThere: () => findNats("nats") !== undefined,
+    start: async () => sharedNats("nats"),
   },
 ];
 const namedIn = (text: string): readonly SomeServer[] => servers.filter(({ address }) => text.includes(address));
