@@ -26,6 +26,24 @@ async function twoTurns(
   return { first: await bench.settle(turns[0]), second: turns[1] };
 }
 
+/** For how long a grant is handed on, in ms. */
+const grantMs = 1_000;
+
+/**
+ * Runs an attempt, each with a key of its own, until one was not disturbed: where the process stood still for longer
+ * than a grant is handed on, the lock went to the store in between.
+ */
+async function undisturbed(attempt: (key: string) => Promise<void>): Promise<void> {
+  for (let i = 1; ; i++) {
+    const begun = performance.now();
+    try {
+      return await attempt(`k${i}`);
+    } catch (error) {
+      if (i === 10 || performance.now() - begun < grantMs) throw error;
+    }
+  }
+}
+
 /** Turns within one instance, behind one contender. */
 export const handingOverCases: readonly Case[] = [
   benchCase(
@@ -33,24 +51,26 @@ export const handingOverCases: readonly Case[] = [
     "locks 4: local hand-off",
     async (bench) => {
       const lock = bench.lock();
-      const first = await lock.acquire("k");
-      const order: number[] = [];
-      const leases: Lease[] = [];
-      const runs = Array.from({ length: 10 }, (_, i) =>
-        lock.run("k", (lease) => {
-          order.push(i);
-          leases.push(lease);
-        }),
-      );
-      await first.release();
-      await bench.settle(Promise.all(runs));
-      assert.deepEqual(order, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-      assert.equal(new Set(leases.map(grantOf)).size, 1, "one grant");
-      assert.equal(new Set(leases.map((lease) => lease.owner.split("/")[0])).size, 1, "one contender");
-      assert.deepEqual(
-        leases.map((lease) => Number(lease.fence & 1023n)),
-        order,
-      );
+      await undisturbed(async (key) => {
+        const first = await lock.acquire(key);
+        const order: number[] = [];
+        const leases: Lease[] = [];
+        const runs = Array.from({ length: 10 }, (_, i) =>
+          lock.run(key, (lease) => {
+            order.push(i);
+            leases.push(lease);
+          }),
+        );
+        await first.release();
+        await bench.settle(Promise.all(runs));
+        assert.deepEqual(order, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert.equal(new Set(leases.map(grantOf)).size, 1, "one grant");
+        assert.equal(new Set(leases.map((lease) => lease.owner.split("/")[0])).size, 1, "one contender");
+        assert.deepEqual(
+          leases.map((lease) => Number(lease.fence & 1023n)),
+          order,
+        );
+      });
     },
   ),
 
@@ -156,25 +176,27 @@ export const handingOverCases: readonly Case[] = [
       const endOf = (left: { readonly remainingMs: number } | undefined): number =>
         instance.time.monotonic() + (left?.remainingMs ?? 0);
       for (const renew of [false, true]) {
-        const key = `k ${renew}`;
-        // Too little is left for one that asks for much more.
-        const ttl = (renew ? 24 : 8) * bench.unit;
-        const { first, second } = await twoTurns(
-          bench,
-          lock,
-          key,
-          { ttl: 8 * bench.unit, renew: false },
-          { ttl, renew },
-        );
-        const end = endOf(first);
-        await bench.pass(turn);
-        await first.release();
-        const lease = await bench.settle(second);
-        const least = end + (turn / 2) * bench.unit;
-        assert.ok(endOf(lease) > least, `${lease.remainingMs} ms are left`);
-        assert.equal(grantOf(lease), grantOf(first));
-        const [holder] = (await bench.state(key)).holders;
-        assert.ok(endOf(holder) > least, "at the store as well");
+        await undisturbed(async (one) => {
+          const key = `${one} ${renew}`;
+          // Too little is left for one that asks for much more.
+          const ttl = (renew ? 24 : 8) * bench.unit;
+          const { first, second } = await twoTurns(
+            bench,
+            lock,
+            key,
+            { ttl: 8 * bench.unit, renew: false },
+            { ttl, renew },
+          );
+          const end = endOf(first);
+          await bench.pass(turn);
+          await first.release();
+          const lease = await bench.settle(second);
+          const least = end + (turn / 2) * bench.unit;
+          assert.ok(endOf(lease) > least, `${lease.remainingMs} ms are left`);
+          assert.equal(grantOf(lease), grantOf(first));
+          const [holder] = (await bench.state(key)).holders;
+          assert.ok(endOf(holder) > least, "at the store as well");
+        });
       }
     },
   ),
@@ -189,15 +211,17 @@ export const handingOverCases: readonly Case[] = [
       const endOf = (lease: Lease): number => instance.time.monotonic() + lease.remainingMs;
       // More than a sixteenth of it is over after a turn: less is not worth an extension.
       const ttl = 4 * bench.unit;
-      const { first, second } = await twoTurns(bench, lock, "k", { ttl, renew: false }, { ttl });
-      const least = endOf(first) + (turn / 2) * bench.unit;
-      await bench.pass(turn);
-      await first.release();
-      const lease = await bench.settle(second, 1);
-      assert.ok(endOf(lease) < least, "nothing was armed before");
-      await gate.held;
-      gate.free();
-      await bench.until("it is armed anew", () => endOf(lease) > least, 2);
+      await undisturbed(async (key) => {
+        const { first, second } = await twoTurns(bench, lock, key, { ttl, renew: false }, { ttl });
+        const least = endOf(first) + (turn / 2) * bench.unit;
+        await bench.pass(turn);
+        await first.release();
+        const lease = await bench.settle(second, 1);
+        assert.ok(endOf(lease) < least, "nothing was armed before");
+        await gate.held;
+        gate.free();
+        await bench.until("it is armed anew", () => endOf(lease) > least, 2);
+      });
     },
   ),
 
