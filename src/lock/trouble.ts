@@ -13,11 +13,14 @@ interface Failed {
 /** The failed requests of a campaign: decides whether it asks again, and when. */
 export class Trouble {
   #since: number | undefined;
+  /** Whether the store has ever answered, if only by a refusal. */
+  #answered = false;
   #pauseMs = firstPauseMs;
   #isReported = false;
 
   /** The store has answered. */
   over(): void {
+    this.#answered = true;
     this.#since = undefined;
     this.#pauseMs = firstPauseMs;
     this.#isReported = false;
@@ -30,10 +33,14 @@ export class Trouble {
   pause(error: unknown, { waits, timeoutMs }: Failed, known: boolean, sent: number, now: number): number | undefined {
     // A store that answers but refuses is waited for as a lock is.
     const waitsOn = waits && isRefusal(error);
+    const isLost = isHoldfastError(error, "INDETERMINATE");
+    this.#answered ||= waitsOn;
+    // A reply that took all its time to be lost is no reason to end a wait that the store knows of: another server may
+    // answer by now.
     if (waitsOn) this.#since = undefined;
-    else this.#since ??= sent;
+    else this.#since ??= waits && isLost && this.#answered ? now : sent;
     // It is safe to ask again, for the owner is the same. A first request that was not even sent is not repeated.
-    const passes = isHoldfastError(error, "INDETERMINATE") || (known && isHoldfastError(error, "UNAVAILABLE"));
+    const passes = isLost || (known && isHoldfastError(error, "UNAVAILABLE"));
     const inTime = passes && this.#since !== undefined && now + this.#pauseMs < this.#since + timeoutMs;
     if (!waitsOn && !inTime) return undefined;
     const pauseMs = this.#pauseMs;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { deferred } from "../../base/async.ts";
 import type { Group } from "../../port/index.ts";
 import type { Fault } from "../misbehave.ts";
 import type { Case } from "../suite.ts";
@@ -101,5 +102,32 @@ export const replyCases: readonly Case[] = [
     gate.free();
     await rejects(bench.settle(trying), "UNAVAILABLE");
     await bench.settle(bench.lock().acquire("k"), 1);
+  }),
+
+  benchCase("a waiter outlasts a refresh that took all its time to be lost", "locks 7: waiting", async (bench) => {
+    let down = false;
+    let lost = 0;
+    const silence = deferred<void>();
+    const fault: Fault = {
+      name: "does not answer",
+      async group(group, next) {
+        if (!down || !acquires(group)) return next(group);
+        lost++;
+        await silence.promise;
+        return replyLost;
+      },
+    };
+    const lease = await bench.lock({ ttl: 60_000 }).acquire("k");
+    const lock = await bench.ready(bench.lock({ wait: 60_000, timeout: 2 * bench.unit }, fault));
+    const waiting = lock.acquire("k");
+    waiting.catch(() => undefined);
+    await bench.waiting("k", 1);
+    down = true;
+    await bench.until("it refreshes its place", () => lost === 1, 5_000 / bench.unit);
+    await bench.pass(3);
+    down = false;
+    silence.resolve();
+    await lease.release();
+    await (await bench.settle(waiting, 4_000 / bench.unit)).release();
   }),
 ];
