@@ -2,6 +2,7 @@ import type { Outcome } from "../../port/index.ts";
 import { decide } from "../common/decide.ts";
 import type { Task } from "./call.ts";
 import { CellView, needsRead } from "./cell-view.ts";
+import type { ObservedLocks } from "./observed-locks.ts";
 import { failureOf } from "./store-error.ts";
 import type { Cell, Transaction } from "./store.ts";
 
@@ -40,6 +41,8 @@ export class Attempt {
 export interface Moment {
   readonly cells: ReadonlyMap<string, Cell | undefined>;
   readonly now: number | undefined;
+  /** Where the store has no clock. */
+  readonly observed: ObservedLocks | undefined;
   readonly guessed: boolean;
 }
 
@@ -63,12 +66,12 @@ export interface Prepared extends Decided {
  */
 export function decideAll(
   attempt: Attempt,
-  { cells, now, guessed }: Moment,
+  { cells, now, observed, guessed }: Moment,
   { mono, backend, again }: { readonly mono: number; readonly backend: string; again(tasks: readonly Task[]): void },
 ): Decided | undefined {
   const own = new Map<string, Cell | undefined>();
   for (const key of attempt.cells) if (cells.has(key)) own.set(key, cells.get(key));
-  const view = new CellView(own, now);
+  const view = new CellView(own, now, observed);
   const outcomes: { task: Task; outcome: Outcome }[] = [];
   const later = new Set<Task>();
   // Those that let others go on come first.

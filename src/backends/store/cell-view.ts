@@ -4,6 +4,7 @@ import type { ListedRecord } from "../../port/index.ts";
 import { emptyLock, endOf, handOff, type HandedOff, type LockRecord } from "../common/lock-rules.ts";
 import type { Fence, SetOn, Shown, View, Written } from "../common/view.ts";
 import { decodeLock, decodeRow, encodeLock, encodeRow, type Row, type StoredRow } from "./content.ts";
+import type { ObservedLocks } from "./observed-locks.ts";
 import type { Cell, Change, Check, Transaction } from "./store.ts";
 
 /**
@@ -43,6 +44,7 @@ export class CellView implements View<Key, Written, StoredRow> {
   readonly missing = new Set<string>();
   readonly #cells: ReadonlyMap<string, Cell | undefined>;
   readonly #now: number | undefined;
+  readonly #observed: ObservedLocks | undefined;
   readonly #rows = new Map<string, SeenRow>();
   readonly #locks = new Map<string, LockRecord>();
   readonly #changed = new Set<string>();
@@ -50,18 +52,20 @@ export class CellView implements View<Key, Written, StoredRow> {
   #ended = 0;
   #ends = Infinity;
 
-  constructor(cells: ReadonlyMap<string, Cell | undefined>, now: number | undefined) {
+  /** With `observed` the server has no clock. */
+  constructor(cells: ReadonlyMap<string, Cell | undefined>, now: number | undefined, observed?: ObservedLocks) {
     this.#cells = cells;
     this.#now = now;
+    this.#observed = observed;
   }
 
   get now(): number {
-    if (this.#now === undefined) throw needsRead;
-    return this.#now;
+    return this.#observed?.now ?? this.wall;
   }
 
   get wall(): number {
-    return this.now;
+    if (this.#now === undefined) throw needsRead;
+    return this.#now;
   }
 
   get hasChanged(): boolean {
@@ -123,7 +127,7 @@ export class CellView implements View<Key, Written, StoredRow> {
   raiseFloor(key: Key, { grant, n }: Fence, keepMs: number): void {
     const cell = keyId(key);
     const row = this.#row(cell);
-    row.floor = { grant, n, until: Math.max(row.floor?.until ?? 0, this.now + keepMs) };
+    row.floor = { grant, n, until: Math.max(row.floor?.until ?? 0, this.wall + keepMs) };
     this.#changed.add(cell);
   }
 
@@ -132,7 +136,11 @@ export class CellView implements View<Key, Written, StoredRow> {
     let lock = this.#locks.get(cell);
     if (lock) return lock;
     const found = this.#cells.get(cell);
-    this.#locks.set(cell, (lock = found ? decoded(decodeLock, found, cell) : emptyLock()));
+    const observed = this.#observed;
+    const decode = observed ? (content: Uint8Array): LockRecord => observed.decode(content) : decodeLock;
+    this.#locks.set(cell, (lock = found ? decoded(decode, found, cell) : emptyLock()));
+    // Nobody else takes it without changing its cell, whenever the commit comes.
+    if (observed) return lock;
     // A hold may be what a group counts on. Who waits too long only keeps a place, and a mark only refuses.
     for (const one of lock.holds) this.#isLive(one.until);
     for (const one of lock.queue) this.#hasEnded(one);
@@ -140,13 +148,22 @@ export class CellView implements View<Key, Written, StoredRow> {
     return lock;
   }
 
-  leastGrant(): number {
-    return Math.floor(this.now * 1_000);
+  leastGrant(lock: LockRecord): number {
+    if (!this.#observed) return Math.floor(this.now * 1_000);
+    const least = this.#observed.leastGrant(lock);
+    if (least === undefined) throw needsRead;
+    return least;
   }
 
   saveLock(key: Key, lock: LockRecord): void {
-    for (const granted of handOff(lock, this.now, this.leastGrant())) this.passed.push({ ...granted, lock: key });
+    if (this.#observed?.isKnown(lock) === false) throw needsRead;
+    for (const granted of handOff(lock, this.now, this.leastGrant(lock))) this.passed.push({ ...granted, lock: key });
     this.#changed.add(keyId(key));
+  }
+
+  /** What {@link transaction} gave is done. */
+  committed(): void {
+    this.#observed?.committed();
   }
 
   /**
@@ -170,8 +187,9 @@ export class CellView implements View<Key, Written, StoredRow> {
     return { checks, changes, notBefore, notAfter: this.#ends === Infinity ? undefined : this.#ends };
   }
 
-  #content(cell: string): Pick<Change, "content" | "until"> {
+  #content(cell: string): Pick<Change, "content" | "until" | "keepsEnd"> {
     const lock = this.#locks.get(cell);
+    if (lock && this.#observed) return this.#observed.encode(lock, this.wall);
     if (lock) return { content: encodeLock(lock), until: Math.max(endOf(lock), this.now + keepGrantMs) };
     const row = this.#row(cell);
     // What has ended goes; that is no reason to ask for the time.
@@ -209,7 +227,7 @@ export class CellView implements View<Key, Written, StoredRow> {
 
   /** Whether it has ended; nothing depends on whether it still has not when the commit comes. */
   #hasEnded({ until }: { readonly until: number }): boolean {
-    if (until === Infinity || until > this.now) return false;
+    if (until === Infinity || until > this.wall) return false;
     this.#ended = Math.max(this.#ended, until);
     return true;
   }

@@ -4,6 +4,7 @@ import type { Cell, Read, Store } from "./store.ts";
 
 /** Each has an engine of its own. */
 const mostServers = 1_024;
+const clocks: ReadonlySet<unknown> = new Set(["server", "client", "none"]);
 
 /**
  * The store, with a clear error in place of an answer that is none: a cell that is left out of an answer must not count
@@ -54,7 +55,7 @@ function checkDeclared({ atomic, declares, servers }: Partial<Store>, backend: s
   const atLeast = (value: unknown, least: number): boolean => typeof value === "number" && value >= least;
   let wrong: string | undefined;
   if (atomic !== "one" && atomic !== "any") wrong = '`atomic` must be "one" or "any"';
-  else if (clock !== "server" && clock !== "client") wrong = '`declares.clock` must be "server" or "client"';
+  else if (!clocks.has(clock)) wrong = '`declares.clock` must be "server", "client" or "none"';
   else if (guard !== undefined && guard !== "floor" && (guard !== "none" || atomic !== "one")) {
     wrong = '`declares.guard` must be "floor" or "none", and is for `atomic: "one"`';
   } else if (!atLeast(maxContent, leastContent)) wrong = `\`declares.maxContent\` must be ${leastContent} or more`;
@@ -74,6 +75,7 @@ function checkRead(read: Partial<Read> | undefined, count: number, clock: Store[
     );
   }
   if (clock === "server" && !Number.isFinite(read?.now)) throw wrong("read", "the server's time as `now`");
+  if (clock === "none" && !Number.isSafeInteger(read?.order)) throw wrong("read", "a whole number as `order`");
 }
 
 function isCell(cell: Partial<Cell> | Error | undefined): boolean {

@@ -86,6 +86,7 @@ export class Commits {
   }
 
   #done({ attempt, view, outcomes }: Prepared): void {
+    view.committed();
     this.#then.free(attempt);
     if (view.passed.length > 0) this.#then.passed(view.passed);
     for (const { task, outcome } of outcomes) task.settle(outcome);

@@ -15,7 +15,7 @@ import type { LockRecord } from "../common/lock-rules.ts";
  * The head of a record: [id, end, is text, floor, stamps]. The end is 0 for never, the floor [grant, n, end] or 0,
  * the stamps [[key id, id], ...] or 0. A cell whose record has gone and whose floor is still kept has the id `null`.
  *
- * The head of a lock: see `PackedLock`.
+ * The head of a lock: see `PackedLock`, and `observed-locks` where the server has no clock.
  *
  * Times are in ms since 1970.
  */
@@ -94,7 +94,8 @@ export function textOf(content: Uint8Array): string {
   return decode(content).rest.toString("utf8");
 }
 
-function encode(head: string, value: Payload): Uint8Array {
+/** What is in a cell, of a stamp of its own. */
+export function encode(head: string, value: Payload): Uint8Array {
   const text = typeof value === "string";
   const headBytes = Buffer.byteLength(head);
   const valueBytes = text ? Buffer.byteLength(value) : value.byteLength;
@@ -111,7 +112,7 @@ function encode(head: string, value: Payload): Uint8Array {
 }
 
 /** Throws a SyntaxError or RangeError for what is no content of ours. */
-function decode(content: Uint8Array): { readonly head: unknown; readonly rest: Buffer } {
+export function decode(content: Uint8Array): { readonly head: unknown; readonly rest: Buffer } {
   const bytes = bufferOf(content);
   const end = bytes.indexOf(newline, stampBytes);
   if (bytes[stampBytes] !== version || end < 0) throw new RangeError("no content of this version");

@@ -164,7 +164,7 @@ export class Engine {
     const [cell, second] = attempt.cells;
     const now = (): number | undefined => (!this.#isServers || this.#timed ? this.#clock.guess() : undefined);
     if (this.#blind && attempt.first.isBlind && (!this.#isServers || !attempt.first.arms)) {
-      return { cells: new Map([[cell as string, unseen]]), now: now(), guessed: true };
+      return { cells: new Map([[cell as string, unseen]]), now: now(), observed: undefined, guessed: true };
     }
     let cells = this.#known.find(attempt.cells);
     if (!cells && cell !== undefined && second === undefined && this.#known.isNew(cell, attempt.first.space)) {
@@ -173,7 +173,7 @@ export class Engine {
     if (!cells) return undefined;
     // What lasts so many ms from now on needs a server's time as it is: the guess is a moment to come.
     if (this.#isServers && attempt.tasks.some((task) => task.arms)) return undefined;
-    return { cells, now: now(), guessed: true };
+    return { cells, now: now(), observed: this.#clock.observed(), guessed: true };
   }
 
   #read({ attempts, keys }: { readonly attempts: readonly Attempt[]; readonly keys: readonly string[] }): void {
@@ -200,7 +200,12 @@ export class Engine {
             continue;
           }
           if (writes && first.cells.length === 1) this.#known.saw(first.space, cells.get(first.cells[0] as string));
-          const decided = this.#decide(attempt, { cells, now, guessed: false });
+          const decided = this.#decide(attempt, {
+            cells,
+            now,
+            observed: this.#clock.observed(reply.order),
+            guessed: false,
+          });
           if (decided) this.#answer(decided, false, prepared);
         }
         if (prepared.length > 0) this.#commits.send(prepared);

@@ -9,6 +9,7 @@
  *   attempt      tasks that are decided together, by `decide` of `common` on a `cell-view`
  *   cell-view    cells at one moment as records and locks, and the transaction that makes of them what was decided
  *   content      what is in a cell
+ *   observed-locks  locks of a server that has no clock: ended when they were seen for as long as they last
  *   known        what this process wrote last, and where it found nothing: tried first
  *   store-clock  what is known of the clock that ends leases
  *   requests     the requests that are open: bounded, each with an end

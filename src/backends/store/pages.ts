@@ -35,7 +35,7 @@ export async function readPage(
       if (cell instanceof Error) throw cell;
       read.set(key, cell);
     }
-    const view = new CellView(read, clock.read(now, asked));
+    const view = new CellView(read, clock.read(now, asked), clock.observed());
     for (const cell of keys) {
       const key = { space, key: cell.slice(space.id.length) };
       const record = listsLocks(space) ? lockOf(view, key) : recordOf(view, key, keysOnly);

@@ -31,7 +31,7 @@ export function capabilitiesOf(
     reads,
     transact: any ? "full" : "none",
     durability,
-    clock,
+    clock: clock === "none" ? "client" : clock,
     ttlGranularity,
     maxValue: maxContent - headBytes,
     push: tells,

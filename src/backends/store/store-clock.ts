@@ -1,4 +1,5 @@
 import type { Time } from "../../base/time.ts";
+import { ObservedLocks, Sightings } from "./observed-locks.ts";
 
 /** For how long what was read of a server's clock is counted on, in ms. */
 const freshMs = 10_000;
@@ -8,17 +9,24 @@ const nearMs = 20;
 const drift = 1 / 1_000;
 
 /**
- * What is known of the clock that ends leases. A server's has passed what it told, and has not passed that by more than
- * the time since it was asked. A process' own clock is known.
+ * What is known of the clock that ends leases and records. A server's has passed what it told, and has not passed that
+ * by more than the time since it was asked. A process' own clock is known.
  */
 export class StoreClock {
   readonly #time: Time;
   readonly #own: boolean;
+  readonly #sightings: Sightings | undefined;
   #told: { readonly now: number; readonly asked: number; readonly heard: number } | undefined;
 
-  constructor(time: Time, whose: "server" | "client") {
+  constructor(time: Time, whose: "server" | "client" | "none") {
     this.#time = time;
-    this.#own = whose === "client";
+    this.#own = whose !== "server";
+    this.#sightings = whose === "none" ? Sightings.of(time) : undefined;
+  }
+
+  /** What judges locks that no clock ends, now, by what was read at that order of the store. */
+  observed(order?: number): ObservedLocks | undefined {
+    return this.#sightings && new ObservedLocks(this.#sightings, order);
   }
 
   /**

@@ -28,7 +28,7 @@ export class StoreError extends Error {
 
 /** Whether what failed so may have taken effect. */
 export function mayHaveBeenSent(error: unknown): boolean {
-  return !isStoreError(error) || error.sent;
+  return isStoreError(error) ? error.sent : !isHoldfastError(error, "INVALID_ARGUMENT");
 }
 
 /** What a caller is told of it. */

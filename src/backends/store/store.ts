@@ -65,8 +65,12 @@ export interface Declares extends Pick<
   Capabilities,
   "exclusion" | "fence" | "reads" | "durability" | "ttlGranularity" | "shared"
 > {
-  /** `"server"`: `read` tells the server's time. `"client"`: it does not, and each process goes by its own clock. */
-  readonly clock: "server" | "client";
+  /**
+   * `"server"`: `read` tells the server's time. `"client"`: it does not, and each process goes by its own clock.
+   * `"none"`: so it does for records, but a hold of a lock has ended once a process has seen it for as long as it
+   * lasts, or once the store has forgotten its cell, which it must do soon. `read` tells the {@link Read.order}.
+   */
+  readonly clock: "server" | "client" | "none";
   /**
    * Whether `commit` compares `notBefore` and `notAfter` with the server's clock. Without it a lease or a record that
    * ends while a commit is on its way may count as live: the engine leaves 10 ms for that, and a commit that takes
@@ -107,9 +111,11 @@ export interface Read {
   readonly cells: readonly (Cell | Error | undefined)[];
   /**
    * The server's clock when it was read, in ms since 1970, with fractions where it has them. Left out where `clock`
-   * is `"client"`.
+   * is another.
    */
   readonly now?: number | undefined;
+  /** Where `clock` is `"none"`: a whole number that rises by 1 or more with each commit. Grants are made of it. */
+  readonly order?: number | undefined;
 }
 
 /** All or nothing, if every cell is as expected. */
@@ -138,8 +144,13 @@ export interface Change extends Check {
   readonly content: Uint8Array | undefined;
   /** Whatever is there is overwritten, so `revision` is undefined. Only with `declares.guard` as `"none"`. */
   readonly blind?: true;
-  /** When the store may forget the cell, in ms since 1970; Infinity for never. Not before. */
+  /**
+   * When the store may forget the cell, in ms since 1970; Infinity for never. Not before. Where `clock` is `"none"`,
+   * what is left until then counts by the store's own clock, from when this is sent.
+   */
   readonly until: number;
+  /** Where `clock` is `"none"`: the cell is there, and it suffices that the store forgets it when it would have. */
+  readonly keepsEnd?: true;
 }
 
 /**

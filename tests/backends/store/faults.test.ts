@@ -52,7 +52,7 @@ describe("a store that does not answer as it must", () => {
     const wrong = [
       { atomic: "all" },
       { declares: undefined },
-      { declares: { ...store.declares, clock: "none" } },
+      { declares: { ...store.declares, clock: "never" } },
       { declares: { ...store.declares, maxContent: undefined } },
       { declares: { ...store.declares, guard: "none" } },
       { declares: { ...store.declares, mostCells: 7 } },

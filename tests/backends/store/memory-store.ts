@@ -16,10 +16,12 @@ import type {
 /** What the server is, and what it does wrong. */
 export interface MemoryStoreOptions {
   readonly atomic: "one" | "any";
-  readonly clock?: "server" | "client";
+  readonly clock?: "server" | "client" | "none";
   readonly guard?: "none";
   /** Whether a commit is compared with the server's clock. */
   readonly timed?: boolean;
+  /** How much later than it may it forgets a cell, in ms. */
+  readonly lag?: number;
   readonly scan?: boolean;
   readonly watch?: boolean;
   readonly messages?: boolean;
@@ -47,14 +49,15 @@ export class CellServer {
   readonly #hearers = new Map<string, Set<(body: string | undefined) => void>>();
   /** The version in each record that was committed. */
   readonly #ids: string[] = [];
-  #revision = 0;
+  #revision = 1;
 
   constructor(options: MemoryStoreOptions) {
     this.#options = options;
     this.#time = options.time ?? systemTime;
   }
 
-  store(): Store {
+  /** A client of it, whose clocks are `time`. */
+  store(time = this.#time): Store {
     const { atomic, clock = "server", guard, scan = true, watch, messages, servers } = this.#options;
     const declares: Declares = {
       exclusion: "exact",
@@ -75,7 +78,10 @@ export class CellServer {
       ...(servers && { servers: { count: servers, of: (cell: string) => cell.length % servers } }),
       open: async () => ({ domain: this.domain }),
       read: async (keys) => this.#asked("read", () => this.#read(keys)),
-      commit: async (transactions) => this.#asked("commit", () => this.#commit(transactions)),
+      commit: async (transactions) => {
+        const ahead = clock === "none" ? time.wall() - this.#time.wall() : 0;
+        return this.#asked("commit", () => this.#commit(transactions, ahead));
+      },
       ...(scan ? { scan: async (range: Range) => this.#asked("read", () => this.#scan(range)) } : {}),
       ...(watch ? { watch: async (prefix, listener) => this.#watch(prefix, listener) } : {}),
       ...(messages ? { messages: this.#messages() } : {}),
@@ -106,10 +112,11 @@ export class CellServer {
   #read(keys: readonly string[]): Read {
     this.counts.reads++;
     const cells = keys.map((key) => this.#live(key));
+    if (this.#options.clock === "none") return { cells, order: this.#revision };
     return this.#options.clock === "client" ? { cells } : { cells, now: this.#time.wall() };
   }
 
-  #commit(transactions: readonly Transaction[]): readonly Answer[] {
+  #commit(transactions: readonly Transaction[], ahead: number): readonly Answer[] {
     this.counts.commits++;
     const changed = new Set<string>();
     for (const { changes } of transactions) {
@@ -118,28 +125,29 @@ export class CellServer {
         changed.add(key);
       }
     }
-    return transactions.map((transaction) => this.#run(transaction));
+    return transactions.map((transaction) => this.#run(transaction, ahead));
   }
 
-  #run({ checks, changes, notBefore, notAfter }: Transaction): Answer {
+  #run({ checks, changes, notBefore, notAfter }: Transaction, ahead: number): Answer {
     this.counts.transactions++;
     if (this.#options.atomic === "one" && (changes.length !== 1 || checks.length > 0)) {
       throw new StoreError("one cell at a time", { sent: false });
     }
     const now = this.#time.wall();
     const late = (notBefore !== undefined && now < notBefore) || (notAfter !== undefined && now >= notAfter);
-    const timed = this.#options.timed ?? this.#options.clock !== "client";
+    const timed = this.#options.timed ?? (this.#options.clock ?? "server") === "server";
     const expected = [...checks, ...changes.filter(({ blind }) => !blind)];
     const changed = expected.some(({ key, revision }) => this.#live(key)?.revision !== revision);
     if (changed || (timed && late)) {
       this.counts.refused++;
       return false;
     }
-    const revisions = changes.map(({ key, content, until }) => {
+    const revisions = changes.map(({ key, content, until, keepsEnd }) => {
+      const end = (keepsEnd && this.#cells.get(key)?.until) ?? until - ahead;
       const revision = ++this.#revision;
       const [, id] = /^.{17}\["([^"]+)"/.exec(Buffer.from(content ?? "").toString("latin1")) ?? [];
       if (id !== undefined) this.#ids.push(id);
-      if (content) this.#cells.set(key, { content, until, revision });
+      if (content) this.#cells.set(key, { content, until: end, revision });
       else this.#cells.delete(key);
       return revision;
     });
@@ -177,7 +185,7 @@ export class CellServer {
 
   #live(key: string): Kept | undefined {
     const cell = this.#cells.get(key);
-    if (!cell || cell.until > this.#time.wall()) return cell;
+    if (!cell || cell.until + (this.#options.lag ?? 0) > this.#time.wall()) return cell;
     this.#cells.delete(key);
     this.#tell(key);
     return undefined;

@@ -17,6 +17,7 @@ function subject(name: string, options: MemoryStoreOptions): Subject {
 export const subjects: readonly Subject[] = [
   subject("store-one", { atomic: "one", clock: "client", scan: false, revisions: true, servers: 3 }),
   subject("store-any", { atomic: "any", messages: true, watch: true }),
+  subject("store-none", { atomic: "any", clock: "none", watch: true }),
   // Messages go through cells, no commit is compared with a clock, and none tells what it made.
   subject("store-watch", { atomic: "any", timed: false, watch: true, revisions: false }),
 ];
