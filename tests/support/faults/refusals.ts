@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   connect,
   isHoldfastError,
+  type Duration,
   type Holdfast,
   type HoldfastEvents,
   type Lease,
@@ -26,21 +27,25 @@ export interface Refusal {
   readonly says: RegExp;
   /** Whether it refuses releases too. */
   readonly releases: boolean;
+  /** How long a call may take: longer by far than it takes until one is refused. Default `"2s"`. */
+  readonly timeout?: Duration;
+  /** Of a lease that is held all the while. Default `"9s"`. */
+  readonly ttl?: Duration;
   start(): Promise<RefusingPlace>;
 }
 
 /** What must hold while a server that can be reached refuses what it is asked. */
 export function refusalFaults(kind: string, skip: string | false, refusal: Refusal): void {
-  const { name, says, releases, start } = refusal;
+  const { name, says, releases, timeout = "2s", ttl = "9s", start } = refusal;
   const title = `${kind} refuses (${name}) for a while: who waits for a lock gets it, what is held is kept, a release is made`;
   void test(title, { skip, timeout: 60_000 }, async () => {
     const place = await start();
-    const options = { service: "refusals", timeout: "2s" } as const;
+    const options = { service: "refusals", timeout };
     const [one, other] = await Promise.all([connect(place.url, options), connect(place.url, options)]);
     try {
       const [lock, beyond] = [one.lock("l", { wait: "50s" }), other.lock("l", { wait: "50s" })];
       const released = await lock.acquire("released", { ttl: "50s" });
-      const held = await lock.acquire("held", { ttl: "9s" });
+      const held = await lock.acquire("held", { ttl });
       const queued = beyond.acquire("released");
       queued.catch(() => undefined);
       await until("it waits", async () => (await lock.inspect("released"))?.waiting === 1);

@@ -27,11 +27,12 @@ export abstract class TestServer {
   #serving: Serving | undefined;
   #process: ServerProcess | undefined;
 
-  constructor({ kind, version }: ServerProgram, port: number) {
+  /** `parent` is where its folder is made. */
+  constructor({ kind, version }: ServerProgram, port: number, parent = tmpdir()) {
     this.kind = kind;
     this.version = version;
     this.port = port;
-    this.folder = mkdtempSync(path.join(tmpdir(), `holdfast-${kind}-`));
+    this.folder = mkdtempSync(path.join(parent, `holdfast-${kind}-`));
   }
 
   get isRunning(): boolean {
