@@ -1,5 +1,6 @@
 // Made by `npm run generate` of the folders beside it that have a definition: do not edit.
 import type { BackendDefinition } from "../port/index.ts";
+import { definition as etcdDefinition } from "./etcd/definition.ts";
 import { definition as lmdbDefinition } from "./lmdb/definition.ts";
 import { definition as memcachedDefinition } from "./memcached/definition.ts";
 import { definition as memoryDefinition } from "./memory/definition.ts";
@@ -12,6 +13,7 @@ import { definition as sqliteDefinition } from "./sqlite/definition.ts";
 
 /** Every backend of this package, by name. */
 export const definitions: readonly BackendDefinition[] = [
+  etcdDefinition,
   lmdbDefinition,
   memcachedDefinition,
   memoryDefinition,

@@ -217,7 +217,7 @@ describe("connect", () => {
         "other://u:secret@host",
         undefined,
         "INVALID_ARGUMENT",
-        /unknown.*schemes are file:, memcached\[s\]:\/\/, memory:, mysql:\/\/, mariadb:\/\/, nats.*:\/\/, null:, postgres\[ql\]:\/\/, redis.*, sqlite:$/,
+        /unknown.*schemes are etcd\[s\]:\/\/, file:, memcached\[s\]:\/\/, memory:, mysql:\/\/, mariadb:\/\/, nats.*:\/\/, null:, postgres\[ql\]:\/\/, redis.*, sqlite:$/,
       ],
       ["./secret", undefined, "INVALID_ARGUMENT", /no scheme/],
       ["memory:?secret=1", undefined, "INVALID_ARGUMENT", /a memory: URL takes no parameter/],

@@ -110,9 +110,12 @@ describe("a backend that somebody else defines", () => {
     await hf.close();
     await assert.rejects(
       connect("toy://b"),
-      /scheme is unknown; the known schemes are file:, memcached\[s\]:\/\/, memory:, mysql:\/\/,/,
+      /scheme is unknown; the known schemes are etcd\[s\]:\/\/, file:, memcached\[s\]:\/\/, memory:, mysql:\/\/,/,
     );
-    await assert.rejects(connect("other:", { backends: [toy] }), /known schemes are toy\[s\]:\/\/, file:/);
+    await assert.rejects(
+      connect("other:", { backends: [toy] }),
+      /known schemes are toy\[s\]:\/\/, etcd\[s\]:\/\/, file:/,
+    );
   });
 
   it("tells its name, schemes and driver", () => {

@@ -105,7 +105,7 @@ const accepted: [string, Record<string, unknown>][] = [
 
 const refused: [string, RegExp][] = [
   ["", /empty/],
-  ["./data", /no scheme; the known schemes are file:/],
+  ["./data", /no scheme; the known schemes are etcd.*, file:/],
   ["localhost:6379", /unknown; the known schemes are/],
   ["C:\\data", /scheme is unknown/],
   ["//h", /no scheme/],

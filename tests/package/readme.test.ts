@@ -3,11 +3,13 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import path from "node:path";
 import { after, before, describe, it } from "node:test";
 import { root } from "../../scripts/lib/run.ts";
+import { findServer as findEtcd } from "../backends/etcd/servers.ts";
 import { findServer as findMemcached } from "../backends/memcached/servers.ts";
 import { findServer as findMysql } from "../backends/mysql/servers.ts";
 import { findServer as findNats } from "../backends/nats/servers.ts";
 import { findServer as findPostgres } from "../backends/postgres/servers.ts";
 import { findServer as findRedis } from "../backends/redis/servers.ts";
+import { shared as sharedEtcd } from "../support/etcd/shared.ts";
 import { sharedMemcached } from "../support/memcached/server.ts";
 import { sharedNats } from "../support/nats/server.ts";
 import { shared } from "../support/redis/shared.ts";
@@ -58,6 +60,12 @@ const servers: readonly SomeServer[] = [
     drivers: [],
     isThere: () => findMemcached("memcached16") !== undefined,
     start: async () => sharedMemcached("memcached16"),
+  },
+  {
+    address: "etcd://localhost:2379",
+    drivers: [],
+    isThere: () => findEtcd("etcd34") !== undefined,
+    start: async () => sharedEtcd.single("etcd34"),
   },
   {
     address: "mysql://root@localhost:3306/mydb",

@@ -128,7 +128,7 @@ console.log(JSON.stringify({
   backend: hf.backend,
   loaded: await new entry.ToyStateStore(entry.toy(), "s").load("k"),
   unknown,
-  tested: (await reachBackends()).map(({ backend }) => backend).filter((name) => !/redis|valkey|keydb|memcached|dragon|postgres|pgbouncer|mysql|mariadb|nats|sqlite/.test(name)),
+  tested: (await reachBackends()).map(({ backend }) => backend).filter((name) => !/redis|valkey|keydb|memcached|dragon|postgres|pgbouncer|mysql|mariadb|nats|etcd|sqlite/.test(name)),
   problems: [...checkDrivers(".", definitions), ...checkEntry("toy", Object.keys(entry))],
 }));
 await hf.close();
