@@ -109,12 +109,12 @@ export const awayCases: readonly Case[] = [
       store.restore();
       await place.elapse(patience + slack);
       assert.equal(await cache.get("k"), undefined, "who has it asked again does not wait for that");
-      // On a busy machine the first answer may take too long.
-      for (let i = 0; i < 100 && events.length < 2; i++) {
+      // On a busy machine an answer may take too long, also once the store was back.
+      for (let i = 0; i < 100 && events.at(-1) !== "up"; i++) {
         await place.elapse(patience / 10);
         await cache.has("k");
       }
-      assert.deepEqual(events, ["down", "up"]);
+      assert.deepEqual(events.slice(0, 2), ["down", "up"]);
       assert.equal(await cache.get("k", calm), keeps(context.capabilities) ? 1 : undefined);
     },
   },
