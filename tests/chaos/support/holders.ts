@@ -19,19 +19,22 @@ export interface HoldersOptions {
   readonly deathIsKnown?: boolean;
   /** Whether the store is a server: it may be late when this process is not, with its disk for one. */
   readonly asks?: boolean;
+  /** How long a lease lasts, in ms: longer by far than what a holder asks takes on a busy machine. Default 1,000. */
+  readonly ttl?: number | undefined;
 }
 
-const ttl = 1_000;
+const usualTtl = 1_000;
 
 /** Kills processes that hold locks: nothing acknowledged is lost, and the next waiter is in in time. */
 export async function killHolders(t: TestContext, options: HoldersOptions): Promise<void> {
+  const { ttl = usualTtl } = options;
   await withWaiters(t, options, async (hf) => {
     let slowest = 0;
     for (let i = 0; i < options.processes; i++) {
       const prefix = `kill-${i}`;
       const { child } = await startHolder(options, prefix, "renew");
       let killed = 0;
-      const next = takeOver(hf, prefix, options.holders, () => killed - (options.deathIsKnown ? ttl : 0));
+      const next = takeOver(hf, prefix, options, () => killed - (options.deathIsKnown ? ttl : 0));
       const gone = once(child, "exit");
       killed = machineTime(); // a renewal may have armed them right before
       child.kill("SIGKILL");
@@ -52,7 +55,7 @@ export async function pauseHolders(t: TestContext, options: HoldersOptions): Pro
       const prefix = `pause-${i}`;
       const { child, armed } = await startHolder(options, prefix, "once"); // nothing is on its way while it is paused
       child.kill("SIGSTOP");
-      const result = await takeOver(hf, prefix, options.holders, () => armed);
+      const result = await takeOver(hf, prefix, options, () => armed);
       assert.equal(result.lost, 0);
       slowest = Math.max(slowest, result.slowest);
       const answer = once(child, "message") as Promise<[{ outcomes: string[] }]>;
@@ -115,13 +118,15 @@ async function slowestSave(hf: Holdfast, signal: AbortSignal): Promise<number> {
 
 /** A process that holds its locks, and when the last of them was armed at the latest. */
 async function startHolder(
-  { url, holders }: HoldersOptions,
+  { url, holders, ttl = usualTtl }: HoldersOptions,
   prefix: string,
   renew: "renew" | "once",
 ): Promise<{ readonly child: ChildProcess; readonly armed: number }> {
   const path = fileURLToPath(new URL("holder.ts", import.meta.url));
   const child = fork(path, [url, prefix, String(holders), String(ttl), renew]);
-  const [{ held, armed }] = (await once(child, "message")) as [{ held: number; armed: number }];
+  const ended = once(child, "exit").then(([code]) => Promise.reject(new Error(`a holder has ended with ${code}`)));
+  const [{ held, armed }] = (await Promise.race([once(child, "message"), ended])) as [{ held: number; armed: number }];
+  ended.catch(() => undefined); // it is told to, later
   assert.equal(held, holders);
   return { child, armed };
 }
@@ -130,7 +135,7 @@ async function startHolder(
 async function takeOver(
   hf: Holdfast,
   prefix: string,
-  holders: number,
+  { holders, ttl = usualTtl }: HoldersOptions,
   from: () => number,
 ): Promise<{ readonly lost: number; readonly slowest: number }> {
   const lock = hf.lock("work");

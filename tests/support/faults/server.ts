@@ -61,8 +61,8 @@ export function serverFaults(subject: FaultSubject): void {
 }
 
 /** What must hold of those who wait for locks of processes that die or stand still; `start` gives the URL of a server. */
-export function holderFaults(name: string, skip: string | false, start: () => Promise<string>): void {
-  const options = async () => ({ url: await start(), processes: 2, holders: 50, slack: 250, asks: true });
+export function holderFaults(name: string, skip: string | false, start: () => Promise<string>, ttl?: number): void {
+  const options = async () => ({ url: await start(), processes: 2, holders: 50, slack: 250, asks: true, ttl });
   void test(
     `holders on ${name} are killed: nothing acknowledged is lost, the next waiter is in soon`,
     { skip },
