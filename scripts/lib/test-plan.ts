@@ -49,15 +49,20 @@ export function planOf(files: readonly string[], reached: readonly Reach[]): Uni
   return [...heavy.flatMap(of), ...conformance(suites, reached), ...light];
 }
 
-/** Those that are made of several servers first. */
+/** Backends whose suites wait for long, and would be alone at the end. */
+const slow: ReadonlySet<string> = new Set(["store", "etcd35", "nats"]);
+
+/** The slow ones first, then those that are made of several servers. */
 function conformance(files: readonly string[], reached: readonly Reach[]): Unit[] {
   if (files.length === 0) return [];
   const names = reached.filter(({ missing }) => missing === undefined).map(({ backend }) => backend);
-  const ordered = [...names.filter((name) => name.includes("-")), ...names.filter((name) => !name.includes("-"))];
-  return ordered.map((name) => ({
-    name: `conformance on ${name}`,
-    files,
-    env: { HOLDFAST_SUBJECTS: name },
-    weight: 1,
-  }));
+  const rank = (name: string): number => (slow.has(name) ? 0 : name.includes("-") ? 1 : 2);
+  return names
+    .toSorted((a, b) => rank(a) - rank(b))
+    .map((name) => ({
+      name: `conformance on ${name}`,
+      files,
+      env: { HOLDFAST_SUBJECTS: name },
+      weight: 1,
+    }));
 }
