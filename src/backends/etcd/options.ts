@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from "node:tls";
+import { addressText } from "../../base/addresses.ts";
 import type { Duration } from "../../base/durations.ts";
 import { InvalidArgumentError } from "../../base/errors.ts";
 import { connectTimeoutOf } from "../common/options.ts";
@@ -42,9 +43,7 @@ export function resolveOptions({ url, prefix, tls, connectTimeout }: EtcdOptions
   }
   const files = { ca: params.get("ca"), cert: params.get("cert"), key: params.get("key") };
   return {
-    urls: hosts.map(({ host, port = 2_379 }) => {
-      return `http${secure ? "s" : ""}://${host.includes(":") ? `[${host}]` : host}:${port}`;
-    }),
+    urls: hosts.map(({ host, port = 2_379 }) => `http${secure ? "s" : ""}://${addressText(host, port)}`),
     username: credentials.username,
     password: credentials.password,
     prefix: chosen,

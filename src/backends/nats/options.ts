@@ -1,5 +1,6 @@
 import type { Duration } from "../../base/durations.ts";
 import { InvalidArgumentError } from "../../base/errors.ts";
+import type { SettingsMode } from "../common/findings.ts";
 import { connectTimeoutOf, countOf, oneOf } from "../common/options.ts";
 import type { NatsConnection } from "./driver.ts";
 import { parseNatsUrl, type NatsTarget } from "./url.ts";
@@ -40,7 +41,7 @@ export interface NatsOptions {
   /** For one attempt to connect to one server. Default `"5s"`. */
   readonly connectTimeout?: Duration | undefined;
   /** What becomes of a bucket whose settings break what is promised: refuse to open, or warn. Default `"refuse"`. */
-  readonly settings?: "refuse" | "warn" | undefined;
+  readonly settings?: SettingsMode | undefined;
 }
 
 /** {@link NatsOptions} with every default in its place. */
@@ -51,7 +52,7 @@ export interface ResolvedOptions {
   readonly replicas: number;
   readonly tls: NatsTlsOptions | undefined;
   readonly connectTimeout: number;
-  readonly settings: "refuse" | "warn";
+  readonly settings: SettingsMode;
 }
 
 /** Checks options and puts the defaults in place. Throws InvalidArgumentError. */

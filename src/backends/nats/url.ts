@@ -1,3 +1,4 @@
+import { addressText } from "../../base/addresses.ts";
 import { parseUrl, refuseParams, type BackendUrl } from "../../url/backend-url.ts";
 import { decodePart, refuseUrl } from "../../url/cut.ts";
 
@@ -23,7 +24,7 @@ export function parseNatsUrl(text: unknown): NatsTarget {
   return {
     credentials: url.credentials,
     params: url.params,
-    servers: url.hosts.map(({ host, port = 4222 }) => `${host.includes(":") ? `[${host}]` : host}:${port}`),
+    servers: url.hosts.map(({ host, port = 4222 }) => addressText(host, port)),
     tls: url.scheme === "nats+tls",
     bucket: bucket === "" ? undefined : decodePart(bucket, "the bucket"),
   };

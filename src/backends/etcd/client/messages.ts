@@ -53,10 +53,11 @@ export function encode(type: string, message: Message): Buffer {
 export function decode(type: string, bytes: Buffer): Message {
   const message: Record<string, unknown> = {};
   const reader = new Reader(bytes);
+  const fields = types.get(type);
   while (!reader.atEnd) {
     const tag = Number(reader.int());
     const value = tag % 8 === 0 ? reader.int() : reader.bytes(tag % 8);
-    const field = types.get(type)?.find(({ id }) => id === tag >> 3);
+    const field = fields?.find(({ id }) => id === tag >> 3);
     if (!field || value === undefined) continue;
     const read = valueOf(field.type, value);
     if (field.many) ((message[field.name] ??= []) as unknown[]).push(read);

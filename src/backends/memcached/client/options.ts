@@ -1,3 +1,4 @@
+import { addressText } from "../../../base/addresses.ts";
 import { toMs, type Duration } from "../../../base/durations.ts";
 import { InvalidArgumentError } from "../../../base/errors.ts";
 import { usualPort, type Placed } from "./ring.ts";
@@ -104,8 +105,7 @@ function checkServer({ host, port, weight = 1 }: MemcachedServer): Server {
   const at = isPath ? 0 : (port ?? usualPort);
   if (!Number.isInteger(at) || at < (isPath ? 0 : 1) || at > 65_535) refuse("port must be from 1 to 65535");
   if (!Number.isFinite(weight) || weight <= 0) refuse("weight must be a number above 0");
-  const name = isPath ? host : `${host.includes(":") ? `[${host}]` : host}:${at}`;
-  return { host, port: at, weight, name };
+  return { host, port: at, weight, name: addressText(host, at) };
 }
 
 function refuse(message: string): never {

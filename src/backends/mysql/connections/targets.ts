@@ -1,3 +1,4 @@
+import { addressText } from "../../../base/addresses.ts";
 import { InvalidArgumentError } from "../../../base/errors.ts";
 import type { MySqlTarget, SslMode } from "../url.ts";
 import type { Target } from "./attempt.ts";
@@ -21,7 +22,7 @@ export function urlTarget(target: MySqlTarget, tls: MySqlTlsOptions | undefined)
   const { host, port = 3306 } = server;
   const isSocket = host.startsWith("/");
   return {
-    where: isSocket ? host : host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`,
+    where: addressText(host, port),
     config: ownConfig({
       ...(isSocket ? { socketPath: host } : { host, port }),
       user: credentials.username,

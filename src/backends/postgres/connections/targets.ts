@@ -1,3 +1,4 @@
+import { addressText } from "../../../base/addresses.ts";
 import { readFile } from "node:fs/promises";
 import { InvalidArgumentError } from "../../../base/errors.ts";
 import type { PostgresTarget } from "../url.ts";
@@ -27,7 +28,7 @@ export function urlTargets(target: PostgresTarget, tls: PostgresTlsOptions | und
     throw new InvalidArgumentError(message, { backend: BACKEND });
   }
   return hosts.map(({ host, port = 5432 }) => ({
-    where: host.startsWith("/") ? host : host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`,
+    where: addressText(host, port),
     config: async () =>
       ownConfig({
         host,

@@ -1,6 +1,7 @@
 import type { Duration } from "../../../base/durations.ts";
 import { InvalidArgumentError } from "../../../base/errors.ts";
 import type { Params } from "../../../url/params.ts";
+import type { SettingsMode } from "../../common/findings.ts";
 import { connectTimeoutOf, countOf } from "../../common/options.ts";
 import { parseRedisUrl, type RedisTarget } from "../url.ts";
 import { BACKEND } from "./failures.ts";
@@ -51,7 +52,7 @@ export interface RedisOptions {
    */
   readonly notifications?: "enable" | "assume" | "off" | undefined;
   /** What becomes of a server whose settings break what is promised: refuse to open, or warn. Default `"refuse"`. */
-  readonly settings?: "refuse" | "warn" | undefined;
+  readonly settings?: SettingsMode | undefined;
   /**
    * `"cache"`: this server holds caches only, so it may evict and lose what it likes; its locks are advisory then.
    * Default `"all"`.
@@ -75,7 +76,7 @@ export interface ResolvedOptions {
   readonly connectTimeout: number;
   readonly maxWaiting: number;
   readonly notifications: "enable" | "assume" | "off";
-  readonly settings: "refuse" | "warn";
+  readonly settings: SettingsMode;
   readonly use: "all" | "cache";
 }
 

@@ -1,3 +1,4 @@
+import { addressText } from "../../../base/addresses.ts";
 import type { Arg, Reply } from "../router.ts";
 
 /** Where a server listens. */
@@ -35,5 +36,5 @@ export type Dial = (endpoint: Endpoint, role: Role, lost: (why: unknown) => void
 /** An endpoint as messages show it. */
 export function showEndpoint(endpoint: Endpoint): string {
   if ("path" in endpoint) return endpoint.path;
-  return endpoint.host.includes(":") ? `[${endpoint.host}]:${endpoint.port}` : `${endpoint.host}:${endpoint.port}`;
+  return addressText(endpoint.host, endpoint.port);
 }

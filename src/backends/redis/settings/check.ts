@@ -1,6 +1,6 @@
 import { UnavailableError, UnsupportedError } from "../../../base/errors.ts";
 import type { Capabilities } from "../../../port/index.ts";
-import { inOneLine, settingsHint, warnOnce, type Judgement } from "../../common/findings.ts";
+import { inOneLine, settingsHint, warnOnce, type Judgement, type SettingsMode } from "../../common/findings.ts";
 import { reachablePrimaries } from "../reachable.ts";
 import type { Router, Topology } from "../router.ts";
 import { within, type Asking } from "./ask.ts";
@@ -12,7 +12,7 @@ import { readServer, type Flavour, type ServerInfo } from "./server-info.ts";
 /** How a backend was opened, as far as the server's settings matter. */
 export interface SettingsTerms {
   /** Whether settings that break promises refuse to open, or are told as a warning of the process. */
-  readonly settings: "refuse" | "warn";
+  readonly settings: SettingsMode;
   /** `cache`: the server may evict and lose what it holds; locks are advisory then. */
   readonly use: Use;
   readonly notifications: Subject["notifications"];

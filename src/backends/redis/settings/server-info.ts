@@ -1,3 +1,4 @@
+import { addressText } from "../../../base/addresses.ts";
 import type { Node, Reply } from "../router.ts";
 import { ask, fieldsOf, pairsOf, textOf, type Asking } from "./ask.ts";
 
@@ -125,9 +126,8 @@ function replicasOf(fields: ReadonlyMap<string, string>): ReplicaInfo[] {
   for (const [name, value] of fields) {
     if (!/^(slave|replica)\d+$/.test(name)) continue;
     const parts = new Map(value.split(",").map((part) => part.split("=", 2) as [string, string]));
-    const host = parts.get("ip") ?? "?";
     replicas.push({
-      node: `${host.includes(":") ? `[${host}]` : host}:${parts.get("port") ?? "?"}`,
+      node: addressText(parts.get("ip") ?? "?", parts.get("port") ?? "?"),
       online: parts.get("state") === "online",
       lagSeconds: Number(parts.get("lag") ?? 0),
       behindBytes: Math.max(0, written - Number(parts.get("offset") ?? written)),
