@@ -1,5 +1,5 @@
 import type { EtcdKind } from "../../backends/etcd/servers.ts";
-import type { FaultSubject } from "../faults/place.ts";
+import { placeOn, type FaultSubject } from "../faults/place.ts";
 import { lacks } from "./kinds.ts";
 import { startEtcd } from "./server.ts";
 
@@ -10,15 +10,6 @@ export function etcdFaults(kind: EtcdKind): FaultSubject {
     skip: lacks(kind),
     isDurable: true,
     fencesOutliveIt: true,
-    async start({ flushes }) {
-      const server = await startEtcd({ kind, flushes });
-      return {
-        port: server.port,
-        url: (port) => `etcd://127.0.0.1:${port}`,
-        kill: async () => server.kill(),
-        restart: async (options) => server.restart(options),
-        stop: async () => server.stop(),
-      };
-    },
+    start: async ({ flushes }) => placeOn(await startEtcd({ kind, flushes }), (port) => `etcd://127.0.0.1:${port}`),
   };
 }

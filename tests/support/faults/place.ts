@@ -1,3 +1,5 @@
+import type { TestServer } from "../servers/server.ts";
+
 /** A running server that can be reached through other ports too, ended and started again. */
 export interface FaultPlace {
   readonly port: number;
@@ -9,6 +11,17 @@ export interface FaultPlace {
   restart(options?: { readonly keep: boolean }): Promise<void>;
   /** Ends it and removes its data. */
   stop(): Promise<void>;
+}
+
+/** The place that is one server. */
+export function placeOn(server: TestServer, url: (port: number) => string): FaultPlace {
+  return {
+    port: server.port,
+    url,
+    kill: async () => server.kill(),
+    restart: async (options) => server.restart(options),
+    stop: async () => server.stop(),
+  };
 }
 
 /** A kind of server, as the tests of faults know it. All that they need of a new one is this. */

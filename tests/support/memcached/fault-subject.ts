@@ -1,5 +1,5 @@
 import type { MemcachedKind } from "../../backends/memcached/servers.ts";
-import type { FaultSubject } from "../faults/place.ts";
+import { placeOn, type FaultSubject } from "../faults/place.ts";
 import { lacks, memcachedUrl, startMemcached } from "./server.ts";
 
 /** memcached with fences beside its records, for the tests of faults. Whatever ends it, it starts again with nothing. */
@@ -9,16 +9,7 @@ export function memcachedFaults(kind: MemcachedKind): FaultSubject {
     skip: lacks(kind),
     isDurable: false,
     fencesOutliveIt: false,
-    async start() {
-      const server = await startMemcached({ kind });
-      return {
-        port: server.port,
-        url: fencedUrl,
-        kill: async () => server.kill(),
-        restart: async () => server.restart(),
-        stop: async () => server.stop(),
-      };
-    },
+    start: async () => placeOn(await startMemcached({ kind }), fencedUrl),
   };
 }
 

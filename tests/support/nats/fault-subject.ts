@@ -1,5 +1,5 @@
 import type { NatsKind } from "../../backends/nats/servers.ts";
-import type { FaultSubject } from "../faults/place.ts";
+import { placeOn, type FaultSubject } from "../faults/place.ts";
 import { lacks } from "./kinds.ts";
 import { natsUrl, startNats } from "./server.ts";
 
@@ -10,15 +10,6 @@ export function natsFaults(kind: NatsKind): FaultSubject {
     skip: lacks(kind),
     isDurable: true,
     fencesOutliveIt: true,
-    async start({ flushes }) {
-      const server = await startNats({ kind, flushes });
-      return {
-        port: server.port,
-        url: natsUrl,
-        kill: async () => server.kill(),
-        restart: async (options) => server.restart(options),
-        stop: async () => server.stop(),
-      };
-    },
+    start: async ({ flushes }) => placeOn(await startNats({ kind, flushes }), natsUrl),
   };
 }

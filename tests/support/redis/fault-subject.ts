@@ -1,5 +1,5 @@
 import type { ServerKind } from "../../backends/redis/servers.ts";
-import type { FaultSubject } from "../faults/place.ts";
+import { placeOn, type FaultSubject } from "../faults/place.ts";
 import { lacks } from "./kinds.ts";
 import { startRedis } from "./server.ts";
 
@@ -10,15 +10,10 @@ export function redisFaults(kind: ServerKind): FaultSubject {
     skip: lacks(kind),
     isDurable: true,
     fencesOutliveIt: true,
-    async start({ flushes }) {
-      const server = await startRedis({ kind, appendonly: flushes ? "always" : "everysec" });
-      return {
-        port: server.port,
-        url: (port) => `redis://127.0.0.1:${port}`,
-        kill: async () => server.kill(),
-        restart: async (options) => server.restart(options),
-        stop: async () => server.stop(),
-      };
-    },
+    start: async ({ flushes }) =>
+      placeOn(
+        await startRedis({ kind, appendonly: flushes ? "always" : "everysec" }),
+        (port) => `redis://127.0.0.1:${port}`,
+      ),
   };
 }

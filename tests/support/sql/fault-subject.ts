@@ -1,4 +1,4 @@
-import type { FaultSubject } from "../faults/place.ts";
+import { placeOn, type FaultSubject } from "../faults/place.ts";
 import { until } from "../servers/until.ts";
 import { lacks, startSql, type SqlKind, type SqlServer } from "./kinds.ts";
 import { mysqlUrl } from "./mysql.ts";
@@ -14,14 +14,11 @@ export function sqlFaults(kind: SqlKind): FaultSubject {
     async start({ flushes }) {
       const server = await startSql(kind, { flushes });
       return {
-        port: server.port,
-        url: server.url.startsWith("postgres:") ? postgresUrl : mysqlUrl,
-        kill: async () => server.kill(),
+        ...placeOn(server, server.url.startsWith("postgres:") ? postgresUrl : mysqlUrl),
         async restart({ keep } = { keep: true }) {
           await server.restart();
           if (!keep) await until("its tables are empty", async () => isEmptied(server));
         },
-        stop: async () => server.stop(),
       };
     },
   };
