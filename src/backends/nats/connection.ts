@@ -1,6 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { Bag, type Placed } from "../../base/bag.ts";
 import { UnavailableError } from "../../base/errors.ts";
+import { systemTime as time } from "../../base/time.ts";
+import { Awaited } from "../common/awaited.ts";
 import { StoreError } from "../store/index.ts";
 import { api, loadNats, type ApiError, type Driver, type Message, type NatsConnection } from "./driver.ts";
 import { BACKEND, type ResolvedOptions } from "./options.ts";
@@ -11,6 +13,11 @@ const pingMs = 5_000;
 /** A reply that takes longer will not come, in ms. */
 const longestMs = 60_000;
 
+/** How many requests wait for a connection at most. */
+const mostWaiting = 10_000;
+/** So long before its deadline a request that could not be sent ends, in ms: so that its caller is told of it. */
+const earlyMs = 100;
+
 /** Errors of the driver's that say that nothing was done. */
 const unsent = new Set(["NoResponders", "ClosedConnectionError", "DrainingConnectionError", "InvalidArgumentError"]);
 
@@ -20,6 +27,7 @@ export class Connection {
   readonly #onDoubt: () => void;
   /** Requests under way: the driver would let them wait for a reply that was lost with the connection. */
   readonly #pending = new Bag<Pending>();
+  readonly #waiting = new Awaited(BACKEND, time, mostWaiting);
   #driver: Driver | undefined;
   #nats: NatsConnection | undefined;
   #opening: Promise<NatsConnection> | undefined;
@@ -59,14 +67,17 @@ export class Connection {
     return JSON.parse(message.string()) as T & { readonly error?: ApiError };
   }
 
-  /** Rejects with StoreError. Sends at once or not at all: the driver would keep it for later. */
+  /**
+   * Waits for a connection where it was lost. Sends then or not at all: the driver would keep it for later. Rejects
+   * with StoreError.
+   */
   async request(
     subject: string,
     payload: Uint8Array | string,
     deadline: number,
     values?: Readonly<Record<string, string>>,
   ): Promise<Message> {
-    const { nats } = this;
+    const nats = this.#nats && this.#isUp ? this.#nats : await this.#reconnected(deadline);
     const headers = values && (this.#driver as Driver).headers();
     for (const [name, value] of Object.entries(values ?? {})) headers?.set(name, value);
     const timeout = Math.min(Math.ceil(deadline - performance.now()), longestMs);
@@ -85,6 +96,20 @@ export class Connection {
         },
       );
     });
+  }
+
+  async #reconnected(deadline: number): Promise<NatsConnection> {
+    const closed = (): UnavailableError => new UnavailableError("the connection is closed", { backend: BACKEND });
+    try {
+      await this.#waiting.wait(deadline - earlyMs, {
+        done: () => this.#isUp,
+        failed: () => (this.#nats?.isClosed() === false ? undefined : closed()),
+        problem: () => undefined,
+      });
+    } catch (error) {
+      throw new StoreError((error as Error).message, { sent: false, cause: error });
+    }
+    return this.nats;
   }
 
   async close(): Promise<void> {
@@ -152,6 +177,7 @@ export class Connection {
       if (type === "disconnect") this.#lost();
       else if (type === "reconnect") {
         this.#isUp = true;
+        this.#waiting.look();
         this.#onDoubt();
       }
     }
@@ -160,6 +186,7 @@ export class Connection {
 
   #lost(): void {
     this.#isUp = false;
+    this.#waiting.look(); // a connection that was closed does not come back
     const error = new StoreError("the connection to NATS was lost", { sent: true });
     for (const pending of this.#pending.toArray()) {
       this.#pending.delete(pending);

@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-import { InvalidArgumentError } from "../../base/errors.ts";
 import type { Key } from "../../base/keys.ts";
 import type { Time } from "../../base/time.ts";
 import type {
@@ -19,6 +17,8 @@ import type { ListedGet } from "./decode.ts";
 import { inOrder, readDistribution, type Distribution } from "./distribution.ts";
 import { failedBy, foreign } from "./outcomes.ts";
 import { decodeRecord, withStamps } from "./record.ts";
+import { persist } from "./persist.ts";
+import { begin, cursorOf, parse, type Position } from "./position.ts";
 import type { Node, Reply } from "./router.ts";
 import { before } from "./signals/before.ts";
 
@@ -40,23 +40,20 @@ export interface PageContext extends BatchContext {
 }
 
 /**
- * Where a listing is: the distribution that its present pass began under, how many passes have ended under it, the
- * primary it scans and its cursor there, and keys that were found but not shown. A primary "" comes after the last.
+ * One page of a space; see the port. Reading changes nothing, so a page whose connection was lost, or has not come back
+ * yet, is read again until the deadline. Rejects with a HoldfastError.
  */
-interface Position {
-  readonly print: string;
-  readonly passes: number;
-  readonly node: string;
-  readonly scan: string;
-  readonly found: readonly string[];
-}
-
-/** One page of a space; see the port. Rejects with a HoldfastError. */
 export async function readPage(context: PageContext, query: Query, deadline: number): Promise<Page> {
   checkLimit(query, "redis");
   const from = query.cursor === undefined ? undefined : parse(query.cursor, query);
   try {
-    return await before(new Listing(context, query, deadline).page(from), deadline, context.time);
+    const listing = new Listing(context, query, deadline);
+    const { time } = context;
+    return await before(
+      persist(async () => listing.page(from), deadline, time),
+      deadline,
+      time,
+    );
   } catch (error) {
     throw failedBy(error).error;
   }
@@ -86,9 +83,9 @@ class Listing {
     const scanned = await this.#scan(nodes, at);
     const { records, left } = await this.#show(scanned.found);
     const next = { ...scanned, found: left };
-    if (next.node !== "" || left.length > 0) return { records, cursor: this.#cursor(next) };
+    if (next.node !== "" || left.length > 0) return { records, cursor: cursorOf(this.#query, next) };
     const again = await this.#nextPass(next);
-    return again ? { records, cursor: this.#cursor(again) } : { records };
+    return again ? { records, cursor: cursorOf(this.#query, again) } : { records };
   }
 
   /**
@@ -208,46 +205,5 @@ class Listing {
       }),
     );
     return size;
-  }
-
-  #cursor({ print, passes, node, scan, found }: Position): string {
-    const parts = [stampOf(this.#query), print, passes, node, scan, found];
-    return Buffer.from(JSON.stringify(parts)).toString("base64url");
-  }
-}
-
-/** Tells what a cursor is for. */
-function stampOf({ space, prefix }: Query): string {
-  return createHash("sha256").update(`${space.id}\n${prefix}`).digest("base64url").slice(0, 12);
-}
-
-function begin({ nodes, print }: Distribution, passes: number): Position {
-  return { print, passes, node: nodes[0]?.id ?? "", scan: "0", found: [] };
-}
-
-function parse(cursor: string, query: Query): Position {
-  const parts = read(cursor);
-  if (Array.isArray(parts) && parts.length === 6 && parts[0] === stampOf(query)) {
-    const [, print, passes, node, scan, found] = parts as unknown[];
-    if (
-      typeof print === "string" &&
-      (passes === 0 || passes === 1) &&
-      typeof node === "string" &&
-      typeof scan === "string" &&
-      /^\d{1,20}$/.test(scan) &&
-      Array.isArray(found) &&
-      found.every((one) => typeof one === "string")
-    ) {
-      return { print, passes, node, scan, found };
-    }
-  }
-  throw new InvalidArgumentError("cursor is not one that this backend gave for this query", { backend: "redis" });
-}
-
-function read(cursor: string): unknown {
-  try {
-    return JSON.parse(Buffer.from(cursor, "base64url").toString());
-  } catch {
-    return undefined;
   }
 }

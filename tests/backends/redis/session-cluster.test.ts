@@ -147,6 +147,16 @@ describe("a session on a cluster", () => {
     );
   });
 
+  it("lists on while connections to primaries are lost", { timeout: 60_000 }, async () => {
+    const one = await client();
+    const keys = await fill(one);
+    const found = await list(one, 10, async (i) => {
+      const node = here.cluster.nodes[i % 3] as RedisServer;
+      await node.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+    });
+    assert.deepEqual([...found].toSorted(), keys.toSorted());
+  });
+
   it("lists what is on its way while a slot moves", { timeout: 60_000 }, async () => {
     const one = await client();
     const keys = await fill(one);

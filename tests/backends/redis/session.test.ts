@@ -6,7 +6,7 @@ import { drawId } from "../../../src/base/ids.ts";
 import { keyId } from "../../../src/base/keys.ts";
 import { redisBackend } from "../../../src/backends/redis/index.ts";
 import { Layout } from "../../../src/backends/redis/layout.ts";
-import type { Backend, Group, Operation, Outcome } from "../../../src/port/index.ts";
+import type { Backend, Group, Operation, Outcome, Page } from "../../../src/port/index.ts";
 import { acquire, Client, lock, record } from "../../../src/testing/port/client.ts";
 import { FaultProxy } from "../../support/fault-proxy.ts";
 import { startRedis, type RedisServer } from "../../support/redis/server.ts";
@@ -86,6 +86,30 @@ describe("a session on one Redis", () => {
         code: "UNAVAILABLE",
       },
     );
+  });
+
+  it("reads a page again whose reply was lost, and while there is no connection", async () => {
+    const one = await client();
+    await one.group({ ops: [write("k")] });
+    const page = async (ms: number): Promise<Page> => {
+      const deadline = one.backend.time.monotonic() + ms;
+      return one.session.page({ space: record("k").space, prefix: "", limit: 10 }, { deadline });
+    };
+    const dropped = proxy.nextDrop();
+    proxy.set({ kind: "drop-reply", to: "SCAN" });
+    const reading = page(20_000);
+    await dropped;
+    proxy.set({ kind: "none" });
+    assert.deepEqual(
+      (await reading).records.map(({ key }) => key),
+      ["k"],
+    );
+    proxy.set({ kind: "refuse" });
+    proxy.cut();
+    await assert.rejects(page(150), (error) => isHoldfastError(error, "UNAVAILABLE"));
+    const waiting = page(20_000);
+    proxy.set({ kind: "none" });
+    assert.equal((await waiting).records.length, 1);
   });
 
   it("loses its scripts with the server, and goes on", async () => {

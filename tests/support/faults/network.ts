@@ -2,13 +2,19 @@ import assert from "node:assert/strict";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { connect, isHoldfastError } from "../../../src/entries/index.ts";
+import { connect, isHoldfastError, type StateStore } from "../../../src/entries/index.ts";
 import { times, type Deed } from "../../chaos/support/nemesis.ts";
 import { runRound, seeds } from "../../chaos/support/round.ts";
 import { FaultProxy, type Fault } from "../fault-proxy.ts";
 import { onPlace, type FaultPlace, type FaultSubject } from "./place.ts";
 
 const timeout = 1_000;
+
+async function listed(records: StateStore<number>): Promise<number> {
+  let count = 0;
+  for await (const _ of records.list()) count++;
+  return count;
+}
 
 async function throughProxies(
   place: FaultPlace,
@@ -88,16 +94,11 @@ export function networkFaults(subject: FaultSubject): void {
             const lease = await hf.lock("work").acquire("held", { ttl: "60s", renew: false });
             for (const key of ["a", "b"]) await records.save(key, 1);
             const found = async (): Promise<number> => (await records.loadMany(["a", "b"])).size;
-            const list = async (): Promise<number> => {
-              let count = 0;
-              for await (const _ of records.list()) count++;
-              return count;
-            };
             const calls: Readonly<Record<string, () => Promise<unknown>>> = {
               load: async () => records.load("a"),
               save: async () => records.save("a", 2),
               "guarded save": async () => records.save("b", 2, { lease }),
-              ...(hf.capabilities.list && { list }),
+              ...(hf.capabilities.list && { list: async () => listed(records) }),
               inspect: async () => hf.lock("work").inspect("held"),
               acquire: async () => hf.lock("work").acquire("free", { wait: 0 }),
               extend: async () => lease.extend(),
@@ -118,6 +119,41 @@ export function networkFaults(subject: FaultSubject): void {
             while ((await found().catch(() => 0)) !== 2) assert.ok(performance.now() < end, "it works again");
           } finally {
             lateness.disable();
+            await hf.close();
+          }
+        }),
+      ),
+  );
+
+  void test(
+    `calls that find no connection to ${name} wait for one, a listing too, and are answered when it is back`,
+    { skip },
+    async () =>
+      onPlace(subject, false, async (place) =>
+        throughProxies(place, 1, async ([proxy]) => {
+          const hf = await connect(place.url(proxy?.port ?? 0), { service: "away", timeout: "20s" });
+          try {
+            const records = hf.state<number>("records");
+            for (const key of ["a", "b"]) await records.save(key, 1);
+            proxy?.set({ kind: "refuse" });
+            proxy?.cut();
+            // Until it is noticed, a call may be on its way on the connection that was lost.
+            await assert.rejects(
+              async () => {
+                for (;;) await records.load("a", { timeout: 100 });
+              },
+              (error) => isHoldfastError(error, "UNAVAILABLE"),
+            );
+            const calls = [
+              records.load("a"),
+              records.save("b", 2),
+              hf.lock("work").run("free", async () => undefined),
+              ...(hf.capabilities.list ? [listed(records)] : []),
+            ];
+            await pause(100);
+            proxy?.set({ kind: "none" });
+            await Promise.all(calls);
+          } finally {
             await hf.close();
           }
         }),
