@@ -85,6 +85,11 @@ export function refuseSeveral({ hosts }: BackendUrl, hint = ""): void {
   if (hosts.length > 1) refuseUrl(`this scheme takes one host${hint}`);
 }
 
+/** Refuses the path of a socket in place of a host. Throws InvalidArgumentError. */
+export function refuseSockets({ hosts }: BackendUrl): void {
+  if (hosts.some(({ host }) => host.startsWith("/"))) refuseUrl("this scheme takes no path of a socket as a host");
+}
+
 const HIDDEN = "***";
 
 /** A URL to be shown: `***` in place of user, password and the values of the parameters. */

@@ -1,5 +1,5 @@
 import { addressText } from "../../base/addresses.ts";
-import { parseUrl, refuseParams, type BackendUrl } from "../../url/backend-url.ts";
+import { parseUrl, refuseParams, refuseSockets, type BackendUrl } from "../../url/backend-url.ts";
 import { decodePart, refuseUrl } from "../../url/cut.ts";
 
 /** Schemes of NATS, without TLS and with it. */
@@ -20,7 +20,7 @@ export function parseNatsUrl(text: unknown): NatsTarget {
   refuseParams(url, ["creds", "replicas", "connectTimeout", "settings"]);
   const [bucket = "", ...more] = url.path.replace(/^\//, "").split("/");
   if (more.length > 0) refuseUrl("its path is the name of a bucket, as in nats://host/bucket");
-  if (url.hosts.some(({ host }) => host.startsWith("/"))) refuseUrl("this scheme takes no path of a socket as a host");
+  refuseSockets(url);
   return {
     credentials: url.credentials,
     params: url.params,

@@ -1,4 +1,4 @@
-import { parseUrl, refuseSeveral, type BackendUrl } from "../../url/backend-url.ts";
+import { parseUrl, refuseSeveral, refuseSockets, type BackendUrl } from "../../url/backend-url.ts";
 import { decodePart, refuseUrl } from "../../url/cut.ts";
 
 /** Schemes of servers that speak as Redis does. */
@@ -26,7 +26,7 @@ export function parseRedisUrl(text: unknown): RedisTarget {
     if (steps.length > 1) refuseUrl("the path of a redis URL is the number of a database");
     return { ...target, mode, master: undefined, database: parseDatabase(steps[0]) };
   }
-  if (hosts.some(({ host }) => host.startsWith("/"))) refuseUrl("this scheme takes no path of a socket as a host");
+  refuseSockets(url);
   if (mode === "cluster") {
     if (steps.length > 1 || (parseDatabase(steps[0]) ?? 0) !== 0) refuseUrl("a cluster has no database but 0");
     return { ...target, mode, master: undefined, database: undefined };

@@ -58,6 +58,7 @@ describe("options of etcd", () => {
   it("are refused early, and no part of the URL is quoted", () => {
     for (const url of [
       "etcd://host/path",
+      "etcd://%2Frun%2Fetcd.sock",
       "etcd://host?ca=secret.pem",
       "etcd://secret@host",
       "etcd://host?other=secret",
