@@ -18,13 +18,14 @@ export function countOf(
   throw new InvalidArgumentError(`${name} must be a whole number above 0`, { backend });
 }
 
-/** One of the words. Throws InvalidArgumentError. */
+/** One of the words, and the first of them for undefined. Throws InvalidArgumentError. */
 export function oneOf<const Word extends string>(
   name: string,
   value: unknown,
-  words: readonly Word[],
+  words: readonly [Word, ...Word[]],
   backend: string,
 ): Word {
+  if (value === undefined) return words[0];
   const found = words.find((word) => word === value);
   if (found !== undefined) return found;
   throw new InvalidArgumentError(`${name} must be ${words.map((word) => `"${word}"`).join(" or ")}`, { backend });

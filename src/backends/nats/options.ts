@@ -78,7 +78,7 @@ export function resolveOptions(options: NatsOptions): ResolvedOptions {
     replicas,
     tls: tls ?? (target?.tls ? {} : undefined),
     connectTimeout: connectTimeoutOf(options.connectTimeout, param("connectTimeout")),
-    settings: oneOf("settings", options.settings ?? param("settings") ?? "refuse", ["refuse", "warn"], BACKEND),
+    settings: oneOf("settings", options.settings ?? param("settings"), ["refuse", "warn"], BACKEND),
   };
 }
 

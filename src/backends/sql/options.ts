@@ -39,8 +39,8 @@ export function resolveTableOptions(
   return {
     schema: schema === undefined ? undefined : checkSchema(schema, backend),
     prefix: checkPrefix(options.prefix ?? param("prefix") ?? defaultPrefix, backend),
-    migrate: oneOf("migrate", options.migrate ?? param("migrate") ?? "auto", ["auto", "check"], backend),
-    settings: oneOf("settings", options.settings ?? param("settings") ?? "refuse", ["refuse", "warn"], backend),
+    migrate: oneOf("migrate", options.migrate ?? param("migrate"), ["auto", "check"], backend),
+    settings: oneOf("settings", options.settings ?? param("settings"), ["refuse", "warn"], backend),
   };
 }
 

@@ -2,7 +2,7 @@ import type { Duration } from "../../../base/durations.ts";
 import { InvalidArgumentError } from "../../../base/errors.ts";
 import type { Params } from "../../../url/params.ts";
 import type { SettingsMode } from "../../common/findings.ts";
-import { connectTimeoutOf, countOf } from "../../common/options.ts";
+import { connectTimeoutOf, countOf, oneOf } from "../../common/options.ts";
 import { parseRedisUrl, type RedisTarget } from "../url.ts";
 import { BACKEND } from "./failures.ts";
 
@@ -101,6 +101,10 @@ export function resolveRedisOptions(options: RedisOptions): ResolvedOptions {
   }
   const target = url === undefined ? undefined : redisTarget(url);
   const param = (name: (typeof PARAMS)[number]): string | undefined => target?.params.get(name);
+  const choice = <const Word extends string>(
+    name: "notifications" | "settings" | "use",
+    words: readonly [Word, ...Word[]],
+  ): Word => oneOf(name, options[name] ?? param(name), words, BACKEND);
   const tls = resolveTls(options.tls, target, param("servername"));
   return {
     servers: target && {
@@ -121,13 +125,9 @@ export function resolveRedisOptions(options: RedisOptions): ResolvedOptions {
     tls,
     connectTimeout: connectTimeoutOf(options.connectTimeout, param("connectTimeout")),
     maxWaiting: countOf("maxWaiting", options.maxWaiting, param("maxWaiting"), { usual: 10_000, backend: BACKEND }),
-    notifications: oneOf("notifications", options.notifications ?? param("notifications"), [
-      "enable",
-      "assume",
-      "off",
-    ] as const),
-    settings: oneOf("settings", options.settings ?? param("settings"), ["refuse", "warn"] as const),
-    use: oneOf("use", options.use ?? param("use"), ["all", "cache"] as const),
+    notifications: choice("notifications", ["enable", "assume", "off"]),
+    settings: choice("settings", ["refuse", "warn"]),
+    use: choice("use", ["all", "cache"]),
   };
 }
 
@@ -174,12 +174,6 @@ function resolvePrefix(prefix: unknown): string {
   }
   if (/[{}]/.test(prefix)) refuse("prefix must not hold { or }, which would put all keys into one slot of a cluster");
   return prefix;
-}
-
-function oneOf<T extends string>(name: string, value: unknown, choices: readonly [T, ...T[]]): T {
-  if (value === undefined) return choices[0];
-  const found = choices.find((choice) => choice === value);
-  return found ?? refuse(`${name} must be one of ${choices.map((choice) => JSON.stringify(choice)).join(", ")}`);
 }
 
 /** Throws InvalidArgumentError. */

@@ -68,8 +68,8 @@ void describe("the options of the redis backend", () => {
     refused({ url: "redis://h?maxWaiting=" }, /maxWaiting/);
     refused({ url: "redis://h?maxWaiting=0" }, /maxWaiting/);
     refused({ url: "redis://h?connectTimeout=soon" }, /connectTimeout/);
-    refused({ url: "redis://h?notifications=maybe" }, /notifications must be one of/);
-    refused({ url: "redis://h?settings=ignore" }, /settings must be one of/);
+    refused({ url: "redis://h?notifications=maybe" }, /notifications must be "enable" or "assume" or "off"/);
+    refused({ url: "redis://h?settings=ignore" }, /settings must be "refuse" or "warn"/);
     refused({ url: "redis://h?prefix=a%7Bb" }, /prefix must not hold/);
     refused({ url: "redis://h", prefix: "" }, /prefix must be/);
     refused({ url: "redis://h", prefix: "\ud800" }, /prefix must be/);
