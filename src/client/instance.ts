@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { onAbort } from "../base/aborts.ts";
 import { Emitter } from "../base/emitter.ts";
-import { UnavailableError, UnsupportedError } from "../base/errors.ts";
+import { isHoldfastError, UnavailableError, UnsupportedError } from "../base/errors.ts";
 import type { Time } from "../base/time.ts";
 import type { Backend, Group, Opened, Page, Query, Session, Signal, Subscription } from "../port/index.ts";
 import { checkSignal, timeoutMs, type Call, type CallOptions } from "./calls.ts";
@@ -13,6 +13,8 @@ import { UserFunctions } from "./user-functions.ts";
 
 /** Default timeout of a call, in ms. */
 const DEFAULT_TIMEOUT = 5_000;
+/** An attempt to open that failed sooner than this was not one that waited: it is not made again at once; in ms. */
+const hasty = 250;
 
 /** A part of an instance that has something to finish when the instance closes. */
 export interface Closing {
@@ -79,12 +81,23 @@ export class Instance {
     return { signal: undefined, deadline: this.time.monotonic() + this.timeout };
   }
 
-  /** Domain and capabilities, bounded by the call's deadline and signal. */
+  /**
+   * Domain and capabilities, bounded by the call's deadline and signal. A backend bounds its attempts itself: where one
+   * of them was too short for a server, or a process, that is slow, another one follows.
+   */
   async opened(call: Call): Promise<Opened> {
-    this.assertOpen();
-    call.signal?.throwIfAborted();
-    this.known = await bounded(this.backend.open(), call, this.time, this.backend.name);
-    return this.known;
+    for (;;) {
+      this.assertOpen();
+      call.signal?.throwIfAborted();
+      const begun = this.time.monotonic();
+      try {
+        return (this.known = await bounded(this.backend.open(), call, this.time, this.backend.name));
+      } catch (error) {
+        const now = this.time.monotonic();
+        const waited = now - begun >= hasty && isHoldfastError(error, "UNAVAILABLE");
+        if (!waited || now >= call.deadline) throw error;
+      }
+    }
   }
 
   /** Runs one group; see {@link Coalescer.execute}. */

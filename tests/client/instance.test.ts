@@ -54,6 +54,29 @@ void test("a write whose reply is lost at once is looked after as one whose repl
   }
 });
 
+void test("a call that opens the backend makes attempts until its deadline, but none again that failed at once", async () => {
+  const { instance, time } = stand();
+  const attempts: number[] = [];
+  let lasts = 300;
+  const fails = async (): Promise<never> => {
+    attempts.push(time.monotonic());
+    await new Promise<void>((resolve) => time.after(lasts, resolve));
+    throw new UnavailableError(`attempt ${attempts.length}`);
+  };
+  const open = async (ms: number): Promise<string> => {
+    attempts.length = 0;
+    const call = { signal: undefined, deadline: time.monotonic() + ms };
+    const opened = instance.opened(call).then(String, String);
+    await time.advance(ms + 50);
+    return opened;
+  };
+  Object.assign(instance.backend, { open: fails });
+  assert.equal(await open(900), "UnavailableError: attempt 3");
+  assert.match(await open(1_000), /timed out/);
+  lasts = 200;
+  assert.equal(await open(900), "UnavailableError: attempt 1");
+});
+
 void test("a part that fails to close keeps neither the others nor the session from it", async () => {
   let sessionClosed = false;
   const { instance } = stand(() => ({ close: async () => void (sessionClosed = true) }));

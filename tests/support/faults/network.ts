@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { connect, isHoldfastError, type StateStore } from "../../../src/entries/index.ts";
+import { connect, isHoldfastError, type Duration, type Holdfast, type StateStore } from "../../../src/entries/index.ts";
 import { times, type Deed } from "../../chaos/support/nemesis.ts";
 import { runRound, seeds } from "../../chaos/support/round.ts";
 import { FaultProxy, type Fault } from "../fault-proxy.ts";
@@ -156,6 +156,26 @@ export function networkFaults(subject: FaultSubject): void {
           } finally {
             await hf.close();
           }
+        }),
+      ),
+  );
+
+  void test(
+    `connecting to ${name} goes on after an attempt that took its connectTimeout, until the timeout`,
+    { skip },
+    async () =>
+      onPlace(subject, false, async (place) =>
+        throughProxies(place, 1, async ([proxy]) => {
+          const url = place.url(proxy?.port ?? 0);
+          const open = async (limit: Duration): Promise<Holdfast> =>
+            connect(`${url}${url.includes("?") ? "&" : "?"}connectTimeout=400ms`, { service: "slow", timeout: limit });
+          proxy?.set({ kind: "black-hole" });
+          await assert.rejects(open(1_000), (error) => isHoldfastError(error, "UNAVAILABLE"));
+          const opening = open("20s");
+          await pause(1_000);
+          proxy?.set({ kind: "none" });
+          const hf = await opening;
+          await hf.close();
         }),
       ),
   );
