@@ -2,23 +2,22 @@ import { toMsOrNever, type Duration } from "../base/durations.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import { checkKey } from "../base/keys.ts";
 import { Diagnostics, type CallOptions, type Instance } from "../client/index.ts";
-import { Asking } from "./asking.ts";
-import { Changing } from "./changing.ts";
-import { CacheCore } from "./core.ts";
+import type { CacheCore } from "./core.ts";
 import type { CacheEvents, CacheStats } from "./events.ts";
 import { keepHeard } from "./heard.ts";
 import type { BulkLoader, Loader } from "./loaders.ts";
 import {
   checkKeys,
   checkTags,
-  resolveCacheOptions,
   resolveLoadOptions,
   type CacheEntry,
   type CacheOptions,
+  type CacheSettings,
   type GetOrSetOptions,
   type SetEntry,
   type SetOptions,
 } from "./options.ts";
+import { CacheParts } from "./parts.ts";
 import type { StoreCall } from "./store-health.ts";
 
 const diagnostics = new Diagnostics("cache");
@@ -38,19 +37,18 @@ const diagnostics = new Diagnostics("cache");
 export class Cache<V = unknown> {
   /** The name that was given. */
   readonly name: string;
+  readonly #parts: CacheParts<V>;
   readonly #core: CacheCore<V>;
-  readonly #asking: Asking<V>;
-  readonly #changing: Changing<V>;
+  readonly #settings: CacheSettings;
   readonly #source: { readonly name: string; readonly service: string; readonly backend: string };
 
-  /** No I/O. Throws InvalidArgumentError. */
-  constructor(instance: Instance, name: string, options?: CacheOptions) {
-    const settings = resolveCacheOptions(options, instance.timeout);
-    this.#core = new CacheCore(instance, name, settings);
-    this.#asking = new Asking(this.#core);
-    this.#changing = new Changing(this.#core, this.#asking);
+  /** No I/O. Throws InvalidArgumentError. `parts`: of the cache that this is one more handle of. */
+  constructor(instance: Instance, name: string, options?: CacheOptions, parts?: CacheParts<V>) {
+    this.#parts = parts ?? new CacheParts(instance, name, options);
+    this.#core = this.#parts.core;
+    this.#settings = this.#parts.settingsOf(options);
     this.name = name;
-    this.#source = { name, service: settings.service, backend: instance.backend.name };
+    this.#source = { name, service: this.#settings.service, backend: instance.backend.name };
   }
 
   /**
@@ -118,9 +116,9 @@ export class Cache<V = unknown> {
    * InvalidArgumentError for one over the backend's limit. An abort after it was sent: IndeterminateError.
    */
   async set(key: string, value: V, options?: SetOptions): Promise<boolean> {
-    const entries = [this.#changing.prepare(key, value, options)];
+    const entries = [this.#parts.changing.prepare(key, value, options, this.#settings)];
     const call = this.#call(options);
-    return this.#observe("set", () => this.#changing.set("set", entries, call));
+    return this.#observe("set", () => this.#parts.changing.set("set", entries, call));
   }
 
   /**
@@ -131,9 +129,9 @@ export class Cache<V = unknown> {
     if (typeof entries !== "object" || entries === null || !(Symbol.iterator in entries)) {
       throw new InvalidArgumentError("entries must be an iterable of [key, value] or { key, value }");
     }
-    const prepared = this.#changing.prepareMany(entries, options);
+    const prepared = this.#parts.changing.prepareMany(entries, options, this.#settings);
     const call = this.#call(options);
-    return this.#observe("setMany", () => this.#changing.set("setMany", prepared, call));
+    return this.#observe("setMany", () => this.#parts.changing.set("setMany", prepared, call));
   }
 
   /**
@@ -145,7 +143,7 @@ export class Cache<V = unknown> {
     checkKey(key);
     const ms = toMsOrNever(ttl, "ttl");
     const call = this.#call(options);
-    return this.#observe("touch", () => this.#changing.touch(key, ms, call));
+    return this.#observe("touch", () => this.#parts.changing.touch(key, ms, call));
   }
 
   /**
@@ -156,7 +154,7 @@ export class Cache<V = unknown> {
   async delete(key: string, options?: CallOptions): Promise<boolean> {
     checkKey(key);
     const call = this.#call(options);
-    return this.#observe("delete", () => this.#changing.delete(key, call));
+    return this.#observe("delete", () => this.#parts.changing.delete(key, call));
   }
 
   /**
@@ -167,7 +165,7 @@ export class Cache<V = unknown> {
   async deleteMany(keys: Iterable<string>, options?: CallOptions): Promise<number> {
     const checked = checkKeys(keys);
     const call = this.#call(options);
-    return this.#observe("deleteMany", () => this.#changing.deleteMany(checked, call));
+    return this.#observe("deleteMany", () => this.#parts.changing.deleteMany(checked, call));
   }
 
   /**
@@ -178,7 +176,7 @@ export class Cache<V = unknown> {
   async take(key: string, options?: CallOptions): Promise<V | undefined> {
     checkKey(key);
     const call = this.#call(options);
-    return this.#observe("take", () => this.#changing.take(key, call));
+    return this.#observe("take", () => this.#parts.changing.take(key, call));
   }
 
   /**
@@ -190,7 +188,7 @@ export class Cache<V = unknown> {
     const checked = checkTags(tags);
     const call = this.#call(options);
     if (checked.length === 0) return;
-    await this.#observe("invalidateTags", () => this.#changing.invalidate(checked, call));
+    await this.#observe("invalidateTags", () => this.#parts.changing.invalidate(checked, call));
   }
 
   /**
@@ -199,7 +197,7 @@ export class Cache<V = unknown> {
    */
   async clear(options?: CallOptions): Promise<void> {
     const call = this.#call(options);
-    await this.#observe("clear", () => this.#changing.clear(call));
+    await this.#observe("clear", () => this.#parts.changing.clear(call));
   }
 
   /**
@@ -218,10 +216,10 @@ export class Cache<V = unknown> {
   async getOrSet(key: string, loader: Loader<V, V | undefined>, options?: GetOrSetOptions): Promise<V | undefined> {
     checkKey(key);
     checkLoader(loader);
-    const entry = resolveLoadOptions(options, this.#core.settings);
+    const entry = resolveLoadOptions(options, this.#settings);
     const call = this.#call(options, true);
     return this.#observe("getOrSet", async () =>
-      (await this.#asking.one(key, loader, entry, call, options?.signal))?.take(),
+      (await this.#parts.asking.one(key, loader, entry, call, options?.signal))?.take(),
     );
   }
 
@@ -236,12 +234,12 @@ export class Cache<V = unknown> {
   ): Promise<Map<string, V>> {
     const checked = checkKeys(keys);
     checkLoader(loader);
-    const entry = resolveLoadOptions(options, this.#core.settings);
+    const entry = resolveLoadOptions(options, this.#settings);
     const call = this.#call(options, true);
-    return this.#observe("getOrSetMany", () => this.#asking.many(checked, loader, entry, call, options?.signal));
+    return this.#observe("getOrSetMany", () => this.#parts.asking.many(checked, loader, entry, call, options?.signal));
   }
 
-  /** Counts since this object was made. */
+  /** Counts of this process, of all handles of the cache together. */
   stats(): CacheStats {
     return { ...this.#core.counts };
   }
@@ -249,7 +247,7 @@ export class Cache<V = unknown> {
   /** Calls `listener` for each event of that name until the returned function is called. */
   on<Name extends keyof CacheEvents>(event: Name, listener: (event: CacheEvents[Name]) => void): () => void {
     const end = this.#core.events.on(event, listener);
-    const leave = keepHeard(this.#core.instance, this);
+    const leave = keepHeard(this.#core.instance, this.#parts);
     return () => {
       end();
       leave();
@@ -258,7 +256,7 @@ export class Cache<V = unknown> {
 
   #call(options: CallOptions | undefined, shared = false): StoreCall {
     this.#core.instance.assertOpen();
-    return this.#core.call(options, shared);
+    return this.#core.call(options, shared, this.#settings.timeout);
   }
 
   #observe<T>(operation: string, fn: () => Promise<T>): Promise<T> {

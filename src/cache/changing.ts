@@ -3,7 +3,14 @@ import { checkKey } from "../base/keys.ts";
 import { allOrBatchError, toEntry } from "../client/index.ts";
 import type { Asking } from "./asking.ts";
 import type { CacheCore } from "./core.ts";
-import { checkEntryTags, resolveDefaults, ttlOf, type SetEntry, type SetOptions } from "./options.ts";
+import {
+  checkEntryTags,
+  resolveDefaults,
+  ttlOf,
+  type CacheSettings,
+  type SetEntry,
+  type SetOptions,
+} from "./options.ts";
 import type { StoreCall } from "./store-health.ts";
 import type { EntryWrite, Kept } from "./tier.ts";
 
@@ -21,14 +28,17 @@ export class Changing<V> {
   }
 
   /** Checks and encodes what is to be written. */
-  prepare(key: string, value: V, options: SetOptions | undefined): EntryWrite {
-    const { ttl, tags } = resolveDefaults(options, this.#core.settings);
+  prepare(key: string, value: V, options: SetOptions | undefined, settings: CacheSettings): EntryWrite {
+    const { ttl, tags } = resolveDefaults(options, settings);
     return { key: checkKey(key), ttl: ttlOf(undefined, ttl), tags, payload: this.#core.encode(key, value) };
   }
 
   /** The same for several, before anything of it is written. Of a key that comes twice, the last. */
-  prepareMany(entries: Iterable<readonly [string, V] | SetEntry<V>>, options: SetOptions | undefined): EntryWrite[] {
-    const { settings } = this.#core;
+  prepareMany(
+    entries: Iterable<readonly [string, V] | SetEntry<V>>,
+    options: SetOptions | undefined,
+    settings: CacheSettings,
+  ): EntryWrite[] {
     const byKey = new Map<string, SetEntry<V>>();
     for (const entry of entries) {
       const one: SetEntry<V> = toEntry(entry, "{ key, value, ttl, tags }");

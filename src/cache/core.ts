@@ -60,14 +60,15 @@ export class CacheCore<V> implements Patient {
 
   /**
    * Resolves a call's options: checks them and starts its clock. Throws its signal's reason when that is aborted. A
-   * call for several callers is `shared`: the signal of one does not end it.
+   * call for several callers is `shared`: the signal of one does not end it. `usual` is its timeout unless it says
+   * otherwise, in ms.
    */
-  call(options: CallOptions | undefined, shared = false): StoreCall {
+  call(options: CallOptions | undefined, shared = false, usual = this.timeout): StoreCall {
     const own = checkSignal(options?.signal);
     own?.throwIfAborted();
     const signal = shared ? undefined : own;
     const since = this.instance.time.monotonic();
-    const timeout = timeoutMs(options?.timeout, this.timeout);
+    const timeout = timeoutMs(options?.timeout, usual);
     return { signal, since, timeout, deadline: since + timeout };
   }
 

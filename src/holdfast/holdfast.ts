@@ -2,8 +2,8 @@
 //
 // - `connect` loads `reach.ts` on first use. That finds the backends of its URLs (`registry.ts`), opens an `Instance`
 //   on each, and makes a `Holdfast`.
-// - `Holdfast` makes stores, caches and locks by name (`Named`: one object a name), and closes the instances, and the
-//   backends that `connect` made.
+// - `Holdfast` makes stores, caches and locks by name (`Handles` gives the same one again for the same options), and
+//   closes the instances, and the backends that `connect` made.
 // - `backendOf` gives the backend of a URL without a Holdfast. `definition.ts` checks the definition of a backend.
 // - `examine` loads `examine-target.ts`, which asks a backend about itself: it is what `holdfast doctor` prints.
 // - `migrate` loads `migrate-target.ts`, which has a backend make its tables: it is what `holdfast migrate` does.
@@ -11,7 +11,8 @@
 
 import { isAway } from "../base/errors.ts";
 import { space } from "../base/keys.ts";
-import { Cache, type CacheOptions } from "../cache/index.ts";
+import { WeakNames } from "../base/weak-names.ts";
+import { Cache, CacheParts, type CacheOptions } from "../cache/index.ts";
 import { Instance, type CallOptions, type HoldfastEvents } from "../client/index.ts";
 import { Lock, type LockOptions } from "../lock/index.ts";
 import type { Capabilities, Opened } from "../port/index.ts";
@@ -23,7 +24,7 @@ import {
   type TransactOptions,
   type Transaction,
 } from "../state/index.ts";
-import { Named } from "./named.ts";
+import { Handles } from "./handles.ts";
 import type { ConnectSettings } from "./options.ts";
 import { closeOwn, type Reached } from "./registry.ts";
 
@@ -33,11 +34,11 @@ type Own<Options> = Omit<Options, "service" | "transactions">;
 /**
  * One instance of an application: its stores, caches and locks in one place. Made by `connect`.
  *
- * A name stands for one object: `state`, `cache` and `lock` make it at their first call and give the same at later
- * calls, which name the same options (compared one by one with `Object.is`) or none. Other options are refused with
- * InvalidArgumentError. Names should be few and known when the program is written; keys vary. Of more than a thousand
- * names, objects that nobody holds or listens to any more are given back, and made anew with the same options when they
- * are asked for again.
+ * What `state`, `cache` and `lock` give is a handle: its options are its own, and handles of one name are one store,
+ * cache or lock. What a call does never depends on who asked for that name before. So where entries have a codec, a
+ * schema or versions, make the handle once and share it. What a process has once of each cache (`maxItems`, `isolate`
+ * and `codec`) is as its first handle says; a later one that says otherwise is refused with InvalidArgumentError. Names
+ * should be few and known when the program is written; keys vary.
  */
 export class Holdfast {
   /** The service that was given to `connect`. */
@@ -52,9 +53,10 @@ export class Holdfast {
   readonly #caches: Instance;
   readonly #settings: ConnectSettings;
   readonly #own: readonly Reached[];
-  readonly #stateStores = new Named<StateStore<unknown>>("state store");
-  readonly #cachesByName = new Named<Cache>("cache");
-  readonly #locks = new Named<Lock<Transaction>>("lock");
+  readonly #stateStores = new Handles<StateStore<unknown>>();
+  readonly #cacheHandles = new Handles<Cache>();
+  readonly #cacheParts = new WeakNames<CacheParts>();
+  readonly #locks = new Handles<Lock<Transaction>>();
   #closed: Promise<void> | undefined;
 
   /** @internal */
@@ -69,20 +71,28 @@ export class Holdfast {
     this.#settings = settings;
   }
 
-  /** The state store of that name. No I/O. Throws InvalidArgumentError. */
+  /** A handle of the state store of that name. No I/O. Throws InvalidArgumentError. */
   state<T = unknown>(name: string, options?: Own<StateStoreOptions<T>>): StateStore<T> {
     const make = (own?: Own<StateStoreOptions<T>>): StateStore<unknown> =>
       new StateStore<T>(this.#main, name, { ...own, service: this.service });
     return this.#stateStores.get(name, options, make) as StateStore<T>;
   }
 
-  /** The cache of that name. No I/O. Throws InvalidArgumentError. */
+  /**
+   * A handle of the cache of that name. No I/O. Throws InvalidArgumentError, also for options that all handles of a
+   * cache share and that differ.
+   */
   cache<V = unknown>(name: string, options?: Own<CacheOptions>): Cache<V> {
-    const make = (own?: Own<CacheOptions>): Cache => new Cache(this.#caches, name, { ...own, service: this.service });
-    return this.#cachesByName.get(name, options, make) as Cache<V>;
+    const make = (own?: Own<CacheOptions>): Cache => {
+      const all = { ...own, service: this.service };
+      let parts = this.#cacheParts.get(name);
+      if (!parts) this.#cacheParts.set(name, (parts = new CacheParts(this.#caches, name, all)));
+      return new Cache(this.#caches, name, all, parts);
+    };
+    return this.#cacheHandles.get(name, options, make) as Cache<V>;
   }
 
-  /** The lock of that name. No I/O. Throws InvalidArgumentError. */
+  /** A handle of the locks of that name. No I/O. Throws InvalidArgumentError. */
   lock(name: string, options?: Own<LockOptions>): Lock<Transaction> {
     const make = (own?: Own<LockOptions>): Lock<Transaction> => {
       const transactions = transactionFactory(this.#main);

@@ -5,7 +5,7 @@ import path from "node:path";
 import { describe, it } from "node:test";
 import { memoryBackend } from "../../src/backends/memory/index.ts";
 import { deferred } from "../../src/base/async.ts";
-import { connect, isHoldfastError, type ConnectOptions, type Holdfast } from "../../src/entries/index.ts";
+import { connect, isHoldfastError, json, type ConnectOptions, type Holdfast } from "../../src/entries/index.ts";
 import { memory, MemoryLock } from "../../src/entries/memory.ts";
 import type { Backend } from "../../src/port/index.ts";
 import { virtualTime } from "../../src/testing/virtual-time.ts";
@@ -68,13 +68,68 @@ describe("connect", () => {
     });
   });
 
-  it("gives one object a name", async () => {
+  it("gives the same handle for the same name and options", async () => {
     await using(await connect("memory:"), async (hf) => {
       assert.equal(hf.state("a"), hf.state("a"));
-      assert.equal(hf.lock("a"), hf.lock("a"));
-      assert.equal(hf.cache("a", { ttl: "5m" }), hf.cache("a"));
-      assert.throws(() => hf.cache("a", { ttl: "6m" }), { code: "INVALID_ARGUMENT" });
+      assert.equal(hf.lock("a", { ttl: "5s" }), hf.lock("a", { ttl: "5s" }));
+      assert.equal(hf.cache("a", { ttl: "5m" }), hf.cache("a", { ttl: "5m" }));
       assert.throws(() => hf.state(""), { code: "INVALID_ARGUMENT" });
+    });
+  });
+
+  it("gives each handle its own options, and all handles of a name the same data, whoever comes first", async () => {
+    const migrate = (add: number) => ({ version: 2, migrate: (n: unknown) => Number(n) + add });
+    await using(await connect("memory:"), async (hf) => {
+      await hf.state("old", { version: 1 }).save("k", 1);
+      // As a handler would, at each of its requests.
+      for (const add of [10, 20]) assert.equal(await hf.state("old", migrate(add)).load("k"), 1 + add);
+
+      const held = await hf.lock("cron").acquire("k", { ttl: "1h" });
+      assert.equal(await hf.lock("cron", { ttl: "10s" }).tryAcquire("k"), undefined);
+      await held.release();
+      for (const ttl of [10_000, 20_000]) {
+        await hf.lock("cron", { ttl }).run("k", ({ remainingMs }) => {
+          assert.ok(remainingMs > ttl - 5_000 && remainingMs <= ttl, `${remainingMs} of ${ttl}`);
+        });
+      }
+
+      for (const ttl of [60_000, 120_000]) {
+        const prices = hf.cache<number>("prices", { ttl });
+        await prices.set("k", ttl);
+        const { value, expiresAt = 0 } = (await hf.cache<number>("prices").getEntry("k")) ?? {};
+        assert.equal(value, ttl);
+        assert.ok(Math.abs(expiresAt - Date.now() - ttl) < 5_000);
+      }
+      await assert.rejects(hf.cache("prices").set("k", 1), { code: "INVALID_ARGUMENT", message: /ttl is required/ });
+    });
+  });
+
+  it("shares loads, counts and events between the handles of a cache", async () => {
+    await using(await connect("memory:"), async (hf) => {
+      const [one, other] = [hf.cache<number>("c", { ttl: "1m" }), hf.cache<number>("c", { ttl: "2m" })];
+      const heard: string[] = [];
+      one.on("miss", ({ key }) => heard.push(key));
+      let loads = 0;
+      const load = async (): Promise<number> => ++loads;
+      assert.deepEqual(await Promise.all([one.getOrSet("k", load), other.getOrSet("k", load)]), [1, 1]);
+      assert.deepEqual([one.stats(), heard.includes("k")], [other.stats(), true]);
+    });
+  });
+
+  it("refuses what a cache has once in a process where a handle says otherwise, and takes it where it does not", async () => {
+    await using(await connect("memory:"), async (hf) => {
+      const codec = { ...json };
+      hf.cache("c", { maxItems: 10, codec });
+      assert.ok(hf.cache("c", { ttl: "5m" }));
+      assert.ok(hf.cache("c", { ttl: "6m", maxItems: 10, codec }));
+      for (const [options, what] of [
+        [{ maxItems: 11 }, "maxItems"],
+        [{ codec: json }, "codec"],
+        [{ isolate: "clone" }, "isolate"],
+      ] as const) {
+        const message = new RegExp(`the cache "c" has another ${what} in this process`);
+        assert.throws(() => hf.cache("c", options), { code: "INVALID_ARGUMENT", message });
+      }
     });
   });
 
@@ -122,13 +177,14 @@ describe("connect", () => {
     const errors: string[] = [];
     const end = hf.on("cacheError", ({ operation }) => errors.push(operation));
     await hf.state("s").save("k", 1);
-    await hf.cache("c", { ttl: "never" }).set("k", 2);
+    const cache = hf.cache("c", { ttl: "never" });
+    await cache.set("k", 2);
     assert.equal(await hf.state("s").load("k"), undefined);
-    assert.equal(await hf.cache("c").get("k"), 2);
+    assert.equal(await cache.get("k"), 2);
     assert.equal(hf.backend, "null");
-    await hf.cache("c").getOrSet("f", () => () => 1);
+    await cache.getOrSet("f", () => () => 1);
     end();
-    await hf.cache("c").getOrSet("f", () => () => 1);
+    await cache.getOrSet("f", () => () => 1);
     assert.deepEqual(errors, ["getOrSet"]);
     await hf.close();
     assert.equal(closes(), 0);
