@@ -22,7 +22,7 @@ export async function cacheOn(
 ): Promise<Stand> {
   const instance = new Instance(backend, { timeout: patience });
   await instance.opened(instance.call(calm));
-  return { instance, cache: new Cache<number>(instance, "values", { ttl: "1h" }), patience };
+  return { instance, cache: new Cache<number>(instance, "values", { ttl: "1h", timeout: patience }), patience };
 }
 
 /** How often the calls that go on without their store skip it: one key each. */
@@ -54,7 +54,7 @@ export const awayCases: readonly Case[] = [
       instance.events.on("cacheError", ({ cache: name, operation, key }) => told.push(`${name} ${operation} ${key}`));
       instance.events.on("cacheStoreDown", ({ error }) => told.push(`down ${(error as Error).message}`));
       instance.events.on("cacheStoreUp", () => told.push("up"));
-      const other = new Cache<number>(instance, "other", { ttl: "1h" });
+      const other = new Cache<number>(instance, "other", { ttl: "1h", timeout: "20s" });
       const ofOther: string[] = [];
       other.on("storeDown", () => ofOther.push("down"));
       other.on("storeUp", ({ skipped }) => ofOther.push(`up ${skipped}`));

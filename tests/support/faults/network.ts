@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { connect, isHoldfastError, type Duration, type Holdfast, type StateStore } from "../../../src/entries/index.ts";
+import {
+  connect,
+  isHoldfastError,
+  type CallOptions,
+  type Duration,
+  type Holdfast,
+  type StateStore,
+} from "../../../src/entries/index.ts";
 import { times, type Deed } from "../../chaos/support/nemesis.ts";
 import { runRound, seeds } from "../../chaos/support/round.ts";
 import { FaultProxy, type Fault } from "../fault-proxy.ts";
@@ -10,10 +17,22 @@ import { onPlace, type FaultPlace, type FaultSubject } from "./place.ts";
 
 const timeout = 1_000;
 
-async function listed(records: StateStore<number>): Promise<number> {
+async function listed(records: StateStore<number>, options?: CallOptions): Promise<number> {
   let count = 0;
-  for await (const _ of records.list()) count++;
+  for await (const _ of records.list(options)) count++;
   return count;
+}
+
+/** What `call` gives once it is answered in its time: a machine, or a server, may be busy. */
+async function again<T>(call: () => Promise<T>): Promise<T> {
+  const end = performance.now() + 20_000;
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!isHoldfastError(error) || performance.now() > end) throw error;
+    }
+  }
 }
 
 async function throughProxies(
@@ -87,20 +106,22 @@ export function networkFaults(subject: FaultSubject): void {
     async () =>
       onPlace(subject, false, async (place) =>
         throughProxies(place, 1, async ([proxy]) => {
-          const hf = await connect(place.url(proxy?.port ?? 0), { service: "dark", timeout: 400 });
+          const hf = await connect(place.url(proxy?.port ?? 0), { service: "dark", timeout: "20s" });
           const lateness = monitorEventLoopDelay({ resolution: 5 });
           try {
             const records = hf.state<number>("records");
-            const lease = await hf.lock("work").acquire("held", { ttl: "60s", renew: false });
+            const soon = { timeout: 400 };
+            const lease = await again(async () =>
+              hf.lock("work").acquire("held", { ttl: "60s", renew: false, ...soon }),
+            );
             for (const key of ["a", "b"]) await records.save(key, 1);
-            const found = async (): Promise<number> => (await records.loadMany(["a", "b"])).size;
             const calls: Readonly<Record<string, () => Promise<unknown>>> = {
-              load: async () => records.load("a"),
-              save: async () => records.save("a", 2),
-              "guarded save": async () => records.save("b", 2, { lease }),
-              ...(hf.capabilities.list && { list: async () => listed(records) }),
-              inspect: async () => hf.lock("work").inspect("held"),
-              acquire: async () => hf.lock("work").acquire("free", { wait: 0 }),
+              load: async () => records.load("a", soon),
+              save: async () => records.save("a", 2, soon),
+              "guarded save": async () => records.save("b", 2, { lease, ...soon }),
+              ...(hf.capabilities.list && { list: async () => listed(records, soon) }),
+              inspect: async () => hf.lock("work").inspect("held", soon),
+              acquire: async () => hf.lock("work").acquire("free", { wait: 0, ...soon }),
               extend: async () => lease.extend(),
             };
             proxy?.set({ kind: "black-hole" });
@@ -115,8 +136,7 @@ export function networkFaults(subject: FaultSubject): void {
               }),
             );
             proxy?.set({ kind: "none" });
-            const end = performance.now() + 20_000;
-            while ((await found().catch(() => 0)) !== 2) assert.ok(performance.now() < end, "it works again");
+            assert.equal((await again(async () => records.loadMany(["a", "b"], soon))).size, 2);
           } finally {
             lateness.disable();
             await hf.close();
