@@ -86,6 +86,7 @@ export class Instance {
    * of them was too short for a server, or a process, that is slow, another one follows.
    */
   async opened(call: Call): Promise<Opened> {
+    let why: unknown;
     for (;;) {
       this.assertOpen();
       call.signal?.throwIfAborted();
@@ -94,8 +95,11 @@ export class Instance {
         return (this.known = await bounded(this.backend.open(), call, this.time, this.backend.name));
       } catch (error) {
         const now = this.time.monotonic();
-        const waited = now - begun >= hasty && isHoldfastError(error, "UNAVAILABLE");
-        if (!waited || now >= call.deadline) throw error;
+        if (!isHoldfastError(error, "UNAVAILABLE")) throw error;
+        // What was in the way says more than that the time is over.
+        if (now >= call.deadline) throw why ?? error;
+        if (now - begun < hasty) throw error;
+        why = error;
       }
     }
   }
