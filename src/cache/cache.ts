@@ -1,3 +1,4 @@
+import { markClass } from "../base/classes.ts";
 import { toMsOrNever, type Duration } from "../base/durations.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import { checkKey } from "../base/keys.ts";
@@ -35,6 +36,10 @@ const diagnostics = new Diagnostics("cache");
  * aborted, and with UnavailableError once the instance is closed.
  */
 export class Cache<V = unknown> {
+  static {
+    markClass("Cache", Cache);
+  }
+
   /** The name that was given. */
   readonly name: string;
   readonly #parts: CacheParts<V>;

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { onAbort } from "../base/aborts.ts";
 import { Emitter } from "../base/emitter.ts";
-import { isHoldfastError, UnavailableError, UnsupportedError } from "../base/errors.ts";
+import { isHoldfastError, UnavailableError, UnsupportedError, type HoldfastError } from "../base/errors.ts";
 import type { Time } from "../base/time.ts";
 import type { Backend, Group, Opened, Page, Query, Session, Signal, Subscription } from "../port/index.ts";
 import { checkSignal, timeoutMs, type Call, type CallOptions } from "./calls.ts";
@@ -86,7 +86,7 @@ export class Instance {
    * of them was too short for a server, or a process, that is slow, another one follows.
    */
   async opened(call: Call): Promise<Opened> {
-    let why: unknown;
+    let why: HoldfastError | undefined;
     for (;;) {
       this.assertOpen();
       call.signal?.throwIfAborted();

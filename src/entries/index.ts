@@ -23,7 +23,6 @@ export type { Duration } from "../base/durations.ts";
 export type {
   BulkLoadContext,
   BulkLoader,
-  Cache,
   CacheEntry,
   CacheEvents,
   CacheOptions,
@@ -45,10 +44,10 @@ export { backendOf, type BackendOfOptions } from "../holdfast/backend-of.ts";
 export { connect } from "../holdfast/connect.ts";
 export { examine } from "../holdfast/examine.ts";
 export type { Examined, ExamineOptions } from "../holdfast/examine-target.ts";
-export type { Holdfast } from "../holdfast/holdfast.ts";
 export { migrate } from "../holdfast/migrate.ts";
 export type { Migrated, MigrateOptions } from "../holdfast/migrate-target.ts";
 export type { ConnectOptions } from "../holdfast/options.ts";
+export { Cache, Holdfast, Lock, StateStore } from "../holdfast/tokens.ts";
 export type {
   Backend,
   Capabilities,
@@ -84,7 +83,6 @@ export type {
   SchemaIssue,
   SchemaResult,
   StandardSchema,
-  StateStore,
   StateStoreOptions,
   TakeOptions,
   TouchOptions,
@@ -110,7 +108,6 @@ export type {
   LeaderFunction,
   Lease,
   ListLocksOptions,
-  Lock,
   LockOptions,
   ReadWriteLock,
   ReleaseResult,

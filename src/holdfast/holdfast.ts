@@ -7,8 +7,10 @@
 // - `backendOf` gives the backend of a URL without a Holdfast. `definition.ts` checks the definition of a backend.
 // - `examine` loads `examine-target.ts`, which asks a backend about itself: it is what `holdfast doctor` prints.
 // - `migrate` loads `migrate-target.ts`, which has a backend make its tables: it is what `holdfast migrate` does.
+// - `tokens.ts` has the classes as the package exports them, which loads none of them.
 // - `closing.ts` makes the close of a backend close first what constructors made on it.
 
+import { markClass } from "../base/classes.ts";
 import { isAway } from "../base/errors.ts";
 import { space } from "../base/keys.ts";
 import { WeakNames } from "../base/weak-names.ts";
@@ -41,6 +43,10 @@ type Own<Options> = Omit<Options, "service" | "transactions">;
  * should be few and known when the program is written; keys vary.
  */
 export class Holdfast {
+  static {
+    markClass("Holdfast", Holdfast);
+  }
+
   /** The service that was given to `connect`. */
   readonly service: string;
   /** The backend's name, such as `"lmdb"`. */

@@ -1,3 +1,4 @@
+import { markClass } from "../base/classes.ts";
 import { rejected } from "../base/async.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import { checkKey, checkService, space, type Key, type Space } from "../base/keys.ts";
@@ -40,6 +41,10 @@ const diagnostics = new Diagnostics("lock");
 
 /** Locks by key, shared by all who use the same backend, service and name. */
 export class Lock<Tx = unknown> {
+  static {
+    markClass("Lock", Lock);
+  }
+
   /** The name that its users agree on. */
   readonly name: string;
   readonly #instance: Instance;

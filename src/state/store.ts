@@ -1,3 +1,4 @@
+import { markClass } from "../base/classes.ts";
 import type { Duration } from "../base/durations.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import type { CallOptions, Instance } from "../client/index.ts";
@@ -54,6 +55,7 @@ export class StateStore<T> {
   readonly #core: StoreCore<T>;
 
   static {
+    markClass("StateStore", StateStore);
     open = (store) => (#core in store ? store.#core : undefined);
   }
 

@@ -50,7 +50,7 @@ console.log(JSON.stringify(failures));
 `;
 
 const work = `
-import { connect } from "holdfast";
+import { Cache, connect, Holdfast, Lock, StateStore } from "holdfast";
 const hf = await connect("memory:", { service: "s" });
 const orders = hf.state("orders");
 await orders.save("42", { paid: false });
@@ -58,7 +58,8 @@ await hf.lock("orders").run("42", async (lease) => {
   await orders.update("42", (order) => ({ ...order, paid: true }), { lease });
 }, { ttl: "10s" });
 const price = await hf.cache("prices", { ttl: "5m" }).getOrSet("btc", () => 7);
-console.log(JSON.stringify({ order: await orders.load("42"), price }));
+const are = [hf instanceof Holdfast, orders instanceof StateStore, hf.cache("c") instanceof Cache, hf.lock("l") instanceof Lock];
+console.log(JSON.stringify({ order: await orders.load("42"), price, are }));
 await hf.close();
 `;
 
@@ -107,7 +108,11 @@ describe("the packed package, without lmdb and without peers", () => {
       });
 
       it("works on memory", async () => {
-        assert.deepEqual(await run("work.mjs"), { order: { paid: true }, price: 7 });
+        assert.deepEqual(await run("work.mjs"), {
+          order: { paid: true },
+          price: 7,
+          are: [true, true, true, true],
+        });
       });
 
       it("names the install command where a driver is needed", async () => {

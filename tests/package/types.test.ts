@@ -10,8 +10,8 @@ const everything = publicSpecifiers()
   .join("");
 
 const typed = `
-import { connect } from "holdfast";
-import type { Cache, CacheEntry, Entry, Holder, Lease, StateStore, StoredRun } from "holdfast";
+import { Cache, connect, Holdfast, Lock, StateStore } from "holdfast";
+import type { CacheEntry, Entry, Holder, Lease, StoredRun } from "holdfast";
 import { memory, MemoryLock, MemoryStateStore } from "holdfast/memory";
 
 interface Order { readonly sku: string; readonly paid: boolean }
@@ -52,6 +52,16 @@ export async function use(): Promise<string> {
   await hf.lock("orders").tryAcquire("42", { timeToLive: 1 });
   await hf.close();
   return version + String([taken, there, moved, entry?.expiresAt, set.size]) + String(order?.sku) + String(updated?.version) + String(ran + price);
+}
+
+/** As tokens of an injector, and with instanceof. */
+export const tokens: readonly (abstract new (...never: never) => object)[] = [Holdfast, StateStore, Cache, Lock];
+export class Service {
+  constructor(readonly hf: Holdfast, readonly orders: StateStore<Order>, readonly prices: Cache<number>, readonly lock: Lock) {}
+}
+export async function which(value: unknown): Promise<string | undefined> {
+  if (value instanceof Holdfast) return value.service;
+  return value instanceof StateStore && (await value.has("42")) ? value.name : undefined;
 }
 
 export function wire(): [MemoryStateStore<Order>, MemoryLock] {
