@@ -36,6 +36,7 @@ export class CacheCore<V> implements Patient {
     errors: 0,
     skipped: 0,
   };
+  #warned = false;
   /** `skipped` when this outage of the store was told. */
   #skippedBefore = 0;
 
@@ -206,6 +207,16 @@ export class CacheCore<V> implements Patient {
     this.report(operation, keys.length === 1 ? key : undefined, error);
     if (key !== undefined) this.health.failed(this, key, call, error, plain);
     return undefined;
+  }
+
+  /** Reports a loaded value that cannot be stored. Of the first it warns: nothing of its kind will ever be kept. */
+  unkept(operation: string, key: string, error: unknown): void {
+    this.report(operation, key, error);
+    if (this.#warned) return;
+    this.#warned = true;
+    const why = error instanceof Error ? error.message : String(error);
+    const text = `the cache ${JSON.stringify(this.name)} does not keep what a loader of ${operation} gave: ${why}`;
+    process.emitWarning(text, { type: "HoldfastWarning", code: "HOLDFAST_UNKEPT" });
   }
 
   report(operation: string, key: string | undefined, error: unknown): void {

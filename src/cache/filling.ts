@@ -188,7 +188,7 @@ class Filling<V> {
       try {
         entries.push({ key, payload: this.#core.encode(key, value) });
       } catch (error) {
-        if (!this.#skip) this.#core.report(this.#plan.operation, key, error);
+        if (!this.#skip) this.#core.unkept(this.#plan.operation, key, error);
       }
     }
     return entries;

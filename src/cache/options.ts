@@ -46,7 +46,7 @@ export interface CacheOptions {
    * signal aborts, the key is free and what the loader gives later is dropped. Default: no limit.
    */
   readonly loadTimeout?: Duration | undefined;
-  /** How values are stored. Default: `json`. */
+  /** How values are stored. Default: `json`, which refuses instances of classes; `plainJson` takes them. */
   readonly codec?: Codec | undefined;
 }
 

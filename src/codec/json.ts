@@ -1,6 +1,7 @@
 import { CorruptValueError, UnsupportedValueError } from "../base/errors.ts";
 import type { Codec } from "./codec.ts";
 import { pack } from "./pack.ts";
+import { parse, textOf } from "./parse.ts";
 import { isPlain } from "./plain.ts";
 import { TAG_PREFIX } from "./tags.ts";
 import { unpack } from "./unpack.ts";
@@ -40,33 +41,11 @@ function encode(value: unknown): string {
   }
 }
 
-/** Made when it is first needed, for most records are text. */
-let utf8: InstanceType<typeof TextDecoder> | undefined;
-
 function decode(data: string | Uint8Array): unknown {
-  const text = typeof data === "string" ? data : decodeUtf8(data);
+  const text = textOf(data);
   const tree = parse(text);
   if (!text.includes(TAG_PREFIX)) return tree;
   const value = unpack(tree);
   if (value === undefined) throw new CorruptValueError("the record holds undefined");
   return value;
-}
-
-// No causes below: the message of a SyntaxError quotes the text, and an error must hold no value.
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new CorruptValueError("the record is not valid JSON");
-  }
-}
-
-function decodeUtf8(data: Uint8Array): string {
-  try {
-    utf8 ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-    return utf8.decode(data);
-  } catch {
-    throw new CorruptValueError("the record is not valid UTF-8");
-  }
 }

@@ -31,7 +31,10 @@ interface Walk {
 
 function refuse(walk: Walk, what: string): never {
   const path = formatPath(walk.path);
-  throw new UnsupportedValueError(`${what} at ${path} cannot be stored so that it comes back as it was`, { path });
+  const remedy = "store plain data, or use the codec plainJson, which goes by JSON.stringify";
+  throw new UnsupportedValueError(`${what} at ${path} cannot be stored so that it comes back as it was: ${remedy}`, {
+    path,
+  });
 }
 
 function packAny(value: unknown, walk: Walk): unknown {

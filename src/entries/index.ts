@@ -40,6 +40,7 @@ export type { CallOptions, HoldfastEvents, OperationMessage } from "../client/in
 export type { Codec } from "../codec/index.ts";
 // Not from the index of its folder, which would load more: importing the package is to cost next to nothing.
 export { json } from "../codec/json.ts";
+export { plainJson } from "../codec/plain-json.ts";
 export { backendOf, type BackendOfOptions } from "../holdfast/backend-of.ts";
 export { connect } from "../holdfast/connect.ts";
 export { examine } from "../holdfast/examine.ts";
