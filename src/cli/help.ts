@@ -18,16 +18,19 @@ Schemes: ${definitions.flatMap(({ schemes }) => schemes).join(", ")}
 
 const each = `holdfast each INPUT --do handler.js [options]
 
-Calls the default export of handler.js, "async (item, ctx) => {}", for every item of INPUT (a file; "-" is standard
-input). What it writes through ctx.state("name") commits together with the item's progress, exactly once. Run it again
-after a crash or an interrupt and it goes on; run it on another machine with the same --store, --job and input and they
-share the work.
+Calls the default export of handler.js, "async (item, ctx) => {}", for every item of INPUT (a file, also of gzip or
+zstd; "-" is standard input). What it writes through ctx.state("name") commits together with the item's progress,
+exactly once. Run it again after a crash or an interrupt and it goes on; run it on another machine with the same
+--store, --job and input and they share the work.
 
   --do FILE             the module of the handler (required)
   --store URL           where state and progress are kept         (file:./.holdfast)
   --job NAME            the name of the progress                  (names of input and handler)
   --key FIELD           items with the same value there are handled one after the other, in the order of the input
   --format jsonl|csv    a JSON value a line, or rows under a header   (by the extension)
+  --delimiter CHAR      what parts the fields of CSV: one character, or tab   (a comma; tab for .tsv)
+  --encoding NAME       what the text is written in, such as windows-1252     (by its mark, else utf-8)
+  --big-integers MODE   integers of JSON beyond 2^53 - 1 as string or as bigint   (refused)
   --processes N         worker processes                          (one a core, at most 4)
   --concurrency N       handlers at a time in a process           (32)
   --retries N           tries after the first one failed          (3)

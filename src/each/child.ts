@@ -27,11 +27,11 @@ function tell(message: FromWorker): Promise<void> {
   });
 }
 
-async function work({ store, handler: path, source, format, terms, lost }: Start): Promise<void> {
+async function work({ store, handler: path, source, terms, lost }: Start): Promise<void> {
   for (const process of lost) causes.tell(process);
   const handler = await loadHandler(path);
   const hf = await connectPatiently(store, terms.storeTimeoutMs, stop.signal);
-  const opening = await openRecords(source, format);
+  const opening = await openRecords(source.path, source.fingerprint.size, terms.job);
   void tell({ type: "ready" });
   let working = false;
   const first: Handler = (item, ctx) => {

@@ -38,7 +38,7 @@ export async function workHere(hf: Holdfast, plan: Plan, settings: Settings, tel
 
 /** Workers in processes of their own, each with a connection of its own: closes this one. */
 export async function workApart(hf: Holdfast, plan: Plan, settings: Settings, tell: Tell): Promise<Crew> {
-  const { handler, store, format, processes, quietOutput, work } = settings;
+  const { handler, store, processes, quietOutput, work } = settings;
   const { name, job, source } = plan;
   const path = resolve((handler as { readonly path: string }).path);
   const run = drawId();
@@ -49,7 +49,7 @@ export async function workApart(hf: Holdfast, plan: Plan, settings: Settings, te
   await hf.close(); // its workers have their own; so it costs no memory meanwhile
   const start = (worker: number, by: string, lost: Start["lost"]): Start => {
     const terms = { ...work, name, job, id: idOf(worker), by };
-    return { type: "start", store: store as string, handler: path, source, format, terms, lost };
+    return { type: "start", store: store as string, handler: path, source, terms, lost };
   };
   return new Processes({ run, count, start, quietOutput }, tell);
 }

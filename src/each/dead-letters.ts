@@ -5,6 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { drawId } from "../base/ids.ts";
 import type { StateStore } from "../entries/index.ts";
 import type { Opening } from "./input/source.ts";
+import { writeExact } from "./input/numbers.ts";
 import { RecordReader } from "./input/reader.ts";
 import { deadPrefix, type DeadLetter } from "./layout.ts";
 
@@ -46,14 +47,14 @@ async function* lines(
 ): AsyncGenerator<string> {
   for (let partition = 0; partition < partitions; partition++) {
     for await (const { value } of store.list({ prefix: deadPrefix(partition) })) {
-      yield `${JSON.stringify(await exported(value as DeadLetter, opening, size))}\n`;
+      yield `${writeExact(await exported(value as DeadLetter, opening, size))}\n`;
     }
   }
 }
 
 async function exported(letter: DeadLetter, { file, format }: Opening, size: number): Promise<ExportedDeadLetter> {
   const { id, offset, key, error, attempts } = letter;
-  const reader = new RecordReader(file, size, format.findEnd, { id, offset }, 4096);
+  const reader = new RecordReader(file, size, format, { id, offset }, 4096);
   const { records } = await reader.read();
   const text = records[0]?.text;
   const parsed = format.parse(text);

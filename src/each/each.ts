@@ -2,6 +2,9 @@
  * each: who is who, and who calls whom, from above.
  *
  * each.ts          a run: opens the input (input/), makes or joins the job (job.ts, plan.ts), starts a crew
+ * input/open.ts    the input as text (text.ts: compression.ts, encoding.ts), found to be what it is said to be: by its
+ *                  first records (look.ts), and by all of it (check.ts: quotes.ts, numbers.ts); then it is cut into
+ *                  records (reader.ts, records.ts) and items (formats.ts, csv.ts)
  * crew.ts          one worker here, or processes (processes.ts, worker-process.ts) that have one each (child.ts)
  * worker.ts        takes its share (share.ts) of the partitions by their locks, and deals the input out to their lanes
  *                  (feeder.ts), whose items the pump starts (pump.ts); parts.ts is what all of these share
@@ -14,8 +17,6 @@
  * layout.ts, progress.ts  the names and the shapes of what is stored
  */
 
-import { resolve } from "node:path";
-
 import { onAbort } from "../base/aborts.ts";
 import { Emitter } from "../base/emitter.ts";
 import { UnsupportedError } from "../base/errors.ts";
@@ -23,8 +24,8 @@ import type { Holdfast } from "../entries/index.ts";
 import { committerFor } from "./committer.ts";
 import { workApart, workHere } from "./crew.ts";
 import { exportDeadLetters } from "./dead-letters.ts";
-import { assertUnchanged, openRecords, openSource, type Opening, type Source } from "./input/source.ts";
-import { spool } from "./input/spool.ts";
+import { openInput, type OpenInput } from "./input/open.ts";
+import { assertUnchanged } from "./input/source.ts";
 import { openJob, type Job } from "./job.ts";
 import { removeMarks } from "./done-marks.ts";
 import { jobStoreName, marksStoreName } from "./layout.ts";
@@ -41,9 +42,9 @@ const progressMs = 200;
 /** A run of `each` that was started. */
 export interface EachRun {
   /**
-   * What it came to. Rejects with InvalidArgumentError (bad input, another input than before, a handler that cannot be
-   * loaded), UnsupportedError (the store cannot list), UnavailableError (the store was away for too long); the progress
-   * that was committed stays.
+   * What it came to. Rejects with InputError (an input that cannot be meant: no job is made), InvalidArgumentError (an
+   * input that cannot be read, or is another one than before, a handler that cannot be loaded), UnsupportedError (the
+   * store cannot list), UnavailableError (the store was away for too long); the progress that was committed stays.
    */
   readonly result: Promise<EachSummary>;
   /** Finishes what is in hand, commits it, ends. Running it again goes on. */
@@ -121,24 +122,12 @@ class JobRun implements EachRun {
   readonly #tell = (event: EachEvent): void => this.#events.emit("event", event);
 
   async #run(): Promise<EachSummary> {
-    const { input } = this.#settings;
-    if ("path" in input) return this.#runFile(resolve(input.path));
-    const { path, remove } = await spool(input.stream);
-    try {
-      return await this.#runFile(path);
-    } finally {
-      remove();
-    }
-  }
-
-  async #runFile(path: string): Promise<EachSummary> {
     const settings = this.#settings;
-    const source = await openSource(path);
-    const opening = await openRecords(source, settings.format);
+    const input = await openInput(settings.input, settings.reading, settings.key);
     let store: Store | undefined;
     try {
       store = await this.#connect();
-      const plan = await this.#plan(store.hf, source, opening);
+      const plan = await this.#plan(store.hf, input);
       const { shared, exclusion } = store.hf.capabilities;
       // Processes that share nothing, or do not exclude each other, would each do all of the work.
       const here = settings.processes === 0 || shared === "process" || exclusion === "none";
@@ -153,13 +142,14 @@ class JobRun implements EachRun {
       if (outcome === "done") await this.#tidy(store.hf, plan);
       if (settings.deadLetter !== undefined) {
         const letters = store.hf.state(jobStoreName(plan.name));
-        await exportDeadLetters(letters, plan.job.partitions, opening, source.fingerprint.size, settings.deadLetter);
+        const { size } = input.source.fingerprint;
+        await exportDeadLetters(letters, plan.job.partitions, input.opening, size, settings.deadLetter);
       }
       this.#tell({ type: "progress", progress: progressOf(crew, plan) });
       return this.#summary(crew, plan, counts, outcome);
     } finally {
       await store?.close();
-      await opening.file.close();
+      await input.close();
     }
   }
 
@@ -170,12 +160,21 @@ class JobRun implements EachRun {
     return { hf, close: () => hf.close() };
   }
 
-  async #plan(hf: Holdfast, source: Source, opening: Opening): Promise<Plan> {
-    const { job: named, format, key, partitions, retryDead } = this.#settings;
+  async #plan(hf: Holdfast, { source, opening, delimiter }: OpenInput): Promise<Plan> {
+    const { job: named, reading, key, partitions, retryDead } = this.#settings;
+    const { format, bigIntegers } = reading;
     if (!hf.capabilities.list)
       throw new UnsupportedError(`${hf.backend} cannot list records, which each needs`, { backend: hf.backend });
     const name = named ?? defaultJob(this.#settings, source.fingerprint.sha256);
-    const made: Job = { input: source.fingerprint, format, key: key ?? null, partitions, round: 0 };
+    const made: Job = {
+      input: source.fingerprint,
+      format,
+      ...(delimiter !== "," && { delimiter }),
+      ...(bigIntegers !== undefined && { bigIntegers }),
+      key: key ?? null,
+      partitions,
+      round: 0,
+    };
     const job = await this.#patiently(() => openJob(hf.state(jobStoreName(name)), name, made, retryDead));
     return planOf(hf, name, job, source, opening);
   }

@@ -1,6 +1,7 @@
 import { RecordReader, type Block } from "./input/reader.ts";
 import type { RawRecord } from "./input/records.ts";
 import { Item, used, type Fault } from "./item.ts";
+import { keyFault, keyOf } from "./key.ts";
 import type { Lane } from "./lane.ts";
 import { partitionOfKey, partitionOfItem } from "./partition.ts";
 import type { Position } from "./progress.ts";
@@ -14,9 +15,6 @@ const mostChars = 3 * 1024 * 1024;
 /** Items of one lane behind its first open one, which bounds what its progress has to say. */
 const mostSpan = 8192;
 
-/** Longest key of an item, in characters: it is stored with its dead letter, and with what it stops. */
-const longestKey = 65_536;
-
 /** Reads the input once for all lanes, from where the one furthest behind is, and hands each lane its records. */
 export class Feeder {
   readonly #terms: WorkerTerms;
@@ -29,7 +27,7 @@ export class Feeder {
     const { opening, job } = terms;
     this.#terms = terms;
     this.#lanes = lanes;
-    this.#reader = new RecordReader(opening.file, job.input.size, opening.format.findEnd, opening.first);
+    this.#reader = new RecordReader(opening.file, job.input.size, opening.format, opening.first);
   }
 
   /** The lanes are others than before: what is read next depends on them. */
@@ -96,7 +94,7 @@ export class Feeder {
     if (!lane) return;
     if (!parsed.ok) lane.take(new Item(id, offset, undefined, text, used, inputFault(parsed.fault)));
     else if (field === null || key !== undefined) lane.take(new Item(id, offset, key, text, parsed.item));
-    else lane.take(new Item(id, offset, undefined, text, used, keyFault(parsed.item, field)));
+    else lane.take(new Item(id, offset, undefined, text, used, inputFault(keyFault(parsed.item, field))));
   }
 
   #laneFor(partition: number, id: number): Lane | undefined {
@@ -107,23 +105,4 @@ export class Feeder {
 
 function inputFault(message: string): Fault {
   return { name: "InputError", message };
-}
-
-function keyFault(item: unknown, field: string): Fault {
-  const name = JSON.stringify(field);
-  const value = valueOf(item, field);
-  if (typeof value !== "string" || value === "") return inputFault(`the item has no key in the field ${name}`);
-  return inputFault(`the key in the field ${name} has ${value.length} characters, and may have ${longestKey}`);
-}
-
-function valueOf(item: unknown, field: string): unknown {
-  const there = typeof item === "object" && item !== null && Object.hasOwn(item, field);
-  return there ? (item as Record<string, unknown>)[field] : undefined;
-}
-
-/** The key of an item: a text that is not empty and not too long, a number or a boolean. */
-function keyOf(item: unknown, field: string): string | undefined {
-  const value = valueOf(item, field);
-  if (typeof value === "string") return value === "" || value.length > longestKey ? undefined : value;
-  return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
 }

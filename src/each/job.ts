@@ -1,12 +1,17 @@
 import { InvalidArgumentError, isHoldfastError } from "../base/errors.ts";
 import type { StateStore } from "../entries/index.ts";
-import type { Fingerprint, FormatName } from "./input/source.ts";
+import type { FormatName } from "./input/formats.ts";
+import type { BigIntegers } from "./input/numbers.ts";
+import type { Fingerprint } from "./input/source.ts";
 import { jobKey } from "./layout.ts";
 
 /** What a job is, fixed when it was made. */
 export interface Job {
   readonly input: Fingerprint;
   readonly format: FormatName;
+  /** Absent: a comma. */
+  readonly delimiter?: string;
+  readonly bigIntegers?: BigIntegers;
   /** The key field; `null`: items have no key. */
   readonly key: string | null;
   readonly partitions: number;
@@ -50,6 +55,16 @@ function assertSame(job: Job, now: Job, name: string): void {
   const other = "give the same as before, or another --job";
   if (job.format !== now.format)
     throw new InvalidArgumentError(`${is}reads ${job.format}, not ${now.format}: ${other}`);
+  if (job.delimiter !== now.delimiter) {
+    const delimiter = JSON.stringify(job.delimiter ?? ",");
+    throw new InvalidArgumentError(
+      `${is}has the delimiter ${delimiter}, not ${JSON.stringify(now.delimiter ?? ",")}: ${other}`,
+    );
+  }
+  if (job.bigIntegers !== now.bigIntegers) {
+    const said = job.bigIntegers === undefined ? "says nothing of" : `takes ${job.bigIntegers}s for`;
+    throw new InvalidArgumentError(`${is}${said} big integers: ${other}`);
+  }
   if (job.key !== now.key) {
     const said = job.key === null ? "has no key" : `has the key ${JSON.stringify(job.key)}`;
     throw new InvalidArgumentError(`${is}${said}: ${other}`);

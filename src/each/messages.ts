@@ -1,5 +1,5 @@
 import type { LostProcess } from "./causes.ts";
-import type { FormatName, Source } from "./input/source.ts";
+import type { Source } from "./input/source.ts";
 import type { WorkerEvent, WorkerReport } from "./report.ts";
 import type { WorkerTerms } from "./terms.ts";
 
@@ -9,7 +9,6 @@ export interface Start {
   readonly store: string;
   readonly handler: string;
   readonly source: Source;
-  readonly format: FormatName;
   readonly terms: Omit<WorkerTerms, "opening" | "who" | "causes">;
   /** What became of the processes that were lost before it started. */
   readonly lost: readonly LostProcess[];

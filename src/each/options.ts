@@ -6,11 +6,9 @@ import { toMs } from "../base/durations.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import { utf8Length } from "../base/keys.ts";
 import type { Holdfast } from "../entries/index.ts";
-import type { FormatName } from "./input/source.ts";
+import type { FormatName } from "./input/formats.ts";
+import type { Input, Reading } from "./input/open.ts";
 import type { EachOptions, Handler, OnDead } from "./types.ts";
-
-/** A file, or a stream that is spooled to one. */
-export type Input = { readonly path: string } | { readonly stream: AsyncIterable<string | Uint8Array> };
 
 /** A function, or the module that exports one by default. */
 export type HandlerSource = { readonly fn: Handler } | { readonly path: string };
@@ -34,7 +32,7 @@ export interface Settings {
   /** Undefined: made of the input's and the handler's names. */
   readonly job: string | undefined;
   readonly key: string | undefined;
-  readonly format: FormatName;
+  readonly reading: Reading;
   readonly processes: number;
   readonly work: WorkSettings;
   readonly deadLetter: string | undefined;
@@ -73,7 +71,7 @@ export function resolveEachOptions(input: unknown, handler: unknown, options: Ea
     store,
     job: job === undefined ? undefined : checkJob(job),
     key: key === undefined ? undefined : text(key, "key"),
-    format: formatOf(options.format, from),
+    reading: readingOf(options, from),
     processes,
     work: {
       concurrency: count(options.concurrency, "concurrency", 1, 10_000) ?? 32,
@@ -121,10 +119,36 @@ function handlerOf(handler: unknown): HandlerSource {
   throw new InvalidArgumentError("handler must be a function or the path of a module that exports one by default");
 }
 
-function formatOf(format: unknown, input: Input): FormatName {
-  if (format === undefined) return "path" in input && /\.csv$/i.test(input.path) ? "csv" : "jsonl";
-  if (format === "jsonl" || format === "csv") return format;
-  throw new InvalidArgumentError('format must be "jsonl" or "csv"');
+function readingOf(options: EachOptions, input: Input): Reading {
+  const { delimiter, encoding, bigIntegers } = options;
+  const extension = "path" in input ? /\.(csv|tsv)(\.gz|\.zst)?$/i.exec(input.path)?.[1]?.toLowerCase() : undefined;
+  const format = options.format ?? (extension === undefined ? "jsonl" : "csv");
+  if (!formats.includes(format)) throw new InvalidArgumentError('format must be "jsonl" or "csv"');
+  if (bigIntegers !== undefined && bigIntegers !== "string" && bigIntegers !== "bigint")
+    throw new InvalidArgumentError('bigIntegers must be "string" or "bigint"');
+  if (format === "csv" && bigIntegers !== undefined)
+    throw new InvalidArgumentError("bigIntegers is for JSON Lines: all values of CSV are texts, and so exact");
+  if (format === "jsonl" && delimiter !== undefined)
+    throw new InvalidArgumentError("delimiter is for CSV: say format csv");
+  if (delimiter !== undefined && !(typeof delimiter === "string" && /^[^"\r\n\0\u0080-\uFFFF]$/.test(delimiter)))
+    throw new InvalidArgumentError("delimiter must be one character of ASCII, and no quote or line end");
+  return {
+    format,
+    delimiter: delimiter ?? (extension === "tsv" && format === "csv" ? "\t" : undefined),
+    encoding: encoding === undefined ? undefined : encodingOf(encoding),
+    bigIntegers,
+  };
+}
+
+const formats: readonly unknown[] = ["jsonl", "csv"] satisfies FormatName[];
+
+function encodingOf(label: unknown): string {
+  try {
+    return new TextDecoder(text(label, "encoding")).encoding;
+  } catch {
+    const names = '"utf-8", "utf-16le", "windows-1252" or "shift_jis"';
+    throw new InvalidArgumentError(`encoding must be the name of one, such as ${names}, got ${JSON.stringify(label)}`);
+  }
 }
 
 function pathOf(path: unknown, what: string): string {

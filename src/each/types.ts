@@ -1,6 +1,7 @@
 import type { Duration } from "../base/durations.ts";
 import type { Holdfast, Lease, Verdict } from "../entries/index.ts";
-import type { FormatName } from "./input/source.ts";
+import type { FormatName } from "./input/formats.ts";
+import type { BigIntegers } from "./input/numbers.ts";
 
 /**
  * Handles one item. It runs at least once; what it writes through `ctx.state` takes effect exactly once. What it throws
@@ -70,8 +71,26 @@ export interface EachOptions {
   readonly job?: string | undefined;
   /** The field of an item that is its key. Items of one key commit one after the other, in the order of the input. */
   readonly key?: string | undefined;
-  /** Default: by the input's extension, `csv` for `.csv`, else `jsonl`. */
+  /**
+   * Default: by the input's extension, `csv` for `.csv` and `.tsv`, also before `.gz` or `.zst`, else `jsonl`.
+   */
   readonly format?: FormatName | undefined;
+  /**
+   * What parts the fields of CSV: one character of ASCII. Default: a tab for `.tsv`, else a comma; an input that looks
+   * like another one is refused then.
+   */
+  readonly delimiter?: string | undefined;
+  /**
+   * What the text of the input is written in: a name that `TextDecoder` knows, such as `"windows-1252"`. Default: by
+   * the mark at the input's start, else UTF-8, and an input is refused that has a line which is not; with `"utf-8"`
+   * such a line is a dead letter.
+   */
+  readonly encoding?: string | undefined;
+  /**
+   * What integers of JSON beyond 2^53 - 1 arrive as, which a number cannot hold: their digits, or a BigInt. Others
+   * remain numbers. Default: an input that has one is refused.
+   */
+  readonly bigIntegers?: BigIntegers | undefined;
   /** Worker processes, for a handler that is a module. Default: one a core, at most 4; 0 runs in this process. */
   readonly processes?: number | undefined;
   /** Handlers that run at the same time in a process. Default: 32. */

@@ -1,6 +1,8 @@
 export { each, startEach, type EachRun } from "../each/each.ts";
 export type { ExportedDeadLetter } from "../each/dead-letters.ts";
-export type { FormatName } from "../each/input/source.ts";
+export type { FormatName } from "../each/input/formats.ts";
+export { InputError } from "../each/input/input-error.ts";
+export type { BigIntegers } from "../each/input/numbers.ts";
 export type {
   EachEvent,
   EachOptions,

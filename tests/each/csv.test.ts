@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { csv, jsonl } from "../../src/each/input/formats.ts";
 import { parseCsvRecord } from "../../src/each/input/csv.ts";
 import { RecordReader } from "../../src/each/input/reader.ts";
-import { csvEnd, lineEnd, splitRecords, type FindEnd, type RawRecord } from "../../src/each/input/records.ts";
+import { lines, rows, splitRecords, type Cut, type RawRecord } from "../../src/each/input/records.ts";
 import { folderFor } from "./support.ts";
 
 const field = fc.string({ unit: fc.constantFrom("a", "é", "😀", ",", '"', "\n", "\r", " ", "0"), maxLength: 6 });
@@ -17,11 +17,11 @@ function writeRow(fields: readonly string[], always: boolean): string {
   return fields.map((text) => (always || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)).join(",");
 }
 
-async function readAll(file: string, bytes: number, findEnd: FindEnd): Promise<RawRecord[]> {
+async function readAll(file: string, bytes: number, cut: Cut): Promise<RawRecord[]> {
   const handle = await open(file);
   try {
     const { size } = await handle.stat();
-    const reader = new RecordReader(handle, size, findEnd, { id: 1, offset: 0 }, bytes);
+    const reader = new RecordReader(handle, size, cut, { id: 1, offset: 0 }, bytes);
     const records: RawRecord[] = [];
     for (;;) {
       const block = await reader.read();
@@ -42,19 +42,19 @@ test("rows come back as they were written, wherever the blocks are cut", async (
       fc.constantFrom("\n", "\r\n"),
       fc.boolean(),
       fc.integer({ min: 1, max: 40 }),
-      async (rows, always, ending, endsWithNewline, bytes) => {
+      async (table, always, ending, endsWithNewline, bytes) => {
         await writeFile(
           file,
-          rows.map((fields) => writeRow(fields, always)).join(ending) + (endsWithNewline ? ending : ""),
+          table.map((fields) => writeRow(fields, always)).join(ending) + (endsWithNewline ? ending : ""),
         );
-        const records = await readAll(file, bytes, csvEnd);
+        const records = await readAll(file, bytes, rows(","));
         assert.deepEqual(
           records.map(({ text }) => parseCsvRecord(text as string)),
-          rows,
+          table,
         );
         assert.deepEqual(
           records.map(({ id }) => id),
-          rows.map((_, i) => i + 1),
+          table.map((_, i) => i + 1),
         );
       },
     ),
@@ -71,10 +71,10 @@ test("lines come back with the offsets that they start at, wherever the blocks a
       async (values, bytes) => {
         const text = values.map((value) => (value === undefined ? " \n" : `${JSON.stringify(value)}\n`)).join("");
         await writeFile(file, text);
-        const records = await readAll(file, bytes, lineEnd);
+        const records = await readAll(file, bytes, lines);
         const present = values.filter((value) => value !== undefined);
         assert.deepEqual(
-          records.map((record) => jsonl.parse(record.text)),
+          records.map((record) => jsonl().parse(record.text)),
           present.map((value) => ({ ok: true, item: JSON.parse(JSON.stringify(value)) as unknown })),
         );
         for (const record of records) {
@@ -104,13 +104,13 @@ test("what is no row says why", () => {
 
 test("bytes that are not UTF-8 spoil their own line only", () => {
   const buffer = Buffer.concat([Buffer.from('"a"\n"'), Buffer.from([0xff]), Buffer.from('"\n"é"\n')]);
-  const { records } = splitRecords(buffer, { id: 1, offset: 0 }, lineEnd, true);
+  const { records } = splitRecords(buffer, { id: 1, offset: 0 }, lines, true);
   assert.deepEqual(
     records.map(({ text }) => text),
     ['"a"', undefined, '"é"'],
   );
   // A block that ends inside of a character is no reason to look at each line.
-  const cut = splitRecords(Buffer.from('"a"\n"é').subarray(0, -1), { id: 1, offset: 0 }, lineEnd, false);
+  const cut = splitRecords(Buffer.from('"a"\n"é').subarray(0, -1), { id: 1, offset: 0 }, lines, false);
   assert.deepEqual(
     cut.records.map(({ text }) => text),
     ['"a"'],
@@ -121,7 +121,7 @@ test("bytes that are not UTF-8 spoil their own line only", () => {
 test("a record that is too long to hold is refused, with where it is", () => {
   const endless = Buffer.alloc(17 * 1024 * 1024, "x");
   assert.throws(
-    () => splitRecords(endless, { id: 5, offset: 100 }, lineEnd, false),
+    () => splitRecords(endless, { id: 5, offset: 100 }, lines, false),
     /record 5, at byte 100 of the input/,
   );
 });

@@ -4,7 +4,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { connect } from "../../src/entries/index.ts";
 import { workApart } from "../../src/each/crew.ts";
-import { openRecords, openSource } from "../../src/each/input/source.ts";
+import { openInput } from "../../src/each/input/open.ts";
 import { openJob, type Job } from "../../src/each/job.ts";
 import { jobStoreName } from "../../src/each/layout.ts";
 import { resolveEachOptions } from "../../src/each/options.ts";
@@ -37,11 +37,10 @@ export default async (line, ctx) => {
   );
   const store = `file:${path.join(folder, "store")}`;
   const settings = resolveEachOptions(input, handler, { store, processes: 1, partitions: 1, retries: 1 });
-  const source = await openSource(input);
-  const opening = await openRecords(source, settings.format);
-  t.after(() => opening.file.close());
+  const { source, opening, close } = await openInput(settings.input, settings.reading, undefined);
+  t.after(close);
   const hf = await connect(store);
-  const made: Job = { input: source.fingerprint, format: settings.format, key: null, partitions: 1, round: 0 };
+  const made: Job = { input: source.fingerprint, format: "jsonl", key: null, partitions: 1, round: 0 };
   const plan = await planOf(
     hf,
     "job",

@@ -2,8 +2,8 @@
  * The fields of one CSV record by RFC 4180, without its line ending; a string tells why it is none. A quote inside of
  * an unquoted field is text.
  */
-export function parseCsvRecord(text: string): readonly string[] | string {
-  if (!text.includes('"')) return text.split(",");
+export function parseCsvRecord(text: string, delimiter = ","): readonly string[] | string {
+  if (!text.includes('"')) return text.includes("\r") ? loneReturn : text.split(delimiter);
   const fields: string[] = [];
   for (let i = 0; ; i++) {
     if (text[i] === '"') {
@@ -17,14 +17,19 @@ export function parseCsvRecord(text: string): readonly string[] | string {
         field += '"';
       }
       i++;
-      if (i < text.length && text[i] !== ",") return "there is text after a closing quote";
+      if (i < text.length && text[i] !== delimiter) return "there is text after a closing quote";
       fields.push(field);
     } else {
-      const comma = text.indexOf(",", i);
-      const end = comma < 0 ? text.length : comma;
-      fields.push(text.slice(i, end));
+      const found = text.indexOf(delimiter, i);
+      const end = found < 0 ? text.length : found;
+      const field = text.slice(i, end);
+      if (field.includes("\r")) return loneReturn;
+      fields.push(field);
       i = end;
     }
     if (i >= text.length) return fields;
   }
 }
+
+/** Why a row is none that was not cut where it should have been. */
+export const loneReturn = "a carriage return without a newline is in it, outside of quotes";

@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 
 import { InvalidArgumentError } from "../../base/errors.ts";
 import type { Position } from "../progress.ts";
-import { maxRecordBytes, splitRecords, type FindEnd, type Split } from "./records.ts";
+import { maxRecordBytes, splitRecords, type Cut, type Split } from "./records.ts";
 
 /** Bytes of a read: some thousand records at a time. */
 const blockBytes = 256 * 1024;
@@ -18,17 +18,17 @@ export interface Block extends Split {
 export class RecordReader {
   readonly #file: FileHandle;
   readonly #size: number;
-  readonly #findEnd: FindEnd;
+  readonly #cut: Cut;
   readonly #blockBytes: number;
   #position: Position;
   /** Used again for each block: records are copied out of it. */
   #buffer: Buffer = Buffer.alloc(0);
 
-  constructor(file: FileHandle, size: number, findEnd: FindEnd, from: Position, bytes = blockBytes) {
+  constructor(file: FileHandle, size: number, cut: Cut, from: Position, bytes = blockBytes) {
     this.#blockBytes = bytes;
     this.#file = file;
     this.#size = size;
-    this.#findEnd = findEnd;
+    this.#cut = cut;
     this.#position = from;
   }
 
@@ -51,7 +51,7 @@ export class RecordReader {
       const buffer = this.#buffer.subarray(0, length);
       await this.#fill(buffer, from.offset);
       const last = from.offset + length >= this.#size;
-      const { records, next } = splitRecords(buffer, from, this.#findEnd, last);
+      const { records, next } = splitRecords(buffer, from, this.#cut, last);
       if (records.length === 0 && !last && next.offset === from.offset) continue; // a record longer than the block
       this.#position = next;
       if (bytes > this.#blockBytes) this.#buffer = Buffer.alloc(0); // long records are rare

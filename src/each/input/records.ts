@@ -15,18 +15,29 @@ export const maxRecordBytes = 16 * 1024 * 1024;
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 const quote = 0x22;
-const comma = 0x2c;
+const space = 0x20;
+const tab = 0x09;
 
-/** Finds where a record ends: the place of its newline, or -1 where it does not end in this buffer. */
-export type FindEnd = (buffer: Buffer, start: number) => number;
+/** How an input is cut into records. */
+export interface Cut {
+  /** Where a record ends: the place of its newline, or -1 where it does not end in this buffer. */
+  readonly findEnd: (buffer: Buffer, start: number) => number;
+  /** Lines that are blank are no records; a tab is not blank where it parts fields. */
+  readonly blankTabs: boolean;
+}
 
 /** JSON Lines: a record is a line. */
-export const lineEnd: FindEnd = (buffer, start) => buffer.indexOf(newline, start);
+export const lines: Cut = { findEnd: (buffer, start) => buffer.indexOf(newline, start), blankTabs: true };
 
 /**
  * CSV by RFC 4180: a record ends at the first newline outside of quotes. A quote counts only at the start of a field.
  */
-export const csvEnd: FindEnd = (buffer, start) => {
+export function rows(delimiter: string): Cut {
+  const comma = delimiter.charCodeAt(0);
+  return { findEnd: (buffer, start) => rowEnd(buffer, start, comma), blankTabs: comma !== tab };
+}
+
+function rowEnd(buffer: Buffer, start: number, comma: number): number {
   const end = buffer.indexOf(newline, start);
   const quoted = buffer.indexOf(quote, start);
   if (quoted < 0 || (end >= 0 && quoted > end)) return end;
@@ -48,7 +59,7 @@ export const csvEnd: FindEnd = (buffer, start) => {
     i++; // past the comma
   }
   return -1;
-};
+}
 
 /** What {@link splitRecords} made of a piece of the input. */
 export interface Split {
@@ -61,7 +72,7 @@ export interface Split {
  * Cuts the records out of `buffer`, which starts at `from`. A record that does not end in it is left for the next call,
  * unless the input ends with the buffer (`last`). Blank lines are no records.
  */
-export function splitRecords(buffer: Buffer, from: Position, findEnd: FindEnd, last: boolean): Split {
+export function splitRecords(buffer: Buffer, from: Position, { findEnd, blankTabs }: Cut, last: boolean): Split {
   const records: RawRecord[] = [];
   // A buffer may end inside of a character, a line does not.
   const clean = isUtf8(last ? buffer : buffer.subarray(0, buffer.lastIndexOf(newline) + 1));
@@ -74,7 +85,7 @@ export function splitRecords(buffer: Buffer, from: Position, findEnd: FindEnd, l
       end = buffer.length;
     }
     const stop = end > start && buffer[end - 1] === carriageReturn ? end - 1 : end;
-    if (!isBlank(buffer, start, stop)) {
+    if (!isBlank(buffer, start, stop, blankTabs)) {
       records.push({ id, offset: from.offset + start, text: textOf(buffer, start, stop, clean) });
       id++;
     }
@@ -90,10 +101,10 @@ export function splitRecords(buffer: Buffer, from: Position, findEnd: FindEnd, l
   return { records, next: { id, offset } };
 }
 
-function isBlank(buffer: Buffer, start: number, stop: number): boolean {
+function isBlank(buffer: Buffer, start: number, stop: number, blankTabs: boolean): boolean {
   for (let i = start; i < stop; i++) {
     const byte = buffer[i];
-    if (byte !== 0x20 && byte !== 0x09) return false;
+    if (byte !== space && !(blankTabs && byte === tab)) return false;
   }
   return true;
 }
