@@ -8,6 +8,11 @@ export interface Timer {
  * Clocks and timers. Everything in Holdfast that waits or measures asks one of these, so the test kit can replace it.
  */
 export interface Time {
+  /**
+   * Whether what waits is to end at its very time, as under a clock that a test moves. Default: what ends within some
+   * ms shares a timer.
+   */
+  readonly exact?: boolean | undefined;
   /** Milliseconds since 1970, may jump. */
   wall(): number;
   /** Milliseconds since some moment, with fractions; never goes back, may stand still while the machine sleeps. */

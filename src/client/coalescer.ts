@@ -36,7 +36,7 @@ export class Coalescer {
   constructor(session: Session, time: Time, backend: string) {
     this.#session = session;
     this.#backend = backend;
-    this.#deadlines = new Deadlines(time, lastWordMs);
+    this.#deadlines = new Deadlines(time, lastWordMs(time));
   }
 
   /**

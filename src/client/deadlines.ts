@@ -2,11 +2,13 @@ import { Bag, type Placed } from "../base/bag.ts";
 import { Idle, type Idling } from "../base/idle.ts";
 import type { Time, Timer } from "../base/time.ts";
 
-/** How much time one bucket covers, in ms. The deadlines of many calls share the timer of their bucket. */
-const bucketMs = 16;
+/** How much time a bucket covers, in ms. The deadlines of many calls share the timer of their bucket. */
+const usualMs = 16;
 
 /** How long a request to a backend is left after its deadline, in ms: its own error at the deadline says more. */
-export const lastWordMs = 10;
+export function lastWordMs({ exact }: Time): number {
+  return exact ? 0 : 10;
+}
 
 /**
  * As `time.after`, but behind all other timers that are due by then: a process that stood still runs them in any order.
@@ -29,10 +31,11 @@ interface Bucket extends Idling {
   timer: Timer;
 }
 
-/** Calls `expire` at most one bucket after the deadline, never before it. */
+/** Calls `expire` at most 16 ms after the deadline, or 1 ms where the clock is exact; never before it. */
 export class Deadlines {
   readonly #time: Time;
-  readonly #lateBy: number;
+  readonly #bucketMs: number;
+  readonly #lateBy: number | undefined;
   readonly #buckets = new Map<number, Bucket>();
   /** Empty buckets with their timers: calls that come and go need the same buckets again and again. */
   readonly #idle = new Idle<Bucket>();
@@ -42,8 +45,9 @@ export class Deadlines {
   #due: Bucket | undefined;
 
   /** `lateBy`: so many ms are added to each deadline, and what else is due by then goes first. */
-  constructor(time: Time, lateBy = 0) {
+  constructor(time: Time, lateBy?: number) {
     this.#time = time;
+    this.#bucketMs = time.exact ? 1 : usualMs;
     this.#lateBy = lateBy;
   }
 
@@ -62,7 +66,7 @@ export class Deadlines {
   }
 
   #slotOf({ deadline }: Expiring): number {
-    return Math.ceil((deadline + this.#lateBy) / bucketMs);
+    return Math.ceil((deadline + (this.#lateBy ?? 0)) / this.#bucketMs);
   }
 
   #bucketOf(slot: number): Bucket {
@@ -76,7 +80,7 @@ export class Deadlines {
     return (this.#last = bucket);
   }
 
-  /** Drops an empty bucket. Else calls with long timeouts would leave a timer for each 16 ms until they are over. */
+  /** Drops an empty bucket. Else calls with long timeouts would leave a timer for each bucket until they are over. */
   #prune(bucket: Bucket): void {
     if (bucket.items.size > 0 || this.#buckets.get(bucket.slot) !== bucket) return;
     bucket.timer.clear();
@@ -85,15 +89,15 @@ export class Deadlines {
   }
 
   #arm(slot: number): Timer {
-    const ms = slot * bucketMs - this.#time.monotonic();
+    const ms = slot * this.#bucketMs - this.#time.monotonic();
     const expire = (): void => this.#expire(slot);
-    return this.#lateBy > 0 ? afterOthers(this.#time, ms, expire) : this.#time.after(ms, expire);
+    return this.#lateBy !== undefined ? afterOthers(this.#time, ms, expire) : this.#time.after(ms, expire);
   }
 
   #expire(slot: number): void {
     const bucket = this.#buckets.get(slot);
     if (!bucket) return;
-    if (this.#time.monotonic() < slot * bucketMs) {
+    if (this.#time.monotonic() < slot * this.#bucketMs) {
       bucket.timer = this.#arm(slot); // longer than a timer can hold, or fired early
       return;
     }

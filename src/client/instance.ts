@@ -215,7 +215,7 @@ export async function bounded<T>(promise: Promise<T>, call: Call, time: Time, ba
   const end = new Promise<never>((_, reject) => {
     unheard = onAbort(signal, () => reject(signal?.reason as Error));
     const late = (): void => reject(new UnavailableError("timed out: nothing was changed", { backend }));
-    timer = afterOthers(time, deadline - time.monotonic() + lastWordMs, late, { ref: true });
+    timer = afterOthers(time, deadline - time.monotonic() + lastWordMs(time), late, { ref: true });
   });
   try {
     return await Promise.race([promise, end]);

@@ -225,6 +225,7 @@ export class Campaign implements Contender, Expiring {
     const known = this.#queued || this.#markMs !== undefined;
     const now = this.#host.time.monotonic();
     const pauseMs = this.#host.isOpen() ? this.#trouble.pause(error, ask, known, sent.mono, now) : undefined;
+    if (pauseMs === 0) return this.#request();
     if (pauseMs !== undefined) {
       this.#phase = "waiting";
       this.#sleep(now + pauseMs);

@@ -1,5 +1,6 @@
 import { isHoldfastError, isRefusal } from "../base/errors.ts";
 
+/** After a reply that was lost it asks again at once, as its connection often was. After another one it pauses. */
 const firstPauseMs = 20;
 const longestPauseMs = 500;
 
@@ -15,14 +16,14 @@ export class Trouble {
   #since: number | undefined;
   /** Whether the store has ever answered, if only by a refusal. */
   #answered = false;
-  #pauseMs = firstPauseMs;
+  #pauseMs = 0;
   #isReported = false;
 
   /** The store has answered. */
   over(): void {
     this.#answered = true;
     this.#since = undefined;
-    this.#pauseMs = firstPauseMs;
+    this.#pauseMs = 0;
     this.#isReported = false;
   }
 
@@ -43,8 +44,8 @@ export class Trouble {
     const passes = isLost || (known && isHoldfastError(error, "UNAVAILABLE"));
     const inTime = passes && this.#since !== undefined && now + this.#pauseMs < this.#since + timeoutMs;
     if (!waitsOn && !inTime) return undefined;
-    const pauseMs = this.#pauseMs;
-    this.#pauseMs = Math.min(2 * pauseMs, longestPauseMs);
+    const pauseMs = waitsOn ? Math.max(this.#pauseMs, firstPauseMs) : this.#pauseMs;
+    this.#pauseMs = Math.min(2 * pauseMs || firstPauseMs, longestPauseMs);
     return pauseMs;
   }
 

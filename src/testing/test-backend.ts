@@ -45,9 +45,11 @@ export interface TestBackend extends Backend {
    */
   expire(lease: object): Promise<void>;
   /**
-   * Lets the next call of that kind, by whichever instance, fail so; or the next `times` calls (default 1). Failures of
-   * one kind queue. A write whose reply was lost is asked after, as on every backend: `save` may succeed all the same.
-   * A cache whose `load` failed goes on without its store until that has answered, which its `storeUp` tells.
+   * Lets the next call of that kind, by whichever instance, fail so; or the next `times` calls (default 1). Failures
+   * of one kind queue. A write whose reply was lost is asked after, as on every backend: `save` may succeed all the
+   * same, and so does `acquire`, which is asked again at once; with `times` of a hundred it is lost until its timeout,
+   * so move the clock there. A cache whose `load` failed goes on without its store until that has answered, which its
+   * `storeUp` tells.
    */
   failNext(call: StoreCall, failure: StoreFailure, options?: { readonly times?: number | undefined }): void;
 }

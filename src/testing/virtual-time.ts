@@ -24,6 +24,7 @@ export function virtualTime(options: { readonly wall?: number | undefined } = {}
 }
 
 class StandingTime implements VirtualTime {
+  readonly exact = true;
   readonly #start: number;
   #now = 0;
   #entries = new Set<Entry>();

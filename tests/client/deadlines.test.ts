@@ -1,12 +1,35 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Deadlines } from "../../src/client/deadlines.ts";
-import { virtualTime } from "../../src/testing/virtual-time.ts";
+import type { Time } from "../../src/base/time.ts";
+import { Deadlines, lastWordMs } from "../../src/client/deadlines.ts";
+import { virtualTime, type VirtualTime } from "../../src/testing/virtual-time.ts";
 import { countingTime } from "../support/counting-time.ts";
+
+/** A virtual clock under which deadlines share timers, as under that of the machine. */
+function coarse(time: VirtualTime): Time {
+  return {
+    wall: () => time.wall(),
+    monotonic: () => time.monotonic(),
+    after: (ms, fn) => time.after(ms, fn),
+  };
+}
+
+void test("under an exact clock a deadline is told at its time", async () => {
+  const time = virtualTime();
+  const told: number[] = [];
+  for (const late of [undefined, lastWordMs(time)]) {
+    const deadlines = new Deadlines(time, late);
+    for (const deadline of [10, 16, 17, 5_000]) deadlines.add({ deadline, expire: () => void told.push(deadline) });
+  }
+  await time.advance(17);
+  assert.deepEqual(told, [10, 10, 16, 16, 17, 17]);
+  await time.advance(5_000 - 17);
+  assert.deepEqual(told.slice(6), [5_000, 5_000]);
+});
 
 void test("a deadline is told at most a bucket late and never early, and not if it was taken back", async () => {
   const time = virtualTime();
-  const deadlines = new Deadlines(time);
+  const deadlines = new Deadlines(coarse(time));
   const told: [number, number][] = [];
   const items = [10, 16, 17, 5_000, 5_001, 5_000].map((deadline) => ({
     deadline,
@@ -24,7 +47,7 @@ void test("a deadline is told at most a bucket late and never early, and not if 
 
 void test("what is taken back while others of the same moment are told is not told", async () => {
   const time = virtualTime();
-  const deadlines = new Deadlines(time);
+  const deadlines = new Deadlines(coarse(time));
   const told: string[] = [];
   const second = { deadline: 11, expire: () => void told.push("second") };
   const later = { deadline: 11, expire: () => void told.push("later") };

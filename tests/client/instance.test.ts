@@ -159,8 +159,7 @@ void test("what a backend says by itself at the deadline comes first, and one th
   const { instance, time } = stand(() => ({
     page: async (_, { deadline }) =>
       new Promise((_resolve, reject) => {
-        // As late as a timer may be.
-        if (speaks) time.after(deadline - time.monotonic() + 2, () => reject(own));
+        if (speaks) time.after(deadline - time.monotonic(), () => reject(own));
       }),
   }));
   const page = (): Promise<unknown> =>

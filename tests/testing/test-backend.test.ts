@@ -67,6 +67,38 @@ describe("the test backend", () => {
     await rejects(meanwhile(backend, b.lock("l").acquire("k", { wait: "3s" })), "LOCK_TIMEOUT");
   });
 
+  it("ends what waits, and what has no answer, at its very time, also as the first thing that happens on it", async () => {
+    for (const isFirst of [true, false]) {
+      const backend = testBackend();
+      const [a, b] = await Promise.all([connect(backend), connect(backend)]);
+      if (!isFirst) await b.lock("l").run("other", () => undefined);
+      const held = await a.lock("l").acquire("k", { ttl: "1h" });
+      const ends: string[] = [];
+      const waiting = b.lock("l").acquire("k", { wait: "5s" });
+      waiting.catch(() => ends.push("waited"));
+      await backend.advance(4_999);
+      assert.deepEqual(ends, []);
+      await backend.advance(1);
+      assert.deepEqual(ends, ["waited"]);
+      await held.release();
+      await Promise.all([a.close(), b.close()]);
+      await backend.close();
+    }
+  });
+
+  it("asks again at once for a lock whose reply was lost, and gives up at the timeout where all are", async (t) => {
+    const { backend, a } = await setUp(t);
+    for (const failure of ["indeterminate", "indeterminate-applied"] as const) {
+      backend.failNext("acquire", failure);
+      await (await a.lock("l").acquire("k")).release();
+    }
+    backend.failNext("acquire", "indeterminate", { times: 100 });
+    const lost = a.lock("l").acquire("k", { timeout: "2s" });
+    lost.catch(() => undefined);
+    await backend.advance("2s");
+    await rejects(lost, "INDETERMINATE");
+  });
+
   it("ends a lease in the store: its writes are fenced, others acquire, its signal follows", async (t) => {
     const { backend, a, b } = await setUp(t);
     const store = a.state("l");
