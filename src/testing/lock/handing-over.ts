@@ -3,6 +3,7 @@ import type { AcquireOptions, Lease, Lock } from "../../lock/index.ts";
 import { gripOf } from "../../client/index.ts";
 import type { Case } from "../suite.ts";
 import { type Bench, benchCase, does, failing, guards, lossOf, notSent, valve } from "./bench.ts";
+import { undisturbed } from "./undisturbed.ts";
 
 function grantOf(lease: Lease): bigint {
   return lease.fence >> 10n;
@@ -24,24 +25,6 @@ async function twoTurns(
   const turns = [lock.acquire(key, first), lock.acquire(key, second)] as const;
   await before.release();
   return { first: await bench.settle(turns[0]), second: turns[1] };
-}
-
-/** For how long a grant is handed on, in ms. */
-const grantMs = 1_000;
-
-/**
- * Runs an attempt, each with a key of its own, until one was not disturbed: where the process stood still for longer
- * than a grant is handed on, the lock went to the store in between.
- */
-async function undisturbed(attempt: (key: string) => Promise<void>): Promise<void> {
-  for (let i = 1; ; i++) {
-    const begun = performance.now();
-    try {
-      return await attempt(`k${i}`);
-    } catch (error) {
-      if (i === 10 || performance.now() - begun < grantMs) throw error;
-    }
-  }
 }
 
 /** Turns within one instance, behind one contender. */

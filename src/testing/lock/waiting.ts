@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { drawId } from "../../base/ids.ts";
 import type { Group, Operation, Signal } from "../../port/index.ts";
+import type { Lock } from "../../lock/index.ts";
 import type { Fault } from "../misbehave.ts";
 import type { Case } from "../suite.ts";
 import { benchCase, does, failing, notSent, pushes, rejects, valve, type Bench } from "./bench.ts";
+import { undisturbed } from "./undisturbed.ts";
 
 const acquires = (group: Group): boolean => does(group, "acquire");
 
@@ -56,16 +58,22 @@ export const waitingCases: readonly Case[] = [
     "waiters of several instances are served in their order",
     "locks 7: first come, first served",
     async (bench) => {
-      const holder = await bench.lock({ ttl: 40 * bench.unit }).acquire("k");
-      const order: number[] = [];
-      const runs: Promise<unknown>[] = [];
-      for (let i = 0; i < 4; i++) {
-        runs.push(bench.lock({ ttl: 40 * bench.unit, wait: 400 * bench.unit }).run("k", () => order.push(i)));
-        await bench.waiting("k", i + 1);
-      }
-      await holder.release();
-      await bench.settle(Promise.all(runs), 100);
-      assert.deepEqual(order, [0, 1, 2, 3]);
+      const [lock, ...locks] = Array.from({ length: 5 }, () =>
+        bench.lock({ ttl: 40 * bench.unit, wait: 400 * bench.unit }),
+      ) as [Lock, ...Lock[]];
+      await Promise.all(locks.map(async (one) => bench.ready(one)));
+      await undisturbed(async (key) => {
+        const holder = await lock.acquire(key);
+        const order: number[] = [];
+        const runs: Promise<unknown>[] = [];
+        for (const [i, one] of locks.entries()) {
+          runs.push(one.run(key, () => order.push(i)));
+          await bench.waiting(key, i + 1);
+        }
+        await holder.release();
+        await bench.settle(Promise.all(runs), 100);
+        assert.deepEqual(order, [0, 1, 2, 3]);
+      });
     },
   ),
 
