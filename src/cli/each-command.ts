@@ -1,6 +1,7 @@
 import { isHoldfastError } from "../base/errors.ts";
 import { startEach, type EachOptions, type EachRun, type EachSummary } from "../entries/each.ts";
 import { oneOf, parse, wholeNumber } from "./args.ts";
+import { dryRun, showStatus } from "./each-look.ts";
 import { Exit, exitOf, messageOf, UsageError } from "./exit.ts";
 import { help } from "./help.ts";
 import { onInterrupt } from "./interrupt.ts";
@@ -31,6 +32,8 @@ export async function eachCommand(args: readonly string[]): Promise<number> {
       "store-timeout": { type: "string" },
       lease: { type: "string" },
       "item-timeout": { type: "string" },
+      "dry-run": { type: "boolean" },
+      status: { type: "boolean" },
       quiet: { type: "boolean", short: "q" },
       json: { type: "boolean" },
       help: { type: "boolean", short: "h" },
@@ -41,11 +44,7 @@ export async function eachCommand(args: readonly string[]): Promise<number> {
     return Exit.done;
   }
   const [input, ...others] = positionals;
-  if (input === undefined)
-    throw new UsageError('each needs an INPUT, a file or "-" for standard input: see holdfast help each');
   if (others.length > 0) throw new UsageError(`each takes one INPUT, got ${positionals.length}`);
-  if (values.do === undefined)
-    throw new UsageError("each needs --do HANDLER, the module that handles an item: see holdfast help each");
   const options: EachOptions = {
     store: values.store,
     job: values.job,
@@ -67,12 +66,35 @@ export async function eachCommand(args: readonly string[]): Promise<number> {
     stdout: values.json ? "stderr" : undefined,
   };
   const json = values.json ?? false;
-  const from = input === "-" ? process.stdin : input;
-  try {
-    const run = startEach(from, values.do, options);
+  if (values.status) {
+    if (values.job === undefined && (input === undefined || input === "-" || values.do === undefined))
+      throw new UsageError(
+        "each --status needs --job NAME, or the INPUT file and --do HANDLER that the job has its name of",
+      );
+    const { store, job, storeTimeout } = options;
+    return orFailed(json, () => showStatus({ store, job, storeTimeout, input, handler: values.do }, json));
+  }
+  if (input === undefined)
+    throw new UsageError('each needs an INPUT, a file or "-" for standard input: see holdfast help each');
+  if (values["dry-run"]) {
+    const { key, format, delimiter, encoding, bigIntegers } = options;
+    return orFailed(json, () => dryRun(input, { key, format, delimiter, encoding, bigIntegers }, json));
+  }
+  const handler = values.do;
+  if (handler === undefined)
+    throw new UsageError("each needs --do HANDLER, the module that handles an item: see holdfast help each");
+  return orFailed(json, async () => {
+    const run = startEach(input === "-" ? process.stdin : input, handler, options);
     const summary = await watched(run, values.quiet ?? false, json);
     report(summary, json);
     return summary.outcome === "interrupted" ? Exit.interrupted : summary.outcome === "dead" ? Exit.dead : Exit.done;
+  });
+}
+
+/** The exit code of what was done, or of what it failed with, which is said. */
+async function orFailed(json: boolean, work: () => Promise<number>): Promise<number> {
+  try {
+    return await work();
   } catch (error) {
     const code = isHoldfastError(error) ? error.code : undefined;
     if (json) process.stdout.write(`${JSON.stringify({ outcome: "failed", code, error: messageOf(error) })}\n`);

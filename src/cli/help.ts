@@ -23,7 +23,7 @@ zstd; "-" is standard input). What it writes through ctx.state("name") commits t
 exactly once. Run it again after a crash or an interrupt and it goes on; run it on another machine with the same
 --store, --job and input and they share the work.
 
-  --do FILE             the module of the handler (required)
+  --do FILE             the module of the handler (required), also in TypeScript from Node 22.6 on
   --store URL           where state and progress are kept         (file:./.holdfast)
   --job NAME            the name of the progress                  (names of input and handler)
   --key FIELD           items with the same value there are handled one after the other, in the order of the input
@@ -41,6 +41,8 @@ exactly once. Run it again after a crash or an interrupt and it goes on; run it 
   --store-timeout DUR   how long a store that is away is waited for   (60s)
   --lease DURATION      how long a dead or blocked worker keeps its part  (10s)
   --item-timeout DUR    how long a handler may take; then its signal aborts and the item has failed   (for ever)
+  --dry-run             show the first items as the handler would get them, and store nothing; needs no --do
+  --status              show how far the job is, of INPUT and --do or of --job, and change nothing
   --quiet               no progress
   --json                the summary as JSON on standard output
 

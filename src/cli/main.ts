@@ -4,7 +4,8 @@
 // - `each-command`, `demo-command`, `doctor-command` and `migrate-command` read their `args`, do their work by the
 //   public API, and give an `Exit` code. `help` has what each prints of itself, `store-url` what those that take a URL
 //   alone share, `words` numbers and times as people read them.
-// - `progress-screen` shows a run of `each`; `interrupt` ends it at the first Ctrl-C, and the process at the second.
+// - `each-look` shows what `each` would do, or has done; `progress-screen` shows a run of it; `interrupt` ends it at
+//   the first Ctrl-C, and the process at the second.
 // - `demo/`: workers that are killed and paused (`drill`, `handler`), on a `ledger`, with an `audit` and a `screen`.
 // - `doctor/`: the `report` of what `examine` found, as a `page` or as JSON. `guarantees` puts capabilities into words.
 

@@ -14,8 +14,11 @@
  * commit.ts        items that commit together: gathered by lane-commits.ts, sent with the progress by send.ts
  * partition-record.ts  what is stored of a partition; holds.ts says in it who works on it
  * hands.ts         what is in hand of it: so that with losses.ts and trials.ts the item is found that costs its worker
+ * preview.ts, status.ts  what a run would do, and what is stored of a job
  * layout.ts, progress.ts  the names and the shapes of what is stored
  */
+
+import { resolve } from "node:path";
 
 import { onAbort } from "../base/aborts.ts";
 import { Emitter } from "../base/emitter.ts";
@@ -28,6 +31,7 @@ import { openInput, type OpenInput } from "./input/open.ts";
 import { assertUnchanged } from "./input/source.ts";
 import { openJob, type Job } from "./job.ts";
 import { removeMarks } from "./done-marks.ts";
+import { checkHandler } from "./handler.ts";
 import { jobStoreName, marksStoreName } from "./layout.ts";
 import { defaultJob, resolveEachOptions, type Settings } from "./options.ts";
 import { connectPatiently, patiently } from "./outage.ts";
@@ -123,6 +127,7 @@ class JobRun implements EachRun {
 
   async #run(): Promise<EachSummary> {
     const settings = this.#settings;
+    if ("path" in settings.handler) checkHandler(resolve(settings.handler.path));
     const input = await openInput(settings.input, settings.reading, settings.key);
     let store: Store | undefined;
     try {

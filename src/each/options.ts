@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { toMs } from "../base/durations.ts";
+import { toMs, type Duration } from "../base/durations.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
 import { utf8Length } from "../base/keys.ts";
 import type { Holdfast } from "../entries/index.ts";
@@ -47,15 +47,15 @@ export interface Settings {
 const longestJob = 200;
 /** Where state is kept by default. */
 const defaultStore = "file:./.holdfast";
+/** How long one that is away is waited for. */
+const defaultTimeout = "60s";
 
 export function resolveEachOptions(input: unknown, handler: unknown, options: EachOptions = {}): Settings {
   if (typeof options !== "object" || options === null) throw new InvalidArgumentError("options must be an object");
   const { store = defaultStore, job, key, onDead = "stop-key", retryDead = false, signal } = options;
   const source = handlerOf(handler);
-  const from = inputOf(input);
-  if (typeof store !== "string" && typeof (store as Partial<Holdfast>)?.transact !== "function") {
-    throw new InvalidArgumentError("store must be a URL or what connect() gave");
-  }
+  const { from, reading } = resolveInput(input, options);
+  checkStore(store);
   const processes =
     count(options.processes, "processes", 0, 256) ?? ("fn" in source ? 0 : Math.min(availableParallelism(), 4));
   if (processes > 0 && "fn" in source)
@@ -71,14 +71,14 @@ export function resolveEachOptions(input: unknown, handler: unknown, options: Ea
     store,
     job: job === undefined ? undefined : checkJob(job),
     key: key === undefined ? undefined : text(key, "key"),
-    reading: readingOf(options, from),
+    reading,
     processes,
     work: {
       concurrency: count(options.concurrency, "concurrency", 1, 10_000) ?? 32,
       retries: count(options.retries, "retries", 0, 1_000) ?? 3,
       backoffMs: toMs(options.backoff ?? "1s", "backoff", { zero: true }),
       onDead,
-      storeTimeoutMs: toMs(options.storeTimeout ?? "60s", "storeTimeout"),
+      storeTimeoutMs: toMs(options.storeTimeout ?? defaultTimeout, "storeTimeout"),
       leaseMs: toMs(options.leaseTtl ?? "10s", "leaseTtl"),
       itemTimeoutMs: options.itemTimeout === undefined ? undefined : toMs(options.itemTimeout, "itemTimeout"),
     },
@@ -90,8 +90,50 @@ export function resolveEachOptions(input: unknown, handler: unknown, options: Ea
   };
 }
 
+/** An input, and how it is to be read. Throws InvalidArgumentError. */
+export function resolveInput(
+  input: unknown,
+  options: Pick<EachOptions, "key" | "format" | "delimiter" | "encoding" | "bigIntegers">,
+): { readonly from: Input; readonly reading: Reading; readonly key: string | undefined } {
+  const from = inputOf(input);
+  const { key } = options;
+  return { from, reading: readingOf(options, from), key: key === undefined ? undefined : text(key, "key") };
+}
+
+/** Which job is meant: by its name, or by the input and the handler that it was made with. */
+export interface JobOptions {
+  /** Where it is kept, as for `each`. Default: `"file:./.holdfast"`. */
+  readonly store?: string | Holdfast | undefined;
+  /** Its name. Default: made of the names of `input` and `handler`, as `each` does. */
+  readonly job?: string | undefined;
+  readonly input?: string | URL | undefined;
+  readonly handler?: Handler | string | URL | undefined;
+  /** How long a store that is away is waited for. Default: `"60s"`. */
+  readonly storeTimeout?: Duration | undefined;
+}
+
+/** Throws InvalidArgumentError. */
+export function resolveJob(options: JobOptions): {
+  readonly store: string | Holdfast;
+  readonly job: string;
+  readonly storeTimeoutMs: number;
+} {
+  const { store = defaultStore, job, input, handler } = options;
+  checkStore(store);
+  if (job === undefined && (input === undefined || handler === undefined || input === "-"))
+    throw new InvalidArgumentError("which job is meant? Give its name, or the input file and the handler");
+  const name =
+    job === undefined ? defaultJob({ input: inputOf(input), handler: handlerOf(handler) }, "") : checkJob(job);
+  return { store, job: name, storeTimeoutMs: toMs(options.storeTimeout ?? defaultTimeout, "storeTimeout") };
+}
+
+function checkStore(store: unknown): void {
+  if (typeof store !== "string" && typeof (store as Partial<Holdfast> | null)?.transact !== "function")
+    throw new InvalidArgumentError("store must be a URL or what connect() gave");
+}
+
 /** The job's name where none was given: of the input and the handler, and of a stream by its content. */
-export function defaultJob({ input, handler }: Settings, sha256: string): string {
+export function defaultJob({ input, handler }: Pick<Settings, "input" | "handler">, sha256: string): string {
   const what = "path" in input ? basename(input.path) : `stdin ${sha256.slice(0, 16)}`;
   const how = "path" in handler ? basename(handler.path) : handler.fn.name || "handler";
   return checkJob(`${what} ${how}`.slice(0, 60));
@@ -119,7 +161,7 @@ function handlerOf(handler: unknown): HandlerSource {
   throw new InvalidArgumentError("handler must be a function or the path of a module that exports one by default");
 }
 
-function readingOf(options: EachOptions, input: Input): Reading {
+function readingOf(options: Parameters<typeof resolveInput>[1], input: Input): Reading {
   const { delimiter, encoding, bigIntegers } = options;
   const extension = "path" in input ? /\.(csv|tsv)(\.gz|\.zst)?$/i.exec(input.path)?.[1]?.toLowerCase() : undefined;
   const format = options.format ?? (extension === undefined ? "jsonl" : "csv");
@@ -165,7 +207,7 @@ function text(value: unknown, what: string): string {
   return value;
 }
 
-function count(value: unknown, what: string, least: number, most: number): number | undefined {
+export function count(value: unknown, what: string, least: number, most: number): number | undefined {
   if (value === undefined) return undefined;
   if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
   throw new InvalidArgumentError(`${what} must be a whole number from ${least} to ${most}`);

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 
 import { ownEnvironment } from "../base/environment.ts";
 import { InvalidArgumentError } from "../base/errors.ts";
+import { flagsFor } from "./handler.ts";
 import type { Failure, FromWorker, Start, ToWorker } from "./messages.ts";
 import { noReport, type WorkerEvent, type WorkerReport } from "./report.ts";
 import { Silence } from "./silence.ts";
@@ -55,7 +56,7 @@ export class WorkerProcess {
     const child = fork(path, [], {
       stdio: ["ignore", quietOutput ? 2 : "inherit", "inherit", "ipc"],
       // Nothing of how this process was started: its set-up would run once more in each of them.
-      execArgv: lean,
+      execArgv: [...lean, ...flagsFor(start.handler)],
       env: ownEnvironment(),
     });
     this.#child = child;

@@ -49,6 +49,7 @@ export class DemoScreen implements DemoOutput {
     string,
     { readonly type: Gathered; readonly worker: number; readonly partitions: number[] }
   >();
+  readonly #finished = new Set<number>();
   #timer: NodeJS.Timeout | undefined;
   #begin: DemoBegin | undefined;
   #progress: EachProgress | undefined;
@@ -72,6 +73,9 @@ export class DemoScreen implements DemoOutput {
 
   event(event: EachEvent): void {
     if (event.type === "progress") return this.#onProgress(event.progress);
+    if (event.type === "finished") this.#finished.add(event.partition);
+    // One that is finished is given up too, which is no news.
+    if (event.type === "given" && this.#finished.has(event.partition)) return;
     if (event.type === "taken" || event.type === "given" || event.type === "lost") return this.#gather(event);
     const row = this.#row(event.worker);
     if (event.type === "started") Object.assign(row, { pid: event.pid, state: "working", held: [] });

@@ -32,7 +32,7 @@ interface Looked {
  * The first records of an input, at most so many. Where one is too long to be held, those before it: that is said with
  * its place when the whole input is looked at.
  */
-async function firstRecords(opening: Opening, size: number, most: number): Promise<Looked[]> {
+export async function firstRecords(opening: Opening, size: number, most: number): Promise<Looked[]> {
   const reader = new RecordReader(opening.file, size, opening.format, opening.first);
   const found: Looked[] = [];
   try {
