@@ -16,6 +16,8 @@ const askMs = 2_000;
 const againMs = 100;
 /** Code of servers that have no leader for what is asked. */
 const noLeader = 10_008;
+/** Code of servers that are too few for what is asked; "offline" there means that one was not heard of lately. */
+const noPeers = 10_005;
 /** Code of a server that is alone and is to keep several replicas. */
 const noReplicas = 10_074;
 
@@ -119,7 +121,7 @@ async function infoOf(connection: Connection, name: string, limit: Limit): Promi
 
 /**
  * Asks again until the deadline, which does nothing twice: servers of a cluster that have no leader yet do not answer,
- * or say so, and one of them may not have heard yet of what another one has made.
+ * or say so, one of them may be away for a moment, or not have heard yet of what another one has made.
  */
 async function askStream(
   connection: Connection,
@@ -132,7 +134,9 @@ async function askStream(
     const deadline = Math.min(limit.deadline, performance.now() + askMs);
     try {
       const answer = await connection.ask<StreamInfo>(`STREAM.${what}.KV_${name}`, asked, deadline);
-      const isEarly = answer.error?.err_code === noLeader || (what === "PURGE" && answer.error?.code === 404);
+      const { code, err_code: reason, description = "" } = answer.error ?? {};
+      const isAway = reason === noLeader || (reason === noPeers && description.includes("offline"));
+      const isEarly = isAway || (what === "PURGE" && code === 404);
       if (!isEarly || performance.now() + againMs >= limit.deadline) return answer;
     } catch (error) {
       if (!mayHaveBeenSent(error) || performance.now() >= limit.deadline) throw error;

@@ -1,3 +1,4 @@
+import type { NatsConnection } from "@nats-io/transport-node";
 import type { NatsKind } from "../../backends/nats/servers.ts";
 import type { FaultSubject } from "../faults/place.ts";
 import { freePorts } from "../servers/ports.ts";
@@ -45,15 +46,16 @@ export const sharedCluster = sharing<NatsKind, NatsCluster>(async (kind) => star
 
 /** Whether the servers have found each other: else nothing can be kept by all of them. */
 async function isWhole(server: NatsServer): Promise<boolean> {
-  const connection = await server.connect();
+  let connection: NatsConnection | undefined;
   try {
+    connection = await server.connect();
     const asked = JSON.stringify({ name: "whole", subjects: ["whole"], num_replicas: 3 });
     const reply = await connection.request("$JS.API.STREAM.CREATE.whole", asked, { timeout: 2_000 });
     return reply.json<{ error?: unknown }>().error === undefined;
   } catch {
     return false; // there is no leader yet
   } finally {
-    await connection.close();
+    await connection?.close();
   }
 }
 
