@@ -37,3 +37,8 @@ export const systemTime: Time = {
     return { clear: () => clearTimeout(timer) };
   },
 };
+
+/** Resolves after so many ms, for which the process stays alive. */
+export async function pauseFor(time: Time, ms: number): Promise<void> {
+  await new Promise<void>((resolve) => void time.after(ms, resolve, { ref: true }));
+}

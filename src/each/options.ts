@@ -177,14 +177,14 @@ function readingOf(options: Parameters<typeof resolveInput>[1], input: Input): R
   return {
     format,
     delimiter: delimiter ?? (extension === "tsv" && format === "csv" ? "\t" : undefined),
-    encoding: encoding === undefined ? undefined : encodingOf(encoding),
+    encoding: encoding === undefined ? undefined : encodingNamed(encoding),
     bigIntegers,
   };
 }
 
 const formats: readonly unknown[] = ["jsonl", "csv"] satisfies FormatName[];
 
-function encodingOf(label: unknown): string {
+function encodingNamed(label: unknown): string {
   try {
     return new TextDecoder(text(label, "encoding")).encoding;
   } catch {

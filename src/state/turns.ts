@@ -1,7 +1,7 @@
 import { isHoldfastError } from "../base/errors.ts";
 import { drawId } from "../base/ids.ts";
 import type { Key } from "../base/keys.ts";
-import type { Timer } from "../base/time.ts";
+import { pauseFor, type Timer } from "../base/time.ts";
 import type { Closing, Instance } from "../client/index.ts";
 import type { LockState, Operation } from "../port/index.ts";
 import type { TaskList } from "./task-list.ts";
@@ -143,7 +143,7 @@ export class Turns implements Closing {
   }
 
   async #pause(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => void this.#instance.time.after(ms, resolve, { ref: true }));
+    await pauseFor(this.#instance.time, ms);
   }
 
   async #release(lock: Key, owner: string): Promise<void> {

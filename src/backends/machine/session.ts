@@ -1,5 +1,6 @@
 import { UnavailableError } from "../../base/errors.ts";
 import { drawId } from "../../base/ids.ts";
+import { pauseFor } from "../../base/time.ts";
 import type {
   ExecuteCall,
   Group,
@@ -93,7 +94,7 @@ export class MachineSession implements Session {
       }
       const { time } = environment;
       if (time.monotonic() > call.deadline) break;
-      await new Promise<void>((resolve) => void time.after(pause, resolve, { ref: true }));
+      await pauseFor(time, pause);
     }
     throw new UnavailableError(`the ${name} backend is not open, or cannot be read`, { backend: name });
   }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { UnavailableError } from "../../base/errors.ts";
-import type { Time } from "../../base/time.ts";
+import { pauseFor, type Time } from "../../base/time.ts";
 import type { Places } from "./places.ts";
 import { RedisFailure, type Node, type Reply, type Router } from "./router.ts";
 
@@ -42,12 +42,7 @@ export async function readDistribution(
     }
     // Whoever is asked for a key that has moved says where to, and the router learns of it.
     const clock = places.clock(missing);
-    await Promise.all([
-      router.send("commands", clock, ["EXISTS", clock]),
-      new Promise<void>((resolve) => {
-        time.after(pause, resolve, { ref: true });
-      }),
-    ]);
+    await Promise.all([router.send("commands", clock, ["EXISTS", clock]), pauseFor(time, pause)]);
   }
 }
 

@@ -1,5 +1,5 @@
 import { isHoldfastError } from "../../base/errors.ts";
-import type { Time } from "../../base/time.ts";
+import { pauseFor, type Time } from "../../base/time.ts";
 import { RedisFailure } from "./router.ts";
 
 /** How long after a lost connection it is read again, in ms. */
@@ -16,9 +16,7 @@ export async function persist<T>(read: () => Promise<T>, deadline: number, time:
     } catch (error) {
       if (!isLost(error) || time.monotonic() + pause >= deadline) throw error;
     }
-    await new Promise<void>((resolve) => {
-      time.after(pause, resolve, { ref: true });
-    });
+    await pauseFor(time, pause);
   }
 }
 

@@ -1,4 +1,5 @@
 import { keyId } from "../../base/keys.ts";
+import { pauseFor } from "../../base/time.ts";
 import type { Task } from "../common/call.ts";
 import { SqlError, type Lane } from "./client.ts";
 import type { Context } from "./context.ts";
@@ -98,7 +99,7 @@ export class Batches {
   }
 
   async #pause(): Promise<void> {
-    await new Promise<void>((resolve) => void this.#context.time.after(readPauseMs, resolve, { ref: true }));
+    await pauseFor(this.#context.time, readPauseMs);
   }
 
   #fail(tasks: readonly Task[], error: unknown): void {

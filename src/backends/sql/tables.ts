@@ -1,5 +1,5 @@
 import { isHoldfastError, UnavailableError, UnsupportedError } from "../../base/errors.ts";
-import type { Time } from "../../base/time.ts";
+import { pauseFor, type Time } from "../../base/time.ts";
 import type { Tables } from "../../port/index.ts";
 import { fine, wrong, type Judgement } from "../common/findings.ts";
 import { SqlError, type Limit, type Reply, type SqlClient, type Statement } from "./client.ts";
@@ -114,7 +114,7 @@ async function attempted<T>(plan: TablePlan, verb: string, limit: TableLimit, wo
       if (!(error instanceof SqlError)) throw error;
       const wait = pause * (0.5 + Math.random());
       if (error.failure !== "busy" || time.monotonic() + wait > deadline) throw failureOf(plan, verb, error);
-      await new Promise<void>((resolve) => void time.after(wait, resolve, { ref: true }));
+      await pauseFor(time, wait);
     }
   }
 }

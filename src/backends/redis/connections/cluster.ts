@@ -1,3 +1,4 @@
+import { pauseFor } from "../../../base/time.ts";
 import { Awaited } from "../../common/awaited.ts";
 import { closedError } from "../../common/failures.ts";
 import type { Arg, Errand, Route, Node, PushListener, Reply, Router, Subscriber } from "../router.ts";
@@ -161,7 +162,7 @@ export class ClusterRouter implements Router {
       return this.#again(trip, this.#map.move(redirect.slot, redirect.to), error);
     }
     if (this.#options.time.monotonic() - trip.since > LONGEST_MOVE_MS) throw error;
-    await this.#pause(MOVE_PAUSE_MS);
+    await pauseFor(this.#options.time, MOVE_PAUSE_MS);
     trip.redirections = 0;
     return this.#again(trip, trip.key === undefined ? node : (this.#map.at(slotOf(trip.key)) ?? node), error);
   }
@@ -185,11 +186,5 @@ export class ClusterRouter implements Router {
     } catch (error) {
       throw new RedisFailure(`the command was not sent: ${(error as Error).message}`, false, undefined, error);
     }
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#options.time.after(ms, resolve, { ref: true });
-    });
   }
 }
